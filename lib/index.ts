@@ -1,0 +1,12 @@
+// The public names, nothing else.
+
+export { ScoreboardError, type ScoreboardErrorCode } from './errors'
+export type {
+  Cursor,
+  JsonValue,
+  ScoreboardOptions,
+  Snapshot,
+  Status,
+  WorkerEntry,
+  WorkerEntryError,
+} from './scoreboard/types'

@@ -1,0 +1,132 @@
+// The shapes that a board takes and gives.
+
+/** What JSON can say. */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined }
+
+/** What a worker may publish: text, bytes, or anything JSON can say. Bytes come back as a Buffer. */
+export type Status = Uint8Array | JsonValue
+
+export interface ScoreboardOptions {
+  /** The directory of the board. Made when it is missing, unless `readOnly`. */
+  baseDir: string
+  /**
+   * The name of this worker: 1 to 128 bytes of UTF-8, no NUL. An id given here is refused
+   * (`ERR_ID_IN_USE`) while a living worker has it; the default makes way by adding `#2`, `#3`...
+   *
+   * @default the process id, `<pid>.<threadId>` in a worker thread
+   */
+  workerId?: string
+  /**
+   * How many workers the board holds at once, 1 to 65535. An existing board keeps its own;
+   * another number is then `ERR_GEOMETRY_MISMATCH`.
+   *
+   * @default 1024
+   */
+  slots?: number
+  /**
+   * Largest status kept inside a slot, in bytes of its encoding, 64 to 1048576; longer ones go
+   * to an overflow file. Rounded up to a multiple of 8. An existing board keeps its own.
+   *
+   * @default 1024
+   */
+  inlineBytes?: number
+  /**
+   * Largest status that `update()` takes and that reads fetch, in bytes of its encoding.
+   *
+   * @default 16 MiB
+   */
+  maxStatusBytes?: number
+  /**
+   * Numbers that every worker keeps, at most 64, fixed when the board is created. A `counter`
+   * only grows and outlives its worker in the totals; a `gauge` is what it is now.
+   *
+   * @default none
+   */
+  counters?: Record<string, 'counter' | 'gauge'>
+  /**
+   * Names of board-wide integers that any worker may add to, at most 64, fixed when the board is created.
+   *
+   * @default none
+   */
+  sharedCounters?: string[]
+  /**
+   * Never writes, so works without write permission; `update`, `claim` and `cleanup` are `ERR_READ_ONLY`.
+   *
+   * @default false
+   */
+  readOnly?: boolean
+  /**
+   * Permission bits of new files; the directory gets the matching x bits.
+   *
+   * @default 0o600
+   */
+  mode?: number
+  /**
+   * Use the board although it lies on a network file system, where neither shared mappings nor
+   * these locks can be trusted.
+   *
+   * @default false
+   */
+  allowAnyFilesystem?: boolean
+  /**
+   * Whether `counters.view` may be memory of the board itself; `false` sends every access
+   * through a native call.
+   *
+   * @default where the runtime allows it
+   */
+  externalBuffers?: boolean
+}
+
+/** What went wrong with one slot. It never costs the other entries. */
+export interface WorkerEntryError {
+  code: 'BUSY' | 'BAD_RECORD' | 'OVERFLOW_MISSING' | 'OVERFLOW_CORRUPT'
+  message: string
+  /** The first characters of the status, where they are known. */
+  preview?: string
+}
+
+export interface WorkerEntry {
+  id: string
+  pid: number
+  /** 0 in the main thread of a process. */
+  threadId: number
+  slot: number
+  /** Grows by one each time the slot gets a new owner. */
+  epoch: number
+  state: 'live' | 'dead'
+  /** Undefined when the worker has claimed and not yet published, or when there is an `error`. */
+  status: Status | undefined
+  /** How many updates this worker has published. */
+  updates: number
+  /** When the slot was claimed, in milliseconds since the Unix epoch. */
+  startedAt: number
+  /** When the status was published, in milliseconds since the Unix epoch. */
+  updatedAt: number | undefined
+  /** How long ago that was, in milliseconds, by the monotonic clock. */
+  ageMs: number | undefined
+  counters: Record<string, number>
+  error?: WorkerEntryError
+}
+
+export interface Snapshot {
+  boardId: string
+  /** How many workers the board can hold. */
+  slots: number
+  workers: WorkerEntry[]
+  cursor: Cursor
+  /** Milliseconds since the Unix epoch. */
+  takenAt: number
+}
+
+declare const cursorBrand: unique symbol
+
+/** Where a reader stands: opaque, immutable, of this process. */
+export interface Cursor {
+  readonly [cursorBrand]: true
+}
