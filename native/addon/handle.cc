@@ -77,6 +77,29 @@ Napi::Value Failure(napi_env env, const Status& status) {
   return failure;
 }
 
+uint32_t Uint32At(const Napi::CallbackInfo& info, size_t index) {
+  uint32_t value = 0;
+  return napi_get_value_uint32(info.Env(), info[index], &value) == napi_ok ? value : 0;
+}
+
+uint64_t Uint64At(const Napi::CallbackInfo& info, size_t index) {
+  int64_t value = 0;
+  return napi_get_value_int64(info.Env(), info[index], &value) == napi_ok ? static_cast<uint64_t>(value) : 0;
+}
+
+bool BooleanAt(const Napi::CallbackInfo& info, size_t index) {
+  bool value = false;
+  return napi_get_value_bool(info.Env(), info[index], &value) == napi_ok && value;
+}
+
+std::string StringAt(const Napi::CallbackInfo& info, size_t index) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(info.Env(), info[index], nullptr, 0, &length) != napi_ok) return {};
+  std::string text(length, '\0');
+  napi_get_value_string_utf8(info.Env(), info[index], text.data(), length + 1, &length);
+  return text;
+}
+
 Napi::Value Misuse(napi_env env, const char* message) {
   Napi::TypeError::New(env, message).ThrowAsJavaScriptException();
   return Napi::Value();

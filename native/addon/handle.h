@@ -8,6 +8,8 @@
 
 #include <napi.h>
 
+#include <string>
+
 #include "../core/board.h"
 
 namespace rollcall {
@@ -43,6 +45,13 @@ Napi::Value Failure(napi_env env, const Status& status);
 // Throws a TypeError and returns an empty value. For arguments that would endanger memory;
 // lib/ has checked what a user can get wrong.
 Napi::Value Misuse(napi_env env, const char* message);
+
+// Arguments as they are, without JavaScript's conversions: those can fail while a worker thread is
+// being terminated, in the middle of a call. What is no number comes out as 0.
+uint32_t Uint32At(const Napi::CallbackInfo& info, size_t index);
+uint64_t Uint64At(const Napi::CallbackInfo& info, size_t index);
+bool BooleanAt(const Napi::CallbackInfo& info, size_t index);
+std::string StringAt(const Napi::CallbackInfo& info, size_t index);  // empty if it is none
 
 // The functions of an open board, by subject.
 void BindOwner(Napi::Object object, Handle* handle);
