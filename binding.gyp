@@ -3,10 +3,12 @@
     {
       "target_name": "rollcall",
       "sources": [
+        "native/addon/counters.cc",
         "native/addon/handle.cc",
         "native/addon/module.cc",
         "native/addon/owner.cc",
         "native/addon/reader.cc",
+        "native/addon/waiter.cc",
         "native/core/board.cc",
         "native/core/board_file.cc",
         "native/core/crc32c.cc",

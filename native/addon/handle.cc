@@ -47,8 +47,15 @@ void OnFunctionCollected(napi_env env, void* data, void*) {
 
 }  // namespace
 
+void Handle::HookLast() {
+  if (hooked) napi_remove_env_cleanup_hook(env, OnEnvironmentEnd, this);
+  hooked = napi_add_env_cleanup_hook(env, OnEnvironmentEnd, this) == napi_ok;
+}
+
 void Handle::Close() noexcept {
   closed = true;
+  waiter.Stop();
+  view.End(env);  // while the slot is still ours
   board.Release();
   board.liveness().Reset();
   board.file().Close();
@@ -56,9 +63,7 @@ void Handle::Close() noexcept {
 
 void Bind(Napi::Object object, const char* name, napi_callback callback, Handle* handle) {
   const napi_env env = object.Env();
-  if (!handle->hooked) {
-    handle->hooked = napi_add_env_cleanup_hook(env, OnEnvironmentEnd, handle) == napi_ok;
-  }
+  if (!handle->hooked) handle->HookLast();
   napi_value function;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, handle, &function) != napi_ok) return;
   if (napi_add_finalizer(env, function, handle, OnFunctionCollected, nullptr, nullptr) != napi_ok) return;

@@ -105,6 +105,8 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   Handle* bound = handle.release();  // from here on its functions own it
   BindOwner(object, bound);
   BindReader(object, bound);
+  BindCounters(object, bound);
+  BindWaiter(object, bound);
   Bind(object, "supplant", Call<Supplant>, bound);
   return object;
 }

@@ -9,16 +9,6 @@
 namespace rollcall {
 namespace {
 
-// The elements of a typed array of one type, or nullptr.
-template <typename Element>
-Element* ElementsOf(const Napi::Value& value, napi_typedarray_type type, size_t* length) {
-  napi_typedarray_type actual;
-  void* data;
-  const napi_status status =
-      napi_get_typedarray_info(value.Env(), value, &actual, length, &data, nullptr, nullptr);
-  return status == napi_ok && actual == type ? static_cast<Element*>(data) : nullptr;
-}
-
 // scan(entries: Float64Array, payload: Uint8Array, cursor: Float64Array | undefined, from, to)
 // -> the number of entries, or -1 when a buffer is too small
 Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {

@@ -32,8 +32,16 @@ bool HolesNeedBlocks(int fd) noexcept;
 Status RefuseNetworkFs(int fd) noexcept;
 bool IsNetworkFsType(uint64_t type) noexcept;  // statfs's f_type; false for all where names are used instead
 
+// Whether a word of a shared mapping can be slept on.
+inline constexpr bool kHasFutex =
+#ifdef __linux__
+    true;
+#else
+    false;
+#endif
+
 // Whether the mapping made from a descriptor keeps the descriptor's lock after close().
-constexpr bool kMappingKeepsLock =
+inline constexpr bool kMappingKeepsLock =
 #ifdef __linux__
     true;
 #else
