@@ -78,7 +78,7 @@ export function readChanges(
 ): Changes {
   const { boardId, slots } = board
   const before = stateOf(since, boardId)
-  const count = reader.scan(before?.known ?? new Float64Array(0))
+  const count = reader.scan(before?.known)
   const takenAt = Date.now()
   if (count === 0 && since !== undefined) {
     return { boardId, slots, workers: [], gone: [], cursor: since, takenAt }

@@ -60,13 +60,15 @@ uint64_t Uint64At(const Napi::CallbackInfo& info, size_t index);
 bool BooleanAt(const Napi::CallbackInfo& info, size_t index);
 std::string StringAt(const Napi::CallbackInfo& info, size_t index);  // empty if it is none
 
-// The elements of a typed array of one type, or nullptr.
+// The elements of a typed array of one type; nullptr if it is of another.
 template <typename Element>
 Element* ElementsOf(const Napi::Value& value, napi_typedarray_type type, size_t* length) {
   napi_typedarray_type actual;
   void* data;
   const napi_status status = napi_get_typedarray_info(value.Env(), value, &actual, length, &data, nullptr, nullptr);
-  return status == napi_ok && actual == type ? static_cast<Element*>(data) : nullptr;
+  if (status != napi_ok || actual != type) return nullptr;
+  alignas(8) static Element none{};  // an empty array has no memory of its own
+  return *length > 0 ? static_cast<Element*>(data) : &none;
 }
 
 // The functions of an open board, by subject.
