@@ -9,6 +9,7 @@
 #include <napi.h>
 
 #include <string>
+#include <vector>
 
 #include "../core/board.h"
 #include "counters.h"
@@ -24,6 +25,7 @@ struct Handle {
   CounterView view;
   Waiter waiter;
   uint32_t text_limit = 0;  // bytes of text that publishing takes inline
+  std::vector<char16_t> wide;  // text_limit + 2
   uint32_t functions = 0;   // how many point here
   bool closed = false;
   bool hooked = false;  // an environment cleanup hook will visit us

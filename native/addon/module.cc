@@ -94,6 +94,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   handle->board.Ready();
   const Geometry& geometry = file.geometry();
   handle->text_limit = std::min(Uint32At(info, 3), geometry.inline_bytes);
+  handle->wide.resize(handle->text_limit + 2);
 
   Napi::Object object = Napi::Object::New(env);
   object.Set("boardId", Hex(file.header().board_id, sizeof file.header().board_id));
