@@ -1,0 +1,36 @@
+// The demo's load: autocannon in a process of its own, until the parent says stop.
+
+import autocannon from 'autocannon'
+
+import { ROUTES } from './routes'
+
+/** What the load tells its parent at the end. */
+export interface LoadResult {
+  requests: number
+  /** Requests that got no answer: those on the connections of the killed worker. */
+  failed: number
+  /** Milliseconds. */
+  meanLatencyMs: number
+}
+
+const [url, seconds] = process.argv.slice(2) as [string, string]
+
+const run = autocannon({
+  url,
+  connections: 32,
+  // A limit of its own, should the parent never say stop.
+  duration: Number(seconds),
+  requests: ROUTES.map(({ method, path, body }) => ({ method, path, body })),
+})
+
+process.on('message', (message) => {
+  if (message === 'stop') (run as unknown as autocannon.Instance).stop()
+})
+process.on('disconnect', () => process.exit())
+process.on('SIGINT', () => {})
+process.on('SIGHUP', () => {})
+
+void run.then(({ requests, errors, latency }) => {
+  const result: LoadResult = { requests: requests.total, failed: errors, meanLatencyMs: latency.mean }
+  process.send?.(result, () => process.disconnect())
+})
