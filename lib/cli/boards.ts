@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 
-import { openToRead, openToWrite } from './open-board'
+import { directory, openToRead, openToWrite } from './open-board'
 import { note, outputStyle, print } from './output'
 
 interface LsOptions {
@@ -17,7 +17,7 @@ export function registerBoards(program: Command): void {
     .command('ls')
     .summary('list the workers of a board')
     .description('List the living workers of a board and what each of them is doing.')
-    .argument('<dir>', 'the directory of the board')
+    .argument('<dir>', 'the directory of the board', directory)
     .option('-d, --dead', 'the dead too: those that ended without closing and were not cleaned up yet')
     .option('--json', 'print the whole snapshot as JSON')
     .addHelpText(
@@ -30,7 +30,7 @@ export function registerBoards(program: Command): void {
     .command('cleanup')
     .summary('free what dead workers left behind')
     .description('Free the slots of dead workers and remove the files that they left behind.')
-    .argument('<dir>', 'the directory of the board')
+    .argument('<dir>', 'the directory of the board', directory)
     .option('--json', 'print {"slots":N,"files":N}')
     .addHelpText('after', '\nExample:\n  $ rollcall cleanup /run/app')
     .action(cleanup)

@@ -3,8 +3,16 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { InvalidArgumentError } from 'commander'
+
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import { CliError, EXIT } from './exit-codes'
+
+/** A parser of the directory of a board. */
+export function directory(text: string): string {
+  if (text !== '' && !text.includes('\0')) return text
+  throw new InvalidArgumentError('Expected the directory of a board.')
+}
 
 /** Opens the board in `baseDir` to look at it. A missing one is an error, and stays missing. */
 export async function openToRead(baseDir: string): Promise<Scoreboard> {

@@ -80,8 +80,11 @@ class Screen {
   draw(lines: (columns: number, rows: number) => string[]): void {
     if (!this.#isShown) return
     const { columns, rows } = this.#output
-    const text = lines(columns || 80, rows || 24).map((line) => `${line}\x1b[K`)
-    this.#output.write(`\x1b[H${text.join('\r\n')}\x1b[J`)
+    const shown = lines(columns || 80, rows || 24)
+    // Each line is wiped before it is written: behind a line as wide as the screen the cursor still stands
+    // on its last character.
+    const text = shown.map((line) => `\x1b[K${line}`).join('\r\n')
+    this.#output.write(`\x1b[H${text}${shown.length < (rows || 24) ? '\r\n\x1b[J' : ''}`)
   }
 
   close(): void {

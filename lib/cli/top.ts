@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 
 import { SORT_KEYS } from '../status/sort'
 import { durationFrom, integerFrom, parseDuration } from './duration'
+import { directory } from './open-board'
 import type { TopOptions } from './top-view'
 
 export function registerTop(program: Command): void {
@@ -13,7 +14,7 @@ export function registerTop(program: Command): void {
     .description(
       'Watch all workers of a board live, the dead and the silent ones marked. Plain text when piped.',
     )
-    .argument('<dir>', 'the directory of the board')
+    .argument('<dir>', 'the directory of the board', directory)
     .option('-i, --interval <duration>', 'time between two looks', durationFrom('50ms'), 1000)
     .option(
       '--stale <duration>',

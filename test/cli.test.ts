@@ -1,0 +1,294 @@
+import * as assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { Scoreboard } from '../lib'
+import { killAll, runCli, startCli } from './helpers/cli'
+
+const VERBS = ['ls', 'cleanup', 'top', 'demo']
+
+describe('rollcall', () => {
+  it('prints its version', async () => {
+    const { version } = require('../../package.json')
+
+    assert.deepEqual(await runCli(['--version']), {
+      code: 0,
+      signal: null,
+      stdout: `${version}\n`,
+      stderr: '',
+    })
+  })
+
+  it('explains each verb, with an example', async () => {
+    const overview = await runCli(['--help'])
+    const details = await Promise.all(VERBS.map((verb) => runCli([verb, '--help'])))
+
+    assert.equal(overview.code, 0)
+    VERBS.forEach((verb, index) => {
+      assert.match(overview.stdout, new RegExp(`^  ${verb} `, 'm'))
+      assert.equal(details[index]!.code, 0)
+      assert.match(details[index]!.stdout, new RegExp(`Examples?:\n  \\$ rollcall ${verb}`))
+    })
+  })
+
+  const misuses: [args: string[], words: RegExp][] = [
+    [[], /Usage: rollcall/],
+    [['lss', 'x'], /unknown command 'lss'\n\(Did you mean ls\?\)/],
+    [['ls', '--jsn', 'x'], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
+    [['ls'], /missing required argument 'dir'/],
+    [['ls', 'a', 'b'], /too many arguments/],
+    [['ls', ''], /directory/],
+    [['top', '--interval', '5', 'x'], /Expected a duration like/],
+    [['top', '--interval', '1ms', 'x'], /at least 50ms/],
+    [['top', '--rounds', '0', 'x'], /whole number from 1/],
+    [['top', '--sort', 'colour', 'x'], /Allowed choices are slot/],
+    [['demo', '--seconds', '1.5'], /whole number from 2/],
+  ]
+  for (const [args, words] of misuses) {
+    it(`refuses ${JSON.stringify(args)} with code 64`, async () => {
+      const { code, stdout, stderr } = await runCli(args)
+
+      assert.equal(code, 64)
+      assert.equal(stdout, '')
+      assert.match(stderr, words)
+    })
+  }
+})
+
+describe('rollcall, about a board', () => {
+  const workers: ChildProcess[] = []
+  let root: string
+  let baseDir: string
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'rollcall-cli-'))
+    baseDir = join(root, 'a board *?[')
+  })
+
+  afterEach(async () => {
+    await Promise.all(workers.splice(0).map(kill))
+    await killAll()
+    rmSync(root, { recursive: true, force: true })
+  })
+
+  async function kill(worker: ChildProcess): Promise<void> {
+    if (worker.exitCode !== null || worker.signalCode !== null) return
+    worker.kill('SIGKILL')
+    await once(worker, 'exit')
+  }
+
+  async function startWorker(id: string, status: unknown): Promise<ChildProcess> {
+    const worker = fork(join(__dirname, 'children', 'cli-worker.js'), [baseDir, id], {
+      serialization: 'advanced',
+    })
+    workers.push(worker)
+    worker.send({ status })
+    const [word] = await once(worker, 'message')
+    assert.equal(word, 'ready')
+    return worker
+  }
+
+  describe('ls', () => {
+    it('lists the living, and the dead on demand', async () => {
+      const worker = await startWorker('web-1', 'GET /')
+      const victim = await startWorker('web-2', { path: '/orders', n: 3 })
+      await kill(victim)
+
+      const living = await runCli(['ls', baseDir])
+      const all = await runCli(['ls', '--dead', baseDir])
+
+      assert.equal(living.code, 0)
+      assert.match(living.stdout, /^SLOT +ID +PID +AGE +UPDATES +STATUS\n/)
+      assert.match(living.stdout, new RegExp(` web-1 +${worker.pid} +\\d+\\.\\ds +1 +GET /\n`))
+      assert.doesNotMatch(living.stdout, /web-2/)
+      assert.match(all.stdout, /web-1 .* live +GET \/\n/)
+      assert.match(all.stdout, new RegExp(`web-2 +${victim.pid} .* DEAD +{"path":"/orders","n":3}\n`))
+    })
+
+    it('prints the snapshot as JSON', async () => {
+      const text = await startWorker('text', 'GET /')
+      await startWorker('json', [1, null, { deep: 'yes' }])
+      await startWorker('bytes', Buffer.of(0, 1, 255))
+      await kill(text)
+
+      const living = JSON.parse((await runCli(['ls', '--json', baseDir])).stdout)
+      const all = JSON.parse((await runCli(['ls', '--json', '--dead', baseDir])).stdout)
+
+      const statuses = Object.fromEntries(all.workers.map((entry: { id: string }) => [entry.id, entry]))
+      assert.deepEqual(
+        living.workers.map((entry: { id: string }) => entry.id),
+        ['json', 'bytes'],
+      )
+      assert.equal(statuses.text.state, 'dead')
+      assert.equal(statuses.text.pid, text.pid)
+      assert.equal(statuses.text.status, 'GET /')
+      assert.equal(statuses.text.updates, 1)
+      assert.deepEqual(statuses.json.status, [1, null, { deep: 'yes' }])
+      assert.deepEqual(statuses.bytes.status, { type: 'bytes', base64: 'AAH/' })
+      assert.equal(all.slots, 1024)
+      assert.equal(typeof all.boardId, 'string')
+      assert.ok(Math.abs(all.takenAt - Date.now()) < 60_000)
+    })
+
+    it('makes hostile text harmless, and cuts it to the width it is given', async () => {
+      const hostile = '\x1b[2J\x1b]0;title\x07\u009b31m\r\n\u202e\u2028日本語🫠'
+      await startWorker(hostile.slice(0, 20), hostile.repeat(500))
+
+      const wide = await runCli(['ls', baseDir])
+      const narrow = await runCli(['ls', baseDir], { COLUMNS: '50' })
+
+      for (const { stdout } of [wide, narrow]) {
+        assert.equal(stdout.split('\n').length, 3)
+        assert.doesNotMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\u2028]/u)
+      }
+      assert.match(wide.stdout, /\\x1b\[2J\\x1b\]0;title\\x07\\x9b31m\\r\\n\\u\{202e\}\\u\{2028\}日本語🫠/)
+      assert.ok(narrow.stdout.split('\n').every((line) => line.length <= 50))
+    })
+
+    it('never makes a board where none is', async () => {
+      mkdirSync(join(root, 'empty'))
+
+      for (const verb of ['ls', 'cleanup', 'top']) {
+        for (const dir of ['missing', 'empty']) {
+          const { code, stdout, stderr } = await runCli([verb, join(root, dir)])
+
+          assert.equal(code, 66, stderr)
+          assert.equal(stdout, '')
+          assert.match(stderr, /No board in /)
+        }
+      }
+      assert.deepEqual(readdirSync(root), ['empty'])
+      assert.deepEqual(readdirSync(join(root, 'empty')), [])
+    })
+
+    it('tells bad data from an unsafe directory', async () => {
+      mkdirSync(join(root, 'bad'), { mode: 0o700 })
+      writeFileSync(join(root, 'bad', 'board'), 'not a board at all', { mode: 0o600 })
+      new Scoreboard({ baseDir }).close()
+      chmodSync(baseDir, 0o777)
+
+      const bad = await runCli(['ls', join(root, 'bad')])
+      const unsafe = await runCli(['ls', baseDir])
+
+      assert.equal(bad.code, 65)
+      assert.match(bad.stderr, /\[ERR_NOT_A_BOARD\]/)
+      assert.equal(unsafe.code, 77)
+      assert.match(unsafe.stderr, /\[ERR_INSECURE_PATH\]/)
+    })
+
+    it('says so when there is nobody to list', async () => {
+      new Scoreboard({ baseDir }).close()
+      const empty = await runCli(['ls', baseDir])
+      await kill(await startWorker('web-1', 'x'))
+      const dead = await runCli(['ls', baseDir])
+
+      assert.equal(empty.code, 0)
+      assert.match(empty.stderr, /no worker on /)
+      assert.equal(dead.code, 0)
+      assert.match(dead.stderr, /1 dead, which --dead shows/)
+    })
+
+    it('does not mind when its reader goes away', async () => {
+      await startWorker('web-1', 'x'.repeat(1 << 20))
+      const ls = startCli(['ls', '--json', baseDir])
+      ls.child.stdout!.destroy()
+
+      const { code, signal, stderr } = await ls.ended()
+
+      assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
+    })
+  })
+
+  describe('cleanup', () => {
+    it('frees the dead and says how many', async () => {
+      await startWorker('web-1', 'alive')
+      await kill(await startWorker('web-2', 'x'.repeat(100_000)))
+      await kill(await startWorker('web-3', 'x'))
+
+      const first = await runCli(['cleanup', baseDir])
+      const second = await runCli(['cleanup', '--json', baseDir])
+
+      assert.equal(first.code, 0)
+      assert.equal(first.stdout, 'freed 2 slots, removed 1 file\n')
+      assert.deepEqual(JSON.parse(second.stdout), { slots: 0, files: 0 })
+      assert.match((await runCli(['ls', '--dead', baseDir])).stdout, /web-1 .* live +alive\n$/)
+    })
+  })
+
+  describe('top, piped', () => {
+    it('prints so many rounds, the silent and the dead marked', async () => {
+      await startWorker('web-10', 'x')
+      await startWorker('web-9', 'x')
+      await kill(await startWorker('web-2', 'x'))
+
+      const options = ['--rounds', '2', '--interval', '50ms', '--stale', '0ms', '--sort', 'id', '--reverse']
+      const { code, stdout } = await runCli(['top', ...options, baseDir])
+
+      assert.equal(code, 0)
+      const round =
+        'Z  0 live, 2 stale, 1 dead, 1024 slots\nSLOT .*\n.* web-10 .*stale.*\n.* web-9 .*stale.*\n.* web-2 .*DEAD.*\n\n'
+      assert.match(stdout, new RegExp(`^.*${round}.*${round}$`))
+    })
+
+    it('prints a line of JSON a round', async () => {
+      await startWorker('web-1', { a: 1 })
+
+      const { code, stdout } = await runCli(['top', '--json', '--rounds', '3', '--interval', '50ms', baseDir])
+
+      const rounds = stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+      assert.equal(code, 0)
+      assert.deepEqual(
+        rounds.map(({ workers }) => workers[0].status),
+        [{ a: 1 }, { a: 1 }, { a: 1 }],
+      )
+    })
+
+    it('goes on until it is told to stop, and then ends cleanly', async () => {
+      await startWorker('web-1', 'x')
+
+      for (const [signal, expected] of [
+        ['SIGINT', 0],
+        ['SIGTERM', 143],
+        ['SIGHUP', 129],
+      ] as const) {
+        const top = startCli(['top', '--interval', '50ms', baseDir])
+        await top.says(/web-1[\s\S]*web-1/)
+        top.child.kill(signal)
+
+        const { code, stderr } = await top.ended()
+        assert.equal(code, expected)
+        assert.equal(stderr, '')
+      }
+    })
+
+    it('ends when its reader goes away', async () => {
+      await startWorker('web-1', 'x')
+      const top = startCli(['top', '--interval', '50ms', baseDir])
+      await top.says(/web-1/)
+      top.child.stdout!.destroy()
+
+      const { code, signal, stderr } = await top.ended()
+
+      assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
+    })
+
+    it('follows a board that is made anew, and ends when there is none', async () => {
+      await kill(await startWorker('old', 'x'))
+      const top = startCli(['top', '--interval', '50ms', baseDir])
+      await top.says(/old/)
+
+      rmSync(baseDir, { recursive: true })
+      const { code, stderr } = await top.ended()
+
+      assert.equal(code, 66)
+      assert.match(stderr, /No board in /)
+      assert.equal(existsSync(baseDir), false)
+    })
+  })
+})

@@ -1,0 +1,128 @@
+// Runs the compiled command as users do: a process with pipes, or one on a terminal of its own.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export const MAIN = join(__dirname, '..', '..', 'lib', 'cli', 'main.js')
+
+const PATIENCE_MS = 30_000
+
+export interface Ended {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** A command that runs: what it has said so far, and how to wait for more. */
+export class RunningCli {
+  stdout = ''
+  stderr = ''
+  readonly child: ChildProcess
+  readonly #exit: Promise<[number | null, NodeJS.Signals | null]>
+
+  constructor(child: ChildProcess) {
+    this.child = child
+    child.stdout!.setEncoding('utf8').on('data', (text) => {
+      this.stdout += text
+    })
+    child.stderr!.setEncoding('utf8').on('data', (text) => {
+      this.stderr += text
+    })
+    // 'close' comes after the last output, 'exit' may come before it.
+    this.#exit = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  }
+
+  /** Waits until standard output matches, looking only at what came after `from`. */
+  async says(pattern: RegExp, from = 0): Promise<void> {
+    await eventually(
+      () => pattern.test(this.stdout.slice(from)) || this.child.exitCode !== null,
+      () =>
+        `${pattern} in ${JSON.stringify(this.stdout.slice(from))}, standard error ${JSON.stringify(this.stderr)}`,
+    )
+    if (!pattern.test(this.stdout.slice(from)))
+      throw new Error(`It ended without ${pattern}: ${this.stdout}${this.stderr}`)
+  }
+
+  async ended(): Promise<Ended> {
+    const [code, signal] = await this.#exit
+    return { code, signal, stdout: this.stdout, stderr: this.stderr }
+  }
+}
+
+const running = new Set<ChildProcess>()
+
+/** Starts `rollcall ...args`. It is killed by `killAll`, at the latest. */
+export function startCli(args: string[], env: NodeJS.ProcessEnv = {}): RunningCli {
+  return start(process.execPath, [MAIN, ...args], env)
+}
+
+/** Runs `rollcall ...args` to its end. */
+export async function runCli(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  return startCli(args, env).ended()
+}
+
+/** Whether `startOnTerminal` can work: util-linux's `script` makes the terminal. */
+export function hasTerminal(): boolean {
+  return spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false
+}
+
+/** Starts `rollcall ...args` on a new terminal; the first line of output is the terminal's path. */
+export function startOnTerminal(args: string[], env: NodeJS.ProcessEnv = {}): RunningCli {
+  const quoted = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+  const command = `stty rows 20 cols 100; tty; exec ${quoted.join(' ')}`
+  return start('script', ['-q', '-e', '-c', command, '/dev/null'], {
+    TERM: 'xterm',
+    SHELL: '/bin/sh',
+    ...env,
+  })
+}
+
+/** SIGKILLs, with all that they started, what still runs of the commands started here. */
+export async function killAll(): Promise<void> {
+  for (const child of running) {
+    const exit = once(child, 'exit')
+    try {
+      process.kill(-child.pid!, 'SIGKILL')
+    } catch {
+      continue // gone already
+    }
+    if (child.exitCode === null && child.signalCode === null) await exit
+  }
+  running.clear()
+}
+
+/** The pids of the processes that have `NAME=value` in the environment they were started with (Linux). */
+export function pidsWithEnv(name: string, value: string): number[] {
+  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))
+  return pids.filter((pid) => environmentOf(pid).includes(`${name}=${value}`)).map(Number)
+}
+
+/** Waits until `condition` holds; `what` says what was waited for in vain. */
+export async function eventually(condition: () => boolean, what: () => string): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`Waited ${PATIENCE_MS / 1000} s in vain for ${what()}`)
+    await delay(20)
+  }
+}
+
+function start(command: string, args: string[], env: NodeJS.ProcessEnv): RunningCli {
+  const { NO_COLOR: _, COLUMNS: __, ...inherited } = process.env
+  // A group of its own, as a shell gives each command: a terminal's Ctrl-C goes to all of it.
+  const child = spawn(command, args, { env: { ...inherited, ...env }, detached: true })
+  running.add(child)
+  child.on('exit', () => running.delete(child))
+  return new RunningCli(child)
+}
+
+function environmentOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0')
+  } catch {
+    return [] // gone meanwhile, or somebody else's
+  }
+}
