@@ -52,7 +52,7 @@ describe('rollcall, on a terminal', () => {
     const before = top.stdout.length
     const [terminal] = /\/dev\/\S+/.exec(top.stdout)!
     execFileSync('stty', ['-F', terminal, 'cols', '30'])
-    await top.says(/sorted…/, before)
+    await top.says(/r reverse {2}…/, before)
     top.child.stdin!.write('q')
     const { code, stdout } = await top.ended()
 

@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict'
 
-import { durationFrom, integerFrom, parseDuration } from '../lib/cli/duration'
+import { integerFrom, octal } from '../lib/cli/arguments'
+import { durationFrom, parseDuration } from '../lib/cli/duration'
 import type { Cursor, Snapshot, WorkerEntry } from '../lib/scoreboard/types'
 import { renderJson, renderLine, renderScreen, renderTable } from '../lib/status/render'
 import { sortWorkers } from '../lib/status/sort'
@@ -98,12 +99,12 @@ describe('A snapshot as text', () => {
     const long = snapshot({ id: '日本語のとても長い名前の労働者', status: 'GET /a/rather/long/path' })
 
     assert.deepEqual(renderTable(long, { columns: 50 }), [
-      'SLOT  ID               PID   AGE  STATUS',
-      '   0  日本語のとても…  4242  0.5s  GET /a/rather/…',
+      'SLOT  ID                AGE  STATUS',
+      '   0  日本語のとても…  0.5s  GET /a/rather/long/p…',
     ])
     assert.deepEqual(renderTable(long, { columns: 24 }), [
-      'ID         AGE  STATUS',
-      '日本語…  0.5s  GET /a/…',
+      'ID        AGE  STATUS',
+      '日本語…  0.5s  GET /a/r…',
     ])
     assert.deepEqual(renderTable(long, { columns: 6 }), ['ID   …', '日本…'])
   })
@@ -174,6 +175,13 @@ describe('Numbers on the command line', () => {
     }
     assert.throws(() => durationFrom('50ms')('49ms'), /at least 50ms/)
     assert.equal(durationFrom('50ms')('50ms'), 50)
+  })
+
+  it('are permission bits in octal', () => {
+    assert.deepEqual(['0660', '660', '0'].map(octal), [0o660, 0o660, 0])
+    for (const text of ['', '0o660', '888', '12345', 'rw']) {
+      assert.throws(() => octal(text), /permission bits in octal/)
+    }
   })
 
   it('are whole numbers within limits', () => {

@@ -2,11 +2,17 @@
 
 import type { Command } from 'commander'
 
-import { directory, openToRead, openToWrite } from './open-board'
+import { directory, octal } from './arguments'
+import { openToRead, openToWrite } from './open-board'
 import { note, outputStyle, print } from './output'
 
 interface LsOptions {
   dead?: boolean
+  json?: boolean
+}
+
+interface CleanupOptions {
+  mode?: number
   json?: boolean
 }
 
@@ -31,6 +37,7 @@ export function registerBoards(program: Command): void {
     .summary('free what dead workers left behind')
     .description('Free the slots of dead workers and remove the files that they left behind.')
     .argument('<dir>', 'the directory of the board', directory)
+    .option('--mode <octal>', 'what the workers gave as `mode`, where others may write to the board', octal)
     .option('--json', 'print {"slots":N,"files":N}')
     .addHelpText('after', '\nExample:\n  $ rollcall cleanup /run/app')
     .action(cleanup)
@@ -52,8 +59,8 @@ async function list(dir: string, options: LsOptions): Promise<void> {
   note(dead > 0 ? `no living worker on ${dir}; ${dead} dead, which --dead shows` : `no worker on ${dir}`)
 }
 
-async function cleanup(dir: string, options: { json?: boolean }): Promise<void> {
-  using board = await openToWrite(dir)
+async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
+  using board = await openToWrite(dir, options.mode)
   const { slots, files } = board.cleanup()
   if (options.json) print(JSON.stringify({ slots, files }))
   else print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}`)

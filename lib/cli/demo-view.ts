@@ -72,6 +72,8 @@ export function onScreen(stop: StopSignal): Audience {
     onReady(lookNow) {
       look = lookNow
       shown = showLive({ intervalMs: 200, lines }, over)
+      // Without its view the demo ends; why is said by end().
+      shown.catch(stop.stop)
       // q ends the view, and with it the demo.
       over.signal.addEventListener('abort', stop.stop)
     },

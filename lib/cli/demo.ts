@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 
 import type { DemoReport } from '../demo/run'
-import { integerFrom } from './duration'
+import { integerFrom } from './arguments'
 import { CliError, EXIT } from './exit-codes'
 import { print } from './output'
 import { StopSignal } from './stop-signal'

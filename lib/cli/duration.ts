@@ -1,4 +1,4 @@
-// Durations and counts as people write them on a command line.
+// Durations as people write them on a command line.
 
 import { InvalidArgumentError } from 'commander'
 
@@ -18,14 +18,5 @@ export function durationFrom(minText: string): (text: string) => number {
     const duration = parseDuration(text)
     if (duration < min) throw new InvalidArgumentError(`Expected a duration of at least ${minText}.`)
     return duration
-  }
-}
-
-/** A parser of whole numbers from `min` to `max`. */
-export function integerFrom(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
-    if (number >= min && number <= max) return number
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`)
   }
 }

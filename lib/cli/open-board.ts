@@ -3,16 +3,9 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { InvalidArgumentError } from 'commander'
-
 import type { Scoreboard } from '../scoreboard/scoreboard'
+import type { ScoreboardOptions } from '../scoreboard/types'
 import { CliError, EXIT } from './exit-codes'
-
-/** A parser of the directory of a board. */
-export function directory(text: string): string {
-  if (text !== '' && !text.includes('\0')) return text
-  throw new InvalidArgumentError('Expected the directory of a board.')
-}
 
 /** Opens the board in `baseDir` to look at it. A missing one is an error, and stays missing. */
 export async function openToRead(baseDir: string): Promise<Scoreboard> {
@@ -20,12 +13,15 @@ export async function openToRead(baseDir: string): Promise<Scoreboard> {
 }
 
 /** Opens the board in `baseDir` to clean it. A missing one is an error, and stays missing. */
-export async function openToWrite(baseDir: string): Promise<Scoreboard> {
-  return (await opener(baseDir, { readOnly: false }))()
+export async function openToWrite(baseDir: string, mode?: number): Promise<Scoreboard> {
+  return (await opener(baseDir, { mode }))()
 }
 
-/** What opens the board in `baseDir` at once, and again when another one has taken its place. */
-export async function opener(baseDir: string, options: { readOnly: boolean }): Promise<() => Scoreboard> {
+/** What opens the board in `baseDir`, and opens it again when another one has taken its place. */
+export async function opener(
+  baseDir: string,
+  options: Omit<ScoreboardOptions, 'baseDir'>,
+): Promise<() => Scoreboard> {
   // The addon is loaded only once there is something to open.
   checkExists(baseDir)
   const { Scoreboard } = await import('../scoreboard/scoreboard.js')

@@ -3,8 +3,8 @@
 import { type Command, Option } from 'commander'
 
 import { SORT_KEYS } from '../status/sort'
-import { durationFrom, integerFrom, parseDuration } from './duration'
-import { directory } from './open-board'
+import { directory, integerFrom } from './arguments'
+import { durationFrom, parseDuration } from './duration'
 import type { TopOptions } from './top-view'
 
 export function registerTop(program: Command): void {

@@ -65,11 +65,12 @@ export interface DemoReport {
 /** Runs it all in a temporary directory, and leaves nothing behind. */
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const baseDir = await mkdtemp(join(tmpdir(), 'rollcall-demo-'))
-  const demo = new Demo(baseDir, options)
+  let demo: Demo | undefined
   try {
+    demo = new Demo(baseDir, options)
     await demo.run()
   } finally {
-    await demo.stop()
+    await demo?.stop()
     await rm(baseDir, { recursive: true, force: true })
   }
   return demo.report(!existsSync(baseDir))
@@ -123,8 +124,16 @@ class Demo {
     say(`autocannon puts load on http://127.0.0.1:${port}`)
     this.#load = new Load(port!, seconds + 5)
     this.#loadStartedAt = performance.now()
-    this.#reading = this.#readAgainAndAgain()
-    this.#options.onReady(() => this.#look())
+    this.#reading = this.#readAgainAndAgain().catch((error) => this.#failure.abort(error))
+    let latest = this.#look()
+    this.#options.onReady(() => {
+      try {
+        latest = this.#look()
+      } catch (error) {
+        this.#failure.abort(error)
+      }
+      return latest
+    })
 
     await this.#until(seconds * 0.4)
     await this.#killOne()

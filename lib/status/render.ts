@@ -97,7 +97,7 @@ export function renderScreen(snapshot: Snapshot, options: ScreenOptions): string
   ]
   if (hidden > 0) lines.push(cut(`... and ${hidden + 1} more`, columns))
   const last = footer === undefined ? [] : [cut(footer, columns)]
-  return [...lines.slice(0, Math.max(1, options.rows - last.length)), ...last].slice(0, options.rows)
+  return [...lines.slice(0, Math.max(0, options.rows - last.length)), ...last]
 }
 
 /**

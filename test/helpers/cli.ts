@@ -38,13 +38,14 @@ export class RunningCli {
 
   /** Waits until standard output matches, looking only at what came after `from`. */
   async says(pattern: RegExp, from = 0): Promise<void> {
+    const latest = () =>
+      JSON.stringify({ stdout: this.stdout.slice(-1000), stderr: this.stderr.slice(-1000) })
+    const isSaid = () => pattern.test(this.stdout.slice(from))
     await eventually(
-      () => pattern.test(this.stdout.slice(from)) || this.child.exitCode !== null,
-      () =>
-        `${pattern} in ${JSON.stringify(this.stdout.slice(from))}, standard error ${JSON.stringify(this.stderr)}`,
+      () => isSaid() || this.child.exitCode !== null,
+      () => `${pattern} in ${latest()}`,
     )
-    if (!pattern.test(this.stdout.slice(from)))
-      throw new Error(`It ended without ${pattern}: ${this.stdout}${this.stderr}`)
+    if (!isSaid()) throw new Error(`It ended with ${this.child.exitCode}, without ${pattern}: ${latest()}`)
   }
 
   async ended(): Promise<Ended> {
