@@ -1,6 +1,7 @@
 // The public names, nothing else.
 
 export { ScoreboardError, type ScoreboardErrorCode } from './errors'
+export { Scoreboard } from './scoreboard/scoreboard'
 export type {
   Cursor,
   JsonValue,
