@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -164,14 +164,14 @@ describe('rollcall, about a board', () => {
       assert.deepEqual(readdirSync(join(root, 'empty')), [])
     })
 
-    it('tells bad data from an unsafe directory', async () => {
+    it('tells bad data from an unsafe place', async () => {
       mkdirSync(join(root, 'bad'), { mode: 0o700 })
       writeFileSync(join(root, 'bad', 'board'), 'not a board at all', { mode: 0o600 })
       new Scoreboard({ baseDir }).close()
-      chmodSync(baseDir, 0o777)
+      symlinkSync(baseDir, join(root, 'link'))
 
       const bad = await runCli(['ls', join(root, 'bad')])
-      const unsafe = await runCli(['ls', baseDir])
+      const unsafe = await runCli(['ls', join(root, 'link')])
 
       assert.equal(bad.code, 65)
       assert.match(bad.stderr, /\[ERR_NOT_A_BOARD\]/)
@@ -215,6 +215,24 @@ describe('rollcall, about a board', () => {
       assert.equal(first.stdout, 'freed 2 slots, removed 1 file\n')
       assert.deepEqual(JSON.parse(second.stdout), { slots: 0, files: 0 })
       assert.match((await runCli(['ls', '--dead', baseDir])).stdout, /web-1 .* live +alive\n$/)
+    })
+  })
+
+  describe('cleanup, of a board that others may write to', () => {
+    it('wants to be told that this is meant', async () => {
+      new Scoreboard({ baseDir, mode: 0o660 }).close()
+
+      const refused = await runCli(['cleanup', baseDir])
+      const meant = await runCli(['cleanup', '--mode', '0660', baseDir])
+
+      assert.equal(refused.code, 77)
+      assert.match(refused.stderr, /\[ERR_INSECURE_PATH\]/)
+      assert.deepEqual(meant, {
+        code: 0,
+        signal: null,
+        stdout: 'freed 0 slots, removed 0 files\n',
+        stderr: '',
+      })
     })
   })
 
