@@ -97,10 +97,10 @@ function requestText(status: Status | undefined, columns: number): string {
 
 /** What happened, in a few lines. */
 export function summary(report: DemoReport): string {
-  const { seconds, requests, failedRequests, updates, updatesPerSecond, reads, deaths, freedSlots } = report
+  const { seconds, requests, connectionErrors, updates, updatesPerSecond, reads, deaths, freedSlots } = report
   const lines = [
     `${seconds.toFixed(1)} s of load on ${report.workers} workers`,
-    `  requests  ${whole(requests)} answered (${whole(requests / (seconds || 1))}/s), ${whole(failedRequests)} cut off by the kill`,
+    `  requests  ${whole(requests)} answered (${whole(requests / (seconds || 1))}/s), ${whole(connectionErrors)} connection errors`,
     `  updates   ${whole(updates)} published (${whole(updatesPerSecond)}/s)`,
     `  reads     ${whole(reads)} of the whole board, mean ${micros(report.meanReadMs)}, median ${micros(report.medianReadMs)}`,
     `  deaths    ${deaths.length} seen`,

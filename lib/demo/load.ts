@@ -7,8 +7,8 @@ import { ROUTES } from './routes'
 /** What the load tells its parent at the end. */
 export interface LoadResult {
   requests: number
-  /** Requests that got no answer: those on the connections of the killed worker. */
-  failed: number
+  /** Connections that broke in the middle of a request, as those of the killed worker may. */
+  connectionErrors: number
   /** Milliseconds. */
   meanLatencyMs: number
 }
@@ -17,7 +17,7 @@ const [url, seconds] = process.argv.slice(2) as [string, string]
 
 const run = autocannon({
   url,
-  connections: 32,
+  connections: 64,
   // A limit of its own, should the parent never say stop.
   duration: Number(seconds),
   requests: ROUTES.map(({ method, path, body }) => ({ method, path, body })),
@@ -31,6 +31,6 @@ process.on('SIGINT', () => {})
 process.on('SIGHUP', () => {})
 
 void run.then(({ requests, errors, latency }) => {
-  const result: LoadResult = { requests: requests.total, failed: errors, meanLatencyMs: latency.mean }
+  const result: LoadResult = { requests: requests.total, connectionErrors: errors, meanLatencyMs: latency.mean }
   process.send?.(result, () => process.disconnect())
 })

@@ -50,7 +50,7 @@ export interface DemoReport {
   seconds: number
   workers: number
   requests: number
-  failedRequests: number
+  connectionErrors: number
   updates: number
   updatesPerSecond: number
   reads: number
@@ -192,7 +192,7 @@ class Demo {
       seconds: this.#seconds,
       workers: WORKERS.length,
       requests: this.#loadResult?.requests ?? 0,
-      failedRequests: this.#loadResult?.failed ?? 0,
+      connectionErrors: this.#loadResult?.connectionErrors ?? 0,
       updates: this.#tally.updates,
       updatesPerSecond: this.#seconds > 0 ? this.#tally.updates / this.#seconds : 0,
       reads: this.#readNs.count,
@@ -212,7 +212,7 @@ class Demo {
 
   /** Waits until so many seconds of load are over. */
   async #until(seconds: number): Promise<void> {
-    const leftMs = this.#loadStartedAt! + seconds * 1000 - performance.now()
+    const leftMs = Math.ceil(this.#loadStartedAt! + seconds * 1000 - performance.now())
     await delay(Math.max(0, leftMs), undefined, { signal: this.#signal })
   }
 }
