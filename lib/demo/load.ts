@@ -9,8 +9,6 @@ export interface LoadResult {
   requests: number
   /** Connections that broke in the middle of a request, as those of the killed worker may. */
   connectionErrors: number
-  /** Milliseconds. */
-  meanLatencyMs: number
 }
 
 const [url, seconds] = process.argv.slice(2) as [string, string]
@@ -30,7 +28,7 @@ process.on('disconnect', () => process.exit())
 process.on('SIGINT', () => {})
 process.on('SIGHUP', () => {})
 
-void run.then(({ requests, errors, latency }) => {
-  const result: LoadResult = { requests: requests.total, connectionErrors: errors, meanLatencyMs: latency.mean }
+void run.then(({ requests, errors }) => {
+  const result: LoadResult = { requests: requests.total, connectionErrors: errors }
   process.send?.(result, () => process.disconnect())
 })
