@@ -1,18 +1,16 @@
-import * as assert from 'node:assert/strict'
-import { execFileSync, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { hasTerminal, killAll, startOnTerminal } from './helpers/cli'
+import { hasTerminal, startOnTerminal, startWorker } from './helpers/cli'
+import { tempDir } from './helpers/temp-dir'
 
 const ESC = '\x1b'
 const ENTER = `${ESC}[?1049h`
 const LEAVE = `${ESC}[?1049l`
 
 describe('rollcall, on a terminal', () => {
-  let root: string
   let baseDir: string
 
   before(function () {
@@ -22,28 +20,15 @@ describe('rollcall, on a terminal', () => {
   })
 
   beforeEach(() => {
-    root = mkdtempSync(join(tmpdir(), 'rollcall-tty-'))
-    baseDir = join(root, 'board')
+    baseDir = join(tempDir(), 'board')
   })
-
-  afterEach(async () => {
-    await killAll()
-    rmSync(root, { recursive: true, force: true })
-  })
-
-  async function startWorker(id: string) {
-    const worker = fork(join(__dirname, 'children', 'cli-worker.js'), [baseDir, id])
-    worker.send({ status: 'GET /' })
-    await once(worker, 'message')
-    return worker
-  }
 
   it('shows a death while somebody watches, obeys keys and a new size, and gives the terminal back', async () => {
-    const worker = await startWorker('web-1')
+    const worker = await startWorker(baseDir, 'web-1', 'GET /')
     const top = startOnTerminal(['top', '--interval', '50ms', baseDir])
     await top.says(/web-1 .*live/)
 
-    worker.kill('SIGKILL')
+    worker.signal('SIGKILL')
     await top.says(new RegExp(`${ESC}\\[31m[^\\n]*web-1 .*DEAD`))
     top.child.stdin!.write('s')
     await top.says(/sorted by age\r?\n?/)
@@ -62,13 +47,12 @@ describe('rollcall, on a terminal', () => {
   })
 
   it('takes Ctrl-C for the end, and no colour for NO_COLOR', async () => {
-    const worker = await startWorker('web-1')
+    await startWorker(baseDir, 'web-1', 'GET /')
     const top = startOnTerminal(['top', '--interval', '50ms', '--stale', '0ms', baseDir], { NO_COLOR: '1' })
     await top.says(/web-1 .*stale/)
     top.child.stdin!.write('\x03')
 
     const { code, stdout } = await top.ended()
-    worker.kill('SIGKILL')
 
     assert.equal(code, 0)
     assert.doesNotMatch(stdout, new RegExp(`${ESC}\\[\\d+m`))
@@ -76,11 +60,10 @@ describe('rollcall, on a terminal', () => {
   })
 
   it('gives the terminal back when there is nothing to watch any more', async () => {
-    const worker = await startWorker('web-1')
+    const worker = await startWorker(baseDir, 'web-1', 'GET /')
     const top = startOnTerminal(['top', '--interval', '50ms', baseDir])
     await top.says(/web-1 .*live/)
-    worker.kill('SIGKILL')
-    await once(worker, 'exit')
+    await worker.killed()
     rmSync(baseDir, { recursive: true })
 
     const { code, stdout } = await top.ended()

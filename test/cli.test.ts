@@ -1,12 +1,10 @@
-import * as assert from 'node:assert/strict'
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { Scoreboard } from '../lib'
-import { killAll, runCli, startCli } from './helpers/cli'
+import { runCli, startCli, startWorker } from './helpers/cli'
+import { tempDir } from './helpers/temp-dir'
 
 const VERBS = ['ls', 'cleanup', 'top', 'demo']
 
@@ -59,43 +57,19 @@ describe('rollcall', () => {
 })
 
 describe('rollcall, about a board', () => {
-  const workers: ChildProcess[] = []
   let root: string
   let baseDir: string
 
   beforeEach(() => {
-    root = mkdtempSync(join(tmpdir(), 'rollcall-cli-'))
+    root = tempDir()
     baseDir = join(root, 'a board *?[')
   })
 
-  afterEach(async () => {
-    await Promise.all(workers.splice(0).map(kill))
-    await killAll()
-    rmSync(root, { recursive: true, force: true })
-  })
-
-  async function kill(worker: ChildProcess): Promise<void> {
-    if (worker.exitCode !== null || worker.signalCode !== null) return
-    worker.kill('SIGKILL')
-    await once(worker, 'exit')
-  }
-
-  async function startWorker(id: string, status: unknown): Promise<ChildProcess> {
-    const worker = fork(join(__dirname, 'children', 'cli-worker.js'), [baseDir, id], {
-      serialization: 'advanced',
-    })
-    workers.push(worker)
-    worker.send({ status })
-    const [word] = await once(worker, 'message')
-    assert.equal(word, 'ready')
-    return worker
-  }
-
   describe('ls', () => {
     it('lists the living, and the dead on demand', async () => {
-      const worker = await startWorker('web-1', 'GET /')
-      const victim = await startWorker('web-2', { path: '/orders', n: 3 })
-      await kill(victim)
+      const worker = await startWorker(baseDir, 'web-1', 'GET /')
+      const victim = await startWorker(baseDir, 'web-2', { path: '/orders', n: 3 })
+      await victim.killed()
 
       const living = await runCli(['ls', baseDir])
       const all = await runCli(['ls', '--dead', baseDir])
@@ -109,10 +83,10 @@ describe('rollcall, about a board', () => {
     })
 
     it('prints the snapshot as JSON', async () => {
-      const text = await startWorker('text', 'GET /')
-      await startWorker('json', [1, null, { deep: 'yes' }])
-      await startWorker('bytes', Buffer.of(0, 1, 255))
-      await kill(text)
+      const text = await startWorker(baseDir, 'text', 'GET /')
+      await startWorker(baseDir, 'json', [1, null, { deep: 'yes' }])
+      await startWorker(baseDir, 'bytes', Buffer.of(0, 1, 255))
+      await text.killed()
 
       const living = JSON.parse((await runCli(['ls', '--json', baseDir])).stdout)
       const all = JSON.parse((await runCli(['ls', '--json', '--dead', baseDir])).stdout)
@@ -135,7 +109,7 @@ describe('rollcall, about a board', () => {
 
     it('makes hostile text harmless, and cuts it to the width it is given', async () => {
       const hostile = '\x1b[2J\x1b]0;title\x07\u009b31m\r\n\u202e\u2028日本語🫠'
-      await startWorker(hostile.slice(0, 20), hostile.repeat(500))
+      await startWorker(baseDir, hostile.slice(0, 20), hostile.repeat(500))
 
       const wide = await runCli(['ls', baseDir])
       const narrow = await runCli(['ls', baseDir], { COLUMNS: '50' })
@@ -182,7 +156,7 @@ describe('rollcall, about a board', () => {
     it('says so when there is nobody to list', async () => {
       new Scoreboard({ baseDir }).close()
       const empty = await runCli(['ls', baseDir])
-      await kill(await startWorker('web-1', 'x'))
+      await (await startWorker(baseDir, 'web-1', 'x')).killed()
       const dead = await runCli(['ls', baseDir])
 
       assert.equal(empty.code, 0)
@@ -192,7 +166,7 @@ describe('rollcall, about a board', () => {
     })
 
     it('does not mind when its reader goes away', async () => {
-      await startWorker('web-1', 'x'.repeat(1 << 20))
+      await startWorker(baseDir, 'web-1', 'x'.repeat(1 << 20))
       const ls = startCli(['ls', '--json', baseDir])
       ls.child.stdout!.destroy()
 
@@ -204,9 +178,9 @@ describe('rollcall, about a board', () => {
 
   describe('cleanup', () => {
     it('frees the dead and says how many', async () => {
-      await startWorker('web-1', 'alive')
-      await kill(await startWorker('web-2', 'x'.repeat(100_000)))
-      await kill(await startWorker('web-3', 'x'))
+      await startWorker(baseDir, 'web-1', 'alive')
+      await (await startWorker(baseDir, 'web-2', 'x'.repeat(100_000))).killed()
+      await (await startWorker(baseDir, 'web-3', 'x')).killed()
 
       const first = await runCli(['cleanup', baseDir])
       const second = await runCli(['cleanup', '--json', baseDir])
@@ -238,9 +212,9 @@ describe('rollcall, about a board', () => {
 
   describe('top, piped', () => {
     it('prints so many rounds, the silent and the dead marked', async () => {
-      await startWorker('web-10', 'x')
-      await startWorker('web-9', 'x')
-      await kill(await startWorker('web-2', 'x'))
+      await startWorker(baseDir, 'web-10', 'x')
+      await startWorker(baseDir, 'web-9', 'x')
+      await (await startWorker(baseDir, 'web-2', 'x')).killed()
 
       const options = ['--rounds', '2', '--interval', '50ms', '--stale', '0ms', '--sort', 'id', '--reverse']
       const { code, stdout } = await runCli(['top', ...options, baseDir])
@@ -252,7 +226,7 @@ describe('rollcall, about a board', () => {
     })
 
     it('prints a line of JSON a round', async () => {
-      await startWorker('web-1', { a: 1 })
+      await startWorker(baseDir, 'web-1', { a: 1 })
 
       const { code, stdout } = await runCli(['top', '--json', '--rounds', '3', '--interval', '50ms', baseDir])
 
@@ -268,7 +242,7 @@ describe('rollcall, about a board', () => {
     })
 
     it('goes on until it is told to stop, and then ends cleanly', async () => {
-      await startWorker('web-1', 'x')
+      await startWorker(baseDir, 'web-1', 'x')
 
       for (const [signal, expected] of [
         ['SIGINT', 0],
@@ -286,7 +260,7 @@ describe('rollcall, about a board', () => {
     })
 
     it('ends when its reader goes away', async () => {
-      await startWorker('web-1', 'x')
+      await startWorker(baseDir, 'web-1', 'x')
       const top = startCli(['top', '--interval', '50ms', baseDir])
       await top.says(/web-1/)
       top.child.stdout!.destroy()
@@ -296,11 +270,15 @@ describe('rollcall, about a board', () => {
       assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
     })
 
-    it('follows a board that is made anew, and ends when there is none', async () => {
-      await kill(await startWorker('old', 'x'))
+    it('follows a board that takes the place of another, and ends when there is none', async () => {
+      await startWorker(baseDir, 'old', 'x')
+      const other = join(root, 'other')
+      await startWorker(other, 'new', 'x')
       const top = startCli(['top', '--interval', '50ms', baseDir])
-      await top.says(/old/)
+      await top.says(/ old /)
 
+      renameSync(join(other, 'board'), join(baseDir, 'board'))
+      await top.says(/ new /)
       rmSync(baseDir, { recursive: true })
       const { code, stderr } = await top.ended()
 

@@ -1,29 +1,16 @@
-import * as assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 
-import {
-  eventually,
-  hasTerminal,
-  killAll,
-  pidsWithEnv,
-  runCli,
-  startCli,
-  startOnTerminal,
-} from './helpers/cli'
+import { hasTerminal, pidsWithEnv, runCli, startCli, startOnTerminal } from './helpers/cli'
+import { eventually } from './helpers/eventually'
+import { tempDir } from './helpers/temp-dir'
 
 describe('rollcall demo', () => {
   let temp: string
 
   // A temporary directory of its own shows what the demo leaves behind, and tells its processes from others.
   beforeEach(() => {
-    temp = mkdtempSync(join(tmpdir(), 'rollcall-demo-test-'))
-  })
-
-  afterEach(async () => {
-    await killAll()
-    rmSync(temp, { recursive: true, force: true })
+    temp = tempDir()
   })
 
   function assertNothingLeft() {

@@ -1,4 +1,4 @@
-import * as assert from 'node:assert/strict'
+import assert from 'node:assert/strict'
 
 import { integerFrom, octal } from '../lib/cli/arguments'
 import { durationFrom, parseDuration } from '../lib/cli/duration'

@@ -1,14 +1,15 @@
 // Runs the compiled command as users do: a process with pipes, or one on a terminal of its own.
 
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+
+import { type Child, startReady } from './child'
+import { eventually } from './eventually'
 
 export const MAIN = join(__dirname, '..', '..', 'lib', 'cli', 'main.js')
-
-const PATIENCE_MS = 30_000
 
 export interface Ended {
   code: number | null
@@ -56,7 +57,7 @@ export class RunningCli {
 
 const running = new Set<ChildProcess>()
 
-/** Starts `rollcall ...args`. It is killed by `killAll`, at the latest. */
+/** Starts `rollcall ...args`. It is killed after the test, at the latest. */
 export function startCli(args: string[], env: NodeJS.ProcessEnv = {}): RunningCli {
   return start(process.execPath, [MAIN, ...args], env)
 }
@@ -82,33 +83,19 @@ export function startOnTerminal(args: string[], env: NodeJS.ProcessEnv = {}): Ru
   })
 }
 
-/** SIGKILLs, with all that they started, what still runs of the commands started here. */
-export async function killAll(): Promise<void> {
-  for (const child of running) {
-    const exit = once(child, 'exit')
-    try {
-      process.kill(-child.pid!, 'SIGKILL')
-    } catch {
-      continue // gone already
-    }
-    if (child.exitCode === null && child.signalCode === null) await exit
-  }
-  running.clear()
-}
-
 /** The pids of the processes that have `NAME=value` in the environment they were started with (Linux). */
 export function pidsWithEnv(name: string, value: string): number[] {
   const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))
   return pids.filter((pid) => environmentOf(pid).includes(`${name}=${value}`)).map(Number)
 }
 
-/** Waits until `condition` holds; `what` says what was waited for in vain. */
-export async function eventually(condition: () => boolean, what: () => string): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`Waited ${PATIENCE_MS / 1000} s in vain for ${what()}`)
-    await delay(20)
+/** A worker of the board in `baseDir` that has published one status, and stays. */
+export async function startWorker(baseDir: string, workerId: string, status: unknown): Promise<Child> {
+  const worker = await startReady('worker', JSON.stringify({ baseDir, workerId }))
+  for (const request of [{ method: 'open' }, { method: 'update', args: [status] }]) {
+    assert.deepEqual(await worker.ask(request), { value: undefined })
   }
+  return worker
 }
 
 function start(command: string, args: string[], env: NodeJS.ProcessEnv): RunningCli {
@@ -127,3 +114,16 @@ function environmentOf(pid: string): string[] {
     return [] // gone meanwhile, or somebody else's
   }
 }
+
+afterEach(async () => {
+  for (const child of running) {
+    const exit = once(child, 'exit')
+    try {
+      process.kill(-child.pid!, 'SIGKILL')
+    } catch {
+      continue // gone already
+    }
+    if (child.exitCode === null && child.signalCode === null) await exit
+  }
+  running.clear()
+})
