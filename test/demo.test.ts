@@ -51,18 +51,21 @@ describe('rollcall demo', () => {
     assert.equal(report.isClean, true)
   })
 
-  it('ends early on Ctrl-C, with a summary', async () => {
-    const demo = startCli(['demo', '--seconds', '600'], { TMPDIR: temp })
-    await demo.says(/4 live/)
-    // What a terminal does: the whole group hears it.
-    process.kill(-demo.child.pid!, 'SIGINT')
+  // The first moment is when the workers are too young to leave the decision to their parent.
+  for (const moment of [/starting a cluster/, /autocannon puts load/, /4 live/]) {
+    it(`ends early on Ctrl-C after "${moment.source}", with a summary`, async () => {
+      const demo = startCli(['demo', '--seconds', '600'], { TMPDIR: temp })
+      await demo.says(moment)
+      // What a terminal does: the whole group hears it.
+      process.kill(-demo.child.pid!, 'SIGINT')
 
-    const { code, stdout } = await demo.ended()
+      const { code, stdout, stderr } = await demo.ended()
 
-    assertNothingLeft()
-    assert.equal(code, 0)
-    assert.match(stdout, /deaths +0 seen\n.*left +nothing/)
-  })
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+      assertNothingLeft()
+      assert.match(stdout, /deaths +0 seen\n.*left +nothing/)
+    })
+  }
 
   it('ends early when its reader goes away', async () => {
     const demo = startCli(['demo', '--seconds', '600'], { TMPDIR: temp })

@@ -2,7 +2,6 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -25,32 +24,40 @@ export class Servers {
   }
 
   /** Starts a worker and gives the port it listens on, the same for all of them. */
-  async start(id: string): Promise<number> {
+  start(id: string, signal: AbortSignal): Promise<number> {
     const worker = cluster.fork({ ROLLCALL_DEMO_DIR: this.#baseDir, ROLLCALL_DEMO_ID: id })
     this.#workers.set(worker, id)
-    worker.on('exit', (code, signal) => {
-      const wasOurs = !this.#workers.delete(worker) || this.#isStopping
-      if (!wasOurs) this.#onFailure(new Error(`The demo's worker ${id} ended by itself (${signal ?? code})`))
+    worker.on('exit', (code, how) => {
+      const isWanted = !this.#workers.delete(worker) || this.#isStopping
+      // A worker so young that it does not ignore Ctrl-C yet: this process hears of it too.
+      if (!isWanted && how !== 'SIGINT' && how !== 'SIGHUP') {
+        this.#onFailure(new Error(`The demo's worker ${id} ended by itself (${how || `code ${code}`})`))
+      }
     })
-    const ended = once(worker, 'exit').then(() => [{ port: 0 }])
-    const [address] = (await Promise.race([once(worker, 'listening'), ended])) as [{ port: number }]
-    return address.port
+    worker.on('error', (error) => {
+      // Without a pid it never started; otherwise a message missed a worker that died, and 'exit' says more.
+      if (worker.process.pid !== undefined) return
+      this.#workers.delete(worker)
+      this.#onFailure(error)
+    })
+    return new Promise((resolve, reject) => {
+      worker.once('listening', ({ port }) => resolve(port))
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
   }
 
   /** SIGKILLs one worker and gives its pid at once, and when node:cluster has noticed as a promise. */
   kill(id: string): { pid: number; noticed: Promise<unknown> } {
     const [worker] = [...this.#workers].find(([, name]) => name === id)!
     this.#workers.delete(worker)
-    const noticed = once(worker, 'exit')
+    const noticed = new Promise((resolve) => worker.once('exit', resolve))
     worker.process.kill('SIGKILL')
     return { pid: worker.process.pid!, noticed }
   }
 
   async stop(): Promise<void> {
     this.#isStopping = true
-    await Promise.all(
-      [...this.#workers.keys()].map((worker) => endOf(worker.process, () => worker.send('end'))),
-    )
+    await Promise.all([...this.#workers.keys()].map((worker) => endOf(worker.process, 'end')))
   }
 }
 
@@ -59,26 +66,32 @@ export class Load {
   readonly #child: ChildProcess
   readonly #result: Promise<LoadResult | undefined>
 
-  constructor(port: number, seconds: number) {
+  /** `onFailure` hears when it cannot be started. */
+  constructor(port: number, seconds: number, onFailure: (error: Error) => void) {
     const args = [`http://127.0.0.1:${port}`, String(seconds)]
     this.#child = fork(join(__dirname, 'load.js'), args, { execArgv: [] })
-    const ended = once(this.#child, 'exit').then(() => undefined)
-    const told = once(this.#child, 'message').then(([message]) => message as LoadResult)
-    this.#result = Promise.race([told, ended])
+    this.#child.on('error', (error) => {
+      if (this.#child.pid === undefined) onFailure(error)
+    })
+    this.#result = new Promise((resolve) => {
+      this.#child.once('message', (message) => resolve(message as LoadResult))
+      for (const end of ['exit', 'error']) this.#child.once(end, () => resolve(undefined))
+    })
   }
 
   /** Ends the load and gives what it measured; undefined when it ended before it could say. */
   async stop(): Promise<LoadResult | undefined> {
-    await endOf(this.#child, () => this.#child.send('stop'))
+    await endOf(this.#child, 'stop')
     return this.#result
   }
 }
 
 /** Asks a process to end, insists after a while, and waits until it is gone. */
-async function endOf(child: ChildProcess, ask: () => void): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exit = once(child, 'exit')
-  if (child.connected) ask()
+async function endOf(child: ChildProcess, word: string): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const exit = new Promise((resolve) => child.once('exit', resolve))
+  // It may be gone already without our knowing: that is what it was asked for.
+  if (child.connected) child.send(word, () => {})
   const inTime = new AbortController()
   const insist = delay(PATIENCE_MS, undefined, { signal: inTime.signal }).then(
     () => child.kill('SIGKILL'),

@@ -100,7 +100,7 @@ class Demo {
     this.#baseDir = baseDir
     this.#options = options
     this.#signal = AbortSignal.any([options.signal, this.#failure.signal])
-    this.#servers = new Servers(baseDir, (error) => this.#failure.abort(error))
+    this.#servers = new Servers(baseDir, this.#fail)
     this.#owner = new Scoreboard({ baseDir })
     this.#reader = new Scoreboard({ baseDir, readOnly: true })
   }
@@ -118,19 +118,18 @@ class Demo {
   async #play(): Promise<void> {
     const { say, seconds } = this.#options
     say(`starting a cluster of ${WORKERS.length} HTTP workers, their board in ${this.#baseDir}`)
-    const [port] = await Promise.all(WORKERS.map((id) => this.#servers.start(id)))
-    this.#signal.throwIfAborted()
+    const [port] = await Promise.all(WORKERS.map((id) => this.#servers.start(id, this.#signal)))
 
     say(`autocannon puts load on http://127.0.0.1:${port}`)
-    this.#load = new Load(port!, seconds + 5)
+    this.#load = new Load(port!, seconds + 5, this.#fail)
     this.#loadStartedAt = performance.now()
-    this.#reading = this.#readAgainAndAgain().catch((error) => this.#failure.abort(error))
+    this.#reading = this.#readAgainAndAgain().catch(this.#fail)
     let latest = this.#look()
     this.#options.onReady(() => {
       try {
         latest = this.#look()
       } catch (error) {
-        this.#failure.abort(error)
+        this.#fail(error)
       }
       return latest
     })
@@ -140,10 +139,12 @@ class Demo {
     await this.#until(seconds * 0.55)
     const { slots } = this.#owner.cleanup()
     this.#freedSlots += slots
-    await this.#servers.start(VICTIM)
+    await this.#servers.start(VICTIM, this.#signal)
     say(`cleaned up ${slots} dead slot, and a new ${VICTIM} is at work`)
     await this.#until(seconds)
   }
+
+  readonly #fail = (error: unknown) => this.#failure.abort(error)
 
   async #killOne(): Promise<void> {
     const { say } = this.#options
