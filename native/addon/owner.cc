@@ -80,15 +80,15 @@ Napi::Value PublishOverflow(Handle& handle, const Napi::CallbackInfo& info) {
   const uint8_t* preview;
   size_t length;
   if (!BytesOf(info.Env(), info[0], &preview, &length)) return Misuse(info.Env(), "Expected a Uint8Array");
-  const uint32_t encoding = info[1].ToNumber().Uint32Value();
+  const uint32_t encoding = Uint32At(info, 1);
   if (encoding >= kEncodings || length > handle.board.file().geometry().inline_bytes) {
     return Misuse(info.Env(), "Expected a preview that fits into a slot");
   }
   memcpy(handle.board.staging(), preview, length);
   const Status status = handle.board.PublishOverflow(
       static_cast<Encoding>(encoding), static_cast<uint32_t>(length),
-      static_cast<uint64_t>(info[2].ToNumber().Int64Value()), static_cast<uint64_t>(info[3].ToNumber().Int64Value()),
-      info[4].ToNumber().Uint32Value());
+      Uint64At(info, 2), Uint64At(info, 3),
+      Uint32At(info, 4));
   return Napi::Value(info.Env(), Outcome(info.Env(), status));
 }
 
@@ -96,13 +96,13 @@ Napi::Value PublishOverflow(Handle& handle, const Napi::CallbackInfo& info) {
 Napi::Value Claim(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (handle.closed) return Failure(env, Status::Of(Code::kClosed));
-  const std::string id = info[0].ToString().Utf8Value();
+  const std::string id = StringAt(info, 0);
   if (id.empty() || id.size() > kMaxIdBytes || handle.board.has_slot() || handle.board.file().read_only()) {
     return Misuse(env, "Expected an id of 1 to 128 bytes, and a writable handle without a slot");
   }
   Claimed claimed;
   const Status status = handle.board.TryClaim(id.data(), static_cast<uint32_t>(id.size()),
-                                              info[1].ToNumber().Uint32Value(), &claimed);
+                                              Uint32At(info, 1), &claimed);
   if (!status.ok()) return Failure(env, status);
   Napi::Object result = Napi::Object::New(env);
   result.Set("slot", static_cast<double>(claimed.slot));
