@@ -1,8 +1,10 @@
 #include "fixture.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -187,5 +189,13 @@ bool Eventually(const std::function<bool()>& condition) {
 void DawdleRandomly() { Pause(static_cast<long>(RandomBetween(0, 1500000))); }
 
 int CountDescriptors() { return static_cast<int>(NamesIn("/dev/fd").size()); }
+
+void ExhaustDescriptors() {
+  const rlimit few = {64, 64};
+  CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+  while (open("/dev/null", O_RDONLY) >= 0) {
+  }
+  CHECK_EQ(errno, EMFILE);
+}
 
 }  // namespace rollcall::test

@@ -104,4 +104,7 @@ void DawdleRandomly();
 
 int CountDescriptors();
 
+// Uses up all descriptors of this process: only for children.
+void ExhaustDescriptors();
+
 }  // namespace rollcall::test
