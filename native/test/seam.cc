@@ -27,6 +27,10 @@ extern "C" long __wrap_syscall(long number, ...) {
   for (long& argument : a) argument = va_arg(list, long);
   va_end(list);
   if (number == SYS_futex && a[1] == FUTEX_WAKE) system_calls.futex_wakes++;
+  if (number == SYS_futex && system_calls.futex_error != 0) {
+    errno = system_calls.futex_error;
+    return -1;
+  }
   if (number == SYS_pidfd_open) {
     system_calls.pidfd_opens++;
     if (system_calls.pidfd_error != 0) {

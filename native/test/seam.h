@@ -10,6 +10,7 @@ struct SystemCalls {
   std::atomic<long> futex_wakes{0};
   std::atomic<long> pidfd_opens{0};
   std::atomic<int> pidfd_error{0};  // not 0: pidfd_open fails with it
+  std::atomic<int> futex_error{0};
 };
 extern SystemCalls system_calls;
 
