@@ -179,11 +179,11 @@ class Board {
   Status TakeFreeSlot(Claimed* out);
   Status TakeSlot(uint32_t slot, Claimed* out);
   void Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id);
-  bool SaidGoodbye(uint32_t slot) const noexcept;
+  bool SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept;
   bool Retire(uint32_t slot, Retired* out) noexcept;
   bool ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept;
   Look LookAt(uint32_t slot, int tries, const ScanRequest& request, ScanResult* result);
-  Look LookAtFree(uint32_t slot, uint64_t epoch, const ScanRequest& request, ScanResult* result);
+  Look LookAtFree(uint32_t slot, const ScanRequest& request, ScanResult* result);
   RecordCopy CopyRecord(uint32_t slot, uint8_t* payload, size_t room) const noexcept;
   bool IsSane(const RecordCopy& copy) const noexcept;
   bool OwnerLives(uint32_t slot, uint64_t epoch);

@@ -32,6 +32,9 @@ inline constexpr uint32_t kMaxCounters = 64;
 inline constexpr uint32_t kMaxNameBytes = 62;
 inline constexpr uint32_t kMaxIdBytes = 128;
 
+// Epochs and sequence numbers cross into JavaScript as doubles, which are exact up to here.
+inline constexpr uint64_t kMaxExact = uint64_t{1} << 53;
+
 using Word = std::atomic<uint64_t>;
 static_assert(sizeof(Word) == 8 && Word::is_always_lock_free);
 static_assert(sizeof(std::atomic<uint32_t>) == 4 && std::atomic<uint32_t>::is_always_lock_free);
