@@ -33,7 +33,7 @@ export const EntryField = {
   length: 7,
   updates: 8,
   wallMs: 9,
-  monotonicMs: 10,
+  monotonicNs: 10,
   generation: 11,
   wholeLength: 12,
   crc32c: 13,

@@ -124,21 +124,10 @@ export class Scoreboard {
    */
   readAll(): Map<string, Status> {
     this.#checkOpen('read')
-    const reader = this.#reader
-    const count = reader.scan()
+    this.#reader.scan()
     const statuses = new Map<string, Status>()
-    let ended: number[] | undefined
-    for (let entry = 0; entry < count; entry++) {
-      if (!reader.isLive(entry)) {
-        ended ??= []
-        ended.push(reader.slot(entry))
-        continue
-      }
-      const status = reader.status(entry)
-      const owner = status === undefined ? undefined : reader.owner(entry)
-      if (owner !== undefined) statuses.set(owner.id, status!)
-    }
-    if (ended !== undefined && !this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
+    const ended = this.#reader.collect(statuses)
+    if (!this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
     this.#checkName()
     return statuses
   }

@@ -113,6 +113,29 @@ export class SlotReader {
     return this.#owners[slot]
   }
 
+  /**
+   * Puts the statuses of all living workers of the newest scan into `statuses`, by id, and returns
+   * the slots of those that are gone. One loop over plain numbers: it runs for every poll.
+   */
+  collect(statuses: Map<string, Status>): number[] {
+    const entries = this.#entries
+    const owners = this.#owners
+    const ended: number[] = []
+    for (let entry = 0, base = 0; entry < this.#count; entry++, base += ENTRY_NUMBERS) {
+      const verdict = entries[base + EntryField.verdict]!
+      const slot = entries[base + EntryField.slot]!
+      if (verdict !== Verdict.live && !this.isLive(entry)) {
+        ended.push(slot)
+        continue
+      }
+      const known = owners[slot]
+      const owner = known?.epoch === entries[base + EntryField.epoch] ? known : this.owner(entry)
+      const status = this.status(entry)
+      if (status !== undefined && owner !== undefined) statuses.set(owner.id, status)
+    }
+    return ended
+  }
+
   /** Undefined when nothing was published yet, when it cannot be read, or when the worker is gone. */
   status(entry: number): Status | undefined {
     const base = entry * ENTRY_NUMBERS
@@ -136,7 +159,7 @@ export class SlotReader {
       status: undefined,
       updates: this.field(entry, EntryField.updates),
       wallMs: this.field(entry, EntryField.wallMs),
-      monotonicMs: this.field(entry, EntryField.monotonicMs),
+      monotonicMs: this.field(entry, EntryField.monotonicNs) / 1e6,
     }
     const verdict = this.verdict(entry)
     if (verdict === Verdict.busy) {

@@ -232,12 +232,6 @@ bool BoardFile::from_earlier_boot() const {
   return !IsZero(now, sizeof now) && memcmp(now, header_.boot_id, sizeof now) != 0;
 }
 
-Latch BoardFile::latch(uint32_t slot) const {
-  uint8_t* records = Slot(slot) + geometry_.records_offset;
-  return Latch(&control(slot)->seq, reinterpret_cast<Word*>(records),
-               reinterpret_cast<Word*>(records + geometry_.record_bytes));
-}
-
 Latch BoardFile::retired_latch() const {
   uint8_t* records = reinterpret_cast<uint8_t*>(shared()) + geometry_.retired_offset;
   return Latch(&shared()->retired.seq, reinterpret_cast<Word*>(records),
