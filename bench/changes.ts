@@ -1,0 +1,74 @@
+// Polling: what it costs to find out that nothing, or not much, has changed.
+
+import { Scoreboard } from '../lib'
+import { coming } from './harness/coming'
+import { startCrowd } from './harness/crowd'
+import { openFloor } from './harness/floor'
+import type { Measurement, Subject, TrialParams } from './harness/plan'
+import { scale, timeCalls } from './measure'
+
+const WORKERS = 1024
+const FLOOR = 'bare sequence compare'
+
+function floor({ stage, budgetMs }: TrialParams): Measurement {
+  const { compare } = openFloor(stage.baseDir as string)
+  const known = new BigUint64Array(WORKERS + 16)
+  compare(known)
+  const batch = (calls: number) => {
+    for (let i = 0; i < calls; i++) compare(known)
+  }
+  return { unit: 'us', values: scale(timeCalls(batch, budgetMs), 1e-3) }
+}
+
+function ours({ stage, budgetMs }: TrialParams): Measurement {
+  const board = new Scoreboard({ baseDir: stage.baseDir as string })
+  const reader = coming(board)
+  let { cursor } = reader.changes()
+  const batch = (calls: number) => {
+    for (let i = 0; i < calls; i++) cursor = reader.changes(cursor).cursor
+  }
+  const values = scale(timeCalls(batch, budgetMs), 1e-3)
+  board.close()
+  return { unit: 'us', values }
+}
+
+function oursAll({ stage, budgetMs }: TrialParams): Measurement {
+  const board = new Scoreboard({ baseDir: stage.baseDir as string })
+  const batch = (calls: number) => {
+    for (let i = 0; i < calls; i++) board.readAll()
+  }
+  const values = scale(timeCalls(batch, budgetMs), 1e-3)
+  board.close()
+  return { unit: 'us', values }
+}
+
+export const changes: Subject = {
+  name: 'changes',
+  title: 'Polling for changes',
+  rows: [
+    {
+      id: 'idle',
+      what: `See that nothing changed among ${WORKERS.toLocaleString('en')} living workers, and nobody died`,
+      stage: ({ dir }) => startCrowd(dir, { workers: WORKERS }),
+      trials: [
+        { name: FLOOR, role: 'floor', run: floor },
+        { name: 'changes, nothing changed', role: 'ours', run: ours },
+      ],
+      bars: [
+        { what: 'changes() when nothing changed', of: 'changes, nothing changed', by: FLOOR, atMost: 4 },
+      ],
+    },
+    {
+      id: 'some',
+      what: `The same while 16 of the ${WORKERS.toLocaleString('en')} publish about 1,000 times a second each`,
+      slow: true,
+      stage: ({ dir }) => startCrowd(dir, { workers: WORKERS, moving: 16 }),
+      trials: [
+        { name: FLOOR, role: 'floor', run: floor },
+        { name: 'changes, 16 workers busy', role: 'ours', run: ours },
+        { name: 'readAll, 16 workers busy', role: 'ours', run: oursAll },
+      ],
+      bars: [],
+    },
+  ],
+}
