@@ -113,6 +113,24 @@ export interface NativeBoard {
   /** Negative while the slot is owned. */
   slotEpoch(slot: number): number
   checkName(): Failure | undefined
+
+  /** Undefined where the runtime refuses memory that is not its own. */
+  counterBuffer(): ArrayBuffer | undefined
+  /** These three answer undefined when the slot is not ours any more. */
+  addCounter(index: number, n: number): number | undefined
+  setCounter(index: number, n: number): number | undefined
+  getCounter(index: number): number | undefined
+  /** These two answer undefined when the handle is closed. */
+  addShared(index: number, n: number): number | undefined
+  getShared(index: number): number | undefined
+  totals(out: Float64Array): boolean
+
+  /** Whether writers can wake us; otherwise only deaths do. */
+  startWaiting(news: () => void): boolean
+  announceWait(): number
+  wait(seen: number): void
+  keepAlive(whether: boolean): void
+  stopWaiting(): void
   supplant(plan: BoardPlan): Failure | undefined
 }
 

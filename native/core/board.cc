@@ -12,18 +12,8 @@ namespace rollcall {
 namespace {
 
 constexpr uint64_t kNameCheckNs = 1000000000;
-constexpr uint64_t kHighBits = 0x8080808080808080ULL;
 
 constexpr uint32_t WordsFor(uint32_t bytes) { return (bytes + 7) / 8; }
-
-bool IsAscii(const uint64_t* words, uint32_t bytes) {
-  uint64_t seen = 0;
-  const uint32_t whole = bytes / 8;
-  for (uint32_t i = 0; i < whole; i++) seen |= words[i];
-  uint64_t last = 0;
-  memcpy(&last, words + whole, bytes % 8);
-  return ((seen | last) & kHighBits) == 0;
-}
 
 }  // namespace
 
@@ -60,6 +50,7 @@ Status Board::Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claim
   epoch_ = out->epoch;
   updates_ = 0;
   generation_ = 0;
+  ReadWallClock();
   Introduce(id, id_bytes, thread_id);
   return Status::Ok();
 }
@@ -191,11 +182,11 @@ Status Board::TryRetire(const std::vector<uint32_t>& slots, std::vector<Retired>
 uint64_t Board::PublishStaged(RecordHeader header) noexcept {
   const uint64_t now = CoarseMonotonicNs();
   header.epoch = epoch_;
-  header.wall_ms = CoarseWallMs();
+  header.wall_ms = wall_at_boot_ms_ + static_cast<int64_t>(now / 1000000);
   header.monotonic_ns = now;
   header.generation = generation_;
   header.updates = updates_;
-  memcpy(staging_.data(), &header, sizeof header);
+  PackHeader(header, staging_.data());
   file_.latch(slot_).Publish(staging_.data(), kRecordHeaderWords + WordsFor(header.length));
   WakeWaiters(file_.shared(), now);
   return now;
@@ -209,11 +200,6 @@ Status Board::Publish(RecordKind kind, Encoding encoding, uint32_t length) noexc
   header.whole_length = length;
   if (kind == RecordKind::kInline) updates_++;
   return CheckNameSometimes(PublishStaged(header));
-}
-
-Status Board::PublishText(uint32_t length) noexcept {
-  const bool ascii = IsAscii(staging_.data() + kRecordHeaderWords, length);
-  return Publish(RecordKind::kInline, ascii ? Encoding::kAscii : Encoding::kUtf8, length);
 }
 
 Status Board::PublishOverflow(Encoding encoding, uint32_t preview_length, uint64_t generation, uint64_t whole_length,
@@ -237,9 +223,14 @@ void Board::Release() noexcept {
   lock_.Release();
 }
 
+void Board::ReadWallClock() noexcept {
+  wall_at_boot_ms_ = CoarseWallMs() - static_cast<int64_t>(CoarseMonotonicNs() / 1000000);
+}
+
 Status Board::CheckNameSometimes(uint64_t now_ns) noexcept {
   if (now_ns - name_checked_ns_ >= kNameCheckNs) {
     name_checked_ns_ = now_ns;
+    ReadWallClock();
     replaced_ = file_.CheckName().code == Code::kReplaced;
   }
   return replaced_ ? Status::Of(Code::kReplaced) : Status::Ok();
@@ -251,7 +242,7 @@ bool Board::ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept {
   uint64_t seq, words[kRecordHeaderWords];
   const Latch latch = file_.latch(slot);
   if (!latch.Read(&seq, [&](const Word* record) { LoadWords(words, record, kRecordHeaderWords); })) return false;
-  memcpy(out, words, sizeof *out);
+  *out = UnpackHeader(words);
   return true;
 }
 
@@ -297,7 +288,7 @@ Board::RecordCopy Board::CopyRecord(uint32_t slot, uint8_t* payload, size_t room
   uint64_t words[kRecordHeaderWords];
   copy.torn = !file_.latch(slot).Read(&copy.seq, [&](const Word* record) {
     LoadWords(words, record, kRecordHeaderWords);
-    memcpy(&copy.header, words, sizeof copy.header);
+    copy.header = UnpackHeader(words);
     copy.length = copy.header.length < capacity ? copy.header.length : capacity;
     copy.fits = WordsFor(copy.length) * 8 <= room;
     if (copy.fits) LoadWords(reinterpret_cast<uint64_t*>(payload), record + kRecordHeaderWords, WordsFor(copy.length));

@@ -114,9 +114,6 @@ class Board {
   // REQUIRES: has_slot(), length <= inline_bytes.
   Status Publish(RecordKind kind, Encoding encoding, uint32_t length) noexcept;
 
-  // The same for ASCII or UTF-8, whichever it turns out to be.
-  Status PublishText(uint32_t length) noexcept;
-
   // The same for the preview of an overflow file.
   Status PublishOverflow(Encoding encoding, uint32_t preview_length, uint64_t generation, uint64_t whole_length,
                          uint32_t crc32c) noexcept;
@@ -179,6 +176,7 @@ class Board {
   bool IsSane(const RecordCopy& copy) const noexcept;
   bool OwnerLives(uint32_t slot, uint64_t epoch);
   bool BeingClaimed() const noexcept;
+  void ReadWallClock() noexcept;
   uint64_t PublishStaged(RecordHeader header) noexcept;  // returns the time it put into the record
 
   BoardFile file_;
@@ -189,6 +187,9 @@ class Board {
   uint64_t updates_ = 0;
   uint64_t generation_ = 0;
   uint64_t name_checked_ns_ = 0;
+  // Reading one clock is a tenth of an update. So a record's wall-clock time is its monotonic time
+  // plus this, which follows a clock that is set within a second, like the name.
+  int64_t wall_at_boot_ms_ = 0;
   bool replaced_ = false;
   std::vector<uint64_t> staging_;
 };
