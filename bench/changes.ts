@@ -1,7 +1,6 @@
 // Polling: what it costs to find out that nothing, or not much, has changed.
 
 import { Scoreboard } from '../lib'
-import { coming } from './harness/coming'
 import { startCrowd } from './harness/crowd'
 import { openFloor } from './harness/floor'
 import type { Measurement, Subject, TrialParams } from './harness/plan'
@@ -22,10 +21,9 @@ function floor({ stage, budgetMs }: TrialParams): Measurement {
 
 function ours({ stage, budgetMs }: TrialParams): Measurement {
   const board = new Scoreboard({ baseDir: stage.baseDir as string })
-  const reader = coming(board)
-  let { cursor } = reader.changes()
+  let { cursor } = board.changes()
   const batch = (calls: number) => {
-    for (let i = 0; i < calls; i++) cursor = reader.changes(cursor).cursor
+    for (let i = 0; i < calls; i++) cursor = board.changes(cursor).cursor
   }
   const values = scale(timeCalls(batch, budgetMs), 1e-3)
   board.close()

@@ -1,7 +1,6 @@
 // Counting: a number that goes up thousands of times a second, and the sum over all workers.
 
 import { Scoreboard } from '../lib'
-import { type Coming, coming } from './harness/coming'
 import { startCrowd } from './harness/crowd'
 import type { Measurement, Subject, TrialParams } from './harness/plan'
 import { scale, timeCalls } from './measure'
@@ -18,11 +17,11 @@ function timeView(view: Float64Array, index: number, budgetMs: number): Measurem
 }
 
 function withBoard(
-  time: (board: Coming, budgetMs: number) => Measurement,
+  time: (board: Scoreboard, budgetMs: number) => Measurement,
 ): (params: TrialParams) => Measurement {
   return ({ dir, budgetMs }) => {
     const board = new Scoreboard({ baseDir: dir, counters: COUNTERS, sharedCounters: ['jobs'] })
-    const measurement = time(coming(board), budgetMs)
+    const measurement = time(board, budgetMs)
     board.close()
     return measurement
   }
@@ -42,9 +41,8 @@ function atomicsAdd({ budgetMs }: TrialParams): Measurement {
 
 function totals({ stage, budgetMs }: TrialParams): Measurement {
   const board = new Scoreboard({ baseDir: stage.baseDir as string })
-  const reader = coming(board)
   const batch = (calls: number) => {
-    for (let i = 0; i < calls; i++) reader.totals()
+    for (let i = 0; i < calls; i++) board.totals()
   }
   const values = scale(timeCalls(batch, budgetMs), 1e-3)
   board.close()

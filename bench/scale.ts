@@ -1,10 +1,9 @@
-// Growth: the same for a hundred and for ten thousand workers, in time and in memory of the reader.
+// Growth: the same for a hundred and for ten thousand workers, in time and in memory of the board.
 
 import fs from 'node:fs'
 import path from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Scoreboard } from '../lib'
-import { coming } from './harness/coming'
 import { startCrowd } from './harness/crowd'
 import type { Measurement, Stage, StageContext, Subject, Trial, TrialParams } from './harness/plan'
 import { timeCalls, scale as times } from './measure'
@@ -60,10 +59,9 @@ function perWorker(name: string, size: Size, prepare: (board: Scoreboard) => () 
 }
 
 function poll(board: Scoreboard): () => void {
-  const reader = coming(board)
-  let { cursor } = reader.changes()
+  let { cursor } = board.changes()
   return () => {
-    cursor = reader.changes(cursor).cursor
+    cursor = board.changes(cursor).cursor
   }
 }
 
@@ -109,7 +107,7 @@ async function firstWatch(params: TrialParams): Promise<Measurement> {
   await new Promise((resolve) => setTimeout(resolve, 10))
   delays.reset()
   let known = 0
-  for await (const seen of coming(board).watch()) {
+  for await (const seen of board.watch()) {
     known += seen.workers.length
     if (known >= workers) break
   }

@@ -2,7 +2,6 @@
 
 import path from 'node:path'
 import { Scoreboard } from '../lib'
-import { coming } from './harness/coming'
 import { ended, nextMessage, startNode, stop } from './harness/machine'
 import { CHILDREN_DIR } from './harness/paths'
 import type { Measurement, Subject, TrialParams } from './harness/plan'
@@ -19,7 +18,7 @@ async function updateToWatch({ dir, quick, otherCore }: TrialParams): Promise<Me
   const values: number[] = []
   const wanted = quick ? UPDATES.quick : UPDATES.full
   try {
-    for await (const { workers } of coming(board).watch()) {
+    for await (const { workers } of board.watch()) {
       const now = nowNs()
       const stamp = workers.find(({ status }) => typeof status === 'string')?.status
       if (stamp !== undefined) values.push((now - Number(stamp)) / 1e3)
@@ -39,7 +38,7 @@ async function deathToWatch({ dir, quick, otherCore }: TrialParams): Promise<Mea
   const seen = new Map<string, number>()
   let wake = () => {}
   const watching = (async () => {
-    for await (const { gone } of coming(board).watch({ signal: abort.signal })) {
+    for await (const { gone } of board.watch({ signal: abort.signal })) {
       const now = nowNs()
       for (const { id } of gone) seen.set(id, now)
       wake()

@@ -1,12 +1,10 @@
 // A manager that polls a board about a thousand times a second, until it is ended.
 
 import { Scoreboard } from '../../lib'
-import { coming } from '../harness/coming'
 
 const board = new Scoreboard({ baseDir: process.argv[2]! })
 const clock = new Int32Array(new SharedArrayBuffer(4))
-const reader = coming(board)
-let { cursor } = reader.changes()
+let { cursor } = board.changes()
 process.send!('ready')
 process.on('disconnect', () => process.exit())
 
@@ -14,7 +12,7 @@ process.on('disconnect', () => process.exit())
 function poll(): void {
   for (let i = 0; i < 100; i++) {
     Atomics.wait(clock, 0, 0, 1)
-    cursor = reader.changes(cursor).cursor
+    cursor = board.changes(cursor).cursor
   }
   setImmediate(poll)
 }

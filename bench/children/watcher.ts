@@ -1,12 +1,11 @@
 // A manager that watches a board, until it is ended.
 
 import { Scoreboard } from '../../lib'
-import { coming } from '../harness/coming'
 
 async function main(): Promise<void> {
   const board = new Scoreboard({ baseDir: process.argv[2]! })
   let first = true
-  for await (const _ of coming(board).watch()) {
+  for await (const _ of board.watch()) {
     if (first) process.send!('ready')
     first = false
   }

@@ -1,7 +1,7 @@
 // What the benchmark needs beside a built rollcall, made when it is missing: the native floors
 // and crowds of bench/native, and the rivals of bench/rivals.
 
-import { spawnSync } from 'node:child_process'
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { CROWD_PROGRAM, FLOOR_ADDON, NATIVE_DIR, RIVALS_DIR, ROOT } from './paths'
@@ -18,17 +18,22 @@ function isBuilt(): boolean {
   return outputs.every((file) => fs.statSync(file).mtimeMs > sources)
 }
 
+/** Compilers say what is wrong at the end, npm at the beginning of its own words. */
+function lastLines({ stdout, stderr }: SpawnSyncReturns<string>): string {
+  return `${stdout}${stderr}`.trim().split('\n').slice(-40).join('\n')
+}
+
 /** @throws {Error} it cannot be built, with what the compiler said */
 export function buildNative(say: (text: string) => void): void {
   if (isBuilt()) return
   say('building bench/native ...')
-  const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js', { paths: [ROOT] })
-  const build = spawnSync(process.execPath, [nodeGyp, 'configure', 'build', '--silent'], {
-    cwd: NATIVE_DIR,
-    encoding: 'utf8',
-  })
+  // Through npm, whose configuration may say where Node's headers are.
+  const nodeGyp = ['exec', '--offline', '--', 'node-gyp', '-C', NATIVE_DIR, 'configure', 'build']
+  const build = spawnSync('npm', nodeGyp, { cwd: ROOT, encoding: 'utf8' })
   if (build.status === 0) return
-  throw new Error(`Cannot build bench/native (needs python3, make and a C++ compiler):\n${build.stderr}`)
+  throw new Error(
+    `Cannot build bench/native (needs python3, make and a C++ compiler):\n${build.error?.message ?? lastLines(build)}`,
+  )
 }
 
 /** Whether what is installed is what the lock file says. */

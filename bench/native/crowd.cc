@@ -37,7 +37,7 @@ bool Publish(rollcall::Board& board, int number, unsigned round) {
   const int length = snprintf(text, sizeof text, "worker %d round %u GET /some/path/that/is/long/enough ", number, round);
   memset(text + length, '.', kStatusBytes - static_cast<uint32_t>(length));
   memcpy(board.staging(), text, kStatusBytes);
-  return board.PublishText(kStatusBytes).ok();
+  return board.Publish(rollcall::RecordKind::kInline, rollcall::Encoding::kAscii, kStatusBytes).ok();
 }
 
 [[noreturn]] void Work(const char* path, int number, bool moves, int tell) {
