@@ -3,41 +3,36 @@
 import { Scoreboard } from '../lib'
 import { startCrowd } from './harness/crowd'
 import { openFloor } from './harness/floor'
-import type { Measurement, Subject, TrialParams } from './harness/plan'
-import { scale, timeCalls } from './measure'
+import type { Prepared, Subject, TrialParams } from './harness/plan'
 
 const WORKERS = 1024
 const FLOOR = 'bare sequence compare'
 
-function floor({ stage, budgetMs }: TrialParams): Measurement {
+function floor({ stage }: TrialParams): Prepared {
   const { compare } = openFloor(stage.baseDir as string)
   const known = new BigUint64Array(WORKERS + 16)
   compare(known)
   const batch = (calls: number) => {
     for (let i = 0; i < calls; i++) compare(known)
   }
-  return { unit: 'us', values: scale(timeCalls(batch, budgetMs), 1e-3) }
+  return { unit: 'us', factor: 1e-3, batch }
 }
 
-function ours({ stage, budgetMs }: TrialParams): Measurement {
+function ours({ stage }: TrialParams): Prepared {
   const board = new Scoreboard({ baseDir: stage.baseDir as string })
   let { cursor } = board.changes()
   const batch = (calls: number) => {
     for (let i = 0; i < calls; i++) cursor = board.changes(cursor).cursor
   }
-  const values = scale(timeCalls(batch, budgetMs), 1e-3)
-  board.close()
-  return { unit: 'us', values }
+  return { unit: 'us', factor: 1e-3, batch, close: () => board.close() }
 }
 
-function oursAll({ stage, budgetMs }: TrialParams): Measurement {
+function oursAll({ stage }: TrialParams): Prepared {
   const board = new Scoreboard({ baseDir: stage.baseDir as string })
   const batch = (calls: number) => {
     for (let i = 0; i < calls; i++) board.readAll()
   }
-  const values = scale(timeCalls(batch, budgetMs), 1e-3)
-  board.close()
-  return { unit: 'us', values }
+  return { unit: 'us', factor: 1e-3, batch, close: () => board.close() }
 }
 
 export const changes: Subject = {
@@ -49,8 +44,8 @@ export const changes: Subject = {
       what: `See that nothing changed among ${WORKERS.toLocaleString('en')} living workers, and nobody died`,
       stage: ({ dir }) => startCrowd(dir, { workers: WORKERS }),
       trials: [
-        { name: FLOOR, role: 'floor', run: floor },
-        { name: 'changes, nothing changed', role: 'ours', run: ours },
+        { name: FLOOR, role: 'floor', prepare: floor },
+        { name: 'changes, nothing changed', role: 'ours', prepare: ours },
       ],
       bars: [
         { what: 'changes() when nothing changed', of: 'changes, nothing changed', by: FLOOR, atMost: 4 },
@@ -62,9 +57,9 @@ export const changes: Subject = {
       slow: true,
       stage: ({ dir }) => startCrowd(dir, { workers: WORKERS, moving: 16 }),
       trials: [
-        { name: FLOOR, role: 'floor', run: floor },
-        { name: 'changes, 16 workers busy', role: 'ours', run: ours },
-        { name: 'readAll, 16 workers busy', role: 'ours', run: oursAll },
+        { name: FLOOR, role: 'floor', prepare: floor },
+        { name: 'changes, 16 workers busy', role: 'ours', prepare: ours },
+        { name: 'readAll, 16 workers busy', role: 'ours', prepare: oursAll },
       ],
       bars: [],
     },

@@ -2,51 +2,44 @@
 
 import { Scoreboard } from '../lib'
 import { startCrowd } from './harness/crowd'
-import type { Measurement, Subject, TrialParams } from './harness/plan'
-import { scale, timeCalls } from './measure'
+import type { Prepared, Subject, TrialParams } from './harness/plan'
 import { collectTrials, countTrials } from './rivals/counting'
 
 const COUNTERS = { requests: 'counter', bytes: 'counter', busy: 'gauge' } as const
 
 /** `view[index] += 1`, whatever the view lies on. */
-function timeView(view: Float64Array, index: number, budgetMs: number): Measurement {
+function countIn(view: Float64Array, index: number): Prepared {
   const batch = (calls: number) => {
     for (let i = 0; i < calls; i++) view[index]! += 1
   }
-  return { unit: 'ns', values: timeCalls(batch, budgetMs) }
+  return { unit: 'ns', batch }
 }
 
-function withBoard(
-  time: (board: Scoreboard, budgetMs: number) => Measurement,
-): (params: TrialParams) => Measurement {
-  return ({ dir, budgetMs }) => {
+function withBoard(prepare: (board: Scoreboard) => Prepared): (params: TrialParams) => Prepared {
+  return ({ dir }) => {
     const board = new Scoreboard({ baseDir: dir, counters: COUNTERS, sharedCounters: ['jobs'] })
-    const measurement = time(board, budgetMs)
-    board.close()
-    return measurement
+    return { ...prepare(board), close: () => board.close() }
   }
 }
 
-function timeAdd(add: () => void, budgetMs: number): Measurement {
+function countBy(add: () => void): Prepared {
   const batch = (calls: number) => {
     for (let i = 0; i < calls; i++) add()
   }
-  return { unit: 'ns', values: timeCalls(batch, budgetMs) }
+  return { unit: 'ns', batch }
 }
 
-function atomicsAdd({ budgetMs }: TrialParams): Measurement {
+function atomicsAdd(): Prepared {
   const words = new BigInt64Array(new SharedArrayBuffer(64))
-  return timeAdd(() => Atomics.add(words, 1, 1n), budgetMs)
+  return countBy(() => Atomics.add(words, 1, 1n))
 }
 
-function totals({ stage, budgetMs }: TrialParams): Measurement {
+function totals({ stage }: TrialParams): Prepared {
   const board = new Scoreboard({ baseDir: stage.baseDir as string })
   const batch = (calls: number) => {
     for (let i = 0; i < calls; i++) board.totals()
   }
-  const values = scale(timeCalls(batch, budgetMs), 1e-3)
-  board.close()
-  return { unit: 'us', values }
+  return { unit: 'us', factor: 1e-3, batch, close: () => board.close() }
 }
 
 const FLOOR = 'view[i] += 1 on a SharedArrayBuffer'
@@ -62,19 +55,17 @@ export const counters: Subject = {
         {
           name: FLOOR,
           role: 'floor',
-          run: ({ budgetMs }) => timeView(new Float64Array(new SharedArrayBuffer(64)), 1, budgetMs),
+          prepare: () => countIn(new Float64Array(new SharedArrayBuffer(64)), 1),
         },
         {
           name: 'counters.view[i] += 1',
           role: 'ours',
-          run: withBoard((board, budgetMs) =>
-            timeView(board.counters.view, board.counters.index('bytes'), budgetMs),
-          ),
+          prepare: withBoard(({ counters: own }) => countIn(own.view, own.index('bytes'))),
         },
         {
           name: "counters.add('bytes')",
           role: 'ours',
-          run: withBoard(({ counters: own }, budgetMs) => timeAdd(() => own.add('bytes'), budgetMs)),
+          prepare: withBoard(({ counters: own }) => countBy(() => own.add('bytes'))),
         },
         ...countTrials,
       ],
@@ -85,11 +76,11 @@ export const counters: Subject = {
       what: 'Add one to a counter that all workers share',
       slow: true,
       trials: [
-        { name: 'Atomics.add on a SharedArrayBuffer', role: 'floor', run: atomicsAdd },
+        { name: 'Atomics.add on a SharedArrayBuffer', role: 'floor', prepare: atomicsAdd },
         {
           name: "shared.add('jobs')",
           role: 'ours',
-          run: withBoard(({ shared }, budgetMs) => timeAdd(() => shared.add('jobs'), budgetMs)),
+          prepare: withBoard(({ shared }) => countBy(() => shared.add('jobs'))),
         },
       ],
       bars: [],
@@ -99,7 +90,7 @@ export const counters: Subject = {
       what: 'Sum the counters of 1,024 living workers',
       slow: true,
       stage: ({ dir }) => startCrowd(dir, { workers: 1024, counters: COUNTERS }),
-      trials: [{ name: 'totals, 1,024 workers', role: 'ours', run: totals }, ...collectTrials],
+      trials: [{ name: 'totals, 1,024 workers', role: 'ours', prepare: totals }, ...collectTrials],
       bars: [],
     },
   ],

@@ -53,7 +53,11 @@ function readOptions(): Options {
     .description('Measures rollcall beside its limits and its rivals, each trial in a process of its own.')
     .option('--only <names>', 'subjects or rows, with commas between them (see --list)', names)
     .option('--quick', 'under a minute: fewer and shorter rounds, fewer rows, installs nothing')
-    .option('--rounds <n>', 'how often each trial runs (default 5, quick 3)', positiveInteger)
+    .option(
+      '--rounds <n>',
+      'how often each trial runs (default 3, quick 1), and each pair (5, quick 3)',
+      positiveInteger,
+    )
     .option('--dir <directory>', 'where the boards are made (default: /dev/shm where there is one)')
     .option('--no-rivals', 'only rollcall and its limits')
     .option('--json <file>', 'write all figures to a file')
@@ -98,11 +102,10 @@ async function measure(chosen: readonly Chosen[], options: Options, directory: s
   const { quick = false } = options
   const cores = chooseCores()
   const run: RunResult = { conditions: conditionsOf(directory, cores), rivals: {}, rows: [] }
-  const rounds = options.rounds ?? (quick ? 3 : 5)
   const runner = new Runner({
     directory,
-    rounds,
-    rivalRounds: quick ? 1 : rounds,
+    rounds: options.rounds ?? (quick ? 1 : 3),
+    pairRounds: options.rounds ?? (quick ? 3 : 5),
     budgetMs: quick ? 50 : 300,
     quick,
     rivals: options.rivals,

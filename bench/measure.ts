@@ -19,13 +19,8 @@ function timeOne(batch: (calls: number) => void, calls: number): number {
   return Number(process.hrtime.bigint() - before)
 }
 
-/**
- * Nanoseconds per call, one number for each batch of calls. A call longer than a batch should be
- * is a batch by itself.
- *
- * @param batch makes so many calls in a loop
- */
-export function timeCalls(batch: (calls: number) => void, budgetMs: number): number[] {
+/** Warms up, and finds how many calls make a batch. */
+function calibrate(batch: (calls: number) => void, budgetMs: number): number {
   const warmUntil = nowNs() + (budgetMs * 1e6) / 4
   let calls = 1
   let warm = false
@@ -36,13 +31,67 @@ export function timeCalls(batch: (calls: number) => void, budgetMs: number): num
   }
   // The optimiser may have come after the batch grew: once more with the speed of now.
   const perCall = Math.max(timeOne(batch, calls) / calls, 0.1)
-  calls = Math.max(1, Math.ceil(BATCH_NS / perCall))
-  global.gc?.()
+  return Math.max(1, Math.ceil(BATCH_NS / perCall))
+}
 
+/**
+ * Nanoseconds per call, one number for each batch of calls. A call longer than a batch should be
+ * is a batch by itself.
+ *
+ * @param batch makes so many calls in a loop
+ */
+export function timeCalls(batch: (calls: number) => void, budgetMs: number): number[] {
+  const calls = calibrate(batch, budgetMs)
+  global.gc?.()
   const samples: number[] = []
   const until = nowNs() + budgetMs * 1e6
   while (samples.length < MIN_SAMPLES || nowNs() < until) samples.push(timeOne(batch, calls) / calls)
   return samples
+}
+
+/** How many times as long a call of `of` takes as one of `by`, from batches that take turns. */
+export function timePair(
+  of: (calls: number) => void,
+  by: (calls: number) => void,
+  budgetMs: number,
+): number[] {
+  const callsOf = calibrate(of, budgetMs)
+  const callsBy = calibrate(by, budgetMs)
+  global.gc?.()
+  const ratios: number[] = []
+  const until = nowNs() + 2 * budgetMs * 1e6
+  while (ratios.length < MIN_SAMPLES || nowNs() < until) {
+    ratios.push(timeOne(of, callsOf) / callsOf / (timeOne(by, callsBy) / callsBy))
+  }
+  return ratios
+}
+
+/** A window of time that is even or odd, alike for all processes of the machine. */
+export const WINDOW_MS = 20
+
+export function windowNow(): number {
+  return Math.floor(nowNs() / (WINDOW_MS * 1e6))
+}
+
+/**
+ * How many times as long a call takes in odd windows, in which another process does something, as
+ * in the even windows before them.
+ */
+export function timeWindows(batch: (calls: number) => void, budgetMs: number): number[] {
+  const calls = calibrate(batch, budgetMs)
+  const windows = new Map<number, number[]>()
+  const until = nowNs() + Math.max(2 * budgetMs, 10 * WINDOW_MS) * 1e6
+  while (nowNs() < until) {
+    const before = windowNow()
+    const took = timeOne(batch, calls)
+    const samples = windows.get(before) ?? []
+    // What lies on the border belongs to neither.
+    if (windowNow() === before) windows.set(before, [...samples, took])
+  }
+  return [...windows].flatMap(([number, samples]) => {
+    const quiet = windows.get(number - 1)
+    return number % 2 === 0 || quiet === undefined ? [] : [median(samples) / median(quiet)]
+  })
 }
 
 /** Nanoseconds of each call of something that takes a promise's time. */

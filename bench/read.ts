@@ -3,16 +3,15 @@
 import { Scoreboard } from '../lib'
 import { startCrowd } from './harness/crowd'
 import { openFloor } from './harness/floor'
-import type { Measurement, Row, Subject, TrialParams } from './harness/plan'
+import type { Prepared, Row, Subject, TrialParams } from './harness/plan'
 import { latin1 } from './latin1'
-import { scale, timeCalls } from './measure'
 import { readTrials } from './rivals/read'
 
 const STATUS_BYTES = 64
 const FLOOR = 'copy, one latin1Slice, substring, Map'
 
 /** One native copy of everything, one decode, then what JavaScript cannot do without. */
-function floor({ stage, budgetMs }: TrialParams): Measurement {
+function floor({ stage }: TrialParams): Prepared {
   const baseDir = stage.baseDir as string
   const board = new Scoreboard({ baseDir, readOnly: true })
   const ids = [...board.readAll().keys()]
@@ -29,24 +28,26 @@ function floor({ stage, budgetMs }: TrialParams): Measurement {
   }
   if (readAll().get(ids[0]!) !== board.readAll().get(ids[0]!))
     throw new Error('The floor reads something else')
-  return timeReads(() => readAll().size, ids.length, budgetMs)
+  return reads(() => readAll().size, ids.length)
 }
 
-function timeReads(read: () => number, workers: number, budgetMs: number): Measurement {
+function reads(read: () => number, workers: number, close?: () => void): Prepared {
   const batch = (calls: number) => {
     for (let i = 0; i < calls; i++) {
       if (read() !== workers) throw new Error(`Expected ${workers} workers`)
     }
   }
-  return { unit: 'us', values: scale(timeCalls(batch, budgetMs), 1e-3) }
+  return { unit: 'us', factor: 1e-3, batch, close }
 }
 
-function ours(read: (board: Scoreboard) => number): (params: TrialParams) => Measurement {
-  return ({ stage, budgetMs }) => {
+function ours(read: (board: Scoreboard) => number): (params: TrialParams) => Prepared {
+  return ({ stage }) => {
     const board = new Scoreboard({ baseDir: stage.baseDir as string })
-    const measurement = timeReads(() => read(board), stage.workers as number, budgetMs)
-    board.close()
-    return measurement
+    return reads(
+      () => read(board),
+      stage.workers as number,
+      () => board.close(),
+    )
   }
 }
 
@@ -56,9 +57,9 @@ function readRow(workers: number, options: Partial<Row>): Row {
     what: `Read all statuses (64 B) of ${workers.toLocaleString('en')} living workers`,
     stage: ({ dir }) => startCrowd(dir, { workers }),
     trials: [
-      { name: FLOOR, role: 'floor', run: floor },
-      { name: 'readAll', role: 'ours', run: ours((board) => board.readAll().size) },
-      { name: 'snapshot', role: 'ours', run: ours((board) => board.snapshot().workers.length) },
+      { name: FLOOR, role: 'floor', prepare: floor },
+      { name: 'readAll', role: 'ours', prepare: ours((board) => board.readAll().size) },
+      { name: 'snapshot', role: 'ours', prepare: ours((board) => board.snapshot().workers.length) },
       ...readTrials(workers),
     ],
     bars: [],

@@ -6,7 +6,6 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Scoreboard } from '../lib'
 import { startCrowd } from './harness/crowd'
 import type { Measurement, Stage, StageContext, Subject, Trial, TrialParams } from './harness/plan'
-import { timeCalls, scale as times } from './measure'
 
 type Size = 'few' | 'many'
 
@@ -44,16 +43,14 @@ function perWorker(name: string, size: Size, prepare: (board: Scoreboard) => () 
   return {
     name: `${name}, ${size}`,
     role: size === 'few' ? 'floor' : 'ours',
-    run: (params) => {
+    prepare: (params) => {
       const { baseDir, workers } = crowdOf(params, size)
       const board = new Scoreboard({ baseDir })
       const read = prepare(board)
       const batch = (calls: number) => {
         for (let i = 0; i < calls; i++) read()
       }
-      const values = times(timeCalls(batch, params.budgetMs), 1 / workers)
-      board.close()
-      return { unit: 'ns', values }
+      return { unit: 'ns', factor: 1 / workers, batch, close: () => board.close() }
     },
   }
 }

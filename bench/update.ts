@@ -2,81 +2,92 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
-import { Scoreboard } from '../lib'
+import { Scoreboard, type Status } from '../lib'
 import { native } from '../lib/binding'
 import { nextMessage, startNode, stop } from './harness/machine'
 import { CHILDREN_DIR } from './harness/paths'
-import type { Measurement, Subject, Trial, TrialParams } from './harness/plan'
-import { timeCalls } from './measure'
+import type { Prepared, Subject, Trial, TrialParams } from './harness/plan'
+import { timeCalls, timeWindows } from './measure'
 import { publishTrials } from './rivals/publish'
 import { MASK, statuses } from './statuses'
 
 const EMPTY_CALL: Trial = {
   name: 'empty Node-API call',
   role: 'floor',
-  run: ({ budgetMs }) => {
+  prepare: () => {
     const { nothing } = native
     const batch = (calls: number) => {
       for (let i = 0; i < calls; i++) nothing()
     }
-    return { unit: 'ns', values: timeCalls(batch, budgetMs) }
+    return { unit: 'ns', batch }
   },
 }
 
-function updateTrial(name: string, all: readonly unknown[]): Trial {
+function updateTrial(name: string, all: readonly Status[]): Trial {
   return {
     name,
     role: 'ours',
-    run: ({ dir, budgetMs }) => {
+    prepare: ({ dir }) => {
       const board = new Scoreboard({ baseDir: dir })
-      const values = timeUpdates(board, all as string[], budgetMs)
-      board.close()
-      return { unit: 'ns', values }
+      return { unit: 'ns', batch: updates(board, all), close: () => board.close() }
     },
   }
 }
 
-function timeUpdates(board: Scoreboard, all: readonly string[], budgetMs: number): number[] {
-  const batch = (calls: number) => {
+function updates(board: Scoreboard, all: readonly Status[]): Prepared['batch'] {
+  return (calls) => {
     for (let i = 0; i < calls; i++) board.update(all[i & MASK]!)
   }
-  return timeCalls(batch, budgetMs)
 }
 
 const HANDLES = 8
 
-function updateSeveral({ dir, budgetMs }: TrialParams): Measurement {
+function updateSeveral({ dir }: TrialParams): Prepared {
   const all = statuses(64)
   const boards = Array.from({ length: HANDLES }, () => new Scoreboard({ baseDir: dir }))
   const batch = (calls: number) => {
     for (let i = 0; i < calls; i++) boards[i & (HANDLES - 1)]!.update(all[i & MASK]!)
   }
-  const values = timeCalls(batch, budgetMs)
-  for (const board of boards) board.close()
-  return { unit: 'ns', values }
+  const close = () => {
+    for (const board of boards) board.close()
+  }
+  return { unit: 'ns', batch, close }
 }
 
-async function updateBeside(
+/** Times updates while another program does something to the board from another core. */
+async function beside<T>(
   program: string,
-  { dir, budgetMs, otherCore }: TrialParams,
-): Promise<Measurement> {
+  { dir, otherCore }: TrialParams,
+  time: (batch: Prepared['batch']) => T,
+  ...how: string[]
+): Promise<T> {
   const board = new Scoreboard({ baseDir: dir })
   board.update('here')
-  const manager = startNode(path.join(CHILDREN_DIR, program), [dir], otherCore)
+  const manager = startNode(path.join(CHILDREN_DIR, program), [dir, ...how], otherCore)
   try {
     await nextMessage(manager)
-    const values = timeUpdates(board, statuses(64), budgetMs)
-    return { unit: 'ns', values }
+    return time(updates(board, statuses(64)))
   } finally {
     await stop(manager)
     board.close()
   }
 }
 
+function besideTrial(name: string, program: string): Trial {
+  return {
+    name,
+    role: 'ours',
+    run: async (params) => {
+      const values = await beside(program, params, (batch) => timeCalls(batch, params.budgetMs))
+      return { unit: 'ns', values }
+    },
+  }
+}
+
 const OVERFLOW_BYTES = 8192
 
 /** What an overflow file costs at the least: two of them are there at a time, as with update(). */
-function fileEachTime({ dir, budgetMs }: TrialParams): Measurement {
+function fileEachTime({ dir }: TrialParams): Prepared {
   const all = statuses(OVERFLOW_BYTES).map((text) => Buffer.from(text))
   let generation = 0
   const batch = (calls: number) => {
@@ -88,7 +99,7 @@ function fileEachTime({ dir, budgetMs }: TrialParams): Measurement {
       fs.unlinkSync(file)
     }
   }
-  return { unit: 'ns', values: timeCalls(batch, budgetMs) }
+  return { unit: 'ns', batch }
 }
 
 const ONE = 'update, one handle'
@@ -104,7 +115,7 @@ export const update: Subject = {
       trials: [
         EMPTY_CALL,
         updateTrial(ONE, statuses(64)),
-        { name: SEVERAL, role: 'ours', run: updateSeveral },
+        { name: SEVERAL, role: 'ours', prepare: updateSeveral },
         ...publishTrials,
       ],
       bars: [
@@ -124,7 +135,7 @@ export const update: Subject = {
       id: '8k',
       what: 'Publish 8 KiB, through an overflow file',
       trials: [
-        { name: 'fs: open, write, close, unlink', role: 'floor', run: fileEachTime },
+        { name: 'fs: open, write, close, unlink', role: 'floor', prepare: fileEachTime },
         updateTrial('update, 8 KiB', statuses(OVERFLOW_BYTES)),
       ],
       bars: [
@@ -157,16 +168,8 @@ export const update: Subject = {
       what: 'Publish 64 bytes while a manager looks on from another core',
       trials: [
         updateTrial('update, alone', statuses(64)),
-        {
-          name: 'update, a manager polls at 1 kHz',
-          role: 'ours',
-          run: (params) => updateBeside('poller.js', params),
-        },
-        {
-          name: 'update, a manager watches',
-          role: 'ours',
-          run: (params) => updateBeside('watcher.js', params),
-        },
+        besideTrial('update, a manager polls at 1 kHz', 'poller.js'),
+        besideTrial('update, a manager watches', 'watcher.js'),
       ],
       bars: [
         {
@@ -174,6 +177,8 @@ export const update: Subject = {
           of: 'update, a manager polls at 1 kHz',
           by: 'update, alone',
           atMost: 1.3,
+          ratios: (params) =>
+            beside('poller.js', params, (batch) => timeWindows(batch, params.budgetMs), 'odd-windows'),
         },
       ],
     },

@@ -1,10 +1,13 @@
-// A manager that polls a board about a thousand times a second, until it is ended.
+// A manager that polls a board about a thousand times a second, until it is ended. Told so, it does
+// it in odd windows of time only.
 
 import { Scoreboard } from '../../lib'
+import { windowNow } from '../measure'
 
 const board = new Scoreboard({ baseDir: process.argv[2]! })
 const clock = new Int32Array(new SharedArrayBuffer(4))
 let { cursor } = board.changes()
+const always = process.argv[3] !== 'odd-windows'
 process.send!('ready')
 process.on('disconnect', () => process.exit())
 
@@ -12,7 +15,7 @@ process.on('disconnect', () => process.exit())
 function poll(): void {
   for (let i = 0; i < 100; i++) {
     Atomics.wait(clock, 0, 0, 1)
-    cursor = board.changes(cursor).cursor
+    if (always || windowNow() % 2 === 1) cursor = board.changes(cursor).cursor
   }
   setImmediate(poll)
 }

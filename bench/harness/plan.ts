@@ -8,8 +8,6 @@ export type Unit = 'ns' | 'us' | 'ms' | 'bytes' | 'ops/s'
 
 /** What a trial gives back. `ops/s` is better when larger, everything else when smaller. */
 export interface Measurement {
-  /** Shown instead of the trial's name, where that says more. */
-  name?: string
   unit: Unit
   values: number[]
 }
@@ -28,6 +26,17 @@ export interface TrialParams {
   stage: Record<string, unknown>
 }
 
+/** Something that can be called again and again, ready to be timed. */
+export interface Prepared {
+  /** Makes so many calls in a loop of its own. */
+  batch(calls: number): void
+  unit: Unit
+  /** Turns nanoseconds per call into `unit`. Default 1. */
+  factor?: number
+  close?(): void
+}
+
+/** Either `prepare`, where calls can be timed one after the other, or `run`. */
 export interface Trial {
   /** Unique within its row. */
   name: string
@@ -35,10 +44,15 @@ export interface Trial {
   role: 'floor' | 'ours' | 'rival'
   /** Whose package or server it needs. */
   rival?: RivalName
-  run(params: TrialParams): Measurement | Promise<Measurement>
+  prepare?(params: TrialParams): Prepared
+  run?(params: TrialParams): Measurement | Promise<Measurement>
 }
 
-/** A bound on one trial, or on the ratio of two of one row, by their medians in the same round. */
+/**
+ * A bound on one trial, or on the ratio of two of one row. Where both can be prepared, one process
+ * times them in turns of a few microseconds: a shared machine changes its speed by a factor of two,
+ * several times a second. Otherwise it is the ratio of their medians in the same round.
+ */
 export interface Bar {
   what: string
   of: string
@@ -46,6 +60,8 @@ export interface Bar {
   by?: string
   atMost?: number
   atLeast?: number
+  /** Measures the ratio in a way of its own. */
+  ratios?(params: TrialParams): Promise<number[]>
 }
 
 /** What the trials of a row need around them, for as long as they run: a crowd of workers, say. */

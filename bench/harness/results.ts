@@ -31,6 +31,8 @@ export interface TrialResult {
 export interface BarResult {
   what: string
   bar: string
+  /** Whether one process measured both sides in turns. */
+  paired: boolean
   /** The median of the rounds' ratios (or values), the least and the largest. */
   value?: number
   low?: number
@@ -54,10 +56,9 @@ export interface RunResult {
 }
 
 export function addRound(result: TrialResult, round: number, measurement: Measurement): void {
-  const { values, unit, name } = measurement
+  const { values, unit } = measurement
   if (values.length === 0) throw new Error('it measured nothing')
   result.unit = unit
-  if (name !== undefined) result.name = name
   result.rounds[round] = {
     median: median(values),
     p99: quantile(values, unit === 'ops/s' ? 0.01 : 0.99),
@@ -75,27 +76,28 @@ function describeBar({ atMost, atLeast, by }: Bar): string {
   return atMost === undefined ? `>= ${atLeast}${unit}` : `<= ${atMost}${unit}`
 }
 
-/**
- * Ratios are made inside a round, where both sides had the same machine, and only then put together.
- */
-export function judge(bar: Bar, trials: readonly { trial: Trial; result: TrialResult }[]): BarResult {
-  const roundsOf = (name: string) => trials.find(({ trial }) => trial.name === name)?.result.rounds ?? []
-  const of = roundsOf(bar.of)
-  const by = bar.by === undefined ? undefined : roundsOf(bar.by)
-  const values = of.flatMap((round, i) => {
-    const divisor = by === undefined ? 1 : by[i]?.median
+/** The ratio, or the value, in each round, from the trials' own rounds. */
+function roundValues({ of, by }: Bar, trials: readonly TrialResult[]): number[] {
+  const roundsOf = (name: string) => trials.find((trial) => trial.name === name)?.rounds ?? []
+  const divisors = by === undefined ? undefined : roundsOf(by)
+  return roundsOf(of).flatMap((round, i) => {
+    const divisor = divisors === undefined ? 1 : divisors[i]?.median
     return round === undefined || divisor === undefined ? [] : [round.median / divisor]
   })
-  const described = { what: bar.what, bar: describeBar(bar) }
+}
+
+/** @param paired the ratio in each round, where it was measured by itself */
+export function judge(bar: Bar, trials: readonly TrialResult[], paired: number[] | undefined): BarResult {
+  const values = paired ?? roundValues(bar, trials)
+  const described = { what: bar.what, bar: describeBar(bar), paired: paired !== undefined }
   if (values.length === 0) return { ...described, verdict: 'not measured' }
   const value = median(values)
-  const meets =
-    value <= (bar.atMost ?? Number.POSITIVE_INFINITY) && value >= (bar.atLeast ?? Number.NEGATIVE_INFINITY)
+  const { atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY } = bar
   return {
     ...described,
     value,
     low: Math.min(...values),
     high: Math.max(...values),
-    verdict: meets ? 'meets' : 'misses',
+    verdict: value <= atMost && value >= atLeast ? 'meets' : 'misses',
   }
 }

@@ -4,10 +4,11 @@
 import type { ChildProcess } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import { median } from '../measure'
 import { RIVALS, type RivalName, type Service } from '../rivals'
 import { type Cores, ended, nextMessage, startNode, stop } from './machine'
 import { TRIAL_PROGRAM } from './paths'
-import type { Measurement, Row, Stage, Subject, Trial, TrialParams } from './plan'
+import type { Bar, Measurement, Row, Stage, Subject, Trial, TrialParams } from './plan'
 import { addRound, judge, type RowResult, type TrialResult } from './results'
 import type { TrialAnswer } from './trial'
 
@@ -17,9 +18,10 @@ const TRIAL_LIMIT_MS = 120_000
 export interface RunOptions {
   /** Where boards and rivals' files are made. */
   directory: string
+  /** How often each trial runs. */
   rounds: number
-  /** In how many of them rivals take part. */
-  rivalRounds: number
+  /** How often the two sides of a bar take turns in a process. */
+  pairRounds: number
   /** How long a trial measures, in milliseconds. */
   budgetMs: number
   quick: boolean
@@ -53,30 +55,31 @@ export class Runner {
 
   async run(subject: Subject, row: Row): Promise<RowResult> {
     const { quick, rivals } = this.#options
-    const trials = row.trials
-      .filter(({ role }) => rivals || role !== 'rival')
-      .map((trial) => ({ trial, result: this.#emptyResult(trial) }))
+    const trials = row.trials.filter(({ role }) => rivals || role !== 'rival')
     const result: RowResult = {
       subject: subject.name,
       id: row.id,
       what: row.what,
       notes: [...(row.notes ?? [])],
-      trials: trials.map(({ result }) => result),
+      trials: trials.map((trial) => this.#emptyResult(trial)),
       bars: [],
     }
+    const paired = new Map<Bar, number[]>()
     try {
       this.#options.say(`${subject.name} ${row.id}: getting ready`)
-      const dir = this.#newDirectory()
-      this.#stage = await row.stage?.({ dir, quick })
+      this.#stage = await row.stage?.({ dir: this.#newDirectory(), quick })
       result.notes.push(...(this.#stage?.notes ?? []))
-      await this.#takeTurns(subject, row, trials)
+      await this.#takeTurns(subject, row, trials, result)
+      await this.#pair(subject, row, result, paired)
     } catch (error) {
-      for (const one of result.trials) one.absent ??= messageOf(error)
-      for (const one of result.trials) one.failed = true
+      for (const one of result.trials) {
+        one.absent ??= messageOf(error)
+        one.failed = true
+      }
     } finally {
       await this.#leaveStage()
     }
-    result.bars = row.bars.map((bar) => judge(bar, trials))
+    result.bars = row.bars.map((bar) => judge(bar, result.trials, paired.get(bar)))
     return result
   }
 
@@ -114,21 +117,17 @@ export class Runner {
     return what
   }
 
-  async #takeTurns(
-    subject: Subject,
-    row: Row,
-    trials: readonly { trial: Trial; result: TrialResult }[],
-  ): Promise<void> {
+  async #takeTurns(subject: Subject, row: Row, trials: readonly Trial[], { trials: results }: RowResult) {
     const rounds = row.rounds ?? this.#options.rounds
+    const pairs = trials.map((trial, i) => ({ trial, result: results[i]! }))
     for (let round = 0; round < rounds; round++) {
       // Forwards and backwards, so that nobody always follows the same neighbour.
-      const order = round % 2 === 0 ? trials : [...trials].reverse()
-      for (const { trial, result } of order) {
+      for (const { trial, result } of round % 2 === 0 ? pairs : pairs.toReversed()) {
         if (result.absent !== undefined) continue
-        if (trial.role === 'rival' && round >= this.#options.rivalRounds) continue
         this.#options.say(`${subject.name} ${row.id}: round ${round + 1} of ${rounds}, ${trial.name}`)
         try {
-          addRound(result, round, await this.#measure(subject, row, trial))
+          const service = await this.#serviceOf(trial)
+          addRound(result, round, await this.#measure(['trial', subject.name, row.id, trial.name], service))
         } catch (error) {
           if (this.#isClosed) throw error
           result.absent = messageOf(error)
@@ -138,7 +137,19 @@ export class Runner {
     }
   }
 
-  async #measure(subject: Subject, row: Row, trial: Trial): Promise<Measurement> {
+  /** Measures the ratios of the bars whose sides one process can time in turns. */
+  async #pair(subject: Subject, row: Row, result: RowResult, paired: Map<Bar, number[]>): Promise<void> {
+    for (let round = 0; round < this.#options.pairRounds; round++) {
+      for (const bar of row.bars) {
+        if (!isPaired(bar, row.trials, result.trials)) continue
+        this.#options.say(`${subject.name} ${row.id}: round ${round + 1}, ${bar.what}`)
+        const { values } = await this.#measure(['bar', subject.name, row.id, bar.what], {})
+        paired.set(bar, [...(paired.get(bar) ?? []), median(values)])
+      }
+    }
+  }
+
+  async #measure(what: string[], service: Record<string, unknown>): Promise<Measurement> {
     const { budgetMs, quick, cores } = this.#options
     const dir = this.#newDirectory()
     const params: TrialParams = {
@@ -146,17 +157,16 @@ export class Runner {
       budgetMs,
       quick,
       otherCore: cores.other,
-      stage: { ...this.#stage?.params, ...(await this.#serviceOf(trial)) },
+      stage: { ...this.#stage?.params, ...service },
     }
-    const args = [subject.name, row.id, trial.name, JSON.stringify(params)]
-    const child = startNode(TRIAL_PROGRAM, args, cores.trial)
+    const child = startNode(TRIAL_PROGRAM, [...what, JSON.stringify(params)], cores.trial)
     this.#child = child
     const limit = setTimeout(() => child.kill('SIGKILL'), TRIAL_LIMIT_MS)
     try {
       const answer = await nextMessage<TrialAnswer>(child)
       await ended(child)
       if (!answer.ok) throw new Error(answer.error)
-      return answer.measurement as Measurement
+      return answer as Measurement
     } finally {
       clearTimeout(limit)
       await stop(child)
@@ -183,6 +193,15 @@ export class Runner {
     fs.mkdirSync(directory, { mode: 0o700 })
     return directory
   }
+}
+
+/** Whether both sides are there and can be called again and again. */
+function isPaired(bar: Bar, trials: readonly Trial[], results: readonly TrialResult[]): boolean {
+  return [bar.of, bar.by].every((name) => {
+    const isThere = results.some((result) => result.name === name && result.absent === undefined)
+    const canTakeTurns = trials.some((trial) => trial.name === name && trial.prepare !== undefined)
+    return isThere && (canTakeTurns || bar.ratios !== undefined)
+  })
 }
 
 function messageOf(error: unknown): string {

@@ -6,14 +6,13 @@ import { read } from '../read'
 import { scale } from '../scale'
 import { update } from '../update'
 import { watch } from '../watch'
-import type { Row, Subject, Trial } from './plan'
+import type { Row, Subject } from './plan'
 
 export const SUBJECTS: readonly Subject[] = [update, read, changes, counters, watch, scale]
 
-export function findTrial(subjectName: string, rowId: string, trialName: string): Trial {
+export function findRow(subjectName: string, rowId: string): Row {
   const subject = SUBJECTS.find(({ name }) => name === subjectName)
-  const row: Row | undefined = subject?.rows.find(({ id }) => id === rowId)
-  const trial = row?.trials.find(({ name }) => name === trialName)
-  if (trial === undefined) throw new Error(`There is no trial ${subjectName} / ${rowId} / ${trialName}`)
-  return trial
+  const row = subject?.rows.find(({ id }) => id === rowId)
+  if (row === undefined) throw new Error(`There is no row ${subjectName}/${rowId}`)
+  return row
 }
