@@ -15,6 +15,13 @@ constexpr uint64_t kNameCheckNs = 1000000000;
 
 constexpr uint32_t WordsFor(uint32_t bytes) { return (bytes + 7) / 8; }
 
+// No owner would ever count that far, but a hostile file can: epoch + 1 could be 0, which means
+// "never owned", and readers could not tell one sequence number from the next.
+bool IsWornOut(const SlotControl& control) {
+  return control.epoch.load(std::memory_order_relaxed) >= kMaxExact ||
+         control.seq.load(std::memory_order_relaxed) >= kMaxExact;
+}
+
 }  // namespace
 
 void Board::Ready() {
@@ -49,7 +56,9 @@ Status Board::Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claim
   slot_ = out->slot;
   epoch_ = out->epoch;
   updates_ = 0;
-  generation_ = 0;
+  own_latch_ = file_.latch(slot_);
+  staging_[1] = epoch_;
+  staging_[4] = 0;  // no overflow file yet
   ReadWallClock();
   Introduce(id, id_bytes, thread_id);
   return Status::Ok();
@@ -64,7 +73,7 @@ bool Board::HasLivingOwner(const char* id, uint32_t id_bytes) {
     const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
     if (!ReadIdentity(slot, epoch, &identity).ok()) continue;
     if (identity.id_bytes != id_bytes || memcmp(identity.id, id, id_bytes) != 0) continue;
-    if (!SaidGoodbye(slot) && liveness_.HoldsLock(slot)) return true;
+    if (!SaidGoodbye(slot, epoch) && liveness_.HoldsLock(slot)) return true;
   }
   return false;
 }
@@ -72,8 +81,9 @@ bool Board::HasLivingOwner(const char* id, uint32_t id_bytes) {
 Status Board::TakeFreeSlot(Claimed* out) {
   const uint32_t count = file_.geometry().slot_count;
   for (uint32_t slot = 0; slot < count; slot++) {
-    const uint32_t state = file_.control(slot)->state.load(std::memory_order_relaxed);
-    if (state == static_cast<uint32_t>(SlotState::kOwned) && !SaidGoodbye(slot)) continue;
+    const SlotControl* control = file_.control(slot);
+    const bool owned = control->state.load(std::memory_order_relaxed) == static_cast<uint32_t>(SlotState::kOwned);
+    if (owned && !SaidGoodbye(slot, control->epoch.load(std::memory_order_relaxed))) continue;
     const Status status = TakeSlot(slot, out);
     if (status.code != Code::kInUse) return status;
   }
@@ -85,10 +95,11 @@ Status Board::TakeFreeSlot(Claimed* out) {
   return Status::Of(Code::kBoardFull);
 }
 
-// kInUse: somebody holds this slot's lock.
+// kInUse: somebody holds this slot's lock, or nobody can use it any more.
 Status Board::TakeSlot(uint32_t slot, Claimed* out) {
   SlotControl* control = file_.control(slot);
   if (liveness_.HoldsLock(slot)) return Status::Of(Code::kInUse);
+  if (IsWornOut(*control)) return Status::Of(Code::kInUse);
   *out = {};
   Retired ended;
   if (Retire(slot, &ended)) {
@@ -129,17 +140,16 @@ void Board::Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id) {
   StoreWords(file_.identity(slot_), words, kIdentityWords);
 
   SlotControl* control = file_.control(slot_);
-  control->state.store(static_cast<uint32_t>(SlotState::kOwned), std::memory_order_relaxed);
-  // The record's epoch tells readers that the identity is complete. Until here a kill leaves
-  // a slot that is nobody's: its record is an older owner's.
+  // Release: whoever sees this epoch owned sees its whole identity. Until here a kill leaves a
+  // free slot, from here on a dead worker that never published: the record is an older owner's.
+  control->state.store(static_cast<uint32_t>(SlotState::kOwned), std::memory_order_release);
   (void)Publish(RecordKind::kNone, Encoding::kUtf8, 0);
 }
 
 // --- retiring, under the claim lock too
 
-bool Board::SaidGoodbye(uint32_t slot) const noexcept {
+bool Board::SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept {
   RecordHeader record;
-  const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_acquire);
   return ReadRecordHeader(slot, &record) && record.epoch == epoch &&
          record.kind == static_cast<uint8_t>(RecordKind::kClosed);
 }
@@ -151,7 +161,7 @@ bool Board::Retire(uint32_t slot, Retired* out) noexcept {
   if (control->state.load(std::memory_order_relaxed) != static_cast<uint32_t>(SlotState::kOwned)) return false;
   const uint64_t epoch = control->epoch.load(std::memory_order_relaxed);
   RecordHeader record = {};
-  const bool closed = SaidGoodbye(slot);
+  const bool closed = SaidGoodbye(slot, epoch);
   const bool known = ReadRecordHeader(slot, &record) && record.epoch == epoch;
   FoldCounters(file_, slot);
 
@@ -179,47 +189,37 @@ Status Board::TryRetire(const std::vector<uint32_t>& slots, std::vector<Retired>
 
 // --- publishing
 
-uint64_t Board::PublishStaged(RecordHeader header) noexcept {
+// Every nanosecond here is paid by every update, so what stays the same for an owner is prepared when
+// it claims: its latch, and the epoch in the staged header.
+uint64_t Board::PublishStaged(const RecordHead& head) noexcept {
   const uint64_t now = CoarseMonotonicNs();
-  header.epoch = epoch_;
-  header.wall_ms = wall_at_boot_ms_ + static_cast<int64_t>(now / 1000000);
-  header.monotonic_ns = now;
-  header.generation = generation_;
-  header.updates = updates_;
-  PackHeader(header, staging_.data());
-  file_.latch(slot_).Publish(staging_.data(), kRecordHeaderWords + WordsFor(header.length));
+  uint64_t* words = staging_.data();
+  words[0] = head.Pack();
+  words[2] = static_cast<uint64_t>(wall_at_boot_ms_) + now / 1000000;
+  words[3] = now;
+  words[5] = head.whole_length;
+  words[6] = head.crc32c;
+  words[7] = updates_;
+  own_latch_.Publish(words, kRecordHeaderWords + WordsFor(head.length));
   WakeWaiters(file_.shared(), now);
   return now;
 }
 
 Status Board::Publish(RecordKind kind, Encoding encoding, uint32_t length) noexcept {
-  RecordHeader header = {};
-  header.length = length;
-  header.kind = static_cast<uint8_t>(kind);
-  header.encoding = static_cast<uint8_t>(encoding);
-  header.whole_length = length;
   if (kind == RecordKind::kInline) updates_++;
-  return CheckNameSometimes(PublishStaged(header));
+  return CheckNameSometimes(PublishStaged({length, kind, encoding, length, 0}));
 }
 
 Status Board::PublishOverflow(Encoding encoding, uint32_t preview_length, uint64_t generation, uint64_t whole_length,
                               uint32_t crc32c) noexcept {
-  RecordHeader header = {};
-  header.length = preview_length;
-  header.kind = static_cast<uint8_t>(RecordKind::kOverflow);
-  header.encoding = static_cast<uint8_t>(encoding);
-  header.whole_length = whole_length;
-  header.crc32c = crc32c;
-  generation_ = generation;
+  staging_[4] = generation;
   updates_++;
-  return CheckNameSometimes(PublishStaged(header));
+  return CheckNameSometimes(PublishStaged({preview_length, RecordKind::kOverflow, encoding, whole_length, crc32c}));
 }
 
 void Board::Release() noexcept {
   if (!has_slot()) return;
-  RecordHeader header = {};
-  header.kind = static_cast<uint8_t>(RecordKind::kClosed);
-  (void)PublishStaged(header);
+  (void)PublishStaged({0, RecordKind::kClosed, Encoding::kUtf8, 0, 0});
   lock_.Release();
 }
 
@@ -263,8 +263,12 @@ bool Board::EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept {
   SlotControl* control = file_.control(slot);
   // Acquire: a state that says "free" comes with the note about its last owner.
   const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+  if (owned && control->epoch.load(std::memory_order_acquire) == epoch) {
+    if (SaidGoodbye(slot, epoch)) return false;
+    // The record may be the next owner's already: then the epoch has moved, and the bit is set.
+    if (control->epoch.load(std::memory_order_acquire) == epoch) return true;
+  }
   const uint64_t now = control->epoch.load(std::memory_order_acquire);
-  if (owned && now == epoch) return !SaidGoodbye(slot);
   if (now - epoch >= 64) return true;
   return (control->ends.load(std::memory_order_relaxed) >> (epoch % 64) & 1) != 0;
 }
@@ -293,7 +297,10 @@ Board::RecordCopy Board::CopyRecord(uint32_t slot, uint8_t* payload, size_t room
     copy.fits = WordsFor(copy.length) * 8 <= room;
     if (copy.fits) LoadWords(reinterpret_cast<uint64_t*>(payload), record + kRecordHeaderWords, WordsFor(copy.length));
   });
-  if (copy.torn) copy.length = 0;
+  if (copy.torn) {
+    copy.header = {};
+    copy.length = 0;
+  }
   return copy;
 }
 
@@ -302,14 +309,18 @@ bool Board::IsSane(const RecordCopy& copy) const noexcept {
   return h.length == copy.length && h.kind <= static_cast<uint8_t>(RecordKind::kClosed) && h.encoding < kEncodings;
 }
 
-Board::Look Board::LookAtFree(uint32_t slot, uint64_t epoch, const ScanRequest& request, ScanResult* result) {
-  const bool told = request.cursor == nullptr || slot >= request.cursor_slots || request.cursor[slot].epoch <= 0;
-  if (told) return Look::kNothing;
+// Nobody has the slot, or somebody is just claiming it. Whom the cursor knows is gone in any case;
+// the entry speaks of that owner, because the next one, whose epoch may be there already, is to
+// be told of when it has introduced itself.
+Board::Look Board::LookAtFree(uint32_t slot, const ScanRequest& request, ScanResult* result) {
+  if (request.cursor == nullptr || slot >= request.cursor_slots) return Look::kNothing;
+  const double known = request.cursor[slot].epoch;
+  if (!(known >= 1 && known <= static_cast<double>(kMaxExact))) return Look::kNothing;
   ScanEntry& entry = request.entries[result->entries];
   entry = {};
   entry.slot = slot;
-  entry.epoch = static_cast<double>(epoch);
-  const bool died = EndedByDeath(slot, epoch);
+  entry.epoch = known;
+  const bool died = EndedByDeath(slot, static_cast<uint64_t>(known));
   entry.verdict = static_cast<double>(died ? Verdict::kDied : Verdict::kClosed);
   return Look::kEntry;
 }
@@ -328,9 +339,9 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
     const bool same = owned && known.epoch == static_cast<double>(epoch) && known.seq == static_cast<double>(seq);
     if (same && OwnerLives(slot, epoch)) return Look::kNothing;
   }
-  if (!owned) return LookAtFree(slot, epoch, request, result);
+  if (!owned) return LookAtFree(slot, request, result);
 
-  const RecordCopy copy =
+  RecordCopy copy =
       CopyRecord(slot, request.payload + result->payload_bytes, request.payload_bytes - result->payload_bytes);
   if (!copy.torn && !copy.fits) return Look::kNoRoom;
   const bool introduced = copy.torn || copy.header.epoch == epoch;
@@ -344,7 +355,14 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
   if (!alive && !copy.torn && moved) return Look::kAgain;
   if (!introduced && alive && tries < 3) return Look::kAgain;
 
-  const bool sane = introduced && !copy.torn && IsSane(copy);
+  // Killed after it had the slot and before its first record. What lies there is an older
+  // owner's and not shown under the name of this one.
+  const bool unborn = !introduced && !alive && copy.header.epoch < epoch;
+  if (!introduced) {
+    copy.header = {};
+    copy.length = 0;
+  }
+  const bool sane = (introduced || unborn) && !copy.torn && IsSane(copy);
   const RecordHeader& h = copy.header;
   ScanEntry& entry = request.entries[result->entries];
   Verdict verdict = alive ? Verdict::kLive : Verdict::kDied;
@@ -389,8 +407,8 @@ void Board::AddGauges(double* sums) {
   for (uint32_t slot = 0; slot < used; slot++) {
     SlotControl* control = file_.control(slot);
     const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
-    const bool owned = control->state.load(std::memory_order_relaxed) == static_cast<uint32_t>(SlotState::kOwned);
-    if (epoch == 0 || !owned || SaidGoodbye(slot) || !OwnerLives(slot, epoch)) continue;
+    const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+    if (epoch == 0 || !owned || SaidGoodbye(slot, epoch) || !OwnerLives(slot, epoch)) continue;
     for (uint32_t i = 0; i < file_.geometry().counter_count; i++) {
       if (file_.names()[i].kind != static_cast<uint8_t>(CounterKind::kGauge)) continue;
       sums[i] += CounterValue(file_.counters(slot)[i].load(std::memory_order_relaxed));

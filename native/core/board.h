@@ -153,6 +153,18 @@ class Board {
     kNoRoom,   // the payload does not fit into what is left
     kAgain,    // the slot changed owners under our eyes
   };
+  // What differs from one record of an owner to the next.
+  struct RecordHead {
+    uint32_t length;
+    RecordKind kind;
+    Encoding encoding;
+    uint64_t whole_length;
+    uint32_t crc32c;
+
+    uint64_t Pack() const {
+      return uint64_t{length} | static_cast<uint64_t>(kind) << 32 | static_cast<uint64_t>(encoding) << 40;
+    }
+  };
   // A record as it was copied: nothing in it is trusted but `length`, which is bounded.
   struct RecordCopy {
     RecordHeader header;
@@ -167,17 +179,17 @@ class Board {
   Status TakeFreeSlot(Claimed* out);
   Status TakeSlot(uint32_t slot, Claimed* out);
   void Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id);
-  bool SaidGoodbye(uint32_t slot) const noexcept;
+  bool SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept;
   bool Retire(uint32_t slot, Retired* out) noexcept;
   bool ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept;
   Look LookAt(uint32_t slot, int tries, const ScanRequest& request, ScanResult* result);
-  Look LookAtFree(uint32_t slot, uint64_t epoch, const ScanRequest& request, ScanResult* result);
+  Look LookAtFree(uint32_t slot, const ScanRequest& request, ScanResult* result);
   RecordCopy CopyRecord(uint32_t slot, uint8_t* payload, size_t room) const noexcept;
   bool IsSane(const RecordCopy& copy) const noexcept;
   bool OwnerLives(uint32_t slot, uint64_t epoch);
   bool BeingClaimed() const noexcept;
   void ReadWallClock() noexcept;
-  uint64_t PublishStaged(RecordHeader header) noexcept;  // returns the time it put into the record
+  uint64_t PublishStaged(const RecordHead& head) noexcept;  // returns the time it put into the record
 
   BoardFile file_;
   Liveness liveness_;
@@ -185,13 +197,13 @@ class Board {
   uint32_t slot_ = 0;
   uint64_t epoch_ = 0;
   uint64_t updates_ = 0;
-  uint64_t generation_ = 0;
+  Latch own_latch_{nullptr, nullptr, nullptr};
   uint64_t name_checked_ns_ = 0;
   // Reading one clock is a tenth of an update. So a record's wall-clock time is its monotonic time
   // plus this, which follows a clock that is set within a second, like the name.
   int64_t wall_at_boot_ms_ = 0;
   bool replaced_ = false;
-  std::vector<uint64_t> staging_;
+  std::vector<uint64_t> staging_;  // a record: header words, then payload
 };
 
 }  // namespace rollcall

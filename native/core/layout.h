@@ -32,6 +32,9 @@ inline constexpr uint32_t kMaxCounters = 64;
 inline constexpr uint32_t kMaxNameBytes = 62;
 inline constexpr uint32_t kMaxIdBytes = 128;
 
+// Epochs and sequence numbers cross into JavaScript as doubles, which are exact up to here.
+inline constexpr uint64_t kMaxExact = uint64_t{1} << 53;
+
 using Word = std::atomic<uint64_t>;
 static_assert(sizeof(Word) == 8 && Word::is_always_lock_free);
 static_assert(sizeof(std::atomic<uint32_t>) == 4 && std::atomic<uint32_t>::is_always_lock_free);
@@ -99,19 +102,11 @@ struct RecordHeader {
 inline constexpr uint32_t kRecordHeaderBytes = 64;
 inline constexpr uint32_t kRecordHeaderWords = kRecordHeaderBytes / 8;
 
-// As it lies in a slot. Word by word, never by memcpy of a struct: bytes written one at a time and
-// read back eight at a time stall the processor longer than the rest of an update takes.
-inline void PackHeader(const RecordHeader& h, uint64_t* words) noexcept {
-  words[0] = uint64_t{h.length} | uint64_t{h.kind} << 32 | uint64_t{h.encoding} << 40;
-  words[1] = h.epoch;
-  words[2] = static_cast<uint64_t>(h.wall_ms);
-  words[3] = h.monotonic_ns;
-  words[4] = h.generation;
-  words[5] = h.whole_length;
-  words[6] = h.crc32c;
-  words[7] = h.updates;
-}
-
+// Word by word, never by memcpy of a struct: bytes written one at a time and read back eight at a
+// time stall the processor longer than the rest of an update takes.
+//
+//   word 0   length, bits 0 to 31; kind, bits 32 to 39; encoding, bits 40 to 47
+//   1 to 7   epoch, wall_ms, monotonic_ns, generation, whole_length, crc32c, updates
 inline RecordHeader UnpackHeader(const uint64_t* words) noexcept {
   RecordHeader h;
   h.length = static_cast<uint32_t>(words[0]);

@@ -72,6 +72,13 @@ int Liveness::OpenPidfd(uint32_t pid) {
   return pidfd;
 }
 
+// Out of the set by word and not by closing: a forked child has a copy, with which the kernel
+// would keep it there, and readable for ever.
+void Liveness::ClosePidfd(int pidfd) noexcept {
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, pidfd, nullptr);
+  close(pidfd);
+}
+
 bool Liveness::Pin(uint32_t slot, uint64_t epoch, uint32_t pid) {
   auto known = processes_.find(pid);
   if (known == processes_.end()) {
@@ -88,7 +95,7 @@ bool Liveness::Pin(uint32_t slot, uint64_t epoch, uint32_t pid) {
   const bool stale = known->second.slots > 0 && epoll_wait(epoll_, &event, 1, 0) > 0;
   if (!held || !same || stale) {
     if (known->second.slots == 0) {
-      close(known->second.pidfd);
+      ClosePidfd(known->second.pidfd);
       processes_.erase(known);
     }
     return false;
@@ -109,7 +116,7 @@ bool Liveness::ReapEnded() {
       const uint32_t pid = events[i].data.u32;
       const auto ended = processes_.find(pid);
       if (ended == processes_.end()) continue;
-      close(ended->second.pidfd);  // which takes it out of the epoll set
+      ClosePidfd(ended->second.pidfd);
       processes_.erase(ended);
       for (Watch& watch : watches_) {
         if (watch.pid != pid || !watch.alive) continue;
@@ -126,6 +133,7 @@ bool Liveness::ReapEnded() {
 
 int Liveness::descriptor() { return -1; }
 int Liveness::OpenPidfd(uint32_t) { return -1; }
+void Liveness::ClosePidfd(int) noexcept {}
 bool Liveness::Pin(uint32_t, uint64_t, uint32_t) { return false; }
 bool Liveness::ReapEnded() { return false; }
 
@@ -140,7 +148,8 @@ bool Liveness::ProbeSome() {
   if (watched_ == 0) return false;
   const uint64_t now = CoarseMonotonicNs();
   if (probed_at_ns_ == 0) probed_at_ns_ = now;
-  const uint64_t due = std::min<uint64_t>((now - probed_at_ns_) * watches_.size() / kProbeRoundNs, watches_.size());
+  const uint64_t elapsed = std::min(now - probed_at_ns_, kProbeRoundNs);
+  const uint64_t due = elapsed * watches_.size() / kProbeRoundNs;
   if (due == 0) return false;
   probed_at_ns_ = now;
   bool found = false;
@@ -160,7 +169,7 @@ void Liveness::Unwatch(uint32_t slot) {
     watched_--;
     const auto process = processes_.find(watch.pid);
     if (process != processes_.end() && --process->second.slots == 0) {
-      close(process->second.pidfd);
+      ClosePidfd(process->second.pidfd);
       processes_.erase(process);
     }
   }
@@ -168,7 +177,7 @@ void Liveness::Unwatch(uint32_t slot) {
 }
 
 void Liveness::Reset() noexcept {
-  for (auto& [pid, process] : processes_) close(process.pidfd);
+  for (auto& [pid, process] : processes_) ClosePidfd(process.pidfd);
   processes_.clear();
   watches_.clear();
   watched_ = 0;

@@ -66,6 +66,7 @@ class Liveness {
   bool ReapEnded();
   bool ProbeSome();
   int OpenPidfd(uint32_t pid);
+  void ClosePidfd(int pidfd) noexcept;
 
   const BoardFile& file_;
   std::vector<Watch> watches_;  // by slot

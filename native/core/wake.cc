@@ -1,5 +1,6 @@
 #include "wake.h"
 
+#include <cerrno>
 #include <climits>
 
 #include "platform.h"
@@ -21,11 +22,13 @@ void WakeAll(std::atomic<uint32_t>* word) noexcept {
 }
 
 bool Sleep(SharedArea* shared, uint32_t seen, uint64_t wait_ns) noexcept {
+  // No longer than a deadline can tell the writers: what comes after it wakes nobody.
+  if (wait_ns > kMaxWaitNs) wait_ns = kMaxWaitNs;
   timespec limit;
   limit.tv_sec = static_cast<time_t>(wait_ns / 1000000000u);
   limit.tv_nsec = static_cast<long>(wait_ns % 1000000000u);
-  syscall(SYS_futex, &shared->wake.value, FUTEX_WAIT, seen, &limit, nullptr, 0);
-  return true;
+  const long slept = syscall(SYS_futex, &shared->wake.value, FUTEX_WAIT, seen, &limit, nullptr, 0);
+  return slept == 0 || (errno != ENOSYS && errno != EPERM);
 }
 
 #else

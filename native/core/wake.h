@@ -35,8 +35,8 @@ inline void WakeWaiters(SharedArea* shared, uint64_t now_ns) noexcept {
 // word as it was before. The caller looks for news once more, then calls Sleep with that word.
 uint32_t AnnounceWait(SharedArea* shared, uint64_t wait_ns) noexcept;
 
-// Sleeps until the wake word is not `seen` any more, or `wait_ns` have passed, or for no reason.
-// False where there is no such call: then poll.
+// Sleeps until the wake word is not `seen` any more, or `wait_ns` (kMaxWaitNs at most) have passed,
+// or for no reason. False where there is no such call, or none is allowed: then poll.
 bool Sleep(SharedArea* shared, uint32_t seen, uint64_t wait_ns) noexcept;
 
 }  // namespace rollcall
