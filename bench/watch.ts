@@ -1,8 +1,8 @@
 // Waking up: how long after an update or a death a watching manager knows of it.
 
 import path from 'node:path'
-import { Scoreboard } from '../lib'
-import { ended, nextMessage, startNode, stop } from './harness/machine'
+import { type Changes, Scoreboard } from '../lib'
+import { startNode, stop } from './harness/machine'
 import { CHILDREN_DIR } from './harness/paths'
 import type { Measurement, Subject, TrialParams } from './harness/plan'
 import { nowNs } from './measure'
@@ -31,43 +31,42 @@ async function updateToWatch({ dir, quick, otherCore }: TrialParams): Promise<Me
   return { unit: 'us', values: values.slice(1) }
 }
 
-/** A witness blocks on a pidfd of its own, in a process of its own, and tells when it was ready. */
+/**
+ * Another process starts workers and kills them, so that their parent's own part in a death does
+ * not disturb the manager; it sends the id of each and the time at which its pidfd was ready.
+ */
 async function deathToWatch({ dir, quick, otherCore }: TrialParams): Promise<Measurement> {
   const board = new Scoreboard({ baseDir: dir })
-  const abort = new AbortController()
-  const seen = new Map<string, number>()
-  let wake = () => {}
-  const watching = (async () => {
-    for await (const { gone } of board.watch({ signal: abort.signal })) {
-      const now = nowNs()
-      for (const { id } of gone) seen.set(id, now)
-      wake()
-    }
-  })().catch((error: unknown) => {
-    if (!abort.signal.aborted) throw error
+  const changes = board.watch()
+  const deaths = quick ? DEATHS.quick : DEATHS.full
+  const killer = startNode(path.join(CHILDREN_DIR, 'killer.js'), [dir, String(deaths)], otherCore)
+  const readyAt = new Map<string, number>()
+  const ending = new Promise<void>((resolve, reject) => {
+    killer.on('message', (message) => {
+      const [id, at] = message as [string, number]
+      readyAt.set(id, at)
+    })
+    killer.once('exit', (code) => (code === 0 ? resolve() : reject(new Error('the killer failed'))))
   })
-  const values: number[] = []
-  for (let i = 0; i < (quick ? DEATHS.quick : DEATHS.full); i++) {
-    const id = `victim-${i}`
-    const victim = startNode(path.join(CHILDREN_DIR, 'victim.js'), [dir, id], otherCore)
-    await nextMessage(victim)
-    const witness = startNode(path.join(CHILDREN_DIR, 'witness.js'), [String(victim.pid)], otherCore)
-    await nextMessage(witness)
-    const testimony = nextMessage<number>(witness)
-    victim.kill('SIGKILL')
-    const readyAt = await testimony
-    while (!seen.has(id))
-      await new Promise<void>((resolve) => {
-        wake = resolve
-      })
-    values.push((seen.get(id)! - readyAt) / 1e3)
-    await ended(victim)
-    await stop(witness)
+  try {
+    const toldAt = new Map<string, number>()
+    for (let i = 0; i < deaths; i++) toldAt.set(`victim-${i}`, await toldGone(changes, `victim-${i}`))
+    await ending
+    return { unit: 'us', values: [...toldAt].map(([id, at]) => (at - readyAt.get(id)!) / 1e3) }
+  } finally {
+    await changes.return?.()
+    await stop(killer)
+    board.close()
   }
-  abort.abort()
-  await watching
-  board.close()
-  return { unit: 'us', values }
+}
+
+/** The time at which watch() told that a worker is gone. */
+async function toldGone(changes: AsyncIterator<Changes>, id: string): Promise<number> {
+  for (;;) {
+    const { value } = await changes.next()
+    const now = nowNs()
+    if ((value as Changes).gone.some((worker) => worker.id === id)) return now
+  }
 }
 
 export const watch: Subject = {

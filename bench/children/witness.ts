@@ -5,6 +5,6 @@ import { loadFloor } from '../harness/floor'
 const floor = loadFloor()
 const pidfd = floor.pidfdOpen(Number(process.argv[2]))
 process.send!('ready', () => {
-  process.send!(floor.pidfdWait(pidfd))
+  process.send!(floor.pidfdWait(pidfd), () => process.exit())
 })
 process.on('disconnect', () => process.exit())

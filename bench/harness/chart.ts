@@ -36,8 +36,8 @@ function panel(row: RowResult, index: number, top: number) {
     xAxis: {
       type: 'log',
       gridIndex: index,
-      // One decade below the fastest: a bar on a logarithmic axis has no natural beginning.
-      min: 10 ** Math.floor(Math.log10(trials.at(-1)!.median!) - 0.3),
+      // Below the fastest; a bar on a logarithmic axis begins at 1 if it may.
+      min: Math.max(1, 10 ** Math.floor(Math.log10(trials.at(-1)!.median!) - 0.3)),
       axisLabel: { show: false },
       splitLine: { lineStyle: { color: '#e4e7eb' } },
     },
