@@ -14,6 +14,7 @@ import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
 import { sleepSync } from './sleep'
 import { SlotReader } from './slot-reader'
+import { StatusReader } from './status-reader'
 import type { Changes, Cursor, ScoreboardOptions, Snapshot, Status, WatchOptions, WorkerEntry } from './types'
 import { ChangeWatcher, WatchHub } from './watch'
 
@@ -46,6 +47,7 @@ export class Scoreboard {
   readonly #options: CheckedOptions
   readonly #board: NativeBoard
   readonly #reader: SlotReader
+  readonly #all: StatusReader
   readonly #publishText: NativeBoard['publishText']
   readonly #counterReader: CounterReader
   readonly #hub: WatchHub
@@ -71,6 +73,7 @@ export class Scoreboard {
     this.#hub = new WatchHub(this.#board)
     this.shared = new SharedCounters(this.#board, this.#options.readOnly)
     this.#reader = new SlotReader(this.#board, this.baseDir, this.#options.maxStatusBytes)
+    this.#all = new StatusReader(this.#board, this.#reader)
   }
 
   /** The id of this worker; undefined until a slot is claimed. */
@@ -124,11 +127,8 @@ export class Scoreboard {
    */
   readAll(): Map<string, Status> {
     this.#checkOpen('read')
-    this.#reader.scan()
-    const statuses = new Map<string, Status>()
-    const ended = this.#reader.collect(statuses)
+    const { statuses, ended } = this.#all.read()
     if (!this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
-    this.#checkName()
     return statuses
   }
 
@@ -152,7 +152,6 @@ export class Scoreboard {
       workers.push(worker)
       entries.push(entry)
     }
-    this.#checkName()
     const { boardId, slots } = this.#board
     const cursor = cursorOf(this.#board, this.#reader, workers, entries)
     return { boardId, slots, workers, cursor, takenAt: Date.now() }
@@ -166,9 +165,7 @@ export class Scoreboard {
    */
   changes(since?: Cursor): Changes {
     this.#checkOpen('read')
-    const changes = readChanges(this.#board, this.#reader, since, this.#liveEntry)
-    this.#checkName()
-    return changes
+    return readChanges(this.#board, this.#reader, since, this.#liveEntry)
   }
 
   /**
@@ -226,7 +223,6 @@ export class Scoreboard {
       if (!reader.isLive(entry)) ended.push(reader.slot(entry))
     }
     const cleaned = cleanBoard(this.#board, this.baseDir, ended)
-    this.#checkName()
     return cleaned
   }
 
@@ -372,10 +368,5 @@ export class Scoreboard {
       'ERR_READ_ONLY',
       `Cannot ${what} on ${this.baseDir}: this handle was opened with readOnly`,
     )
-  }
-
-  #checkName(): void {
-    const failure = this.#board.checkName()
-    if (failure !== undefined) throw scoreboardError(`Cannot read ${this.baseDir}`, failure)
   }
 }

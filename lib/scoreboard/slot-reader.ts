@@ -68,6 +68,7 @@ export class SlotReader {
       if (isFailure(count)) throw scoreboardError('Cannot read the board', count)
       this.#count = count
       if (count >= 0) return count
+      if (count === -2) throw scoreboardError(`Cannot read ${this.#directory}`, { code: 'REPLACED' })
       this.#entries = new Float64Array(this.#entries.length * 2)
       this.#payload = Buffer.from(new ArrayBuffer(this.#payload.length * 2))
     }
@@ -111,29 +112,6 @@ export class SlotReader {
   /** The owner last seen in a slot, for telling that it is gone. */
   lastOwner(slot: number): Owner | undefined {
     return this.#owners[slot]
-  }
-
-  /**
-   * Puts the statuses of all living workers of the newest scan into `statuses`, by id, and returns
-   * the slots of those that are gone. One loop over plain numbers: it runs for every poll.
-   */
-  collect(statuses: Map<string, Status>): number[] {
-    const entries = this.#entries
-    const owners = this.#owners
-    const ended: number[] = []
-    for (let entry = 0, base = 0; entry < this.#count; entry++, base += ENTRY_NUMBERS) {
-      const verdict = entries[base + EntryField.verdict]!
-      const slot = entries[base + EntryField.slot]!
-      if (verdict !== Verdict.live && !this.isLive(entry)) {
-        ended.push(slot)
-        continue
-      }
-      const known = owners[slot]
-      const owner = known?.epoch === entries[base + EntryField.epoch] ? known : this.owner(entry)
-      const status = this.status(entry)
-      if (status !== undefined && owner !== undefined) statuses.set(owner.id, status)
-    }
-    return ended
   }
 
   /** Undefined when nothing was published yet, when it cannot be read, or when the worker is gone. */

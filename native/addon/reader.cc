@@ -10,7 +10,7 @@ namespace rollcall {
 namespace {
 
 // scan(entries: Float64Array, payload: Uint8Array, cursor: Float64Array | undefined, from, to)
-// -> the number of entries, or -1 when a buffer is too small
+// -> the number of entries; -1 when a buffer is too small; -2 when the board's name leads elsewhere
 Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (handle.closed) return Failure(env, Status::Of(Code::kClosed));
@@ -22,6 +22,7 @@ Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {
   if (entries == nullptr || payload == nullptr || !aligned || (cursor == nullptr && !info[2].IsUndefined())) {
     return Misuse(env, "Expected a Float64Array, an aligned Uint8Array and a Float64Array or undefined");
   }
+  if (!handle.board.CheckNameSometimes(CoarseMonotonicNs()).ok()) return Napi::Number::New(env, -2);
   handle.board.liveness().Refresh();
   ScanRequest request;
   request.from_slot = Uint32At(info, 3);
@@ -94,12 +95,6 @@ Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), owned ? -epoch : epoch);
 }
 
-// checkName() -> undefined | failure. Looks at the disk no more than once a second.
-Napi::Value CheckName(Handle& handle, const Napi::CallbackInfo& info) {
-  if (handle.closed) return Failure(info.Env(), Status::Of(Code::kClosed));
-  return Failure(info.Env(), handle.board.CheckNameSometimes(CoarseMonotonicNs()));
-}
-
 }  // namespace
 
 void BindReader(Napi::Object object, Handle* handle) {
@@ -109,7 +104,6 @@ void BindReader(Napi::Object object, Handle* handle) {
   Bind(object, "endedByDeath", Call<EndedByDeath>, handle);
   Bind(object, "highWater", Call<HighWater>, handle);
   Bind(object, "slotEpoch", Call<SlotEpoch>, handle);
-  Bind(object, "checkName", Call<CheckName>, handle);
 }
 
 }  // namespace rollcall

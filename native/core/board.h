@@ -182,8 +182,8 @@ class Board {
   bool SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept;
   bool Retire(uint32_t slot, Retired* out) noexcept;
   bool ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept;
-  void Prefetch(uint32_t slot, uint32_t end, bool records) const noexcept;
-  bool IsUnchanged(uint32_t slot, const CursorEntry& known);
+  void Prefetch(uint32_t slot, uint32_t end) const noexcept;
+  uint32_t SkipUnchanged(uint32_t slot, uint32_t end, const ScanRequest& request);
   Look LookAt(uint32_t slot, int tries, const ScanRequest& request, ScanResult* result);
   Look LookAtFree(uint32_t slot, const ScanRequest& request, ScanResult* result);
   RecordCopy CopyRecord(uint32_t slot, uint8_t* payload, size_t room) const noexcept;
