@@ -324,6 +324,7 @@ Board::Look Board::LookAtFree(uint32_t slot, const ScanRequest& request, ScanRes
   entry = {};
   entry.slot = slot;
   entry.epoch = known;
+  entry.offset = Exact(result->payload_bytes);  // empty, and in order: the last entry ends the payload
   const bool died = EndedByDeath(slot, static_cast<uint64_t>(known));
   entry.verdict = static_cast<double>(died ? Verdict::kDied : Verdict::kClosed);
   return Look::kEntry;
