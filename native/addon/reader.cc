@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "../core/platform.h"
-#include "../core/totals.h"
 #include "handle.h"
 
 namespace rollcall {
@@ -63,12 +62,7 @@ Napi::Value ReadCounters(Handle& handle, const Napi::CallbackInfo& info) {
   if (out == nullptr || handle.closed || slot >= file.geometry().slot_count || room < file.geometry().counter_count) {
     return Misuse(env, "Expected a slot of an open board and a Float64Array for its counters");
   }
-  for (uint32_t i = 0; i < file.geometry().counter_count; i++) {
-    out[i] = CounterValue(file.counters(slot)[i].load(std::memory_order_relaxed));
-  }
-  AcquireFence();
-  const uint64_t epoch = Uint64At(info, 1);
-  return Napi::Boolean::New(env, file.control(slot)->epoch.load(std::memory_order_relaxed) == epoch);
+  return Napi::Boolean::New(env, handle.board.ReadCounters(slot, Uint64At(info, 1), out).ok());
 }
 
 // endedByDeath(slot, epoch) -> boolean

@@ -259,6 +259,20 @@ Status Board::ReadIdentity(uint32_t slot, uint64_t epoch, Identity* out) const n
   return Status::Ok();
 }
 
+Status Board::ReadCounters(uint32_t slot, uint64_t epoch, double* out) const noexcept {
+  SlotControl* control = file_.control(slot);
+  for (uint32_t i = 0; i < file_.geometry().counter_count; i++) {
+    out[i] = CounterValue(file_.counters(slot)[i].load(kWordLoad));
+  }
+  // A claim marks the old owner retired, clears its counters and only then raises the epoch. So both
+  // words are asked. The fence pairs with the one in ClearCounters: who copied a zero of the next
+  // owner's sees at least the mark; acquire: who sees the next owner's mark sees its epoch.
+  AcquireFence();
+  const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+  const bool same = control->epoch.load(std::memory_order_relaxed) == epoch;
+  return owned && same ? Status::Ok() : Status::Of(Code::kGone);
+}
+
 bool Board::EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept {
   SlotControl* control = file_.control(slot);
   // Acquire: a state that says "free" comes with the note about its last owner.

@@ -133,6 +133,10 @@ class Board {
   // Copies the identity that belongs to `epoch`. kGone: the slot has another owner by now.
   Status ReadIdentity(uint32_t slot, uint64_t epoch, Identity* out) const noexcept;
 
+  // Copies the counters of the owner of `epoch`. kGone: it was retired, they may be another's.
+  // REQUIRES: `out` has room for counter_count numbers.
+  Status ReadCounters(uint32_t slot, uint64_t epoch, double* out) const noexcept;
+
   // How the owner of `epoch` ended: true: died. Reaches back 64 owners; beyond, "died".
   bool EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept;
 

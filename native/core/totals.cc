@@ -63,7 +63,8 @@ void FoldCounters(const BoardFile& file, uint32_t slot) noexcept {
 }
 
 void ClearCounters(const BoardFile& file, uint32_t slot) noexcept {
-  // A reader of totals that meets one of these zeros must find that the retired totals have moved.
+  // A reader of totals that meets one of these zeros must find that the retired totals have moved,
+  // a reader of this slot's counters that their owner was retired.
   ReleaseFence();
   for (uint32_t i = 0; i < file.geometry().counter_count; i++) file.counters(slot)[i].store(0, kWordStore);
 }
