@@ -78,7 +78,9 @@ Napi::Value HighWater(Handle& handle, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), handle.closed ? 0 : handle.board.file().high_water());
 }
 
-// epochs(slots) -> the epoch each has now, and the slots owned now as negative ones
+// slotEpoch(slot) -> its epoch, negative while it is owned. The two words are not of one instant: a slot
+// just claimed may look free under its new epoch. The caller listed its files before, so none is that
+// owner's.
 Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
   const uint32_t slot = Uint32At(info, 0);
   if (handle.closed || slot >= handle.board.file().geometry().slot_count) return Napi::Number::New(info.Env(), 0);

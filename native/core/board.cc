@@ -107,13 +107,16 @@ Status Board::TakeSlot(uint32_t slot, Claimed* out) {
     out->ended_generation = ended.generation;
   }
   if (file_.high_water() <= slot) {
-    // Release, and before the slot is anybody's: no reader may miss an owned slot.
+    // Before the epoch and the state, which are released later: who has heard of the new owner finds
+    // its slot below the mark. Release here costs nothing and pairs with high_water().
     file_.shared()->high_water.value.store(slot + 1, std::memory_order_release);
   }
   ClearCounters(file_, slot);
   const uint64_t epoch = control->epoch.load(std::memory_order_relaxed) + 1;
   // The epoch first, then the lock: whoever finds the lock held and the old epoch unchanged
-  // afterwards has seen the old owner's lock. Killed in between, we leave a free slot.
+  // afterwards has seen the old owner's lock. What keeps that order is the kernel, which guards its
+  // list of locks with a lock of its own; release, which this includes, is for ReadTotals: who sees
+  // this epoch sees the cleared counters. Killed in between, we leave a free slot.
   control->epoch.store(epoch, std::memory_order_seq_cst);
   const Status taken = lock_.Take(file_.lock_byte(slot));
   if (taken.code == Code::kBusy) return Status::Of(Code::kInUse);
@@ -359,7 +362,7 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
       CopyRecord(slot, request.payload + result->payload_bytes, request.payload_bytes - result->payload_bytes);
   if (!copy.torn && !copy.fits) return Look::kNoRoom;
   const bool introduced = copy.torn || copy.header.epoch == epoch;
-  // An owner that has not introduced itself has an identity that nobody may read yet.
+  // Until its first record says who owns the slot, the lock alone is asked: a claim may be half done.
   const bool alive = introduced ? OwnerLives(slot, epoch) : liveness_.HoldsLock(slot);
   if (!introduced && alive && BeingClaimed()) return Look::kNothing;
   std::atomic_thread_fence(std::memory_order_seq_cst);
