@@ -283,7 +283,9 @@ export class Scoreboard {
     const preview = bytes.subarray(0, Math.min(PREVIEW_BYTES, this.#board.inlineBytes))
     const crc32c = native.crc32c(bytes)
     const outcome = this.#board.publishOverflow(preview, encoding, generation, bytes.length, crc32c)
-    files.afterPublish()
+    // A board that was replaced has the record all the same.
+    if (outcome === undefined || outcome === Outcome.replaced) files.afterPublish()
+    else files.discard(generation)
     if (outcome === undefined) return
     throw scoreboardError(`Cannot publish a status on ${this.baseDir}`, {
       code: outcome === Outcome.replaced ? 'REPLACED' : 'CLOSED',
