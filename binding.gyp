@@ -3,10 +3,12 @@
     {
       "target_name": "rollcall",
       "sources": [
+        "native/addon/counters.cc",
         "native/addon/handle.cc",
         "native/addon/module.cc",
         "native/addon/owner.cc",
         "native/addon/reader.cc",
+        "native/addon/waiter.cc",
         "native/core/board.cc",
         "native/core/board_file.cc",
         "native/core/crc32c.cc",
@@ -18,7 +20,7 @@
         "native/core/wake.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
+      "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       "cflags_cc": ["-Wall", "-Wextra", "-Wno-unused-parameter", "-fvisibility=hidden"],
       "xcode_settings": {
         "MACOSX_DEPLOYMENT_TARGET": "11.0",

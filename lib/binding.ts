@@ -33,7 +33,7 @@ export const EntryField = {
   length: 7,
   updates: 8,
   wallMs: 9,
-  monotonicMs: 10,
+  monotonicNs: 10,
   generation: 11,
   wholeLength: 12,
   crc32c: 13,
@@ -98,7 +98,7 @@ export interface NativeBoard {
   retire(slots: number[]): RetiredSlot[] | Failure
   close(): void
 
-  /** -1: a buffer is too small. */
+  /** The number of entries; -1: a buffer is too small; -2: the board's name leads elsewhere. */
   scan(
     entries: Float64Array,
     payload: Uint8Array,
@@ -112,7 +112,23 @@ export interface NativeBoard {
   highWater(): number
   /** Negative while the slot is owned. */
   slotEpoch(slot: number): number
-  checkName(): Failure | undefined
+  /** Undefined where the runtime refuses memory that is not its own. */
+  counterBuffer(): ArrayBuffer | undefined
+  /** These three answer undefined when the slot is not ours any more. */
+  addCounter(index: number, n: number): number | undefined
+  setCounter(index: number, n: number): number | undefined
+  getCounter(index: number): number | undefined
+  /** These two answer undefined when the handle is closed. */
+  addShared(index: number, n: number): number | undefined
+  getShared(index: number): number | undefined
+  totals(out: Float64Array): boolean
+
+  /** Whether writers can wake us; otherwise only deaths do. */
+  startWaiting(news: () => void): boolean
+  announceWait(): number
+  wait(seen: number): void
+  keepAlive(whether: boolean): void
+  stopWaiting(): void
   supplant(plan: BoardPlan): Failure | undefined
 }
 

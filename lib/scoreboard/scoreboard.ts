@@ -3,16 +3,20 @@
 import { threadId } from 'node:worker_threads'
 import { type Failure, isFailure, type NativeBoard, native, Outcome, Verdict } from '../binding'
 import { ScoreboardError } from '../errors'
-import { checkOptions, optionalBoolean } from '../options'
+import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../options'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
+import { cursorOf, readChanges } from './changes'
 import { cleanBoard, retireSlots } from './cleaning'
 import { type EncodedStatus, encodeStatus, isBytes, toJson } from './codec'
+import { CounterReader, Counters, SharedCounters } from './counters'
 import { scoreboardError } from './failures'
 import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
 import { sleepSync } from './sleep'
 import { SlotReader } from './slot-reader'
-import type { Cursor, ScoreboardOptions, Snapshot, Status, WorkerEntry } from './types'
+import { StatusReader } from './status-reader'
+import type { Changes, Cursor, ScoreboardOptions, Snapshot, Status, WatchOptions, WorkerEntry } from './types'
+import { ChangeWatcher, WatchHub } from './watch'
 
 /** How long a claim tries to get the claim lock. */
 const CLAIM_TIMEOUT_MS = 2000
@@ -43,7 +47,13 @@ export class Scoreboard {
   readonly #options: CheckedOptions
   readonly #board: NativeBoard
   readonly #reader: SlotReader
+  readonly #all: StatusReader
   readonly #publishText: NativeBoard['publishText']
+  readonly #counterReader: CounterReader
+  readonly #hub: WatchHub
+  /** Board-wide integers that any worker may add to. */
+  readonly shared: SharedCounters
+  #counters: Counters | undefined
   #workerId: string | undefined
   #files: OverflowWriter | undefined
   #isClosed = false
@@ -59,7 +69,11 @@ export class Scoreboard {
     this.baseDir = this.#options.baseDir
     this.#board = openBoard(this.#options)
     this.#publishText = this.#board.publishText
+    this.#counterReader = new CounterReader(this.#board)
+    this.#hub = new WatchHub(this.#board)
+    this.shared = new SharedCounters(this.#board, this.#options.readOnly)
     this.#reader = new SlotReader(this.#board, this.baseDir, this.#options.maxStatusBytes)
+    this.#all = new StatusReader(this.#board, this.#reader)
   }
 
   /** The id of this worker; undefined until a slot is claimed. */
@@ -113,22 +127,8 @@ export class Scoreboard {
    */
   readAll(): Map<string, Status> {
     this.#checkOpen('read')
-    const reader = this.#reader
-    const count = reader.scan()
-    const statuses = new Map<string, Status>()
-    let ended: number[] | undefined
-    for (let entry = 0; entry < count; entry++) {
-      if (!reader.isLive(entry)) {
-        ended ??= []
-        ended.push(reader.slot(entry))
-        continue
-      }
-      const status = reader.status(entry)
-      const owner = status === undefined ? undefined : reader.owner(entry)
-      if (owner !== undefined) statuses.set(owner.id, status!)
-    }
-    if (ended !== undefined && !this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
-    this.#checkName()
+    const { statuses, ended } = this.#all.read()
+    if (!this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
     return statuses
   }
 
@@ -144,14 +144,68 @@ export class Scoreboard {
     const includeDead = optionalBoolean(options.includeDead, 'includeDead') ?? false
     this.#checkOpen('read')
     const workers: WorkerEntry[] = []
+    const entries: number[] = []
     const count = this.#reader.scan()
     for (let entry = 0; entry < count; entry++) {
       const worker = this.#workerEntry(entry, includeDead)
-      if (worker !== undefined) workers.push(worker)
+      if (worker === undefined) continue
+      workers.push(worker)
+      entries.push(entry)
     }
-    this.#checkName()
     const { boardId, slots } = this.#board
-    return { boardId, slots, workers, cursor: {} as Cursor, takenAt: Date.now() }
+    const cursor = cursorOf(this.#board, this.#reader, workers, entries)
+    return { boardId, slots, workers, cursor, takenAt: Date.now() }
+  }
+
+  /**
+   * What moved since a cursor: the workers that are new or have published (many updates of one are
+   * merged and counted) and those that are gone. Without a cursor, everything known.
+   *
+   * @throws {TypeError | RangeError} no cursor of this board and process
+   */
+  changes(since?: Cursor): Changes {
+    this.#checkOpen('read')
+    return readChanges(this.#board, this.#reader, since, this.#liveEntry)
+  }
+
+  /**
+   * Waits for changes: yields everything known first, then what moves. Workers wake it when they
+   * publish, the kernel when they die, and anybody with `shared.add()`. A read-only handle polls, at
+   * most ten times a second while nothing happens.
+   *
+   * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
+   */
+  watch(options: WatchOptions = {}): AsyncIterableIterator<Changes> {
+    checkOptions(options, ['signal', 'minIntervalMs'], 'the options of watch()')
+    const signal = optionalSignal(options.signal, 'signal')
+    const minIntervalMs = optionalInteger(options.minIntervalMs, 'minIntervalMs', 0, 2 ** 31 - 1) ?? 0
+    this.#checkOpen('watch')
+    const watched = {
+      changes: (since?: Cursor) => this.changes(since),
+      sharedValues: () => this.shared.values(),
+    }
+    return new ChangeWatcher(watched, this.#hub, minIntervalMs, signal)
+  }
+
+  /**
+   * This worker's counters and gauges. Touching them claims a slot.
+   *
+   * @throws {ScoreboardError} those of `claim()`
+   */
+  get counters(): Counters {
+    this.claim()
+    this.#counters ??= new Counters(this.#board, this.#options.externalBuffers)
+    return this.#counters
+  }
+
+  /**
+   * What all counters have come to: of counters the sum over everybody who ever worked here, which
+   * never goes backwards; of gauges the sum over the living. Each number is exact; together they
+   * are not of one instant.
+   */
+  totals(): Record<string, number> {
+    this.#checkOpen('read')
+    return this.#counterReader.totals()
   }
 
   /**
@@ -169,7 +223,6 @@ export class Scoreboard {
       if (!reader.isLive(entry)) ended.push(reader.slot(entry))
     }
     const cleaned = cleanBoard(this.#board, this.baseDir, ended)
-    this.#checkName()
     return cleaned
   }
 
@@ -179,6 +232,7 @@ export class Scoreboard {
     this.#isClosed = true
     claimed.delete(this)
     if (claimed.size === 0) process.removeListener('exit', closeAllAtExit)
+    this.#hub.close()
     this.#board.close()
     this.#files?.removeAll()
   }
@@ -270,6 +324,8 @@ export class Scoreboard {
     return scoreboardError(attempt, failure)
   }
 
+  readonly #liveEntry = (entry: number) => this.#workerEntry(entry, false)
+
   #workerEntry(entry: number, includeDead: boolean): WorkerEntry | undefined {
     const reader = this.#reader
     const isLive = reader.isLive(entry)
@@ -278,6 +334,8 @@ export class Scoreboard {
     const reading = reader.read(entry)
     const owner = reader.owner(entry)
     if (reading === undefined || owner === undefined) return undefined
+    const counters = this.#counterReader.ofWorker(reader.slot(entry), owner.epoch)
+    if (counters === undefined) return undefined
     const isPublished = reading.updates > 0
     const now = Number(process.hrtime.bigint()) / 1e6
     const worker: WorkerEntry = {
@@ -292,7 +350,7 @@ export class Scoreboard {
       startedAt: owner.startedAt,
       updatedAt: isPublished ? reading.wallMs : undefined,
       ageMs: isPublished ? Math.max(0, now - reading.monotonicMs) : undefined,
-      counters: {},
+      counters,
     }
     if (reading.error !== undefined) worker.error = reading.error
     return worker
@@ -310,10 +368,5 @@ export class Scoreboard {
       'ERR_READ_ONLY',
       `Cannot ${what} on ${this.baseDir}: this handle was opened with readOnly`,
     )
-  }
-
-  #checkName(): void {
-    const failure = this.#board.checkName()
-    if (failure !== undefined) throw scoreboardError(`Cannot read ${this.baseDir}`, failure)
   }
 }

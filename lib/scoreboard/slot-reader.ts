@@ -68,6 +68,7 @@ export class SlotReader {
       if (isFailure(count)) throw scoreboardError('Cannot read the board', count)
       this.#count = count
       if (count >= 0) return count
+      if (count === -2) throw scoreboardError(`Cannot read ${this.#directory}`, { code: 'REPLACED' })
       this.#entries = new Float64Array(this.#entries.length * 2)
       this.#payload = Buffer.from(new ArrayBuffer(this.#payload.length * 2))
     }
@@ -136,7 +137,7 @@ export class SlotReader {
       status: undefined,
       updates: this.field(entry, EntryField.updates),
       wallMs: this.field(entry, EntryField.wallMs),
-      monotonicMs: this.field(entry, EntryField.monotonicMs),
+      monotonicMs: this.field(entry, EntryField.monotonicNs) / 1e6,
     }
     const verdict = this.verdict(entry)
     if (verdict === Verdict.busy) {

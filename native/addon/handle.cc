@@ -47,8 +47,15 @@ void OnFunctionCollected(napi_env env, void* data, void*) {
 
 }  // namespace
 
+void Handle::HookLast() {
+  if (hooked) napi_remove_env_cleanup_hook(env, OnEnvironmentEnd, this);
+  hooked = napi_add_env_cleanup_hook(env, OnEnvironmentEnd, this) == napi_ok;
+}
+
 void Handle::Close() noexcept {
   closed = true;
+  waiter.Stop();
+  view.End(env);  // while the slot is still ours
   board.Release();
   board.liveness().Reset();
   board.file().Close();
@@ -56,9 +63,7 @@ void Handle::Close() noexcept {
 
 void Bind(Napi::Object object, const char* name, napi_callback callback, Handle* handle) {
   const napi_env env = object.Env();
-  if (!handle->hooked) {
-    handle->hooked = napi_add_env_cleanup_hook(env, OnEnvironmentEnd, handle) == napi_ok;
-  }
+  if (!handle->hooked) handle->HookLast();
   napi_value function;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, handle, &function) != napi_ok) return;
   if (napi_add_finalizer(env, function, handle, OnFunctionCollected, nullptr, nullptr) != napi_ok) return;
@@ -75,6 +80,29 @@ Napi::Value Failure(napi_env env, const Status& status) {
     failure.Set("errno", status.error);
   }
   return failure;
+}
+
+uint32_t Uint32At(const Napi::CallbackInfo& info, size_t index) {
+  uint32_t value = 0;
+  return napi_get_value_uint32(info.Env(), info[index], &value) == napi_ok ? value : 0;
+}
+
+uint64_t Uint64At(const Napi::CallbackInfo& info, size_t index) {
+  int64_t value = 0;
+  return napi_get_value_int64(info.Env(), info[index], &value) == napi_ok ? static_cast<uint64_t>(value) : 0;
+}
+
+bool BooleanAt(const Napi::CallbackInfo& info, size_t index) {
+  bool value = false;
+  return napi_get_value_bool(info.Env(), info[index], &value) == napi_ok && value;
+}
+
+std::string StringAt(const Napi::CallbackInfo& info, size_t index) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(info.Env(), info[index], nullptr, 0, &length) != napi_ok) return {};
+  std::string text(length, '\0');
+  napi_get_value_string_utf8(info.Env(), info[index], text.data(), length + 1, &length);
+  return text;
 }
 
 Napi::Value Misuse(napi_env env, const char* message) {

@@ -8,7 +8,12 @@
 
 #include <napi.h>
 
+#include <string>
+#include <vector>
+
 #include "../core/board.h"
+#include "counters.h"
+#include "waiter.h"
 
 namespace rollcall {
 
@@ -17,10 +22,16 @@ struct Handle {
 
   napi_env env;
   Board board;
+  CounterView view;
+  Waiter waiter;
   uint32_t text_limit = 0;  // bytes of text that publishing takes inline
+  std::vector<char16_t> wide;  // text_limit + 2
   uint32_t functions = 0;   // how many point here
   bool closed = false;
   bool hooked = false;  // an environment cleanup hook will visit us
+
+  // Makes the cleanup hook the last one added, so that it runs before all others.
+  void HookLast();
 
   // Gives everything back to the system. Calls on a closed handle answer kClosed.
   void Close() noexcept;
@@ -44,8 +55,28 @@ Napi::Value Failure(napi_env env, const Status& status);
 // lib/ has checked what a user can get wrong.
 Napi::Value Misuse(napi_env env, const char* message);
 
+// Arguments as they are, without JavaScript's conversions: those can fail while a worker thread is
+// being terminated, in the middle of a call. What is no number comes out as 0.
+uint32_t Uint32At(const Napi::CallbackInfo& info, size_t index);
+uint64_t Uint64At(const Napi::CallbackInfo& info, size_t index);
+bool BooleanAt(const Napi::CallbackInfo& info, size_t index);
+std::string StringAt(const Napi::CallbackInfo& info, size_t index);  // empty if it is none
+
+// The elements of a typed array of one type; nullptr if it is of another.
+template <typename Element>
+Element* ElementsOf(const Napi::Value& value, napi_typedarray_type type, size_t* length) {
+  napi_typedarray_type actual;
+  void* data;
+  const napi_status status = napi_get_typedarray_info(value.Env(), value, &actual, length, &data, nullptr, nullptr);
+  if (status != napi_ok || actual != type) return nullptr;
+  alignas(8) static Element none{};  // an empty array has no memory of its own
+  return *length > 0 ? static_cast<Element*>(data) : &none;
+}
+
 // The functions of an open board, by subject.
 void BindOwner(Napi::Object object, Handle* handle);
 void BindReader(Napi::Object object, Handle* handle);
+void BindCounters(Napi::Object object, Handle* handle);
+void BindWaiter(Napi::Object object, Handle* handle);
 
 }  // namespace rollcall

@@ -1,6 +1,7 @@
 // The functions that belong to no board yet: create, open, and a checksum. No logic lives in this
 // folder; what to do about an answer is decided in lib/, what memory may do in core/.
 
+#include <algorithm>
 #include <cstring>
 
 #include "../core/crc32c.h"
@@ -88,12 +89,12 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto handle = std::make_unique<Handle>(env);
   BoardFile& file = handle->board.file();
-  const Status status = file.Open(info[0].ToString().Utf8Value(), info[1].ToBoolean(), info[2].ToBoolean());
+  const Status status = file.Open(StringAt(info, 0), BooleanAt(info, 1), BooleanAt(info, 2));
   if (!status.ok()) return Failure(env, status);
   handle->board.Ready();
   const Geometry& geometry = file.geometry();
-  const double limit = info[3].ToNumber().DoubleValue();
-  handle->text_limit = limit < geometry.inline_bytes ? static_cast<uint32_t>(limit) : geometry.inline_bytes;
+  handle->text_limit = std::min(Uint32At(info, 3), geometry.inline_bytes);
+  handle->wide.resize(handle->text_limit + 2);
 
   Napi::Object object = Napi::Object::New(env);
   object.Set("boardId", Hex(file.header().board_id, sizeof file.header().board_id));
@@ -105,13 +106,15 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   Handle* bound = handle.release();  // from here on its functions own it
   BindOwner(object, bound);
   BindReader(object, bound);
+  BindCounters(object, bound);
+  BindWaiter(object, bound);
   Bind(object, "supplant", Call<Supplant>, bound);
   return object;
 }
 
 // isAbandoned(path) -> whether a creator's temporary file has lost its creator
 Napi::Value Abandoned(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), IsAbandoned(info[0].ToString().Utf8Value().c_str()));
+  return Napi::Boolean::New(info.Env(), IsAbandoned(StringAt(info, 0).c_str()));
 }
 
 // crc32c(bytes) -> number

@@ -9,18 +9,8 @@
 namespace rollcall {
 namespace {
 
-// The elements of a typed array of one type, or nullptr.
-template <typename Element>
-Element* ElementsOf(const Napi::Value& value, napi_typedarray_type type, size_t* length) {
-  napi_typedarray_type actual;
-  void* data;
-  const napi_status status =
-      napi_get_typedarray_info(value.Env(), value, &actual, length, &data, nullptr, nullptr);
-  return status == napi_ok && actual == type ? static_cast<Element*>(data) : nullptr;
-}
-
 // scan(entries: Float64Array, payload: Uint8Array, cursor: Float64Array | undefined, from, to)
-// -> the number of entries, or -1 when a buffer is too small
+// -> the number of entries; -1 when a buffer is too small; -2 when the board's name leads elsewhere
 Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (handle.closed) return Failure(env, Status::Of(Code::kClosed));
@@ -32,10 +22,11 @@ Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {
   if (entries == nullptr || payload == nullptr || !aligned || (cursor == nullptr && !info[2].IsUndefined())) {
     return Misuse(env, "Expected a Float64Array, an aligned Uint8Array and a Float64Array or undefined");
   }
+  if (!handle.board.CheckNameSometimes(CoarseMonotonicNs()).ok()) return Napi::Number::New(env, -2);
   handle.board.liveness().Refresh();
   ScanRequest request;
-  request.from_slot = info[3].ToNumber().Uint32Value();
-  request.to_slot = info[4].ToNumber().Uint32Value();
+  request.from_slot = Uint32At(info, 3);
+  request.to_slot = Uint32At(info, 4);
   request.cursor = reinterpret_cast<const CursorEntry*>(cursor);
   request.cursor_slots = static_cast<uint32_t>(cursor_numbers * sizeof(double) / sizeof(CursorEntry));
   request.entries = reinterpret_cast<ScanEntry*>(entries);
@@ -43,16 +34,16 @@ Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {
   request.payload = payload;
   request.payload_bytes = payload_bytes;
   const ScanResult result = handle.board.Scan(request);
-  return Napi::Number::New(env, result.complete ? result.entries : -1);
+  return Napi::Number::New(env, result.complete ? static_cast<double>(result.entries) : -1.0);
 }
 
 // identity(slot, epoch) -> { id, pid, threadId, uid, startedAt } | undefined when that owner is gone
 Napi::Value ReadIdentity(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const uint32_t slot = info[0].ToNumber().Uint32Value();
+  const uint32_t slot = Uint32At(info, 0);
   if (handle.closed || slot >= handle.board.file().geometry().slot_count) return env.Undefined();
   Identity identity;
-  const uint64_t epoch = static_cast<uint64_t>(info[1].ToNumber().Int64Value());
+  const uint64_t epoch = Uint64At(info, 1);
   if (!handle.board.ReadIdentity(slot, epoch, &identity).ok()) return env.Undefined();
   Napi::Object result = Napi::Object::New(env);
   result.Set("id", Napi::String::New(env, identity.id, identity.id_bytes));
@@ -67,7 +58,7 @@ Napi::Value ReadIdentity(Handle& handle, const Napi::CallbackInfo& info) {
 Napi::Value ReadCounters(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const BoardFile& file = handle.board.file();
-  const uint32_t slot = info[0].ToNumber().Uint32Value();
+  const uint32_t slot = Uint32At(info, 0);
   size_t room = 0;
   double* out = ElementsOf<double>(info[2], napi_float64_array, &room);
   if (out == nullptr || handle.closed || slot >= file.geometry().slot_count || room < file.geometry().counter_count) {
@@ -77,15 +68,15 @@ Napi::Value ReadCounters(Handle& handle, const Napi::CallbackInfo& info) {
     out[i] = CounterValue(file.counters(slot)[i].load(std::memory_order_relaxed));
   }
   AcquireFence();
-  const uint64_t epoch = static_cast<uint64_t>(info[1].ToNumber().Int64Value());
+  const uint64_t epoch = Uint64At(info, 1);
   return Napi::Boolean::New(env, file.control(slot)->epoch.load(std::memory_order_relaxed) == epoch);
 }
 
 // endedByDeath(slot, epoch) -> boolean
 Napi::Value EndedByDeath(Handle& handle, const Napi::CallbackInfo& info) {
-  const uint32_t slot = info[0].ToNumber().Uint32Value();
+  const uint32_t slot = Uint32At(info, 0);
   if (handle.closed || slot >= handle.board.file().geometry().slot_count) return Misuse(info.Env(), "Expected a slot");
-  const uint64_t epoch = static_cast<uint64_t>(info[1].ToNumber().Int64Value());
+  const uint64_t epoch = Uint64At(info, 1);
   return Napi::Boolean::New(info.Env(), handle.board.EndedByDeath(slot, epoch));
 }
 
@@ -96,18 +87,12 @@ Napi::Value HighWater(Handle& handle, const Napi::CallbackInfo& info) {
 
 // epochs(slots) -> the epoch each has now, and the slots owned now as negative ones
 Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
-  const uint32_t slot = info[0].ToNumber().Uint32Value();
+  const uint32_t slot = Uint32At(info, 0);
   if (handle.closed || slot >= handle.board.file().geometry().slot_count) return Napi::Number::New(info.Env(), 0);
   const SlotControl* control = handle.board.file().control(slot);
   const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
   const double epoch = static_cast<double>(control->epoch.load(std::memory_order_acquire));
   return Napi::Number::New(info.Env(), owned ? -epoch : epoch);
-}
-
-// checkName() -> undefined | failure. Looks at the disk no more than once a second.
-Napi::Value CheckName(Handle& handle, const Napi::CallbackInfo& info) {
-  if (handle.closed) return Failure(info.Env(), Status::Of(Code::kClosed));
-  return Failure(info.Env(), handle.board.CheckNameSometimes(CoarseMonotonicNs()));
 }
 
 }  // namespace
@@ -119,7 +104,6 @@ void BindReader(Napi::Object object, Handle* handle) {
   Bind(object, "endedByDeath", Call<EndedByDeath>, handle);
   Bind(object, "highWater", Call<HighWater>, handle);
   Bind(object, "slotEpoch", Call<SlotEpoch>, handle);
-  Bind(object, "checkName", Call<CheckName>, handle);
 }
 
 }  // namespace rollcall

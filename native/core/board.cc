@@ -12,18 +12,12 @@ namespace rollcall {
 namespace {
 
 constexpr uint64_t kNameCheckNs = 1000000000;
-constexpr uint64_t kHighBits = 0x8080808080808080ULL;
+
+// Converting a signed number is one instruction, an unsigned one a dozen. What does not fit is a
+// hostile file's, and comes out negative.
+inline double Exact(uint64_t value) { return static_cast<double>(static_cast<int64_t>(value)); }
 
 constexpr uint32_t WordsFor(uint32_t bytes) { return (bytes + 7) / 8; }
-
-bool IsAscii(const uint64_t* words, uint32_t bytes) {
-  uint64_t seen = 0;
-  const uint32_t whole = bytes / 8;
-  for (uint32_t i = 0; i < whole; i++) seen |= words[i];
-  uint64_t last = 0;
-  memcpy(&last, words + whole, bytes % 8);
-  return ((seen | last) & kHighBits) == 0;
-}
 
 // No owner would ever count that far, but a hostile file can: epoch + 1 could be 0, which means
 // "never owned", and readers could not tell one sequence number from the next.
@@ -66,7 +60,10 @@ Status Board::Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claim
   slot_ = out->slot;
   epoch_ = out->epoch;
   updates_ = 0;
-  generation_ = 0;
+  own_latch_ = file_.latch(slot_);
+  staging_[1] = epoch_;
+  staging_[4] = 0;  // no overflow file yet
+  ReadWallClock();
   Introduce(id, id_bytes, thread_id);
   return Status::Ok();
 }
@@ -196,58 +193,48 @@ Status Board::TryRetire(const std::vector<uint32_t>& slots, std::vector<Retired>
 
 // --- publishing
 
-uint64_t Board::PublishStaged(RecordHeader header) noexcept {
+// Every nanosecond here is paid by every update, so what stays the same for an owner is prepared when
+// it claims: its latch, and the epoch in the staged header.
+uint64_t Board::PublishStaged(const RecordHead& head) noexcept {
   const uint64_t now = CoarseMonotonicNs();
-  header.epoch = epoch_;
-  header.wall_ms = CoarseWallMs();
-  header.monotonic_ns = now;
-  header.generation = generation_;
-  header.updates = updates_;
-  memcpy(staging_.data(), &header, sizeof header);
-  file_.latch(slot_).Publish(staging_.data(), kRecordHeaderWords + WordsFor(header.length));
+  uint64_t* words = staging_.data();
+  words[0] = head.Pack();
+  words[2] = static_cast<uint64_t>(wall_at_boot_ms_) + now / 1000000;
+  words[3] = now;
+  words[5] = head.whole_length;
+  words[6] = head.crc32c;
+  words[7] = updates_;
+  own_latch_.Publish(words, kRecordHeaderWords + WordsFor(head.length));
   WakeWaiters(file_.shared(), now);
   return now;
 }
 
 Status Board::Publish(RecordKind kind, Encoding encoding, uint32_t length) noexcept {
-  RecordHeader header = {};
-  header.length = length;
-  header.kind = static_cast<uint8_t>(kind);
-  header.encoding = static_cast<uint8_t>(encoding);
-  header.whole_length = length;
   if (kind == RecordKind::kInline) updates_++;
-  return CheckNameSometimes(PublishStaged(header));
-}
-
-Status Board::PublishText(uint32_t length) noexcept {
-  const bool ascii = IsAscii(staging_.data() + kRecordHeaderWords, length);
-  return Publish(RecordKind::kInline, ascii ? Encoding::kAscii : Encoding::kUtf8, length);
+  return CheckNameSometimes(PublishStaged({length, kind, encoding, length, 0}));
 }
 
 Status Board::PublishOverflow(Encoding encoding, uint32_t preview_length, uint64_t generation, uint64_t whole_length,
                               uint32_t crc32c) noexcept {
-  RecordHeader header = {};
-  header.length = preview_length;
-  header.kind = static_cast<uint8_t>(RecordKind::kOverflow);
-  header.encoding = static_cast<uint8_t>(encoding);
-  header.whole_length = whole_length;
-  header.crc32c = crc32c;
-  generation_ = generation;
+  staging_[4] = generation;
   updates_++;
-  return CheckNameSometimes(PublishStaged(header));
+  return CheckNameSometimes(PublishStaged({preview_length, RecordKind::kOverflow, encoding, whole_length, crc32c}));
 }
 
 void Board::Release() noexcept {
   if (!has_slot()) return;
-  RecordHeader header = {};
-  header.kind = static_cast<uint8_t>(RecordKind::kClosed);
-  (void)PublishStaged(header);
+  (void)PublishStaged({0, RecordKind::kClosed, Encoding::kUtf8, 0, 0});
   lock_.Release();
+}
+
+void Board::ReadWallClock() noexcept {
+  wall_at_boot_ms_ = CoarseWallMs() - static_cast<int64_t>(CoarseMonotonicNs() / 1000000);
 }
 
 Status Board::CheckNameSometimes(uint64_t now_ns) noexcept {
   if (now_ns - name_checked_ns_ >= kNameCheckNs) {
     name_checked_ns_ = now_ns;
+    ReadWallClock();
     replaced_ = file_.CheckName().code == Code::kReplaced;
   }
   return replaced_ ? Status::Of(Code::kReplaced) : Status::Ok();
@@ -259,7 +246,7 @@ bool Board::ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept {
   uint64_t seq, words[kRecordHeaderWords];
   const Latch latch = file_.latch(slot);
   if (!latch.Read(&seq, [&](const Word* record) { LoadWords(words, record, kRecordHeaderWords); })) return false;
-  memcpy(out, words, sizeof *out);
+  *out = UnpackHeader(words);
   return true;
 }
 
@@ -309,7 +296,7 @@ Board::RecordCopy Board::CopyRecord(uint32_t slot, uint8_t* payload, size_t room
   uint64_t words[kRecordHeaderWords];
   copy.torn = !file_.latch(slot).Read(&copy.seq, [&](const Word* record) {
     LoadWords(words, record, kRecordHeaderWords);
-    memcpy(&copy.header, words, sizeof copy.header);
+    copy.header = UnpackHeader(words);
     copy.length = copy.header.length < capacity ? copy.header.length : capacity;
     copy.fits = WordsFor(copy.length) * 8 <= room;
     if (copy.fits) LoadWords(reinterpret_cast<uint64_t*>(payload), record + kRecordHeaderWords, WordsFor(copy.length));
@@ -342,6 +329,30 @@ Board::Look Board::LookAtFree(uint32_t slot, const ScanRequest& request, ScanRes
   return Look::kEntry;
 }
 
+// The next slot, from `slot` on, where something differs from what the reader knows. All that a
+// poll of an idle board does: two words and a watch for each slot, and no call.
+uint32_t Board::SkipUnchanged(uint32_t slot, uint32_t end, const ScanRequest& request) {
+  constexpr uint32_t kAhead = 8;
+  const uint32_t known_end = end < request.cursor_slots ? end : request.cursor_slots;
+  const size_t stride = file_.geometry().slot_stride;
+  const uint8_t* at = reinterpret_cast<const uint8_t*>(file_.control(slot));
+  for (; slot < known_end; slot++, at += stride) {
+    __builtin_prefetch(at + kAhead * stride);  // harmless where there is nothing
+    const SlotControl* control = reinterpret_cast<const SlotControl*>(at);
+    const CursorEntry& known = request.cursor[slot];
+    const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
+    if (known.epoch != Exact(epoch)) {
+      if (epoch == 0 || known.epoch == -Exact(epoch)) continue;
+      break;
+    }
+    const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+    const uint64_t seq = control->seq.load(std::memory_order_relaxed) & ~uint64_t{1};
+    if (!owned || known.seq != Exact(seq)) break;
+    if (!liveness_.IsWatchedAndAlive(slot, epoch) && !OwnerLives(slot, epoch)) break;
+  }
+  return slot;
+}
+
 // The order matters: epoch, record, identity and lock, then the epoch once more. A claim raises
 // the epoch before it takes the lock, so an unchanged epoch means that all of them belong together.
 Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, ScanResult* result) {
@@ -349,13 +360,6 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
   const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
   if (epoch == 0) return Look::kNothing;
   const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
-  if (request.cursor != nullptr && slot < request.cursor_slots) {
-    const CursorEntry& known = request.cursor[slot];
-    const uint64_t seq = control->seq.load(std::memory_order_relaxed) & ~uint64_t{1};
-    if (known.epoch == -static_cast<double>(epoch)) return Look::kNothing;
-    const bool same = owned && known.epoch == static_cast<double>(epoch) && known.seq == static_cast<double>(seq);
-    if (same && OwnerLives(slot, epoch)) return Look::kNothing;
-  }
   if (!owned) return LookAtFree(slot, request, result);
 
   RecordCopy copy =
@@ -365,7 +369,9 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
   // An owner that has not introduced itself has an identity that nobody may read yet.
   const bool alive = introduced ? OwnerLives(slot, epoch) : liveness_.HoldsLock(slot);
   if (!introduced && alive && BeingClaimed()) return Look::kNothing;
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  // Keeps this second look behind the first. The lock was asked about with a system call, or is
+  // known from the last Refresh, which was before all of this.
+  AcquireFence();
   if (control->epoch.load(std::memory_order_relaxed) != epoch) return Look::kAgain;
   // A good-bye between our copy and our question must not be told as a death.
   const bool moved = (control->seq.load(std::memory_order_relaxed) & ~uint64_t{1}) != copy.seq;
@@ -387,20 +393,28 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
   if (sane && h.kind == static_cast<uint8_t>(RecordKind::kClosed)) verdict = Verdict::kClosed;
   entry.slot = slot;
   entry.verdict = static_cast<double>(verdict);
-  entry.epoch = static_cast<double>(epoch);
-  entry.seq = static_cast<double>(copy.seq);
+  entry.epoch = Exact(epoch);
+  entry.seq = Exact(copy.seq);
   entry.kind = h.kind;
   entry.encoding = h.encoding;
-  entry.offset = static_cast<double>(result->payload_bytes);
+  entry.offset = Exact(result->payload_bytes);
   entry.length = copy.length;
-  entry.updates = static_cast<double>(h.updates);
+  entry.updates = Exact(h.updates);
   entry.wall_ms = static_cast<double>(h.wall_ms);
-  entry.monotonic_ms = static_cast<double>(h.monotonic_ns) / 1e6;
-  entry.generation = static_cast<double>(h.generation);
-  entry.whole_length = static_cast<double>(h.whole_length);
+  entry.monotonic_ns = Exact(h.monotonic_ns);
+  entry.generation = Exact(h.generation);
+  entry.whole_length = Exact(h.whole_length);
   entry.crc32c = h.crc32c;
   result->payload_bytes += WordsFor(copy.length) * 8;
   return Look::kEntry;
+}
+
+// A scan steps from slot to slot by more than a page, where the processor does not follow by itself:
+// most of its time would be spent waiting for the first line of each record.
+inline void Board::Prefetch(uint32_t slot, uint32_t end) const noexcept {
+  constexpr uint32_t kControlsAhead = 8, kRecordsAhead = 4;
+  if (slot + kControlsAhead < end) __builtin_prefetch(file_.control(slot + kControlsAhead));
+  if (slot + kRecordsAhead < end) file_.latch(slot + kRecordsAhead).Prefetch();
 }
 
 ScanResult Board::Scan(const ScanRequest& request) {
@@ -408,7 +422,10 @@ ScanResult Board::Scan(const ScanRequest& request) {
   const uint32_t used = file_.high_water();
   const uint32_t end = request.to_slot < used ? request.to_slot : used;
   for (uint32_t slot = request.from_slot; slot < end; slot++) {
+    if (request.cursor != nullptr) slot = SkipUnchanged(slot, end, request);
+    if (slot >= end) break;
     if (result.entries == request.max_entries) return result;
+    Prefetch(slot, end);
     // A slot changes owners a few times at most while we look; a hostile one could do it for ever.
     Look look = Look::kAgain;
     for (int tries = 0; tries < 100 && look == Look::kAgain; tries++) look = LookAt(slot, tries, request, &result);

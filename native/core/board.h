@@ -44,7 +44,7 @@ struct ScanEntry {
   double length;  // of the payload
   double updates;
   double wall_ms;
-  double monotonic_ms;
+  double monotonic_ns;
   double generation;
   double whole_length;
   double crc32c;
@@ -114,9 +114,6 @@ class Board {
   // REQUIRES: has_slot(), length <= inline_bytes.
   Status Publish(RecordKind kind, Encoding encoding, uint32_t length) noexcept;
 
-  // The same for ASCII or UTF-8, whichever it turns out to be.
-  Status PublishText(uint32_t length) noexcept;
-
   // The same for the preview of an overflow file.
   Status PublishOverflow(Encoding encoding, uint32_t preview_length, uint64_t generation, uint64_t whole_length,
                          uint32_t crc32c) noexcept;
@@ -156,6 +153,18 @@ class Board {
     kNoRoom,   // the payload does not fit into what is left
     kAgain,    // the slot changed owners under our eyes
   };
+  // What differs from one record of an owner to the next.
+  struct RecordHead {
+    uint32_t length;
+    RecordKind kind;
+    Encoding encoding;
+    uint64_t whole_length;
+    uint32_t crc32c;
+
+    uint64_t Pack() const {
+      return uint64_t{length} | static_cast<uint64_t>(kind) << 32 | static_cast<uint64_t>(encoding) << 40;
+    }
+  };
   // A record as it was copied: nothing in it is trusted but `length`, which is bounded.
   struct RecordCopy {
     RecordHeader header;
@@ -173,13 +182,16 @@ class Board {
   bool SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept;
   bool Retire(uint32_t slot, Retired* out) noexcept;
   bool ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept;
+  void Prefetch(uint32_t slot, uint32_t end) const noexcept;
+  uint32_t SkipUnchanged(uint32_t slot, uint32_t end, const ScanRequest& request);
   Look LookAt(uint32_t slot, int tries, const ScanRequest& request, ScanResult* result);
   Look LookAtFree(uint32_t slot, const ScanRequest& request, ScanResult* result);
   RecordCopy CopyRecord(uint32_t slot, uint8_t* payload, size_t room) const noexcept;
   bool IsSane(const RecordCopy& copy) const noexcept;
   bool OwnerLives(uint32_t slot, uint64_t epoch);
   bool BeingClaimed() const noexcept;
-  uint64_t PublishStaged(RecordHeader header) noexcept;  // returns the time it put into the record
+  void ReadWallClock() noexcept;
+  uint64_t PublishStaged(const RecordHead& head) noexcept;  // returns the time it put into the record
 
   BoardFile file_;
   Liveness liveness_;
@@ -187,10 +199,13 @@ class Board {
   uint32_t slot_ = 0;
   uint64_t epoch_ = 0;
   uint64_t updates_ = 0;
-  uint64_t generation_ = 0;
+  Latch own_latch_{nullptr, nullptr, nullptr};
   uint64_t name_checked_ns_ = 0;
+  // Reading one clock is a tenth of an update. So a record's wall-clock time is its monotonic time
+  // plus this, which follows a clock that is set within a second, like the name.
+  int64_t wall_at_boot_ms_ = 0;
   bool replaced_ = false;
-  std::vector<uint64_t> staging_;
+  std::vector<uint64_t> staging_;  // a record: header words, then payload
 };
 
 }  // namespace rollcall

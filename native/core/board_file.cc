@@ -152,9 +152,10 @@ Status BoardFile::Open(const std::string& path, bool read_only, bool any_filesys
   }
   bool locked;
   if (status.ok()) status = IsLocked(fd_, kClaimByte, 1, &locked);  // are there such locks at all?
-  // A sparse copy of a board would meet a full disk in the middle of a store.
-  const bool sparse = static_cast<uint64_t>(st.st_blocks) * 512 < geometry_.file_bytes;
-  if (status.ok() && !read_only && sparse) status = Reserve(fd_, geometry_.file_bytes);
+  // A sparse copy of a board would meet a full disk in the middle of a store, which is a SIGBUS.
+  const bool sparse = status.ok() && static_cast<uint64_t>(st.st_blocks) * 512 < geometry_.file_bytes;
+  if (sparse && !read_only) status = Reserve(fd_, geometry_.file_bytes);
+  if (sparse && read_only && HolesNeedBlocks(fd_)) status = Status::Of(Code::kNoSpace);
   if (status.ok()) status = Map();
   if (!status.ok()) Close();
   return status;
@@ -231,12 +232,6 @@ bool BoardFile::from_earlier_boot() const {
   BootId(now);
   // Where the system cannot name its boots, no board is ever stale.
   return !IsZero(now, sizeof now) && memcmp(now, header_.boot_id, sizeof now) != 0;
-}
-
-Latch BoardFile::latch(uint32_t slot) const {
-  uint8_t* records = Slot(slot) + geometry_.records_offset;
-  return Latch(&control(slot)->seq, reinterpret_cast<Word*>(records),
-               reinterpret_cast<Word*>(records + geometry_.record_bytes));
 }
 
 Latch BoardFile::retired_latch() const {

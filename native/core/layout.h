@@ -86,24 +86,41 @@ enum class RecordKind : uint8_t {
   kClosed = 3,    // the owner said good-bye
 };
 
-// One record, as it lies in a slot: eight words, then the payload.
+// What the eight words before a record's payload say.
 struct RecordHeader {
-  uint32_t length;  // bytes of payload
-  uint8_t kind;
-  uint8_t encoding;  // lib/scoreboard/codec.ts
-  uint16_t reserved0;
+  uint32_t length;        // bytes of payload
+  uint8_t kind;           // RecordKind
+  uint8_t encoding;       // lib/scoreboard/codec.ts
   uint64_t epoch;         // of the owner that wrote it
   int64_t wall_ms;        // since the Unix epoch
   uint64_t monotonic_ns;  // since boot
   uint64_t generation;    // of the newest overflow file this owner wrote; 0: none yet
   uint64_t whole_length;  // bytes of the whole status
   uint32_t crc32c;        // of the overflow file's bytes
-  uint32_t reserved1;
-  uint64_t updates;  // how many statuses this owner has published
+  uint64_t updates;       // how many statuses this owner has published
 };
 inline constexpr uint32_t kRecordHeaderBytes = 64;
 inline constexpr uint32_t kRecordHeaderWords = kRecordHeaderBytes / 8;
-static_assert(sizeof(RecordHeader) == kRecordHeaderBytes);
+
+// Word by word, never by memcpy of a struct: bytes written one at a time and read back eight at a
+// time stall the processor longer than the rest of an update takes.
+//
+//   word 0   length, bits 0 to 31; kind, bits 32 to 39; encoding, bits 40 to 47
+//   1 to 7   epoch, wall_ms, monotonic_ns, generation, whole_length, crc32c, updates
+inline RecordHeader UnpackHeader(const uint64_t* words) noexcept {
+  RecordHeader h;
+  h.length = static_cast<uint32_t>(words[0]);
+  h.kind = static_cast<uint8_t>(words[0] >> 32);
+  h.encoding = static_cast<uint8_t>(words[0] >> 40);
+  h.epoch = words[1];
+  h.wall_ms = static_cast<int64_t>(words[2]);
+  h.monotonic_ns = words[3];
+  h.generation = words[4];
+  h.whole_length = words[5];
+  h.crc32c = static_cast<uint32_t>(words[6]);
+  h.updates = words[7];
+  return h;
+}
 
 // Who owns a slot, as it lies there: words, so that they can be copied without a data race.
 struct Identity {

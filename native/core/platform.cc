@@ -134,6 +134,16 @@ Status Reserve(int fd, uint64_t bytes) noexcept {
   return {full ? Code::kNoSpace : Code::kSystem, "fallocate", error};
 }
 
+bool HolesNeedBlocks([[maybe_unused]] int fd) noexcept {
+#if defined(__linux__)
+  constexpr uint32_t kTmpfs = 0x01021994;
+  struct statfs fs;
+  return fstatfs(fd, &fs) == 0 && static_cast<uint32_t>(fs.f_type) == kTmpfs;
+#else
+  return false;
+#endif
+}
+
 bool IsNetworkFsType(uint64_t type) noexcept {
   // From linux/magic.h and the file systems' own sources. FUSE is here because sshfs, s3fs and
   // gcsfuse are FUSE and nothing tells them from a local one.

@@ -25,12 +25,23 @@ uint64_t PidNamespace() noexcept;
 // can meet a full disk (which would be a SIGBUS). kNoSpace for ENOSPC, EDQUOT and EFBIG.
 Status Reserve(int fd, uint64_t bytes) noexcept;
 
+// Whether even reading a hole of this file through a mapping takes a block, as on tmpfs.
+bool HolesNeedBlocks(int fd) noexcept;
+
 // Whether a file lies where shared mappings and record locks do not reach all users of it.
 Status RefuseNetworkFs(int fd) noexcept;
 bool IsNetworkFsType(uint64_t type) noexcept;  // statfs's f_type; false for all where names are used instead
 
+// Whether a word of a shared mapping can be slept on.
+inline constexpr bool kHasFutex =
+#ifdef __linux__
+    true;
+#else
+    false;
+#endif
+
 // Whether the mapping made from a descriptor keeps the descriptor's lock after close().
-constexpr bool kMappingKeepsLock =
+inline constexpr bool kMappingKeepsLock =
 #ifdef __linux__
     true;
 #else
