@@ -23,7 +23,7 @@ void Vandalize(const Board& board) {
   uint8_t* shared = reinterpret_cast<uint8_t*>(file.shared());
   const uint64_t size = g.file_bytes - g.header_bytes;
   for (uint64_t i = RandomBetween(0, 200); i > 0; i--) {
-    shared[RandomBetween(0, size - 1)] = static_cast<uint8_t>(Random()());
+    shared[RandomBetween(0, size - 1)] = static_cast<uint8_t>(Random());
   }
   file.shared()->high_water.value = static_cast<uint32_t>(RandomBetween(0, 2 * kSlots));
   for (uint32_t slot = 0; slot < kSlots; slot++) {
@@ -35,7 +35,7 @@ void Vandalize(const Board& board) {
     record.epoch = control->epoch;
     record.kind = static_cast<uint8_t>(RandomBetween(0, 5));
     record.encoding = static_cast<uint8_t>(RandomBetween(0, 5));
-    record.length = static_cast<uint32_t>(RandomBetween(0, 3) > 0 ? RandomBetween(0, kInline + 16) : Random()());
+    record.length = static_cast<uint32_t>(RandomBetween(0, 3) > 0 ? RandomBetween(0, kInline + 16) : Random());
     uint64_t words[kRecordHeaderWords];
     memcpy(words, &record, sizeof record);
     if (RandomBetween(0, 3) > 0) file.latch(slot).Publish(words, kRecordHeaderWords);
@@ -105,7 +105,7 @@ TEST("whatever the slots hold, every reading and cleaning call keeps to its boun
       const uint64_t epoch = reader->file().control(slot)->epoch;
       CHECK_OK(reader->ReadIdentity(slot, epoch, &identity));
       CHECK(identity.id_bytes <= kMaxIdBytes);
-      (void)reader->EndedByDeath(slot, Random()());
+      (void)reader->EndedByDeath(slot, Random());
     }
   }
   // All but kBusy, for which somebody would have to write: else this test has looked at nothing.
@@ -142,7 +142,7 @@ TEST("what is written over the header of an open board changes nothing for those
   CHECK_OK(Claim(*worker, "w"));
   const int fd = open(world.scratch.board().c_str(), O_WRONLY);
   std::vector<uint8_t> noise(reader->file().geometry().header_bytes);
-  for (uint8_t& byte : noise) byte = static_cast<uint8_t>(Random()());
+  for (uint8_t& byte : noise) byte = static_cast<uint8_t>(Random());
   CHECK(pwrite(fd, noise.data(), noise.size(), 0) == static_cast<ssize_t>(noise.size()));
   close(fd);
 
