@@ -83,6 +83,8 @@ export interface NativeBoard {
   readonly names: [name: string, kind: number][]
   readonly uid: number
   readonly fromEarlierBoot: boolean
+  /** By which `publishTextAt` knows it. */
+  readonly number: number
 
   publishText(text: string): number | undefined
   publishJson(text: string): number | undefined
@@ -135,6 +137,8 @@ export interface NativeBoard {
 interface NativeModule {
   create(plan: BoardPlan): Failure | undefined
   open(path: string, readOnly: boolean, anyFilesystem: boolean, maxStatusBytes: number): NativeBoard | Failure
+  /** What `publishText` of that board does: see HandleTable in native/addon/handle.h. */
+  publishTextAt(number: number, text: string): number | undefined
   isAbandoned(path: string): boolean
   crc32c(bytes: Uint8Array): number
   nothing(): undefined

@@ -31,6 +31,13 @@ const PREVIEW_BYTES = 256
  */
 const claimed = new Set<Scoreboard>()
 
+/**
+ * The first handle of a thread calls its own bound function, all others one that is theirs together: V8
+ * makes a direct call of each only while that place in the code never sees another function.
+ */
+let hasFirst = false
+const { publishTextAt } = native
+
 function closeAllAtExit(): void {
   for (const board of claimed) board.close()
 }
@@ -49,6 +56,9 @@ export class Scoreboard {
   readonly #reader: SlotReader
   readonly #all: StatusReader
   readonly #publishText: NativeBoard['publishText']
+  readonly #number: number
+  /** Whether this is the one handle that publishes with its own bound function. */
+  readonly #isFirst: boolean
   readonly #counterReader: CounterReader
   readonly #hub: WatchHub
   /** Board-wide integers that any worker may add to. */
@@ -69,6 +79,9 @@ export class Scoreboard {
     this.baseDir = this.#options.baseDir
     this.#board = openBoard(this.#options)
     this.#publishText = this.#board.publishText
+    this.#number = this.#board.number
+    this.#isFirst = !hasFirst
+    hasFirst = true
     this.#counterReader = new CounterReader(this.#board)
     this.#hub = new WatchHub(this.#board)
     this.shared = new SharedCounters(this.#board, this.#options.readOnly)
@@ -117,7 +130,12 @@ export class Scoreboard {
    * stays published), `ERR_BOARD_REPLACED` (noticed within a second), and those of `claim()`
    */
   update(status: Status): void {
-    const outcome = typeof status === 'string' ? this.#publishText(status) : this.#publishOther(status)
+    const outcome =
+      typeof status !== 'string'
+        ? this.#publishOther(status)
+        : this.#isFirst
+          ? this.#publishText(status)
+          : publishTextAt(this.#number, status)
     if (outcome !== undefined || this.#files?.pending) this.#afterPublish(outcome, status)
   }
 

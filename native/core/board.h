@@ -137,7 +137,7 @@ class Board {
   // REQUIRES: `out` has room for counter_count numbers.
   Status ReadCounters(uint32_t slot, uint64_t epoch, double* out) const noexcept;
 
-  // How the owner of `epoch` ended: true: died. Reaches back 64 owners; beyond, "died".
+  // How the owner of `epoch` ended: true: died. Reaches back 63 owners; beyond, "died".
   bool EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept;
 
   // Adds up the gauges of the living. REQUIRES: Refresh of liveness() before, and room for
