@@ -21,7 +21,7 @@ function rowMarkdown(row: RowResult): string {
 }
 
 function runMarkdown({ conditions, rivals, rows }: RunResult): string {
-  const facts = Object.entries({ ...conditions, ...rivals }).map(([name, value]) => [name, value])
+  const facts = Object.entries({ ...conditions, ...rivals }).map(([name, value]) => [name, String(value)])
   const bars = rows.flatMap((row) => row.bars).map(barCells)
   return [
     '## The bars',
