@@ -33,7 +33,7 @@ export const EntryField = {
   length: 7,
   updates: 8,
   wallMs: 9,
-  monotonicMs: 10,
+  monotonicNs: 10,
   generation: 11,
   wholeLength: 12,
   crc32c: 13,
@@ -98,7 +98,7 @@ export interface NativeBoard {
   retire(slots: number[]): RetiredSlot[] | Failure
   close(): void
 
-  /** -1: a buffer is too small. */
+  /** The number of entries; -1: a buffer is too small; -2: the board's name leads elsewhere. */
   scan(
     entries: Float64Array,
     payload: Uint8Array,
@@ -112,8 +112,6 @@ export interface NativeBoard {
   highWater(): number
   /** Negative while the slot is owned. */
   slotEpoch(slot: number): number
-  checkName(): Failure | undefined
-
   /** Undefined where the runtime refuses memory that is not its own. */
   counterBuffer(): ArrayBuffer | undefined
   /** These three answer undefined when the slot is not ours any more. */

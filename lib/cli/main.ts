@@ -9,6 +9,7 @@ import { registerDemo } from './demo'
 import { EXIT, exitCodeOf, isExpected } from './exit-codes'
 import { tolerateClosedOutput } from './output'
 import { registerTop } from './top'
+import { registerWatch } from './watch'
 
 // As seen from the compiled file, dist/lib/cli/main.js.
 const { version } = require('../../../package.json') as { version: string }
@@ -33,6 +34,7 @@ function createProgram(): Command {
     .addHelpText('after', EXIT_CODES)
   registerBoards(program)
   registerTop(program)
+  registerWatch(program)
   registerDemo(program)
   return program
 }
