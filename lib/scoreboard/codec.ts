@@ -1,6 +1,14 @@
 // How a status becomes bytes and comes back.
 
-import { isAnyArrayBuffer, isMap, isPromise, isSet, isWeakMap, isWeakSet } from 'node:util/types'
+import {
+  isAnyArrayBuffer,
+  isMap,
+  isPromise,
+  isSet,
+  isUint8Array,
+  isWeakMap,
+  isWeakSet,
+} from 'node:util/types'
 import { describeValue } from '../options'
 import type { JsonValue, Status } from './types'
 
@@ -12,9 +20,12 @@ export interface EncodedStatus {
   encoding: number
 }
 
-/** Whether a status is bytes: of the typed arrays only Uint8Array and its subclasses are. */
+/**
+ * Whether a status is bytes: of the typed arrays only Uint8Array and its subclasses are. Not by
+ * instanceof: those of another realm, such as a test runner's, are as good.
+ */
 export function isBytes(status: unknown): status is Uint8Array {
-  return status instanceof Uint8Array
+  return isUint8Array(status)
 }
 
 function expected(got: string, cause?: unknown): TypeError {

@@ -73,8 +73,8 @@ export class OverflowWriter {
     let descriptor: number | undefined
     try {
       descriptor = fs.openSync(file, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, this.#mode)
-      // The umask can only have taken bits of others; ours are never masked in practice.
-      if ((this.#mode & 0o077) !== 0) fs.fchmodSync(descriptor, this.#mode)
+      // The umask is for programs that were not told which bits to use.
+      fs.fchmodSync(descriptor, this.#mode)
       for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at)
       fs.closeSync(descriptor)
     } catch (cause) {

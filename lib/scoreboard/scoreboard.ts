@@ -104,8 +104,10 @@ export class Scoreboard {
     this.#checkWritable('claim a slot')
     if (this.#workerId !== undefined) return
     const { workerId, isExplicitId } = this.#options
+    const ours = isExplicitId ? undefined : this.#idsOfThisThread()
     for (let suffix = 1; ; suffix++) {
       const id = suffix === 1 ? workerId : `${workerId}#${suffix}`
+      if (ours?.has(id)) continue
       const slot = this.#claimAs(id)
       if (!isFailure(slot)) {
         this.#workerId = id
@@ -307,6 +309,14 @@ export class Scoreboard {
     throw scoreboardError(`Cannot publish a status on ${this.baseDir}`, {
       code: outcome === Outcome.replaced ? 'REPLACED' : 'CLOSED',
     })
+  }
+
+  /** Living workers for certain, so that a thousand handles need not ask a thousand times each. */
+  #idsOfThisThread(): Set<string | undefined> {
+    const { boardId } = this.#board
+    const ids = new Set<string | undefined>()
+    for (const board of claimed) if (board.#board.boardId === boardId) ids.add(board.#workerId)
+    return ids
   }
 
   #claimAs(id: string): ReturnType<NativeBoard['claim']> {
