@@ -55,7 +55,13 @@ export interface Store {
   list(path: string): Promise<string[] | undefined>
   /** Ephemeral: vanishes with this process (or its session), however that ends. */
   create(path: string, data: Uint8Array, options?: { ephemeral?: boolean }): Promise<CreateOutcome>
-  set(path: string, data: Uint8Array, version: number): Promise<SetOutcome>
+  /** `sameSession`: not carried over into a new session, ERR_SESSION_LOST instead. */
+  set(
+    path: string,
+    data: Uint8Array,
+    version: number,
+    options?: { sameSession?: boolean },
+  ): Promise<SetOutcome>
   delete(path: string, version: number): Promise<DeleteOutcome>
   sync(): Promise<void>
   /** Makes the ancestors of the root, which are kept when the queue goes. */
