@@ -50,6 +50,7 @@ interface LoadedPage {
 export class Pages {
   readonly #run: Run
   readonly #writers = new Map<string, PageWriter>()
+  readonly #finishing = new Map<string, Promise<void>>()
   readonly #loaded = new Map<string, Promise<LoadedPage>>()
   /** Open pages in an order of our own, so that workers start on different ones. */
   #order: string[] = []
@@ -198,8 +199,17 @@ export class Pages {
   /** Ends the page when the last write of this process was its last item. */
   async finishIfComplete(page: string): Promise<void> {
     const state = this.writer(page).cached
-    // The item is settled whether or not this succeeds: who waits for the end will do it otherwise.
-    if (state !== undefined && isComplete(state)) await this.finish(page).catch(() => {})
+    if (state === undefined || !isComplete(state)) return
+    // Once for all the acks of one write. The items are settled whether or not this succeeds: who
+    // waits for the end will do it otherwise.
+    let finishing = this.#finishing.get(page)
+    if (finishing === undefined) {
+      finishing = this.finish(page)
+        .catch(() => {})
+        .finally(() => this.#finishing.delete(page))
+      this.#finishing.set(page, finishing)
+    }
+    await finishing
   }
 
   /** Writes a dead letter; an older one of the same item is replaced. */
