@@ -35,6 +35,16 @@ const RENEW_MS = 500
 
 export type CallOutcome = { kind: 'reply'; reply: Reply } | { kind: 'interrupted'; lost: boolean }
 
+/**
+ * The client steps through its list by two after each failure, and pauses when it stands at the
+ * end: with one server it does so after every cut (for up to a third of the session), with an even
+ * number never, and spins while all are down. An odd number of at least three does neither.
+ */
+function oddList(hosts: readonly string[]): string[] {
+  const copies = hosts.length === 1 ? 2 : 1 - (hosts.length % 2)
+  return [...hosts, ...Array.from({ length: copies }, () => hosts[0]!)]
+}
+
 /** `ip:port,...`. The client resolves names itself, but blocks meanwhile and never says that one is unknown. */
 async function resolveHosts(options: LinkOptions): Promise<string> {
   const results = await Promise.allSettled(
@@ -44,7 +54,7 @@ async function resolveHosts(options: LinkOptions): Promise<string> {
     }),
   )
   const found = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  if (found.length > 0) return found.join(',')
+  if (found.length > 0) return oddList(found).join(',')
   const names = options.address.hosts.map(({ host }) => host).join(', ')
   const cause = (results[0] as PromiseRejectedResult).reason
   throw new WatchdogError(
