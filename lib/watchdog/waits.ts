@@ -38,7 +38,8 @@ async function until<T>(
   // A server that does not answer must not stretch the time-out.
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
-    if (options.timeoutMs !== undefined) timer = setTimeout(() => resolve(undefined), options.timeoutMs + LATE_MS)
+    if (options.timeoutMs !== undefined)
+      timer = setTimeout(() => resolve(undefined), options.timeoutMs + LATE_MS)
   })
   try {
     const working = work()

@@ -26,6 +26,9 @@ export interface ProxiedRequest {
 /** What to do with the reply of a request: pass it, cut the connection in its place, or swallow it. */
 export type Verdict = 'pass' | 'cut' | 'drop'
 
+/** A stream cannot go on without what was dropped: this long after, the connection breaks. */
+const STALL_MS = 30
+
 class Frames {
   #buffer = Buffer.alloc(0)
 
@@ -91,7 +94,9 @@ export class Proxy {
       }
       return 'pass'
     })
-    this.#forward(server, client, (frame, first) => (first ? 'pass' : (doomed.get(frame.readInt32BE(4)) ?? 'pass')))
+    this.#forward(server, client, (frame, first) =>
+      first ? 'pass' : (doomed.get(frame.readInt32BE(4)) ?? 'pass'),
+    )
   }
 
   #forward(from: Socket, to: Socket, judge: (frame: Buffer, first: boolean) => Verdict): void {
@@ -107,6 +112,7 @@ export class Proxy {
           return
         }
         if (verdict === 'pass') to.write(frame)
+        else setTimeout(() => to.destroy(), STALL_MS)
       }
     })
   }

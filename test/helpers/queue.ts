@@ -37,7 +37,10 @@ export const SESSION_MS = 1000
 
 const open = new Set<WatchdogQueue<unknown>>()
 
-export async function connect<Item = string>(url: string, options: ConnectOptions = {}): Promise<WatchdogQueue<Item>> {
+export async function connect<Item = string>(
+  url: string,
+  options: ConnectOptions = {},
+): Promise<WatchdogQueue<Item>> {
   const queue = await WatchdogQueue.connect<Item>(url, { sessionTimeoutMs: SESSION_MS, ...options })
   open.add(queue as WatchdogQueue<unknown>)
   return queue
@@ -50,7 +53,11 @@ afterEach('close the handles', async () => {
 })
 
 /** Polls until `look` gives something that is not undefined or false. */
-export async function eventually<T>(what: string, look: () => Promise<T> | T, limitMs = 30_000): Promise<NonNullable<T>> {
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T> | T,
+  limitMs = 30_000,
+): Promise<NonNullable<T>> {
   const deadline = Date.now() + limitMs
   for (;;) {
     const found = await look()
