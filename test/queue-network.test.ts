@@ -1,7 +1,7 @@
 // A network that loses replies: the request was carried out, and the client does not know.
 
 import assert from 'node:assert/strict'
-import { Proxy, REQUEST_TYPES } from './helpers/proxy'
+import { BreakingProxy, REQUEST_TYPES } from './helpers/proxy'
 import { collect, connect, describeZookeeper, sharedServer, uniqueRoot } from './helpers/queue'
 
 const LIMIT_MS = 60_000
@@ -55,17 +55,17 @@ function assertExact({ acked, consumed }: { acked: string[]; consumed: string | 
 }
 
 /** The client pauses when it comes to the end of its list of servers: a long list keeps the test short. */
-function urlOf(proxy: Proxy): string {
+function urlOf(proxy: BreakingProxy): string {
   const hosts = Array.from({ length: 31 }, () => `127.0.0.1:${proxy.port}`)
   return `zk://${hosts.join(',')}${uniqueRoot()}`
 }
 
 describeZookeeper('A queue behind a network that loses replies', function () {
   this.timeout(3 * LIMIT_MS)
-  let proxy: Proxy
+  let proxy: BreakingProxy
 
   beforeEach(async () => {
-    proxy = await Proxy.start((await sharedServer()).servers[0]!.port)
+    proxy = await BreakingProxy.start((await sharedServer()).servers[0]!.port)
   })
   afterEach(() => proxy.stop())
 

@@ -46,7 +46,7 @@ class Frames {
   }
 }
 
-export class Proxy {
+export class BreakingProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   judge: (request: ProxiedRequest) => Verdict = () => 'pass'
@@ -59,8 +59,8 @@ export class Proxy {
     this.#server = createServer((client) => this.#serve(client))
   }
 
-  static async start(target: number): Promise<Proxy> {
-    const proxy = new Proxy(target)
+  static async start(target: number): Promise<BreakingProxy> {
+    const proxy = new BreakingProxy(target)
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
     return proxy
   }
