@@ -23,8 +23,11 @@ export interface ProxiedRequest {
   readonly xid: number
 }
 
-/** What to do with the reply of a request: pass it, cut the connection in its place, or swallow it. */
-export type Verdict = 'pass' | 'cut' | 'drop'
+/**
+ * What to do with a request: pass it and its reply, cut the connection in place of the reply, swallow
+ * the reply, or withhold the request itself.
+ */
+export type Verdict = 'pass' | 'cut' | 'drop' | 'withhold'
 
 /** A stream cannot go on without what was dropped: this long after, the connection breaks. */
 const STALL_MS = 30
@@ -88,6 +91,7 @@ export class BreakingProxy {
       if (first || frame.length < 12) return 'pass'
       const request = { xid: frame.readInt32BE(4), type: frame.readInt32BE(8) }
       const verdict = request.xid < 0 ? 'pass' : this.judge(request)
+      if (verdict === 'withhold') return 'drop'
       if (verdict !== 'pass') {
         doomed.set(request.xid, verdict)
         this.broken.set(request.type, (this.broken.get(request.type) ?? 0) + 1)
