@@ -178,6 +178,7 @@ describeZookeeper('The heartbeat', () => {
     await blocked.do('lease', 'ack')
 
     assert.deepEqual([...states].sort(), ['alive', 'expired'])
+    await blocked.do('queue', 'close')
     await blocked.do('exit', '')
     assert.deepEqual(await blocked.child.exited, { code: 0, signal: null })
   })

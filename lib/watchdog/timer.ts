@@ -170,9 +170,9 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
       try {
         await handler(lease)
       } catch (error) {
-        return lease.nack(error)
+        return lease.settled ? undefined : lease.nack(error)
       }
-      track(acks, lease.ack())
+      if (!lease.settled) track(acks, lease.ack())
     }
     try {
       for await (const lease of this.#stream({ until: options.until, signal: options.signal })) {
