@@ -9,7 +9,7 @@ import { type Ensemble, startZookeeper } from './helpers/zookeeper-server'
 
 const WORKERS = 10
 const ITEMS = 5000
-const ITEM_MS = 2
+const ITEM_MS = 8
 const LIMIT_MS = 120_000
 
 interface Trial {
