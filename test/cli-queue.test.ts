@@ -50,7 +50,7 @@ describeZookeeper('rollcall queue', () => {
     assert.equal((await run(url, ['queue', 'count'])).stdout, '3\n')
     const items = [
       (await run(url, ['queue', 'consume'])).stdout,
-      JSON.parse((await run(url, ['queue', 'consume', '--json'])).stdout) + '\n',
+      `${JSON.parse((await run(url, ['queue', 'consume', '--json'])).stdout)}\n`,
       (await run(url, ['queue', 'consume'])).stdout,
     ]
     assert.deepEqual(items.sort(), ['one\n', 'three\n', 'two\n'])

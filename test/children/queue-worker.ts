@@ -31,7 +31,7 @@ async function work(queue: WatchdogQueue<string>, id: string, itemMs: number): P
         send({ lost: lease.item })
         if (error.code !== 'ERR_LEASE_LOST') failures.push(error)
       }
-      acks.push(lease.ack().then(() => send({ acked: lease.item }), settled))
+      acks.push(lease.ack().then(() => void send({ acked: lease.item }), settled))
     }
   } finally {
     await Promise.all(acks)
