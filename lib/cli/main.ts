@@ -11,6 +11,7 @@ import { tolerateClosedOutput } from './output'
 import { registerQueue } from './queue'
 import { registerRun } from './run'
 import { registerTop } from './top'
+import { registerWatch } from './watch'
 import { registerWork } from './work'
 
 // As seen from the compiled file, dist/lib/cli/main.js.
@@ -37,6 +38,7 @@ function createProgram(): Command {
     .addHelpText('after', EXIT_CODES)
   registerBoards(program)
   registerTop(program)
+  registerWatch(program)
   registerDemo(program)
   registerQueue(program)
   registerRun(program)

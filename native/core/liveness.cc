@@ -90,6 +90,7 @@ bool Liveness::Pin(uint32_t slot, uint64_t epoch, uint32_t pid) {
   // slot of another one with the same number: then it is readable now, and the next Refresh will
   // call this worker dead. The lock, probed again then, is what HoldsLock tells the caller.
   const bool held = HoldsLock(slot);
+  // After the probe, which is a system call: an epoch that has not moved by now was the holder's.
   const bool same = file_.control(slot)->epoch.load(std::memory_order_acquire) == epoch;
   epoll_event event;
   const bool stale = known->second.slots > 0 && epoll_wait(epoll_, &event, 1, 0) > 0;
