@@ -5,6 +5,7 @@ import { WatchdogError } from '../errors'
 import type { Attachment } from './attachment'
 import { Bell } from './bell'
 import { periodOf } from './keeper'
+import { isDead } from './letters'
 import { type Entry, Roster } from './roster'
 import type { WatchdogEvent, WatchdogEventType } from './types'
 
@@ -41,8 +42,7 @@ class Observer {
     const late = done && !this.#started
     if (late) this.tell('done')
     for (const entry of entries) this.#compare(entry)
-    for (const item of letters) if (!this.#dead.has(item)) this.tell('dead', { item })
-    this.#dead = new Set(letters)
+    await this.#compareLetters(letters)
     if (!done) await this.#sampleReturned()
     if (done && !this.#done && !late) this.tell('done')
     this.#done = done
@@ -59,6 +59,15 @@ class Observer {
     if (entry.state === 'expired') this.tell('expired', { timer })
     const ending = ENDINGS[entry.state]
     if (ending !== undefined) this.tell(ending, { timer })
+  }
+
+  async #compareLetters(letters: readonly string[]): Promise<void> {
+    const dead = await Promise.all(
+      letters.map(async (item) => this.#dead.has(item) || (await isDead(this.#attachment, item))),
+    )
+    const now = letters.filter((_, i) => dead[i])
+    for (const item of now) if (!this.#dead.has(item)) this.tell('dead', { item })
+    this.#dead = new Set(now)
   }
 
   async #sampleReturned(): Promise<void> {
