@@ -90,11 +90,10 @@ export interface NativeBoard {
   publishJson(text: string): number | undefined
   publishBytes(bytes: Uint8Array): number | undefined
   publishOverflow(
-    preview: Uint8Array,
+    bytes: Uint8Array,
+    previewBytes: number,
     encoding: number,
     generation: number,
-    wholeLength: number,
-    crc32c: number,
   ): number | undefined
   claim(id: string, threadId: number): ClaimedSlot | Failure
   retire(slots: number[]): RetiredSlot[] | Failure

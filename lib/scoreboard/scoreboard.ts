@@ -298,12 +298,11 @@ export class Scoreboard {
     this.#checkSize(bytes.length)
     const files = this.#files!
     const generation = files.write(bytes)
-    const preview = bytes.subarray(0, Math.min(PREVIEW_BYTES, this.#board.inlineBytes))
-    const crc32c = native.crc32c(bytes)
-    const outcome = this.#board.publishOverflow(preview, encoding, generation, bytes.length, crc32c)
+    const previewBytes = Math.min(PREVIEW_BYTES, this.#board.inlineBytes)
+    const outcome = this.#board.publishOverflow(bytes, previewBytes, encoding, generation)
     // A board that was replaced has the record all the same.
     if (outcome === undefined || outcome === Outcome.replaced) files.afterPublish()
-    else files.discard(generation)
+    else files.discardNewest()
     if (outcome === undefined) return
     throw scoreboardError(`Cannot publish a status on ${this.baseDir}`, {
       code: outcome === Outcome.replaced ? 'REPLACED' : 'CLOSED',

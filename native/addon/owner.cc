@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "../core/crc32c.h"
 #include "handle.h"
 
 namespace rollcall {
@@ -109,22 +110,20 @@ napi_value PublishBytes(napi_env env, napi_callback_info info) {
   return Outcome(env, handle.board.Publish(RecordKind::kInline, Encoding::kBytes, static_cast<uint32_t>(length)));
 }
 
-// publishOverflow(preview, encoding, generation, wholeLength, crc32c) -> undefined | code
+// publishOverflow(bytes, previewBytes, encoding, generation) -> undefined | code
 Napi::Value PublishOverflow(Handle& handle, const Napi::CallbackInfo& info) {
   const Status possible = CanPublish(handle);
   if (!possible.ok()) return Napi::Value(info.Env(), Outcome(info.Env(), possible));
-  const uint8_t* preview;
+  const uint8_t* bytes;
   size_t length;
-  if (!BytesOf(info.Env(), info[0], &preview, &length)) return Misuse(info.Env(), "Expected a Uint8Array");
-  const uint32_t encoding = Uint32At(info, 1);
-  if (encoding >= kEncodings || length > handle.board.file().geometry().inline_bytes) {
+  if (!BytesOf(info.Env(), info[0], &bytes, &length)) return Misuse(info.Env(), "Expected a Uint8Array");
+  const uint32_t preview = Uint32At(info, 1), encoding = Uint32At(info, 2);
+  if (encoding >= kEncodings || preview > length || preview > handle.board.file().geometry().inline_bytes) {
     return Misuse(info.Env(), "Expected a preview that fits into a slot");
   }
-  memcpy(handle.board.staging(), preview, length);
-  const Status status = handle.board.PublishOverflow(
-      static_cast<Encoding>(encoding), static_cast<uint32_t>(length),
-      Uint64At(info, 2), Uint64At(info, 3),
-      Uint32At(info, 4));
+  memcpy(handle.board.staging(), bytes, preview);
+  const Status status = handle.board.PublishOverflow(static_cast<Encoding>(encoding), preview, Uint64At(info, 3), length,
+                                                     Crc32c(0, bytes, length));
   return Napi::Value(info.Env(), Outcome(info.Env(), status));
 }
 

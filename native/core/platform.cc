@@ -81,6 +81,12 @@ uint64_t CoarseMonotonicNs() noexcept {
   return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
+uint64_t MonotonicNs() noexcept {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
 void BootId(uint8_t out[16]) noexcept {
   memset(out, 0, 16);
   char text[64] = {0};
