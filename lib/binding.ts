@@ -141,6 +141,8 @@ interface NativeModule {
   isAbandoned(path: string): boolean
   crc32c(bytes: Uint8Array): number
   nothing(): undefined
+  /** Keeps sockets of other native code out of children: 0 off, 1 searching, 2 guarding, see native/addon/cloexec.cc. */
+  guardSockets(mode: 0 | 1 | 2): number
 }
 
 export function isFailure(answer: unknown): answer is Failure {
