@@ -97,7 +97,9 @@ for (const externalBuffers of [true, false]) {
 
 describe('counters, whatever their names', () => {
   it('are told as they are called', () => {
-    const counters = Object.fromEntries(['__proto__', 'constructor'].map((name) => [name, 'counter'])) as {}
+    const counters = Object.fromEntries(
+      ['__proto__', 'constructor'].map((name) => [name, 'counter']),
+    ) as Record<string, 'counter'>
     const board = open({ baseDir: tempDir(), counters })
 
     for (const name of Object.keys(counters)) board.counters.add(name, 2)

@@ -1,11 +1,12 @@
 // watch(): being told, instead of looking.
 
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { type Changes, Scoreboard } from '../lib'
-import { startReady } from './helpers/child'
+import { startChild, startReady } from './helpers/child'
 import { tempDir } from './helpers/temp-dir'
 
 function threads(): number {
@@ -211,6 +212,13 @@ describe('watch()', () => {
 
     assert.deepEqual([gone[0]!.id, gone[0]!.reason], [`${process.pid}.${threadId}`, 'closed'])
     await watcher.return!()
+  })
+
+  it('polls where the system has no thread left', async function () {
+    if (spawnSync('prlimit', ['--version']).status !== 0) this.skip()
+    const child = startChild('threadless-watcher', tempDir())
+
+    assert.equal(await child.message(), 'hello')
   })
 
   it('notices that its board is gone', async () => {
