@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import fs from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { type Changes, Scoreboard } from '../lib'
@@ -107,6 +107,17 @@ for (const readOnly of [false, true]) {
       await rejected
     })
 
+    it('leaves no listener on its signal', async () => {
+      const { signal } = new AbortController()
+      const watcher = board.watch({ signal })
+      await next(watcher)
+      assert.equal(getEventListeners(signal, 'abort').length, 1)
+
+      await watcher.return!()
+
+      assert.equal(getEventListeners(signal, 'abort').length, 0)
+    })
+
     it('rejects with ERR_CLOSED: before the first result, and at once while it lets minIntervalMs pass', async () => {
       const early = board.watch()
       const resting = board.watch({ minIntervalMs: 2 ** 31 - 1 })
@@ -195,6 +206,33 @@ describe('watch()', () => {
     const exit = await child.exited
 
     assert.deepEqual(exit, { code: 0, signal: null })
+  })
+
+  it('keeps a program running that waits for the next result', async () => {
+    const baseDir = tempDir()
+    const child = await startReady('idle-watcher', baseDir, 'and waits')
+    using worker = new Scoreboard({ baseDir })
+
+    worker.claim()
+
+    assert.deepEqual(await child.exited, { code: 3, signal: null })
+  })
+
+  it('is woken for each of 100 updates, and never has to wait for its next look', async () => {
+    const baseDir = tempDir()
+    using board = new Scoreboard({ baseDir, readOnly: false })
+    using worker = new Scoreboard({ baseDir, workerId: 'w' })
+    const watcher = board.watch()
+    await next(watcher)
+
+    // Looking by itself, about once a second, it would take longer than a test may.
+    for (let i = 0; i < 100; i++) {
+      const news = next(watcher)
+      await new Promise(setImmediate)
+      worker.update(`${i}`)
+      assert.equal((await news).workers[0]!.status, `${i}`)
+    }
+    await watcher.return!()
   })
 
   it('wakes a program for a worker in a thread that is terminated', async () => {
