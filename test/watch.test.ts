@@ -107,6 +107,22 @@ for (const readOnly of [false, true]) {
       await rejected
     })
 
+    it('answers calls of next() that overlap one after the other', async () => {
+      using worker = new Scoreboard({ baseDir, workerId: 'w' })
+      worker.update('0')
+      const watcher = board.watch()
+      const [first, second, third] = [next(watcher), next(watcher), next(watcher)]
+
+      const statuses = [(await first).workers[0]!.status]
+      worker.update('1')
+      statuses.push((await second).workers[0]!.status)
+      worker.update('2')
+      statuses.push((await third).workers[0]!.status)
+
+      assert.deepEqual(statuses, ['0', '1', '2'])
+      await watcher.return!()
+    })
+
     it('leaves no listener on its signal', async () => {
       const { signal } = new AbortController()
       const watcher = board.watch({ signal })
