@@ -12,6 +12,7 @@
         "native/addon/waiter.cc",
         "native/core/board.cc",
         "native/core/board_file.cc",
+        "native/core/board_scan.cc",
         "native/core/crc32c.cc",
         "native/core/file_lock.cc",
         "native/core/layout.cc",

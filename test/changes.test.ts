@@ -134,6 +134,39 @@ describe('changes()', () => {
     }
   })
 
+  it('leaves a cursor as it was, however often it is used and whatever it led to', () => {
+    const baseDir = tempDir()
+    using manager = new Scoreboard({ baseDir, readOnly: false })
+    const a = new Scoreboard({ baseDir, workerId: 'a' })
+    a.update('a1')
+    const { cursor } = manager.changes()
+    a.close()
+    using b = new Scoreboard({ baseDir, workerId: 'b' })
+    b.update('b1')
+
+    const answers = [1, 2, 3].map(() => told(manager.changes(cursor)))
+
+    for (const answer of answers) {
+      assert.deepEqual(answer, {
+        workers: [{ id: 'b', status: 'b1', merged: 1, isNew: true }],
+        gone: [{ id: 'a', reason: 'closed' }],
+      })
+    }
+  })
+
+  it('does not tell again of a death that a snapshot has shown', async () => {
+    const baseDir = tempDir()
+    using manager = new Scoreboard({ baseDir })
+    const worker = await startWorker(baseDir, 'w')
+    await worker.ask({ method: 'update', args: ['x'] })
+    await worker.killed()
+
+    const { workers, cursor } = manager.snapshot({ includeDead: true })
+
+    assert.equal(workers[0]!.state, 'dead')
+    assert.deepEqual(told(manager.changes(cursor)), { workers: [], gone: [] })
+  })
+
   it('says how the owner that was known ended, when others have come and gone in its slot since', async () => {
     const baseDir = tempDir()
     using manager = new Scoreboard({ baseDir, slots: 1 })

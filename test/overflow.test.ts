@@ -114,7 +114,8 @@ describe('Scoreboard, with statuses of any length', () => {
   it('has no more than two files at a time, and none after close', () => {
     for (let i = 0; i < 20; i++) {
       worker.update(`${i}`.repeat(1000))
-      assert.ok(overflowFiles(baseDir).length <= 2)
+      // The one before stays, for readers that have its name and have not opened it yet.
+      assert.equal(overflowFiles(baseDir).length, i === 0 ? 1 : 2)
     }
     worker.update('short')
     worker.update('short')
@@ -156,10 +157,39 @@ describe('Scoreboard, with statuses of any length', () => {
     assert.deepEqual(overflowFiles(baseDir), [])
   })
 
+  it('removes them when somebody reads, also the one that was written and never published', async () => {
+    const dead = await startReady('worker', JSON.stringify({ baseDir, workerId: 'dead' }))
+    await dead.ask({ method: 'open' })
+    for (const letter of 'abc') await dead.ask({ method: 'update', args: [letter.repeat(1000)] })
+    const [older, newest] = overflowFiles(baseDir).sort()
+    fs.writeFileSync(path.join(baseDir, newest!.replace(/-3$/, '-4')), 'unpublished')
+    assert.match(older!, /-2$/)
+    await dead.killed()
+
+    worker.readAll()
+
+    assert.deepEqual(overflowFiles(baseDir), [])
+  })
+
+  it('removes what an owner before this one has left in a slot', () => {
+    worker.update('first'.repeat(1000))
+    worker.close()
+    using next = new Scoreboard({ baseDir, workerId: 'next' })
+    next.update('second'.repeat(1000))
+    const [mine] = overflowFiles(baseDir)
+    fs.writeFileSync(path.join(baseDir, mine!.replace(/-0-2-1$/, '-0-1-7')), 'left behind')
+    assert.equal(overflowFiles(baseDir).length, 2)
+
+    assert.deepEqual(next.cleanup(), { slots: 0, files: 1 })
+
+    assert.deepEqual(overflowFiles(baseDir), [mine])
+  })
+
   it('leaves alone what is not ours to remove', () => {
     worker.update('x'.repeat(1000))
     const mine = overflowFiles(baseDir)
-    const foreign = [`ov-${'0'.repeat(32)}-0-1-1`, 'ov-notes.txt', 'board.bak']
+    const otherBoard = `ov-${'0'.repeat(32)}`
+    const foreign = [`${otherBoard}-0-0-1`, `${otherBoard}-0-1-1`, 'ov-notes.txt', 'board.bak']
     for (const name of foreign) fs.writeFileSync(path.join(baseDir, name), 'foreign')
 
     assert.deepEqual(worker.cleanup(), { slots: 0, files: 0 })
@@ -215,6 +245,16 @@ describe('Scoreboard, with statuses of any length', () => {
         assert.equal(reader.readAll().size, 0)
       })
     }
+
+    it('is told when it belongs to somebody else than its worker', function () {
+      if (process.getuid!() !== 0) this.skip()
+      fs.chownSync(file, 12345, 0)
+
+      const { error } = onlyEntry()
+
+      assert.equal(error!.code, 'OVERFLOW_CORRUPT')
+      assert.match(error!.message, /belongs to user 12345/)
+    })
 
     it('is told when it is larger than the reader takes', () => {
       using modest = new Scoreboard({ baseDir, readOnly: true, maxStatusBytes: 100 })

@@ -1,11 +1,12 @@
 // watch(): being told, instead of looking.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
+import { getEventListeners, once } from 'node:events'
 import fs from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { type Changes, Scoreboard } from '../lib'
-import { startReady } from './helpers/child'
+import { startChild, startReady } from './helpers/child'
 import { tempDir } from './helpers/temp-dir'
 
 function threads(): number {
@@ -106,6 +107,33 @@ for (const readOnly of [false, true]) {
       await rejected
     })
 
+    it('answers calls of next() that overlap one after the other', async () => {
+      using worker = new Scoreboard({ baseDir, workerId: 'w' })
+      worker.update('0')
+      const watcher = board.watch()
+      const [first, second, third] = [next(watcher), next(watcher), next(watcher)]
+
+      const statuses = [(await first).workers[0]!.status]
+      worker.update('1')
+      statuses.push((await second).workers[0]!.status)
+      worker.update('2')
+      statuses.push((await third).workers[0]!.status)
+
+      assert.deepEqual(statuses, ['0', '1', '2'])
+      await watcher.return!()
+    })
+
+    it('leaves no listener on its signal', async () => {
+      const { signal } = new AbortController()
+      const watcher = board.watch({ signal })
+      await next(watcher)
+      assert.equal(getEventListeners(signal, 'abort').length, 1)
+
+      await watcher.return!()
+
+      assert.equal(getEventListeners(signal, 'abort').length, 0)
+    })
+
     it('rejects with ERR_CLOSED: before the first result, and at once while it lets minIntervalMs pass', async () => {
       const early = board.watch()
       const resting = board.watch({ minIntervalMs: 2 ** 31 - 1 })
@@ -196,6 +224,33 @@ describe('watch()', () => {
     assert.deepEqual(exit, { code: 0, signal: null })
   })
 
+  it('keeps a program running that waits for the next result', async () => {
+    const baseDir = tempDir()
+    const child = await startReady('idle-watcher', baseDir, 'and waits')
+    using worker = new Scoreboard({ baseDir })
+
+    worker.claim()
+
+    assert.deepEqual(await child.exited, { code: 3, signal: null })
+  })
+
+  it('is woken for each of 100 updates, and never has to wait for its next look', async () => {
+    const baseDir = tempDir()
+    using board = new Scoreboard({ baseDir, readOnly: false })
+    using worker = new Scoreboard({ baseDir, workerId: 'w' })
+    const watcher = board.watch()
+    await next(watcher)
+
+    // Looking by itself, about once a second, it would take longer than a test may.
+    for (let i = 0; i < 100; i++) {
+      const news = next(watcher)
+      await new Promise(setImmediate)
+      worker.update(`${i}`)
+      assert.equal((await news).workers[0]!.status, `${i}`)
+    }
+    await watcher.return!()
+  })
+
   it('wakes a program for a worker in a thread that is terminated', async () => {
     const baseDir = tempDir()
     using board = new Scoreboard({ baseDir })
@@ -211,6 +266,13 @@ describe('watch()', () => {
 
     assert.deepEqual([gone[0]!.id, gone[0]!.reason], [`${process.pid}.${threadId}`, 'closed'])
     await watcher.return!()
+  })
+
+  it('polls where the system has no thread left', async function () {
+    if (spawnSync('prlimit', ['--version']).status !== 0) this.skip()
+    const child = startChild('threadless-watcher', tempDir())
+
+    assert.equal(await child.message(), 'hello')
   })
 
   it('notices that its board is gone', async () => {

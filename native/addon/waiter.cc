@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "../core/platform.h"
 #include "../core/wake.h"
 #include "handle.h"
@@ -45,6 +47,16 @@ bool Waiter::Turn::stopping() {
   return stop;
 }
 
+bool Waiter::Thread::Start(void* (*body)(void*), Waiter* waiter) {
+  running = pthread_create(&id, nullptr, body, waiter) == 0;
+  return running;
+}
+
+void Waiter::Thread::Join() {
+  if (running) pthread_join(id, nullptr);
+  running = false;
+}
+
 bool Waiter::Start(napi_env env, napi_value news, SharedArea* shared, int deaths) {
   napi_value name;
   napi_create_string_utf8(env, "rollcall.watch", NAPI_AUTO_LENGTH, &name);
@@ -56,23 +68,39 @@ bool Waiter::Start(napi_env env, napi_value news, SharedArea* shared, int deaths
     return false;
   }
   shared_ = shared;
-  int pipe_ends[2] = {-1, -1};
-  if (deaths >= 0 && pipe(pipe_ends) == 0) {
-    fcntl(pipe_ends[0], F_SETFD, FD_CLOEXEC);
-    fcntl(pipe_ends[1], F_SETFD, FD_CLOEXEC);
-    stop_descriptor_ = pipe_ends[1];
-    death_thread_ = std::thread([this, deaths, end = pipe_ends[0]] {
-      for (bool stopped = false; !stopped && death_turn_.Next();) {
-        pollfd watched[2] = {{deaths, POLLIN, 0}, {end, POLLIN, 0}};
-        poll(watched, 2, -1);
-        stopped = watched[1].revents != 0;
-        if (!stopped) Tell();
-      }
-      close(end);
-    });
+  deaths_ = deaths;
+  if (deaths_ >= 0 && !StartTellingDeaths()) ClosePipe();
+  const auto body = [](void* waiter) -> void* {
+    static_cast<Waiter*>(waiter)->SleepOnWakeWord();
+    return nullptr;
+  };
+  return shared_ != nullptr && wake_thread_.Start(body, this);
+}
+
+bool Waiter::StartTellingDeaths() {
+  if (pipe(stop_pipe_) != 0) return false;
+  for (const int end : stop_pipe_) fcntl(end, F_SETFD, FD_CLOEXEC);
+  const auto body = [](void* waiter) -> void* {
+    static_cast<Waiter*>(waiter)->SleepOnPidfds();
+    return nullptr;
+  };
+  return death_thread_.Start(body, this);
+}
+
+void Waiter::SleepOnPidfds() {
+  while (death_turn_.Next()) {
+    pollfd watched[2] = {{deaths_, POLLIN, 0}, {stop_pipe_[0], POLLIN, 0}};
+    poll(watched, 2, -1);
+    if (watched[1].revents != 0) return;
+    Tell();
   }
-  if (shared_ != nullptr) wake_thread_ = std::thread([this] { SleepOnWakeWord(); });
-  return true;
+}
+
+void Waiter::ClosePipe() noexcept {
+  for (int& end : stop_pipe_) {
+    if (end >= 0) close(end);
+    end = -1;
+  }
 }
 
 void Waiter::SleepOnWakeWord() {
@@ -103,16 +131,20 @@ void Waiter::Stop() noexcept {
   if (!running()) return;
   wake_turn_.Stop();
   death_turn_.Stop();
-  if (stop_descriptor_ >= 0) close(stop_descriptor_);  // the other end polls readable
-  if (wake_thread_.joinable()) {
+  if (death_thread_.running) {
+    // A byte, and not just the end of the pipe: a child that was forked meanwhile may hold a copy.
+    while (write(stop_pipe_[1], "", 1) < 0 && errno == EINTR) {
+    }
+  }
+  if (wake_thread_.running) {
     // Changed first, so that a thread just about to sleep does not. Others who wait on this
     // board look once for nothing.
     shared_->wake.value.fetch_add(1, std::memory_order_release);
     WakeAll(&shared_->wake.value);
-    wake_thread_.join();
   }
-  if (death_thread_.joinable()) death_thread_.join();
-  stop_descriptor_ = -1;
+  wake_thread_.Join();
+  death_thread_.Join();
+  ClosePipe();
   napi_release_threadsafe_function(function_, napi_tsfn_abort);
   function_ = nullptr;
   wake_turn_.stop = death_turn_.stop = false;
@@ -121,15 +153,15 @@ void Waiter::Stop() noexcept {
 
 namespace {
 
-// startWaiting(news: () => void) -> whether there is anything that could wake
+// startWaiting(news: () => void) -> whether writers can wake us
 Napi::Value StartWaiting(Handle& handle, const Napi::CallbackInfo& info) {
   const BoardFile& file = handle.board.file();
   if (handle.closed || handle.waiter.running() || !info[0].IsFunction()) {
     return Misuse(info.Env(), "Expected an open board that does not wait yet, and a function");
   }
   SharedArea* shared = file.read_only() || !kHasFutex ? nullptr : file.shared();
-  handle.waiter.Start(info.Env(), info[0], shared, handle.board.liveness().descriptor());
-  return Napi::Boolean::New(info.Env(), shared != nullptr);
+  const bool woken = handle.waiter.Start(info.Env(), info[0], shared, handle.board.liveness().descriptor());
+  return Napi::Boolean::New(info.Env(), woken);
 }
 
 // announceWait() -> the wake word, to be given to wait() after one more look

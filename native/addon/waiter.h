@@ -6,10 +6,10 @@
 #pragma once
 
 #include <napi.h>
+#include <pthread.h>
 
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 
 #include "../core/layout.h"
 
@@ -23,6 +23,7 @@ class Waiter {
 
   // Starts the threads. `news` is called, without arguments, whenever it is time to look.
   // `shared` may be nullptr (no wake word: read-only), `deaths` may be -1 (no pidfds).
+  // False: writers cannot wake us, for that reason or because the system has no thread left.
   bool Start(napi_env env, napi_value news, SharedArea* shared, int deaths);
 
   // Waits once. `seen` is what AnnounceWait returned before the caller looked for the last time.
@@ -50,15 +51,28 @@ class Waiter {
     bool stopping();
   };
 
+  // std::thread throws where the system has no thread left, which would end the program.
+  struct Thread {
+    pthread_t id;
+    bool running = false;
+
+    bool Start(void* (*body)(void*), Waiter* waiter);
+    void Join();
+  };
+
+  bool StartTellingDeaths();
+  void ClosePipe() noexcept;
   void SleepOnWakeWord();
+  void SleepOnPidfds();
   void Tell() noexcept;
 
   SharedArea* shared_ = nullptr;
   napi_threadsafe_function function_ = nullptr;
   std::atomic<uint32_t> seen_{0};
-  int stop_descriptor_ = -1;
+  int deaths_ = -1;
+  int stop_pipe_[2] = {-1, -1};
   Turn wake_turn_, death_turn_;
-  std::thread wake_thread_, death_thread_;
+  Thread wake_thread_, death_thread_;
 };
 
 }  // namespace rollcall

@@ -102,6 +102,9 @@ struct RecordHeader {
 inline constexpr uint32_t kRecordHeaderBytes = 64;
 inline constexpr uint32_t kRecordHeaderWords = kRecordHeaderBytes / 8;
 
+// Words that hold so many bytes.
+constexpr uint32_t WordsFor(uint32_t bytes) { return (bytes + 7) / 8; }
+
 // Word by word, never by memcpy of a struct: bytes written one at a time and read back eight at a
 // time stall the processor longer than the rest of an update takes.
 //

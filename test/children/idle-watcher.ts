@@ -1,12 +1,16 @@
-// Watches, takes one result, and then has nothing else to do. argv: baseDir.
+// Watches, takes one result, and then has nothing else to do, or waits for the next. argv: baseDir, whether.
 
 import { Scoreboard } from '../../lib'
 
 async function main(): Promise<void> {
   const board = new Scoreboard({ baseDir: process.argv[2]! })
-  await board.watch().next()
+  const watcher = board.watch()
+  await watcher.next()
   process.send!('ready')
   process.disconnect()
+  if (process.argv[3] === undefined) return
+  await watcher.next()
+  process.exit(3)
 }
 
 main()
