@@ -3,6 +3,7 @@
     {
       "target_name": "rollcall",
       "sources": [
+        "native/addon/cloexec.cc",
         "native/addon/counters.cc",
         "native/addon/handle.cc",
         "native/addon/module.cc",

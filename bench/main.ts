@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { chartOf } from './harness/chart'
 import { concludeConditions, conditionsOf } from './harness/conditions'
 import { chooseCores, pinSelf } from './harness/machine'
+import { putFigures } from './harness/markdown'
 import type { Row, Subject } from './harness/plan'
 import { barsText, conditionsText, rowText } from './harness/report'
 import type { RunResult } from './harness/results'
@@ -22,6 +23,7 @@ interface Options {
   rivals: boolean
   json?: string
   svg?: string
+  markdown?: string
   strict?: true
   list?: true
 }
@@ -62,6 +64,7 @@ function readOptions(): Options {
     .option('--no-rivals', 'only rollcall and its limits')
     .option('--json <file>', 'write all figures to a file')
     .option('--svg <file>', 'draw the main figures into a file')
+    .option('--markdown <file>', 'put the tables between the marks in a document')
     .option('--strict', 'end with code 1 when a bar is missed')
     .option('--list', 'say what there is to measure, and measure nothing')
     .addHelpText('after', '\nExample:\n  npm run bench -- --only update,read/1024 --json figures.json')
@@ -137,13 +140,14 @@ async function interrupt(runner: Runner, directory: string, signal: NodeJS.Signa
   process.kill(process.pid, signal)
 }
 
-function conclude(run: RunResult, { json, svg, strict }: Options): void {
+function conclude(run: RunResult, { json, svg, markdown, strict }: Options): void {
   const bars = run.rows.flatMap((row) => row.bars)
   if (run.rows.length > 1 && bars.length > 0) console.log(`${barsText(bars)}\n`)
   for (const [rival, what] of Object.entries(run.rivals)) console.log(`${rival}: ${what}`)
   console.log(`load: ${run.conditions.load}`)
   if (json !== undefined) fs.writeFileSync(json, `${JSON.stringify(run, null, 2)}\n`)
   if (svg !== undefined) fs.writeFileSync(svg, chartOf(run))
+  if (markdown !== undefined) putFigures(markdown, run)
   const failed = run.rows.some(({ trials }) => trials.some((trial) => trial.failed))
   const missed = strict && bars.some(({ verdict }) => verdict !== 'meets')
   process.exitCode = failed || missed ? 1 : 0

@@ -121,6 +121,7 @@ export const scale: Subject = {
       id: 'growth',
       what: 'Reading cost per worker, nothing changing, after the first read',
       stage: startCrowds,
+      rounds: 1,
       trials: [
         perWorker('readAll per worker', 'few', (board) => () => board.readAll()),
         perWorker('readAll per worker', 'many', (board) => () => board.readAll()),

@@ -86,7 +86,7 @@ function besideTrial(name: string, program: string): Trial {
 
 const OVERFLOW_BYTES = 8192
 
-/** What an overflow file costs at the least: two of them are there at a time, as with update(). */
+/** What an overflow file costs at the least. */
 function fileEachTime({ dir }: TrialParams): Prepared {
   const all = statuses(OVERFLOW_BYTES).map((text) => Buffer.from(text))
   let generation = 0

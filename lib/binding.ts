@@ -83,16 +83,17 @@ export interface NativeBoard {
   readonly names: [name: string, kind: number][]
   readonly uid: number
   readonly fromEarlierBoot: boolean
+  /** By which `publishTextAt` knows it. */
+  readonly number: number
 
   publishText(text: string): number | undefined
   publishJson(text: string): number | undefined
   publishBytes(bytes: Uint8Array): number | undefined
   publishOverflow(
-    preview: Uint8Array,
+    bytes: Uint8Array,
+    previewBytes: number,
     encoding: number,
     generation: number,
-    wholeLength: number,
-    crc32c: number,
   ): number | undefined
   claim(id: string, threadId: number): ClaimedSlot | Failure
   retire(slots: number[]): RetiredSlot[] | Failure
@@ -135,9 +136,13 @@ export interface NativeBoard {
 interface NativeModule {
   create(plan: BoardPlan): Failure | undefined
   open(path: string, readOnly: boolean, anyFilesystem: boolean, maxStatusBytes: number): NativeBoard | Failure
+  /** What `publishText` of that board does: see HandleTable in native/addon/handle.h. */
+  publishTextAt(number: number, text: string): number | undefined
   isAbandoned(path: string): boolean
   crc32c(bytes: Uint8Array): number
   nothing(): undefined
+  /** Keeps sockets of other native code out of children: 0 off, 1 searching, 2 guarding, see native/addon/cloexec.cc. */
+  guardSockets(mode: 0 | 1 | 2): number
 }
 
 export function isFailure(answer: unknown): answer is Failure {

@@ -44,3 +44,60 @@ export class ScoreboardError extends Error {
     if (details.errno !== undefined) this.errno = details.errno
   }
 }
+
+/** Stable within a major version; messages are not. */
+export type WatchdogErrorCode =
+  | 'ERR_EXISTS'
+  | 'ERR_NOT_FOUND'
+  | 'ERR_CLOSED'
+  | 'ERR_SEALED'
+  | 'ERR_LEASE_LOST'
+  | 'ERR_TIMEOUT'
+  | 'ERR_SESSION_LOST'
+  | 'ERR_TOO_LARGE'
+  | 'ERR_AUTH'
+  | 'ERR_VERSION'
+  | 'ERR_UNREACHABLE'
+  | 'ERR_CONNECTION'
+  | 'ERR_CORRUPT'
+  | 'ERR_AMBIGUOUS'
+  | 'ERR_UNSUPPORTED'
+
+export interface WatchdogErrorDetails {
+  cause?: unknown
+  /** The node or file that the operation was on. */
+  path?: string
+  /** Whether the same call may well succeed later. @default by the code */
+  retryable?: boolean
+  /** Whether the operation may have happened in spite of the error. @default false */
+  maybeApplied?: boolean
+  /** What was known when a wait ran out. */
+  report?: unknown
+}
+
+const RETRYABLE: ReadonlySet<WatchdogErrorCode> = new Set([
+  'ERR_TIMEOUT',
+  'ERR_SESSION_LOST',
+  'ERR_UNREACHABLE',
+  'ERR_CONNECTION',
+])
+
+/** Something went wrong with a queue: the server, the session, a lease or the queue itself. */
+export class WatchdogError extends Error {
+  override readonly name = 'WatchdogError'
+  readonly code: WatchdogErrorCode
+  readonly path?: string
+  readonly retryable: boolean
+  readonly maybeApplied: boolean
+  /** `ERR_TIMEOUT` of `waitDone()`: the DoneReport at that moment. */
+  readonly report?: unknown
+
+  constructor(code: WatchdogErrorCode, message: string, details: WatchdogErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.retryable = details.retryable ?? RETRYABLE.has(code)
+    this.maybeApplied = details.maybeApplied ?? false
+    if (details.path !== undefined) this.path = details.path
+    if (details.report !== undefined) this.report = details.report
+  }
+}

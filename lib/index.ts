@@ -1,6 +1,6 @@
 // The public names, nothing else.
 
-export { ScoreboardError, type ScoreboardErrorCode } from './errors'
+export { ScoreboardError, type ScoreboardErrorCode, WatchdogError, type WatchdogErrorCode } from './errors'
 export type { Counters, SharedCounters } from './scoreboard/counters'
 export { Scoreboard } from './scoreboard/scoreboard'
 export type {
@@ -16,3 +16,23 @@ export type {
   WorkerEntry,
   WorkerEntryError,
 } from './scoreboard/types'
+export type { Lease } from './watchdog/lease'
+export type { WatchdogTimer } from './watchdog/timer'
+export type {
+  ConnectOptions,
+  CreateQueueOptions,
+  DeadLetter,
+  DoneReport,
+  EndResult,
+  LeaseOptions,
+  LeasesOptions,
+  QueueCounts,
+  RunOptions,
+  TimerCounts,
+  TimerInfo,
+  TimerState,
+  WaitOptions,
+  WatchdogEvent,
+  WatchdogEventType,
+} from './watchdog/types'
+export { WatchdogQueue } from './watchdog/watchdog-queue'

@@ -1,6 +1,7 @@
 // changes(): what moved since a cursor, and nothing else.
 
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import { type Changes, type Cursor, Scoreboard } from '../lib'
 import { type Child, startReady } from './helpers/child'
 import { tempDir } from './helpers/temp-dir'
@@ -49,6 +50,26 @@ describe('changes()', () => {
       gone: [],
     })
     assert.deepEqual(told(third), { workers: [{ id: 'b', status: 'b1', merged: 1, isNew: false }], gone: [] })
+  })
+
+  it('tells an update once, also when it came while the file of the one before was being opened', () => {
+    using board = new Scoreboard({ baseDir: tempDir(), workerId: 'w' })
+    board.update('long'.repeat(1000))
+    const { openSync } = fs
+    fs.openSync = (...args) => {
+      fs.openSync = openSync
+      for (const text of ['a', 'b', 'c']) board.update(text)
+      return openSync(...args)
+    }
+
+    const first = board.changes()
+    const second = board.changes(first.cursor)
+
+    assert.deepEqual(told(first), {
+      workers: [{ id: 'w', status: 'c', merged: 4, isNew: true }],
+      gone: [],
+    })
+    assert.deepEqual(told(second), { workers: [], gone: [] })
   })
 
   it('tells exactly the five that moved among 100, and then nothing', async () => {

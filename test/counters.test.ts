@@ -72,6 +72,7 @@ for (const externalBuffers of [true, false]) {
       assert.throws(() => board.counters.add('requests', Number.NaN), RangeError)
       assert.throws(() => board.counters.add('requests', '1' as never), TypeError)
       assert.throws(() => board.shared.add('jobs', 0.5), RangeError)
+      assert.throws(() => board.shared.add('jobs', '1' as never), TypeError)
       assert.throws(() => board.shared.get('job'), /did you mean 'jobs'\?/)
       assert.throws(() => open({ baseDir, readOnly: true }).counters, { code: 'ERR_READ_ONLY' })
       assert.throws(() => open({ baseDir, readOnly: true }).shared.add('jobs'), { code: 'ERR_READ_ONLY' })
@@ -93,6 +94,22 @@ for (const externalBuffers of [true, false]) {
     })
   })
 }
+
+describe('counters, whatever their names', () => {
+  it('are told as they are called', () => {
+    const counters = Object.fromEntries(['__proto__', 'constructor'].map((name) => [name, 'counter'])) as {}
+    const board = open({ baseDir: tempDir(), counters })
+
+    for (const name of Object.keys(counters)) board.counters.add(name, 2)
+
+    const expected = [
+      ['__proto__', 2],
+      ['constructor', 2],
+    ]
+    assert.deepEqual(Object.entries(board.totals()), expected)
+    assert.deepEqual(Object.entries(board.snapshot().workers[0]!.counters), expected)
+  })
+})
 
 describe('counters.view', () => {
   it('is the memory of the board itself', () => {

@@ -192,6 +192,27 @@ describe('a board with hostile slots', () => {
     })
   }
 
+  it('counts the updates of a change rightly beside a record that does not say how many there were', () => {
+    const { baseDir, file } = makeBoard()
+    using board = new Scoreboard({ baseDir, workerId: 'w' })
+    board.update('1')
+    board.update('2')
+    const first = board.changes()
+    board.update('3')
+    const bytes = new BoardBytes(file)
+    bytes.write(bytes.recordOffset(0) + RECORD.epoch, 8, 2n ** 63n)
+    bytes.save()
+
+    const second = board.changes(first.cursor)
+    board.update('4')
+    const third = board.changes(second.cursor)
+
+    assert.deepEqual(
+      [first, second, third].map(({ workers }) => workers.map(({ merged, error }) => [merged, error?.code])),
+      [[[2, undefined]], [[0, 'BAD_RECORD']], [[2, undefined]]],
+    )
+  })
+
   it('shows a worker whose id is damaged under a name for its slot', () => {
     const { baseDir, file } = makeBoard()
     using board = new Scoreboard({ baseDir, workerId: 'w' })

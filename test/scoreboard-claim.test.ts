@@ -71,6 +71,20 @@ describe('Scoreboard, when many come at once', () => {
     assert.deepEqual(entries.map(({ id }) => id).sort(), workers.map(({ pid }) => String(pid)).sort())
   })
 
+  it('gives a handle that was closed its place back among the default ids', async () => {
+    const baseDir = tempDir()
+    const boards = Array.from({ length: 300 }, () => new Scoreboard({ baseDir }))
+    for (const board of boards) board.claim()
+    boards[6]!.close()
+    using late = new Scoreboard({ baseDir })
+    late.claim()
+
+    assert.equal(boards[0]!.workerId, String(process.pid))
+    assert.equal(boards[299]!.workerId, `${process.pid}#300`)
+    assert.equal(late.workerId, `${process.pid}#7`)
+    for (const board of boards) board.close()
+  })
+
   it('is full for one more than there are slots, until one of them dies', async () => {
     const baseDir = tempDir()
     using board = new Scoreboard({ baseDir, slots: 3 })

@@ -57,6 +57,7 @@ describe('new Scoreboard(), given something wrong', () => {
       /counter 'a'.*to be 'counter' or 'gauge', got 'sum'/,
     ],
     [{ baseDir: nowhere, counters: { '': 'gauge' } }, RangeError, /names in option 'counters'/],
+    [{ baseDir: nowhere, counters: { '\ud800': 'gauge' } }, RangeError, /names in option 'counters' to be 1 to/],
     [{ baseDir: nowhere, sharedCounters: 'a' }, TypeError, /'sharedCounters' to be an array/],
     [{ baseDir: nowhere, sharedCounters: ['a', 'a'] }, RangeError, /differ from each other/],
     [

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
+import vm from 'node:vm'
 import { Scoreboard, type ScoreboardOptions, type Status } from '../lib'
 import { startReady } from './helpers/child'
 import { tempDir } from './helpers/temp-dir'
@@ -32,13 +33,22 @@ describe('Scoreboard', () => {
   })
 
   it('gives files and directory the permission bits it was told, whatever the umask', () => {
-    const baseDir = path.join(tempDir(), 'shared')
+    const before = process.umask(0o777)
+    try {
+      for (const [mode, directoryMode] of [
+        [0o660, 0o770],
+        [0o600, 0o700],
+      ]) {
+        const baseDir = path.join(tempDir(), 'shared')
+        open({ baseDir, mode }).update('x'.repeat(2000))
 
-    open({ baseDir, mode: 0o660 }).update('x'.repeat(2000))
-
-    assert.equal(fs.statSync(baseDir).mode & 0o777, 0o770)
-    for (const name of fs.readdirSync(baseDir)) {
-      assert.equal(fs.statSync(path.join(baseDir, name)).mode & 0o777, 0o660, name)
+        assert.equal(fs.statSync(baseDir).mode & 0o777, directoryMode)
+        for (const name of fs.readdirSync(baseDir)) {
+          assert.equal(fs.statSync(path.join(baseDir, name)).mode & 0o777, mode, name)
+        }
+      }
+    } finally {
+      process.umask(before)
     }
   })
 
@@ -88,6 +98,16 @@ describe('Scoreboard', () => {
     board.update(whole.subarray(3, 5))
 
     assert.deepEqual(board.readAll().get('w'), Buffer.from([4, 5]))
+  })
+
+  it('takes the bytes of another realm for bytes, and what only pretends to be bytes for misuse', () => {
+    const board = open({ baseDir: tempDir(), workerId: 'w' })
+
+    board.update(vm.runInNewContext('new Uint8Array([4, 5])') as Uint8Array)
+
+    assert.deepEqual(board.readAll().get('w'), Buffer.from([4, 5]))
+    board.update(Object.create(Uint8Array.prototype) as Uint8Array)
+    assert.deepEqual(board.readAll().get('w'), {})
   })
 
   it('turns lone surrogates into U+FFFD', () => {

@@ -106,6 +106,17 @@ for (const readOnly of [false, true]) {
       await rejected
     })
 
+    it('rejects with ERR_CLOSED: before the first result, and at once while it lets minIntervalMs pass', async () => {
+      const early = board.watch()
+      const resting = board.watch({ minIntervalMs: 2 ** 31 - 1 })
+      await next(resting)
+      const pending = resting.next()
+      board.close()
+
+      await assert.rejects(early.next(), { code: 'ERR_CLOSED' })
+      await assert.rejects(pending, { code: 'ERR_CLOSED' })
+    })
+
     it('ends with a time-out', async () => {
       const seen: Changes[] = []
       await assert.rejects(async () => {

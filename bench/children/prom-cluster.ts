@@ -10,10 +10,11 @@ const [workers, budgetMs] = process.argv.slice(2).map(Number)
 async function primary(): Promise<void> {
   const { AggregatorRegistry } = rivalPackage('prom-client')
   const registry = new AggregatorRegistry()
-  for (let i = 0; i < workers!; i++) cluster.fork()
-  for (const worker of Object.values(cluster.workers!)) {
-    await new Promise((resolve) => worker!.once('message', resolve))
-  }
+  const started = Array.from({ length: workers! }, () => {
+    const worker = cluster.fork()
+    return new Promise((resolve) => worker.once('message', resolve))
+  })
+  await Promise.all(started)
   const collect = async () => {
     const text: string = await registry.clusterMetrics()
     if (!text.includes(`requests ${workers}`)) throw new Error(`Not all workers were counted: ${text}`)

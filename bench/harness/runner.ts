@@ -72,6 +72,7 @@ export class Runner {
       await this.#takeTurns(subject, row, trials, result)
       await this.#pair(subject, row, result, paired)
     } catch (error) {
+      if (this.#isClosed) throw error
       for (const one of result.trials) {
         one.absent ??= messageOf(error)
         one.failed = true

@@ -61,11 +61,15 @@ function checkWorkerId(value: unknown): string | undefined {
   if (value === undefined) return undefined
   const expected = `Expected option 'workerId' to be 1 to ${MAX_ID_BYTES} bytes of UTF-8 without NUL, got ${describeValue(value)}`
   if (typeof value !== 'string') throw new TypeError(expected)
-  const bytes = Buffer.byteLength(value, 'utf8')
-  const isWellFormed = Buffer.from(value, 'utf8').toString('utf8') === value
-  if (bytes < 1 || bytes > MAX_ID_BYTES || value.includes('\0') || !isWellFormed)
-    throw new RangeError(expected)
+  if (!isName(value, MAX_ID_BYTES)) throw new RangeError(expected)
   return value
+}
+
+/** Whether it is there, short enough, without NUL, and comes back from UTF-8 as it was. */
+function isName(text: string, maxBytes: number): boolean {
+  const bytes = Buffer.from(text, 'utf8')
+  const fits = bytes.length >= 1 && bytes.length <= maxBytes
+  return fits && !text.includes('\0') && bytes.toString('utf8') === text
 }
 
 function checkNames(names: readonly unknown[], option: string): void {
@@ -77,8 +81,7 @@ function checkNames(names: readonly unknown[], option: string): void {
   for (const name of names) {
     const expected = `Expected the names in option '${option}' to be 1 to ${MAX_NAME_BYTES} bytes of UTF-8 without NUL, got ${describeValue(name)}`
     if (typeof name !== 'string') throw new TypeError(expected)
-    const bytes = Buffer.byteLength(name, 'utf8')
-    if (bytes < 1 || bytes > MAX_NAME_BYTES || name.includes('\0')) throw new RangeError(expected)
+    if (!isName(name, MAX_NAME_BYTES)) throw new RangeError(expected)
   }
   if (new Set(names).size !== names.length) {
     throw new RangeError(`Expected the names in option '${option}' to differ from each other`)

@@ -47,9 +47,11 @@ function copyState(state: CursorState | undefined, boardId: string, slots: numbe
 
 function remember(state: CursorState, reader: SlotReader, entry: number, worker: WorkerEntry): void {
   const { slot } = worker
+  // A record that cannot be read does not say how many updates there were.
+  const least = state.known[2 * slot] === worker.epoch ? state.updates[slot]! : 0
   state.known[2 * slot] = worker.epoch
   state.known[2 * slot + 1] = reader.field(entry, EntryField.seq)
-  state.updates[slot] = worker.updates
+  state.updates[slot] = Math.max(least, worker.updates)
   state.ids[slot] = worker.id
 }
 
@@ -94,8 +96,10 @@ export function readChanges(
     tellEnd(board, reader, entry, state, gone)
     if (change === undefined) continue
     const isNew = state.known[2 * change.slot] !== change.epoch
-    const merged = change.updates - (isNew ? 0 : state.updates[change.slot]!)
-    workers.push({ ...change, merged, isNew })
+    const merged = Math.max(0, change.updates - (isNew ? 0 : state.updates[change.slot]!))
+    // Its file was gone by the time it was opened: then more was read and told than the scan had found.
+    const isKnown = merged === 0 && !isNew && change.error === undefined
+    if (!isKnown) workers.push({ ...change, merged, isNew })
     remember(state, reader, entry, change)
   }
   return { boardId, slots, workers, gone, cursor: newCursor(state), takenAt }

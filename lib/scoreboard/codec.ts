@@ -1,6 +1,14 @@
 // How a status becomes bytes and comes back.
 
-import { isAnyArrayBuffer, isMap, isPromise, isSet, isWeakMap, isWeakSet } from 'node:util/types'
+import {
+  isAnyArrayBuffer,
+  isMap,
+  isPromise,
+  isSet,
+  isUint8Array,
+  isWeakMap,
+  isWeakSet,
+} from 'node:util/types'
 import { describeValue } from '../options'
 import type { JsonValue, Status } from './types'
 
@@ -12,9 +20,12 @@ export interface EncodedStatus {
   encoding: number
 }
 
-/** Whether a status is bytes: of the typed arrays only Uint8Array and its subclasses are. */
+/**
+ * Whether a status is bytes: of the typed arrays only Uint8Array and its subclasses are. Not by
+ * instanceof: those of another realm, such as a test runner's, are as good.
+ */
 export function isBytes(status: unknown): status is Uint8Array {
-  return status instanceof Uint8Array
+  return isUint8Array(status)
 }
 
 function expected(got: string, cause?: unknown): TypeError {
@@ -57,15 +68,27 @@ export function toJson(status: unknown): string {
   return text
 }
 
+/** Long texts are encoded here again and again: a new buffer for each would keep the collector busy. */
+let scratch = Buffer.alloc(0)
+const MAX_SCRATCH_BYTES = 1024 * 1024
+
+function encodeText(text: string): Buffer {
+  const atMost = text.length * 3
+  if (atMost > MAX_SCRATCH_BYTES) return Buffer.from(text, 'utf8')
+  if (atMost > scratch.length) scratch = Buffer.allocUnsafeSlow(Math.min(2 * atMost, MAX_SCRATCH_BYTES))
+  return scratch.subarray(0, scratch.write(text, 'utf8'))
+}
+
+/** The bytes are good until the next call. */
 export function encodeStatus(status: Status): EncodedStatus {
-  if (typeof status === 'string') return { bytes: Buffer.from(status, 'utf8'), encoding: Encoding.utf8 }
+  if (typeof status === 'string') return { bytes: encodeText(status), encoding: Encoding.utf8 }
   if (isBytes(status)) {
     return {
       bytes: Buffer.from(status.buffer, status.byteOffset, status.byteLength),
       encoding: Encoding.bytes,
     }
   }
-  return { bytes: Buffer.from(toJson(status), 'utf8'), encoding: Encoding.json }
+  return { bytes: encodeText(toJson(status)), encoding: Encoding.json }
 }
 
 /**

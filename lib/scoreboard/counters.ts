@@ -157,12 +157,12 @@ export class SharedCounters {
    * Adds atomically, returns the sum, and wakes those who `watch()`.
    *
    * @param n default 1; an integer, may be negative
-   * @throws {RangeError} no such shared counter, or no safe integer
+   * @throws {TypeError | RangeError} no such shared counter, or no safe integer
    * @throws {ScoreboardError} `ERR_READ_ONLY`, `ERR_CLOSED`
    */
   add(name: string, n = 1): number {
     const { index } = this.#names.find(name)
-    if (!Number.isSafeInteger(n)) {
+    if (!Number.isSafeInteger(checkFinite(n, `what is added to '${name}'`))) {
       throw new RangeError(`Expected what is added to '${name}' to be an integer, got ${describeValue(n)}`)
     }
     if (this.#readOnly) {
@@ -216,8 +216,7 @@ export class CounterReader {
   }
 
   #asObject(): Record<string, number> {
-    const values: Record<string, number> = {}
-    for (const { name, index } of this.#names) values[name] = this.#values[index]!
-    return values
+    // Not by assignment, which a counter named __proto__ would not survive.
+    return Object.fromEntries(Array.from(this.#names, ({ name, index }) => [name, this.#values[index]!]))
   }
 }

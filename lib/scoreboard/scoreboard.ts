@@ -31,6 +31,13 @@ const PREVIEW_BYTES = 256
  */
 const claimed = new Set<Scoreboard>()
 
+/**
+ * The first handle of a thread calls its own bound function, all others one that is theirs together: V8
+ * makes a direct call of each only while that place in the code never sees another function.
+ */
+let hasFirst = false
+const { publishTextAt } = native
+
 function closeAllAtExit(): void {
   for (const board of claimed) board.close()
 }
@@ -49,6 +56,9 @@ export class Scoreboard {
   readonly #reader: SlotReader
   readonly #all: StatusReader
   readonly #publishText: NativeBoard['publishText']
+  readonly #number: number
+  /** Whether this is the one handle that publishes with its own bound function. */
+  readonly #isFirst: boolean
   readonly #counterReader: CounterReader
   readonly #hub: WatchHub
   /** Board-wide integers that any worker may add to. */
@@ -69,6 +79,9 @@ export class Scoreboard {
     this.baseDir = this.#options.baseDir
     this.#board = openBoard(this.#options)
     this.#publishText = this.#board.publishText
+    this.#number = this.#board.number
+    this.#isFirst = !hasFirst
+    hasFirst = true
     this.#counterReader = new CounterReader(this.#board)
     this.#hub = new WatchHub(this.#board)
     this.shared = new SharedCounters(this.#board, this.#options.readOnly)
@@ -91,8 +104,10 @@ export class Scoreboard {
     this.#checkWritable('claim a slot')
     if (this.#workerId !== undefined) return
     const { workerId, isExplicitId } = this.#options
+    const ours = isExplicitId ? undefined : this.#idsOfThisThread()
     for (let suffix = 1; ; suffix++) {
       const id = suffix === 1 ? workerId : `${workerId}#${suffix}`
+      if (ours?.has(id)) continue
       const slot = this.#claimAs(id)
       if (!isFailure(slot)) {
         this.#workerId = id
@@ -117,7 +132,12 @@ export class Scoreboard {
    * stays published), `ERR_BOARD_REPLACED` (noticed within a second), and those of `claim()`
    */
   update(status: Status): void {
-    const outcome = typeof status === 'string' ? this.#publishText(status) : this.#publishOther(status)
+    const outcome =
+      typeof status !== 'string'
+        ? this.#publishOther(status)
+        : this.#isFirst
+          ? this.#publishText(status)
+          : publishTextAt(this.#number, status)
     if (outcome !== undefined || this.#files?.pending) this.#afterPublish(outcome, status)
   }
 
@@ -280,14 +300,23 @@ export class Scoreboard {
     this.#checkSize(bytes.length)
     const files = this.#files!
     const generation = files.write(bytes)
-    const preview = bytes.subarray(0, Math.min(PREVIEW_BYTES, this.#board.inlineBytes))
-    const crc32c = native.crc32c(bytes)
-    const outcome = this.#board.publishOverflow(preview, encoding, generation, bytes.length, crc32c)
-    files.afterPublish()
+    const previewBytes = Math.min(PREVIEW_BYTES, this.#board.inlineBytes)
+    const outcome = this.#board.publishOverflow(bytes, previewBytes, encoding, generation)
+    // A board that was replaced has the record all the same.
+    if (outcome === undefined || outcome === Outcome.replaced) files.afterPublish()
+    else files.discardNewest()
     if (outcome === undefined) return
     throw scoreboardError(`Cannot publish a status on ${this.baseDir}`, {
       code: outcome === Outcome.replaced ? 'REPLACED' : 'CLOSED',
     })
+  }
+
+  /** Living workers for certain, so that a thousand handles need not ask a thousand times each. */
+  #idsOfThisThread(): Set<string | undefined> {
+    const { boardId } = this.#board
+    const ids = new Set<string | undefined>()
+    for (const board of claimed) if (board.#board.boardId === boardId) ids.add(board.#workerId)
+    return ids
   }
 
   #claimAs(id: string): ReturnType<NativeBoard['claim']> {

@@ -109,11 +109,6 @@ export class SlotReader {
     return owner
   }
 
-  /** The owner last seen in a slot, for telling that it is gone. */
-  lastOwner(slot: number): Owner | undefined {
-    return this.#owners[slot]
-  }
-
   /** Undefined when nothing was published yet, when it cannot be read, or when the worker is gone. */
   status(entry: number): Status | undefined {
     const base = entry * ENTRY_NUMBERS

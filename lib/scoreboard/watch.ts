@@ -3,7 +3,6 @@
 // All watchers of a handle share one pair of native threads (native/addon/waiter.h). Before it
 // sleeps, a watcher announces that somebody waits and looks once more; so no wake-up is lost.
 
-import { setTimeout as delay } from 'node:timers/promises'
 import type { NativeBoard } from '../binding'
 import { isEmpty } from './changes'
 import { scoreboardError } from './failures'
@@ -19,10 +18,18 @@ export interface Watched {
   sharedValues(): number[]
 }
 
+/** Ends a pause; with an error, by throwing it. */
+type Wake = (error?: Error) => void
+
+function closedError(): Error {
+  return scoreboardError('Cannot watch', { code: 'CLOSED' })
+}
+
 /** The waiting of one handle: starts the threads for the first watcher, ends them after the last. */
 export class WatchHub {
   readonly #board: NativeBoard
-  readonly #sleepers = new Set<(error?: Error) => void>()
+  readonly #sleepers = new Set<Wake>()
+  readonly #resting = new Set<Wake>()
   #watchers = 0
   #canBeWoken = false
   #isClosed = false
@@ -32,9 +39,12 @@ export class WatchHub {
   }
 
   enter(): void {
-    if (this.#watchers++ > 0) return
-    this.#canBeWoken = this.#board.startWaiting(() => this.#wakeAll())
-    this.#board.keepAlive(false)
+    if (this.#isClosed) throw closedError()
+    if (this.#watchers === 0) {
+      this.#canBeWoken = this.#board.startWaiting(() => this.#wakeAll())
+      this.#board.keepAlive(false)
+    }
+    this.#watchers++
   }
 
   leave(): void {
@@ -51,42 +61,48 @@ export class WatchHub {
    * cannot wake us, and about once a second in any case.
    */
   async sleep(seen: number, pauseMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#isClosed) throw scoreboardError('Cannot watch', { code: 'CLOSED' })
+    const pause = this.#pause(this.#sleepers, this.#canBeWoken ? undefined : pauseMs, signal)
+    if (this.#sleepers.size === 1) this.#board.keepAlive(true)
+    this.#board.wait(seen)
+    try {
+      await pause
+    } finally {
+      if (this.#sleepers.size === 0 && !this.#isClosed) this.#board.keepAlive(false)
+    }
+  }
+
+  /** Lets so much time pass, whatever the news. */
+  async rest(ms: number, signal: AbortSignal): Promise<void> {
+    await this.#pause(this.#resting, ms, signal)
+  }
+
+  /** Those who sleep or rest reject with ERR_CLOSED. */
+  close(): void {
+    this.#isClosed = true
+    for (const wake of [...this.#sleepers, ...this.#resting]) wake(closedError())
+  }
+
+  /** Until somebody wakes those in `among`, or after `ms`. */
+  async #pause(among: Set<Wake>, ms: number | undefined, signal: AbortSignal): Promise<void> {
+    if (this.#isClosed) throw closedError()
     signal.throwIfAborted()
     let tidy = () => {}
     try {
       await new Promise<void>((resolve, reject) => {
         const wake = (error?: Error) => (error ? reject(error) : resolve())
         const abort = () => reject(signal.reason)
-        const timer = this.#canBeWoken ? undefined : setTimeout(wake, pauseMs)
+        const timer = ms === undefined ? undefined : setTimeout(wake, ms)
         signal.addEventListener('abort', abort)
-        this.#add(wake)
-        this.#board.wait(seen)
+        among.add(wake)
         tidy = () => {
           clearTimeout(timer)
           signal.removeEventListener('abort', abort)
-          this.#remove(wake)
+          among.delete(wake)
         }
       })
     } finally {
       tidy()
     }
-  }
-
-  /** Those who sleep reject with ERR_CLOSED. */
-  close(): void {
-    this.#isClosed = true
-    for (const wake of [...this.#sleepers]) wake(scoreboardError('Cannot watch', { code: 'CLOSED' }))
-  }
-
-  #add(wake: (error?: Error) => void): void {
-    if (this.#sleepers.size === 0) this.#board.keepAlive(true)
-    this.#sleepers.add(wake)
-  }
-
-  #remove(wake: (error?: Error) => void): void {
-    this.#sleepers.delete(wake)
-    if (this.#sleepers.size === 0 && !this.#isClosed) this.#board.keepAlive(false)
   }
 
   #wakeAll(): void {
@@ -174,7 +190,7 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
 
   async #news(): Promise<Changes> {
     const restMs = this.#minIntervalMs - (performance.now() - this.#yieldedAt)
-    if (restMs > 0) await rest(restMs, this.#stop.signal)
+    if (restMs > 0) await this.#hub.rest(restMs, this.#stop.signal)
     let announced: number | undefined
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const shared = this.#board.sharedValues()
@@ -191,13 +207,5 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
         announced = undefined
       }
     }
-  }
-}
-
-async function rest(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal })
-  } catch {
-    signal.throwIfAborted()
   }
 }

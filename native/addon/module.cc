@@ -1,4 +1,4 @@
-// The functions that belong to no board yet: create, open, and a checksum. No logic lives in this
+// The functions that belong to no board yet: create, open, a checksum, and the guard of sockets. No logic lives in this
 // folder; what to do about an answer is decided in lib/, what memory may do in core/.
 
 #include <algorithm>
@@ -8,6 +8,10 @@
 #include "handle.h"
 
 namespace rollcall {
+
+// In cloexec.cc.
+napi_value InitCloexec(napi_env env, napi_value exports);
+
 namespace {
 
 std::string Hex(const uint8_t* bytes, size_t size) {
@@ -87,7 +91,7 @@ Napi::Value DescribeNames(napi_env env, const BoardFile& file) {
 // open(path, readOnly, anyFilesystem, maxStatusBytes) -> the board's functions and facts | failure
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto handle = std::make_unique<Handle>(env);
+  auto handle = std::make_unique<Handle>(env, *static_cast<std::shared_ptr<HandleTable>*>(info.Data()));
   BoardFile& file = handle->board.file();
   const Status status = file.Open(StringAt(info, 0), BooleanAt(info, 1), BooleanAt(info, 2));
   if (!status.ok()) return Failure(env, status);
@@ -129,9 +133,15 @@ napi_value Nothing(napi_env, napi_callback_info) { return nullptr; }
 
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("create", Napi::Function::New(env, Create, "create"));
-  exports.Set("open", Napi::Function::New(env, Open, "open"));
+  const auto table = std::make_shared<HandleTable>();
+  auto* held = new std::shared_ptr<HandleTable>(table);
+  const Napi::Function open = Napi::Function::New(env, Open, "open", held);
+  open.AddFinalizer([](Napi::Env, std::shared_ptr<HandleTable>* one) { delete one; }, held);
+  exports.Set("open", open);
+  ExportOwner(exports, table);
   exports.Set("isAbandoned", Napi::Function::New(env, Abandoned, "isAbandoned"));
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
+  InitCloexec(env, exports);
   napi_value nothing;
   napi_create_function(env, "nothing", NAPI_AUTO_LENGTH, Nothing, nullptr, &nothing);
   exports.Set("nothing", Napi::Value(env, nothing));

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "../core/platform.h"
-#include "../core/totals.h"
 #include "handle.h"
 
 namespace rollcall {
@@ -64,12 +63,7 @@ Napi::Value ReadCounters(Handle& handle, const Napi::CallbackInfo& info) {
   if (out == nullptr || handle.closed || slot >= file.geometry().slot_count || room < file.geometry().counter_count) {
     return Misuse(env, "Expected a slot of an open board and a Float64Array for its counters");
   }
-  for (uint32_t i = 0; i < file.geometry().counter_count; i++) {
-    out[i] = CounterValue(file.counters(slot)[i].load(std::memory_order_relaxed));
-  }
-  AcquireFence();
-  const uint64_t epoch = Uint64At(info, 1);
-  return Napi::Boolean::New(env, file.control(slot)->epoch.load(std::memory_order_relaxed) == epoch);
+  return Napi::Boolean::New(env, handle.board.ReadCounters(slot, Uint64At(info, 1), out).ok());
 }
 
 // endedByDeath(slot, epoch) -> boolean
@@ -85,7 +79,9 @@ Napi::Value HighWater(Handle& handle, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), handle.closed ? 0 : handle.board.file().high_water());
 }
 
-// epochs(slots) -> the epoch each has now, and the slots owned now as negative ones
+// slotEpoch(slot) -> its epoch, negative while it is owned. The two words are not of one instant: a slot
+// just claimed may look free under its new epoch. The caller listed its files before, so none is that
+// owner's.
 Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
   const uint32_t slot = Uint32At(info, 0);
   if (handle.closed || slot >= handle.board.file().geometry().slot_count) return Napi::Number::New(info.Env(), 0);

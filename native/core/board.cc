@@ -111,13 +111,16 @@ Status Board::TakeSlot(uint32_t slot, Claimed* out) {
     out->ended_generation = ended.generation;
   }
   if (file_.high_water() <= slot) {
-    // Release, and before the slot is anybody's: no reader may miss an owned slot.
+    // Before the epoch and the state, which are released later: who has heard of the new owner finds
+    // its slot below the mark. Release here costs nothing and pairs with high_water().
     file_.shared()->high_water.value.store(slot + 1, std::memory_order_release);
   }
   ClearCounters(file_, slot);
   const uint64_t epoch = control->epoch.load(std::memory_order_relaxed) + 1;
   // The epoch first, then the lock: whoever finds the lock held and the old epoch unchanged
-  // afterwards has seen the old owner's lock. Killed in between, we leave a free slot.
+  // afterwards has seen the old owner's lock. What keeps that order is the kernel, which guards its
+  // list of locks with a lock of its own; release, which this includes, is for ReadTotals: who sees
+  // this epoch sees the cleared counters. Killed in between, we leave a free slot.
   control->epoch.store(epoch, std::memory_order_seq_cst);
   const Status taken = lock_.Take(file_.lock_byte(slot));
   if (taken.code == Code::kBusy) return Status::Of(Code::kInUse);
@@ -263,6 +266,20 @@ Status Board::ReadIdentity(uint32_t slot, uint64_t epoch, Identity* out) const n
   return Status::Ok();
 }
 
+Status Board::ReadCounters(uint32_t slot, uint64_t epoch, double* out) const noexcept {
+  SlotControl* control = file_.control(slot);
+  for (uint32_t i = 0; i < file_.geometry().counter_count; i++) {
+    out[i] = CounterValue(file_.counters(slot)[i].load(kWordLoad));
+  }
+  // A claim marks the old owner retired, clears its counters and only then raises the epoch. So both
+  // words are asked. The fence pairs with the one in ClearCounters: who copied a zero of the next
+  // owner's sees at least the mark; acquire: who sees the next owner's mark sees its epoch.
+  AcquireFence();
+  const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+  const bool same = control->epoch.load(std::memory_order_relaxed) == epoch;
+  return owned && same ? Status::Ok() : Status::Of(Code::kGone);
+}
+
 bool Board::EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept {
   SlotControl* control = file_.control(slot);
   // Acquire: a state that says "free" comes with the note about its last owner.
@@ -324,6 +341,7 @@ Board::Look Board::LookAtFree(uint32_t slot, const ScanRequest& request, ScanRes
   entry = {};
   entry.slot = slot;
   entry.epoch = known;
+  entry.offset = Exact(result->payload_bytes);  // empty, and in order: the last entry ends the payload
   const bool died = EndedByDeath(slot, static_cast<uint64_t>(known));
   entry.verdict = static_cast<double>(died ? Verdict::kDied : Verdict::kClosed);
   return Look::kEntry;
@@ -366,7 +384,7 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
       CopyRecord(slot, request.payload + result->payload_bytes, request.payload_bytes - result->payload_bytes);
   if (!copy.torn && !copy.fits) return Look::kNoRoom;
   const bool introduced = copy.torn || copy.header.epoch == epoch;
-  // An owner that has not introduced itself has an identity that nobody may read yet.
+  // Until its first record says who owns the slot, the lock alone is asked: a claim may be half done.
   const bool alive = introduced ? OwnerLives(slot, epoch) : liveness_.HoldsLock(slot);
   if (!introduced && alive && BeingClaimed()) return Look::kNothing;
   // Keeps this second look behind the first. The lock was asked about with a system call, or is

@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -79,6 +78,12 @@ int64_t CoarseWallMs() noexcept {
 uint64_t CoarseMonotonicNs() noexcept {
   timespec t;
   clock_gettime(kCoarseMonotonic, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+uint64_t MonotonicNs() noexcept {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
   return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 

@@ -1,0 +1,147 @@
+// The writer of one page's state in this process: steps that are submitted while a write is on
+// its way wait together and go out as one compare-and-set.
+
+import { WatchdogError } from '../errors'
+import { pageSize } from './page'
+import type { Run } from './run'
+import { decodeState, encodeState, newState, type Outcome, type PageState } from './state'
+
+export interface Step<R> {
+  /** Pure; may be called again on a newer state. */
+  apply(state: PageState): Outcome<R>
+  /** What must be on record before the new state is. */
+  prepare?(result: R): Promise<void>
+  /** After an ambiguous answer: what the step came to if it was applied, or undefined if it was not. */
+  recall?(state: PageState): { result: R } | undefined
+}
+
+interface Submitted {
+  readonly step: Step<unknown>
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Known {
+  readonly state: PageState
+  readonly version: number
+}
+
+export class PageWriter {
+  readonly #run: Run
+  readonly #path: string
+  #known: Known | undefined
+  #waiting: Submitted[] = []
+  #busy = false
+
+  constructor(
+    run: Run,
+    readonly name: string,
+  ) {
+    this.#run = run
+    this.#path = run.at('states', name)
+  }
+
+  /** The newest state that this process has seen. */
+  get cached(): PageState | undefined {
+    return this.#known?.state
+  }
+
+  submit<R>(step: Step<R>): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      this.#waiting.push({ step, resolve, reject } as Submitted)
+      if (!this.#busy) this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    this.#busy = true
+    // Let what is submitted in the same turn of the loop come along.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#commit(batch)
+      } catch (error) {
+        this.#known = undefined
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    this.#busy = false
+  }
+
+  async #commit(batch: readonly Submitted[]): Promise<void> {
+    let fresh = this.#known === undefined
+    let unsure = false
+    for (;;) {
+      const known = this.#known ?? (await this.read())
+      let { state } = known
+      const results: unknown[] = []
+      const preparations: Promise<void>[] = []
+      for (const { step } of batch) {
+        const recalled = unsure ? step.recall?.(known.state) : undefined
+        const outcome = recalled ? { state, result: recalled.result } : step.apply(state)
+        state = outcome.state
+        results.push(outcome.result)
+        if (!recalled && step.prepare) preparations.push(step.prepare(outcome.result))
+      }
+      await Promise.all(preparations)
+      if (state === known.state) {
+        // Nothing to write. An answer from the cache may be old, one just read may not.
+        if (fresh) return this.#resolve(batch, results)
+        this.#known = undefined
+        fresh = true
+        continue
+      }
+      const outcome = await this.#run.store.set(this.#path, encodeState(state), known.version)
+      if (outcome.kind === 'set') {
+        this.#known = { state, version: outcome.info.version }
+        return this.#resolve(batch, results)
+      }
+      if (outcome.kind === 'missing') await this.#run.assertThere()
+      unsure ||= outcome.maybeApplied
+      this.#known = undefined
+      fresh = true
+    }
+  }
+
+  #resolve(batch: readonly Submitted[], results: readonly unknown[]): void {
+    batch.forEach(({ resolve }, i) => {
+      resolve(results[i])
+    })
+  }
+
+  /** Reads the state; makes the initial one for a page that was added without (its marker is the commit). */
+  async read(): Promise<Known> {
+    const { store } = this.#run
+    for (;;) {
+      const node = await store.get(this.#path)
+      if (node !== undefined) {
+        const state = decodeState(node.data)
+        if (state === undefined) throw this.#corrupt('state')
+        const newest = this.#known
+        if (newest === undefined || newest.version <= node.version) {
+          this.#known = { state, version: node.version }
+        }
+        return this.#known!
+      }
+      const page = await store.get(this.#run.at('pages', this.name))
+      if (page === undefined) {
+        await this.#run.assertThere()
+        throw this.#corrupt('page')
+      }
+      const size = pageSize(page.data)
+      if (size === undefined) throw this.#corrupt('page')
+      if ((await store.create(this.#path, encodeState(newState(size)))) === 'orphan') throw this.#run.closed()
+    }
+  }
+
+  #corrupt(what: string): WatchdogError {
+    const path = this.#path
+    return new WatchdogError(
+      'ERR_CORRUPT',
+      `The ${what} of page ${this.name} of ${this.#run.store.url} is not readable`,
+      { path },
+    )
+  }
+}

@@ -1,0 +1,308 @@
+// The pages of one run, as one handle sees them: which are open, which to take from next, the
+// items in them, and the end of a page.
+
+import { WatchdogError } from '../errors'
+import { itemAt, pageIndex } from './page'
+import { PageWriter, type Step } from './page-writer'
+import { EMPTY, HOLD, type Run } from './run'
+import {
+  claim,
+  claimed,
+  consume,
+  consumedItem,
+  isComplete,
+  type PageState,
+  type Reaped,
+  ready,
+  readyIn,
+  reap,
+  redrive,
+  type Settlement,
+  type Source,
+  settle,
+  type Taken,
+  wasSettled,
+} from './state'
+import { ANY_VERSION } from './store'
+
+const CACHED_PAGES = 8
+/** How many states an idle worker reads at once when it looks for returned items. */
+const READ_AT_ONCE = 64
+
+export interface TakenFrom<R> {
+  readonly page: string
+  readonly result: R
+}
+
+function shuffle<T>(list: T[]): T[] {
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1))
+    ;[list[i], list[j]] = [list[j]!, list[i]!]
+  }
+  return list
+}
+
+interface LoadedPage {
+  readonly bytes: Buffer
+  readonly offsets: Uint32Array
+}
+
+export class Pages {
+  readonly #run: Run
+  readonly #writers = new Map<string, PageWriter>()
+  readonly #finishing = new Map<string, Promise<void>>()
+  readonly #loaded = new Map<string, Promise<LoadedPage>>()
+  /** Open pages in an order of our own, so that workers start on different ones. */
+  #order: string[] = []
+
+  constructor(run: Run) {
+    this.#run = run
+  }
+
+  writer(page: string): PageWriter {
+    const writer = this.#writers.get(page) ?? new PageWriter(this.#run, page)
+    this.#writers.set(page, writer)
+    return writer
+  }
+
+  /** The unfinished pages, or undefined when the queue is done. */
+  async open(): Promise<{ pages: string[]; held: boolean } | undefined> {
+    const names = await this.#run.store.list(this.#run.at('open'))
+    if (names === undefined) {
+      await this.#run.assertThere()
+      return undefined
+    }
+    return { pages: names.filter((name) => name !== HOLD), held: names.includes(HOLD) }
+  }
+
+  async #refreshOrder(): Promise<'done' | 'open'> {
+    const open = await this.open()
+    const names = new Set(open?.pages)
+    const known = this.#order.filter((name) => names.delete(name))
+    this.#order = [...known, ...shuffle([...names])]
+    return open === undefined ? 'done' : 'open'
+  }
+
+  /** Items that are likely to be ready, from what was last seen. */
+  get estimate(): number {
+    const states = this.#order.map((name) => this.#writers.get(name)?.cached)
+    const known = states.filter((state): state is PageState => state !== undefined)
+    const typical = known[0]?.size ?? 1
+    return known.reduce((total, state) => total + ready(state), 0) + (states.length - known.length) * typical
+  }
+
+  /** Takes by `make(source, page)` from any page: fresh items first, suspects last. */
+  async take<R>(
+    make: (source: Source, page: string) => Step<R | undefined>,
+  ): Promise<TakenFrom<R> | 'empty' | 'done'> {
+    const known = await this.#takeFresh(make)
+    if (known !== undefined) return known
+    if ((await this.#refreshOrder()) === 'done') return 'done'
+    return (await this.#takeFresh(make)) ?? (await this.#takeReturned(make)) ?? 'empty'
+  }
+
+  async #takeFresh<R>(
+    make: (source: Source, page: string) => Step<R | undefined>,
+  ): Promise<TakenFrom<R> | undefined> {
+    for (const page of this.#order) {
+      const writer = this.writer(page)
+      // Fresh items only become fewer, so an old state that has none is as good as a new one.
+      if (writer.cached !== undefined && readyIn(writer.cached, 'fresh') === 0) continue
+      const result = await writer.submit(make('fresh', page))
+      if (result !== undefined) return { page, result }
+    }
+    return undefined
+  }
+
+  async #takeReturned<R>(
+    make: (source: Source, page: string) => Step<R | undefined>,
+  ): Promise<TakenFrom<R> | undefined> {
+    const order = shuffle([...this.#order])
+    const found: { page: string; state: PageState }[] = []
+    for (let i = 0; i < order.length; i += READ_AT_ONCE) {
+      const some = order.slice(i, i + READ_AT_ONCE)
+      const states = await Promise.all(
+        some.map(async (page) => ({ page, ...(await this.writer(page).read()) })),
+      )
+      found.push(...states.filter(({ state }) => ready(state) > 0))
+      for (const { page, state } of states) if (isComplete(state)) await this.finish(page)
+    }
+    for (const source of ['retry', 'suspects'] as const) {
+      for (const { page, state } of found) {
+        if (readyIn(state, source) === 0) continue
+        const result = await this.writer(page).submit(make(source, page))
+        if (result !== undefined) return { page, result }
+      }
+    }
+    return undefined
+  }
+
+  /** One token for all tries, by which an ambiguous one is recalled. `onTry` hears of each page before it is tried. */
+  claim(
+    request: { token: string; wid: string; max: number },
+    onTry: (page: string) => void,
+  ): Promise<TakenFrom<Taken> | 'empty' | 'done'> {
+    return this.take((source, page) => {
+      onTry(page)
+      return {
+        apply: (state) => claim(state, { ...request, source }),
+        recall: (state) => {
+          const held = claimed(state, request.token)
+          if (held === 'revoked') return { result: undefined }
+          return held && { result: held }
+        },
+      }
+    })
+  }
+
+  /** What is held under a token whose claim was left in doubt. */
+  async claimed(page: string, token: string): Promise<Taken | undefined> {
+    await this.#run.store.sync()
+    const held = claimed((await this.writer(page).read()).state, token)
+    return held === 'revoked' ? undefined : held
+  }
+
+  consume(handle: string, seq: number): Promise<TakenFrom<number> | 'empty' | 'done'> {
+    return this.take((source) => ({
+      apply: (state) => consume(state, { handle, seq, source }),
+      recall: (state) => {
+        const item = consumedItem(state, handle, seq)
+        return item === undefined ? undefined : { result: item }
+      },
+    }))
+  }
+
+  /** Ends one lease; then, if that was the last item, the page. `inDoubt`: an earlier try may have been applied. */
+  async settle(
+    page: string,
+    request: { token: string; index: number; as: Settlement; letter?: object; inDoubt: boolean },
+  ): Promise<'settled' | 'dead' | 'lost'> {
+    const { maxAttempts } = this.#run.settings
+    const writer = this.writer(page)
+    const result = await writer.submit<'settled' | 'dead' | 'lost'>({
+      apply: (state) => {
+        const outcome = settle(state, { ...request, maxAttempts })
+        const earlier =
+          outcome.result === 'lost' && request.inDoubt && wasSettled(state, request.token, request.index)
+        return earlier ? { state, result: 'settled' } : outcome
+      },
+      prepare: async (outcome) => {
+        if (outcome === 'dead') await this.#record(page, request.index, request.letter ?? {})
+      },
+      recall: (state) =>
+        wasSettled(state, request.token, request.index) ? { result: 'settled' } : undefined,
+    })
+    await this.finishIfComplete(page)
+    return result
+  }
+
+  /** Ends the page when the last write of this process was its last item. */
+  async finishIfComplete(page: string): Promise<void> {
+    const state = this.writer(page).cached
+    if (state === undefined || !isComplete(state)) return
+    // Once for all the acks of one write. The items are settled whether or not this succeeds: who
+    // waits for the end will do it otherwise.
+    let finishing = this.#finishing.get(page)
+    if (finishing === undefined) {
+      finishing = this.finish(page)
+        .catch(() => {})
+        .finally(() => this.#finishing.delete(page))
+      this.#finishing.set(page, finishing)
+    }
+    await finishing
+  }
+
+  /** Writes a dead letter; an older one of the same item is replaced. */
+  async #record(page: string, index: number, letter: object): Promise<void> {
+    const path = this.#run.at('dead', `${page}-${index}`)
+    const data = Buffer.from(JSON.stringify(letter))
+    const made = await this.#run.store.create(path, data)
+    if (made === 'exists') await this.#run.store.set(path, data, ANY_VERSION)
+    if (made === 'orphan') throw this.#run.closed()
+  }
+
+  async reap(page: string, isGone: (wid: string) => boolean): Promise<Reaped> {
+    const { maxAttempts } = this.#run.settings
+    return this.writer(page).submit<Reaped>({
+      apply: (state) => reap(state, { isGone, maxAttempts }),
+      prepare: async ({ dead }) => {
+        await Promise.all(
+          dead.map(({ index, attempts, wid }) => this.#record(page, index, { attempts, wid })),
+        )
+      },
+    })
+  }
+
+  async redrive(page: string, indexes: readonly number[]): Promise<number> {
+    await this.#reopen(page)
+    const revived = await this.writer(page).submit<number>({ apply: (state) => redrive(state, indexes) })
+    // Somebody may have seen the page complete, and closed it, between those two.
+    if (revived > 0) await this.#reopen(page)
+    return revived
+  }
+
+  /** Makes the page's marker, or a new version of it, which spares it from who saw the page complete before. */
+  async #reopen(page: string): Promise<void> {
+    const { store } = this.#run
+    const marker = this.#run.at('open', page)
+    for (;;) {
+      if ((await store.set(marker, EMPTY, ANY_VERSION)).kind === 'set') return
+      const made = await store.create(marker, EMPTY)
+      if (made === 'created') return
+      if (made === 'orphan' && (await store.create(this.#run.at('open'), EMPTY)) === 'orphan') {
+        throw this.#run.closed()
+      }
+    }
+  }
+
+  /** Takes the marker of a complete page away, and `open` with the last one: the server says who was last. */
+  async finish(page: string): Promise<void> {
+    const { store } = this.#run
+    const path = this.#run.at('open', page)
+    const marker = await store.info(path)
+    if (marker === undefined) return
+    // In this order: a redrive writes the marker first, so a state that was complete after it is new enough.
+    const { state } = await this.writer(page).read()
+    if (!isComplete(state)) return
+    await store.delete(path, marker.version)
+    await this.tryDone()
+  }
+
+  /** Declares the queue done if it is. */
+  async tryDone(): Promise<void> {
+    await this.#run.store.delete(this.#run.at('open'), ANY_VERSION)
+  }
+
+  async item(page: string, index: number): Promise<unknown> {
+    const { bytes, offsets } = await this.#load(page)
+    if (index >= offsets.length) throw new WatchdogError('ERR_CORRUPT', `Page ${page} has no item ${index}`)
+    return itemAt(bytes, offsets[index]!)
+  }
+
+  #load(page: string): Promise<LoadedPage> {
+    const loaded = this.#loaded.get(page)
+    if (loaded !== undefined) return loaded
+    const loading = this.#read(page)
+    this.#loaded.set(page, loading)
+    loading.catch(() => this.#loaded.delete(page))
+    const oldest = this.#loaded.keys().next().value
+    if (this.#loaded.size > CACHED_PAGES && oldest !== undefined) this.#loaded.delete(oldest)
+    return loading
+  }
+
+  async #read(page: string): Promise<LoadedPage> {
+    const path = this.#run.at('pages', page)
+    const node = await this.#run.store.get(path)
+    if (node === undefined) {
+      await this.#run.assertThere()
+      throw new WatchdogError('ERR_CORRUPT', `Page ${page} of ${this.#run.store.url} is missing`, { path })
+    }
+    const offsets = pageIndex(node.data)
+    if (offsets === undefined) {
+      throw new WatchdogError('ERR_CORRUPT', `Page ${page} of ${this.#run.store.url} is not readable`, {
+        path,
+      })
+    }
+    return { bytes: node.data, offsets }
+  }
+}

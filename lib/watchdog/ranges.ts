@@ -1,0 +1,58 @@
+// Sets of item numbers as sorted, disjoint, half-open ranges: a page of a thousand items that
+// were taken in order is one pair of numbers, however many of them there are.
+
+/** `[from, to)`. */
+export type Range = readonly [from: number, to: number]
+
+export function size(ranges: readonly Range[]): number {
+  let total = 0
+  for (const [from, to] of ranges) total += to - from
+  return total
+}
+
+export function has(ranges: readonly Range[], index: number): boolean {
+  return ranges.some(([from, to]) => index >= from && index < to)
+}
+
+/** The set with `[from, to)` in it, neighbours merged. */
+export function add(ranges: readonly Range[], from: number, to: number): Range[] {
+  const result: Range[] = []
+  let low = from
+  let high = to
+  for (const range of ranges) {
+    if (range[1] < low || range[0] > high) {
+      result.push(range)
+    } else {
+      low = Math.min(low, range[0])
+      high = Math.max(high, range[1])
+    }
+  }
+  result.push([low, high])
+  return result.sort((a, b) => a[0] - b[0])
+}
+
+/** The set without `[from, to)`. */
+export function remove(ranges: readonly Range[], from: number, to: number): Range[] {
+  const result: Range[] = []
+  for (const [low, high] of ranges) {
+    if (high <= from || low >= to) {
+      result.push([low, high])
+      continue
+    }
+    if (low < from) result.push([low, from])
+    if (high > to) result.push([to, high])
+  }
+  return result
+}
+
+/** What of `[from, to)` is not in the set. */
+export function gaps(ranges: readonly Range[], from: number, to: number): Range[] {
+  let left: Range[] = [[from, to]]
+  for (const [low, high] of ranges) left = remove(left, low, high)
+  return left
+}
+
+/** Every number in the set, in order. */
+export function* numbers(ranges: readonly Range[]): Generator<number> {
+  for (const [from, to] of ranges) for (let i = from; i < to; i++) yield i
+}

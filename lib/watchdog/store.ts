@@ -1,0 +1,78 @@
+// What a place must offer to keep a queue in: a small tree of versioned nodes below the root of
+// one queue, watches, and nodes that vanish with their owner. Paths are relative to that root
+// ('' is the root itself, 'a/b' is below it).
+//
+// The promises of an implementation:
+//
+// - create, set and delete are atomic; set and delete may be tied to a version.
+// - Expected outcomes are results; errors are WatchdogErrors. Ambiguous answers are resolved by
+//   reading again wherever that is possible; where it is not, the outcome says `maybeApplied`.
+// - After `sync()` every read sees at least what any process had written before it.
+// - Every call ends. A connection that is down is waited for, within limits, then ERR_CONNECTION.
+
+/** Matches whatever version the node has. */
+export const ANY_VERSION = -1
+
+export interface NodeInfo {
+  readonly version: number
+  /** Grows with each creation in the store: sorts nodes by age. */
+  readonly born: number
+  /** When it was last written, by the clock of the store (never of this machine, where they differ). */
+  readonly changedAt: number
+  readonly children: number
+}
+
+export interface StoredNode extends NodeInfo {
+  readonly data: Buffer
+}
+
+/** `'orphan'`: its parent is missing. */
+export type CreateOutcome = 'created' | 'exists' | 'orphan'
+
+export type SetOutcome =
+  | { readonly kind: 'set'; readonly info: NodeInfo }
+  /** `maybeApplied`: an earlier try may have been applied and then been overwritten by others. */
+  | { readonly kind: 'conflict' | 'missing'; readonly maybeApplied: boolean }
+
+export type DeleteOutcome = 'deleted' | 'missing' | 'conflict' | 'notEmpty'
+
+/** `'gone'`: that leaf was deleted. `'data'`: written, created or deleted. `'children'`: its list of names. */
+export type WatchKind = 'gone' | 'data' | 'children'
+
+/** Connection trouble, as the queue's events tell it. After `'lost'` everything ephemeral of this store is gone. */
+export type StoreEvent = 'suspended' | 'resumed' | 'lost'
+
+export interface Store {
+  /** What was connected to, for messages. */
+  readonly url: string
+  /** How long the store may take to notice that a process has died, in milliseconds. */
+  readonly deathDelayMs: number
+  /** ZooKeeper: the credentials of a hand-over. */
+  readonly session: { id: string; password: string } | undefined
+
+  get(path: string): Promise<StoredNode | undefined>
+  info(path: string): Promise<NodeInfo | undefined>
+  list(path: string): Promise<string[] | undefined>
+  /** Ephemeral: vanishes with this process (or its session), however that ends. */
+  create(path: string, data: Uint8Array, options?: { ephemeral?: boolean }): Promise<CreateOutcome>
+  /** `sameSession`: not carried over into a new session, ERR_SESSION_LOST instead. */
+  set(
+    path: string,
+    data: Uint8Array,
+    version: number,
+    options?: { sameSession?: boolean },
+  ): Promise<SetOutcome>
+  delete(path: string, version: number): Promise<DeleteOutcome>
+  sync(): Promise<void>
+  /** Makes the ancestors of the root, which are kept when the queue goes. */
+  createParents(): Promise<void>
+  /**
+   * Calls `listener` after something of that kind may have happened, until the returned function is
+   * called. Several changes may become one call, and a call may come without a change.
+   */
+  watch(path: string, kind: WatchKind, listener: () => void): Promise<() => void>
+  onEvent(listener: (event: StoreEvent) => void): () => void
+  /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */
+  look(path: string): Promise<{ data: Buffer; version: number; children: string[] } | undefined>
+  close(): Promise<void>
+}

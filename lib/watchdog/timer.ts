@@ -1,0 +1,341 @@
+// A worker's timer: the sign of its life, and what it holds leases with. The timer node is
+// ephemeral, so it goes with the process; the member node says what became of it.
+
+import { WatchdogError } from '../errors'
+import { checkOptions, optionalInteger, optionalSignal } from '../options'
+import type { JsonValue } from '../scoreboard/types'
+import type { Attachment } from './attachment'
+import { Batch } from './batch'
+import { Deadline } from './bell'
+import { Idle } from './idle'
+import { Lease, type LeaseHolder, type LeaseTicket } from './lease'
+import { decodeMember, encodeMember } from './roster'
+import { randomName } from './run'
+import type { Settlement, Taken } from './state'
+import { ANY_VERSION } from './store'
+import type { EndResult, LeaseOptions, LeasesOptions, RunOptions } from './types'
+
+/** At most this share of `timerMs` between two writes of a kick. */
+const KICKS_PER_TIMER = 10
+const MAX_WAIT_MS = 2 ** 31 - 1
+/** How many acks `run()` leaves on their way before it waits for one. */
+const MAX_PENDING_ACKS = 2000
+
+interface Doubt {
+  readonly page: string
+  readonly token: string
+}
+
+export class WatchdogTimer<Item = string> implements LeaseHolder {
+  readonly id: string
+  readonly #attachment: Attachment
+  readonly #wid: string
+  readonly #abort = new AbortController()
+  readonly #batch: Batch
+  /** Leases that are not settled, true when user code has them. */
+  readonly #tickets = new Map<LeaseTicket, boolean>()
+  readonly #ticketOf = new WeakMap<Lease<Item>, LeaseTicket>()
+  #handed = 0
+  #doubts: Doubt[] = []
+  #kickedAt: number
+  #trailing: NodeJS.Timeout | undefined
+  #progress: JsonValue | undefined
+  #ended = false
+
+  /** For `createTimer()` only. */
+  constructor(attachment: Attachment, id: string, wid: string) {
+    this.#attachment = attachment
+    this.#batch = new Batch(attachment)
+    this.id = id
+    this.#wid = wid
+    this.#kickedAt = performance.now()
+  }
+
+  /** Aborts when the timer is expired (and its leases taken away), cleared or lost. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  get #path(): string {
+    return this.#attachment.run.at('timers', this.#wid)
+  }
+
+  /** Ends the timer from outside: whatever waits or works on it hears of it. */
+  lose(error: WatchdogError): void {
+    clearTimeout(this.#trailing)
+    if (!this.#ended) this.#abort.abort(error)
+  }
+
+  #assertLive(): void {
+    if (this.#ended) throw new WatchdogError('ERR_CLOSED', `Timer ${this.id} has ended`)
+    this.#abort.signal.throwIfAborted()
+  }
+
+  /**
+   * Says that this worker makes progress. Resolves to false when the timer is gone. At most one write
+   * per tenth of `timerMs`; a kick in between gives the last known answer.
+   */
+  async kick(progress?: JsonValue): Promise<boolean> {
+    if (this.#ended || this.signal.aborted) return false
+    if (progress !== undefined) this.#progress = progress
+    const pause = this.#attachment.run.settings.timerMs / KICKS_PER_TIMER
+    const since = performance.now() - this.#kickedAt
+    if (since >= pause) return this.#write()
+    if (progress !== undefined && this.#trailing === undefined) {
+      this.#trailing = setTimeout(() => this.#write().catch(() => {}), pause - since)
+      this.#trailing.unref()
+    }
+    return true
+  }
+
+  async #write(): Promise<boolean> {
+    clearTimeout(this.#trailing)
+    this.#trailing = undefined
+    this.#kickedAt = performance.now()
+    const data = Buffer.from(this.#progress === undefined ? '' : JSON.stringify(this.#progress))
+    const outcome = await this.#attachment.run.store.set(this.#path, data, ANY_VERSION)
+    if (outcome.kind === 'set') return true
+    this.lose(this.goneError())
+    return false
+  }
+
+  goneError(): WatchdogError {
+    return new WatchdogError('ERR_NOT_FOUND', `Timer ${this.id} is gone: it expired or was cleared`)
+  }
+
+  /** A sign of life on the side; its failure is for the next real request to tell. */
+  #touch(): void {
+    this.kick().catch(() => {})
+  }
+
+  /** Leases one item, at least once; undefined when there was none (in time), or the queue is done. */
+  async lease(options: LeaseOptions = {}): Promise<Lease<Item> | undefined> {
+    checkOptions(options, ['waitMs', 'signal'], 'the options of lease()')
+    const waitMs = optionalInteger(options.waitMs, 'waitMs', 0, MAX_WAIT_MS) ?? 0
+    optionalSignal(options.signal, 'signal')
+    const leases = await this.#next(1, waitMs, options.signal)
+    return leases === undefined ? undefined : this.#hand(leases[0]!)
+  }
+
+  /** Leases items one after the other, fetching more than one at a time where they are short work. */
+  async *leases(options: LeasesOptions = {}): AsyncGenerator<Lease<Item>, void, undefined> {
+    checkOptions(options, ['until', 'signal'], 'the options of leases()')
+    yield* this.#stream(options)
+  }
+
+  async *#stream(options: LeasesOptions): AsyncGenerator<Lease<Item>, void, undefined> {
+    const { until = 'done', signal } = options
+    if (until !== 'done' && until !== 'empty') {
+      throw new TypeError(`Expected option 'until' to be 'done' or 'empty', got '${until}'`)
+    }
+    optionalSignal(signal, 'signal')
+    const waitMs = until === 'done' ? Number.POSITIVE_INFINITY : 0
+    let leases: Lease<Item>[] = []
+    try {
+      for (;;) {
+        const next = await this.#next(await this.#batch.size(), waitMs, signal)
+        if (next === undefined) return
+        leases = next
+        this.#batch.begin(leases.length)
+        while (leases.length > 0) {
+          signal?.throwIfAborted()
+          this.#abort.signal.throwIfAborted()
+          yield this.#hand(leases.shift()!)
+        }
+        this.#batch.end()
+      }
+    } finally {
+      await Promise.all(leases.map((lease) => lease[Symbol.asyncDispose]().catch(() => {})))
+    }
+  }
+
+  /** Leases, calls `handler`, acks on return, nacks on throw, until the queue is done. */
+  async run(handler: (lease: Lease<Item>) => Promise<unknown>, options: RunOptions = {}): Promise<void> {
+    checkOptions(options, ['concurrency', 'until', 'signal'], 'the options of run()')
+    if (typeof handler !== 'function') throw new TypeError('Expected the handler to be a function')
+    const concurrency = optionalInteger(options.concurrency, 'concurrency', 1, 10_000) ?? 1
+    const active = new Set<Promise<void>>()
+    const acks = new Set<Promise<void>>()
+    const failure: { error?: unknown } = {}
+    const track = (set: Set<Promise<void>>, work: Promise<void>) => {
+      const tracked = work
+        .catch((error) => {
+          // Another has redone that item meanwhile; the others are still ours.
+          if ((error as { code?: string }).code !== 'ERR_LEASE_LOST') failure.error ??= error
+        })
+        .finally(() => set.delete(tracked))
+      set.add(tracked)
+    }
+    const handle = async (lease: Lease<Item>) => {
+      try {
+        await handler(lease)
+      } catch (error) {
+        return lease.settled ? undefined : lease.nack(error)
+      }
+      if (!lease.settled) track(acks, lease.ack())
+    }
+    try {
+      for await (const lease of this.#stream({ until: options.until, signal: options.signal })) {
+        track(active, handle(lease))
+        while (active.size >= concurrency) await Promise.race(active)
+        while (acks.size >= MAX_PENDING_ACKS) await Promise.race(acks)
+        if (failure.error !== undefined) break
+      }
+    } finally {
+      while (active.size + acks.size > 0) await Promise.all([...active, ...acks])
+    }
+    if (failure.error !== undefined) throw failure.error
+  }
+
+  /** From here on user code has it. */
+  #hand(lease: Lease<Item>): Lease<Item> {
+    const ticket = this.#ticketOf.get(lease)
+    if (ticket !== undefined && this.#tickets.get(ticket) === false) {
+      this.#tickets.set(ticket, true)
+      this.#handed++
+    }
+    return lease
+  }
+
+  /** Up to `max` leases; waits for the first. Undefined: none in time, or done. */
+  async #next(max: number, waitMs: number, signal?: AbortSignal): Promise<Lease<Item>[] | undefined> {
+    signal?.throwIfAborted()
+    this.#assertLive()
+    const first = await this.#take(max)
+    if (first === 'done') return undefined
+    if (first !== 'empty') return first
+    if (waitMs === 0) return undefined
+    return this.#wait(max, new Deadline(waitMs), signal)
+  }
+
+  async #wait(max: number, deadline: Deadline, signal?: AbortSignal): Promise<Lease<Item>[] | undefined> {
+    const { run, keeper } = this.#attachment
+    const idle = new Idle(run)
+    const release = keeper.hold()
+    const either = signal === undefined ? this.signal : AbortSignal.any([signal, this.signal])
+    try {
+      await idle.watch()
+      for (;;) {
+        const taken = await this.#take(max)
+        if (taken === 'done') return undefined
+        if (taken !== 'empty') return taken
+        let isNews = false
+        while (!isNews) {
+          if (deadline.over) return undefined
+          // The library waits, so it kicks, unless user code still has a lease and should do so itself.
+          if (this.#handed === 0) this.#touch()
+          isNews = await idle.wait(Math.min(deadline.left, run.settings.timerMs / KICKS_PER_TIMER), either)
+          this.#assertLive()
+        }
+      }
+    } finally {
+      idle.stop()
+      release()
+    }
+  }
+
+  async #take(max: number): Promise<Lease<Item>[] | 'empty' | 'done'> {
+    const { pages } = this.#attachment
+    const adopted = await this.#adopt()
+    if (adopted !== undefined) return adopted
+    const token = randomName(6)
+    let tried: string | undefined
+    try {
+      const taken = await pages.claim({ token, wid: this.#wid, max }, (page) => {
+        tried = page
+      })
+      if (typeof taken === 'string') return taken
+      this.#touch()
+      return await this.#leases(taken.page, taken.result)
+    } catch (error) {
+      // The items may be leased to us: the next try looks there first.
+      if (tried !== undefined) this.#doubts.push({ page: tried, token })
+      throw error
+    }
+  }
+
+  /** Takes up what a claim that ended in an error had leased all the same. */
+  async #adopt(): Promise<Lease<Item>[] | undefined> {
+    for (;;) {
+      const doubt = this.#doubts[0]
+      if (doubt === undefined) return undefined
+      const held = await this.#attachment.pages.claimed(doubt.page, doubt.token)
+      const leases = held === undefined ? undefined : await this.#leases(doubt.page, held)
+      this.#doubts.shift()
+      if (leases !== undefined) return leases
+    }
+  }
+
+  async #leases(page: string, taken: Taken): Promise<Lease<Item>[]> {
+    const leases: Lease<Item>[] = []
+    for (let index = taken.from; index < taken.to; index++) {
+      const item = (await this.#attachment.pages.item(page, index)) as Item
+      const { token, attempts, fence } = taken
+      const ticket: LeaseTicket = { page, token, index, attempts, fence, inDoubt: false }
+      this.#tickets.set(ticket, false)
+      const lease = new Lease<Item>(this, ticket, item)
+      this.#ticketOf.set(lease, ticket)
+      leases.push(lease)
+    }
+    return leases
+  }
+
+  /** For leases. */
+  async settle(ticket: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'> {
+    const { page, token, index, inDoubt } = ticket
+    this.#touch()
+    const outcome = await this.#attachment.pages.settle(page, { token, index, as, letter, inDoubt })
+    if (as !== 'ack' && outcome === 'settled') await this.#attachment.ring()
+    return outcome
+  }
+
+  /** For leases. */
+  forget(ticket: LeaseTicket): void {
+    if (this.#tickets.get(ticket)) this.#handed--
+    this.#tickets.delete(ticket)
+  }
+
+  /** Gives back what is still leased; attempts do not count. */
+  async releaseAll(): Promise<void> {
+    await Promise.all(
+      [...this.#tickets.keys()].map(async (ticket) => {
+        await this.settle(ticket, 'release').catch(() => {})
+        this.forget(ticket)
+      }),
+    )
+  }
+
+  /**
+   * Says that this worker has ended, well or not. Leases that are still open are given back first.
+   *
+   * @param result default `{ status: 'done' }`
+   */
+  async end(result: EndResult = { status: 'done' }): Promise<void> {
+    checkOptions(result, ['status', 'code'], 'the result of a timer')
+    if (result.status !== 'done' && result.status !== 'failed') {
+      throw new TypeError(`Expected option 'status' to be 'done' or 'failed', got '${result.status}'`)
+    }
+    const code = optionalInteger(result.code, 'code', -(2 ** 31), 2 ** 32)
+    if (this.#ended) return
+    clearTimeout(this.#trailing)
+    await this.releaseAll()
+    const { run, forgetTimer } = this.#attachment
+    const member = run.at('members', this.#wid)
+    for (;;) {
+      const node = await run.store.get(member)
+      if (node === undefined) break
+      const known = decodeMember(node.data)
+      if (known.status !== 'running') break
+      const data = encodeMember({ ...known, status: result.status, ...(code === undefined ? {} : { code }) })
+      if ((await run.store.set(member, data, node.version)).kind === 'set') break
+    }
+    this.#ended = true
+    forgetTimer(this)
+    // After the verdict: a timer that is gone without one has died.
+    await run.store.delete(this.#path, ANY_VERSION)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end()
+  }
+}

@@ -1,0 +1,195 @@
+// The shapes that a watchdog queue takes and gives.
+
+import type { JsonValue } from '../scoreboard/types'
+
+export interface CreateQueueOptions<Item = string> {
+  /**
+   * A timer that was not kicked for this long, in milliseconds, is expired.
+   *
+   * @default 120000
+   */
+  timerMs?: number
+  /**
+   * The items: text, bytes, or anything JSON can say, up to 1,000,000 bytes each. Left out, the
+   * workers themselves are the pieces of the job.
+   *
+   * @default none
+   */
+  queue?: Iterable<Item> | AsyncIterable<Item>
+  /**
+   * Sets a start barrier, which the first timer removes and `waitSync()` waits for.
+   *
+   * @default false
+   */
+  syncStart?: boolean
+  /**
+   * How many workers belong to the run, or their ids; those that never make a timer are then
+   * reported as never started.
+   *
+   * @default unknown
+   */
+  expect?: number | string[]
+  /**
+   * Failed attempts before an item becomes a dead letter, 1 to 1000.
+   *
+   * @default 3
+   */
+  maxAttempts?: number
+  /**
+   * What happens to the leases of a worker that is alive but does not kick: `'report'` leaves them
+   * with it, `'requeue'` takes them (and its timer) away.
+   *
+   * @default 'report'
+   */
+  onExpire?: 'report' | 'requeue'
+  /**
+   * What to do about a queue that is there already.
+   *
+   * @default 'error', which is ERR_EXISTS
+   */
+  ifExists?: 'error' | 'attach' | 'replace'
+  /**
+   * Whether all items are there from the start. `false`: more may come by `add()`, until `seal()`.
+   *
+   * @default true
+   */
+  sealed?: boolean
+}
+
+export interface ConnectOptions {
+  /**
+   * ZooKeeper: how long a silent session lives, in milliseconds, 100 to 3,600,000. The server may clamp it.
+   *
+   * @default 15000
+   */
+  sessionTimeoutMs?: number
+  /** ZooKeeper: take over the session of another process. */
+  session?: { id: string; password: string }
+  /**
+   * How long to wait for the first answer, in milliseconds; then ERR_UNREACHABLE.
+   *
+   * @default 10000
+   */
+  connectTimeoutMs?: number
+  /** ZooKeeper: `secret` is 'user:password'. Every node of the queue is then closed to others. */
+  auth?: { scheme: 'digest'; secret: string }
+  /**
+   * ZooKeeper: who keeps the session alive. `'thread'` survives a blocked event loop. The first
+   * connect of a process decides for all.
+   *
+   * @default 'loop'
+   */
+  heartbeat?: 'loop' | 'thread'
+  signal?: AbortSignal
+}
+
+export interface WaitOptions {
+  /** In milliseconds. @default no limit */
+  timeoutMs?: number
+  signal?: AbortSignal
+}
+
+export interface QueueCounts {
+  total: number
+  ready: number
+  leased: number
+  done: number
+  dead: number
+}
+
+export interface DeadLetter<Item = string> {
+  id: string
+  item: Item
+  /** Failed attempts. */
+  attempts: number
+  /** Of the last attempt, where it was a nack with an error. */
+  error?: { message: string }
+  /** The timer that made the last attempt. */
+  worker?: string
+}
+
+export type WatchdogEventType =
+  | 'started'
+  | 'kicked'
+  | 'expired'
+  | 'died'
+  | 'finished'
+  | 'failed'
+  | 'requeued'
+  | 'dead'
+  | 'done'
+  | 'suspended'
+  | 'resumed'
+  | 'lost'
+
+export interface WatchdogEvent {
+  type: WatchdogEventType
+  /** When this subscriber saw it, in milliseconds since the Unix epoch. */
+  at: number
+  /** The timer's id. */
+  timer?: string
+  /** The item's id. */
+  item?: string
+}
+
+export type TimerState = 'alive' | 'expired' | 'finished' | 'failed' | 'died' | 'never-started'
+
+export interface TimerInfo {
+  id: string
+  state: TimerState
+  /** Since the last kick, in milliseconds; undefined once the timer is gone. */
+  ageMs: number | undefined
+  /** In milliseconds since the Unix epoch, by the worker's clock. */
+  startedAt?: number
+  host?: string
+  pid?: number
+  /** The exit code that `end()` was given. */
+  code?: number
+  /** What the last kick said. */
+  progress?: JsonValue
+}
+
+export interface TimerCounts {
+  /** Timers that are there, expired ones included. */
+  alive: number
+  expired: number
+  finished: number
+  failed: number
+  died: number
+  neverStarted: number
+}
+
+export interface DoneReport {
+  /** No dead letters and, with `workers`, none that failed, died, expired or never started. */
+  ok: boolean
+  done: number
+  dead: number
+  workers: TimerInfo[]
+}
+
+export interface LeaseOptions {
+  /** How long to wait for an item, in milliseconds. @default 0 */
+  waitMs?: number
+  signal?: AbortSignal
+}
+
+export interface LeasesOptions {
+  /**
+   * When the iteration ends: when the queue is done, or as soon as nothing is ready.
+   *
+   * @default 'done'
+   */
+  until?: 'done' | 'empty'
+  signal?: AbortSignal
+}
+
+export interface RunOptions extends LeasesOptions {
+  /** Handlers at work at the same time, 1 to 10,000. @default 1 */
+  concurrency?: number
+}
+
+export interface EndResult {
+  status: 'done' | 'failed'
+  /** An exit code, for the report. */
+  code?: number
+}

@@ -1,0 +1,65 @@
+// Finds a ZooKeeper server for the tests and the benchmarks, installs Debian's package where it
+// may, and otherwise says what to do. Prints {"java", "classpath", "from"} on standard output.
+//
+//   node scripts/zookeeper.mjs
+//
+// Looked for, in this order: ZOOKEEPER_HOME (an unpacked release), the system's zookeeper.jar.
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+const SYSTEM_JARS = ['/usr/share/java/zookeeper.jar', '/usr/share/java/zookeeper/zookeeper.jar']
+
+function fail(message) {
+  console.error(`${message}
+
+The queue's tests need a ZooKeeper server. Either
+  - set ZOOKEEPER_HOME to an unpacked ZooKeeper release (3.5 or newer), or
+  - install your system's package (Debian, Ubuntu: apt-get install zookeeper), or
+  - set ROLLCALL_TEST_ZOOKEEPER=skip to leave those tests out.`)
+  process.exit(1)
+}
+
+function javaCommand() {
+  const candidates = [process.env.JAVA_HOME && join(process.env.JAVA_HOME, 'bin', 'java'), 'java'].filter(
+    Boolean,
+  )
+  return candidates.find((java) => spawnSync(java, ['-version']).status === 0)
+}
+
+function fromHome(home) {
+  for (const folder of [join(home, 'lib'), home]) {
+    const jars = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.jar')) : []
+    if (jars.some((name) => /^zookeeper-\d/.test(name)))
+      return jars.map((name) => join(folder, name)).join(delimiter)
+  }
+  return fail(`ZOOKEEPER_HOME is ${home}, but no zookeeper-*.jar is there or in its lib folder.`)
+}
+
+function find() {
+  if (process.env.ZOOKEEPER_HOME)
+    return { classpath: fromHome(process.env.ZOOKEEPER_HOME), from: 'ZOOKEEPER_HOME' }
+  const jar = SYSTEM_JARS.find((path) => existsSync(path))
+  return jar === undefined ? undefined : { classpath: jar, from: jar }
+}
+
+function install() {
+  if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return
+  const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
+  console.error('No ZooKeeper server found: installing the package zookeeper')
+  try {
+    execFileSync('apt-get', ['update', '-qq'], options)
+    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'zookeeper'], options)
+  } catch (error) {
+    fail(`Cannot install the package zookeeper: ${error.message}`)
+  }
+}
+
+let server = find()
+if (server === undefined || javaCommand() === undefined) {
+  install()
+  server = find() ?? fail('No ZooKeeper server was found.')
+}
+const java = javaCommand() ?? fail('A ZooKeeper server was found, but no Java to run it.')
+console.log(JSON.stringify({ java, ...server }))

@@ -1,0 +1,198 @@
+// Real ZooKeeper servers for the tests: one alone or an ensemble on loopback, each with temporary
+// data and free ports of its own, ended by process id whatever happened to the test.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const SCRIPT = join(__dirname, '..', '..', '..', 'scripts', 'zookeeper.mjs')
+const START_MS = 60_000
+const POLL_MS = 50
+
+let found: { java: string; classpath: string } | undefined
+
+function server() {
+  found ??= JSON.parse(execFileSync(process.execPath, [SCRIPT], { encoding: 'utf8' })) as typeof found
+  return found!
+}
+
+/** Whether the tests that need a server were asked to be left out. */
+export const skipped = process.env.ROLLCALL_TEST_ZOOKEEPER === 'skip'
+
+const children = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  const ports = await Promise.all(
+    servers.map(
+      (one) =>
+        new Promise<number>((resolve, reject) => {
+          one.once('error', reject)
+          one.listen(0, '127.0.0.1', () => resolve((one.address() as { port: number }).port))
+        }),
+    ),
+  )
+  await Promise.all(servers.map((one) => new Promise((resolve) => one.close(resolve))))
+  return ports
+}
+
+/** The answer to a four-letter word. Rejects where nobody listens. */
+export function fourLetterWord(port: number, word: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1')
+    let answer = ''
+    socket.setTimeout(5000, () => socket.destroy(new Error(`No answer to ${word}`)))
+    socket.on('connect', () => socket.write(word))
+    socket.on('data', (chunk) => {
+      answer += chunk
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(answer))
+  })
+}
+
+export class ZookeeperServer {
+  readonly #config: string
+  readonly #log: string
+  #child: ChildProcess | undefined
+
+  constructor(
+    readonly port: number,
+    readonly dir: string,
+    members: string[] = [],
+    id = 1,
+  ) {
+    mkdirSync(join(dir, 'data'), { recursive: true })
+    this.#config = join(dir, 'zoo.cfg')
+    this.#log = join(dir, 'server.out')
+    writeFileSync(join(dir, 'data', 'myid'), String(id))
+    const lines = [
+      'tickTime=200',
+      'initLimit=50',
+      'syncLimit=20',
+      'minSessionTimeout=400',
+      'maxSessionTimeout=60000',
+      `dataDir=${join(dir, 'data')}`,
+      `clientPort=${port}`,
+      'clientPortAddress=127.0.0.1',
+      'maxClientCnxns=0',
+      'admin.enableServer=false',
+      '4lw.commands.whitelist=*',
+      ...members,
+    ]
+    writeFileSync(this.#config, `${lines.join('\n')}\n`)
+  }
+
+  get pid(): number {
+    return this.#child!.pid!
+  }
+
+  launch(): void {
+    const { java, classpath } = server()
+    const log = openSync(this.#log, 'a')
+    const args = [
+      '-Xmx384m',
+      '-XX:+UseSerialGC',
+      '-XX:TieredStopAtLevel=1',
+      '-Dzookeeper.forceSync=no',
+      '-Dzookeeper.jmx.log4j.disable=true',
+      '-Dzookeeper.extendedTypesEnabled=true',
+      '-cp',
+      classpath,
+      'org.apache.zookeeper.server.quorum.QuorumPeerMain',
+      this.#config,
+    ]
+    const env = { ...process.env, JMXDISABLE: 'true' }
+    const child = spawn(java, args, { stdio: ['ignore', log, log], env })
+    children.add(child)
+    child.once('exit', () => children.delete(child))
+    this.#child = child
+  }
+
+  /** Waits until the server takes requests (in an ensemble: has a quorum). */
+  async ready(): Promise<void> {
+    const deadline = Date.now() + START_MS
+    for (;;) {
+      const answer = await fourLetterWord(this.port, 'srvr').catch(() => '')
+      if (/Mode: (standalone|leader|follower)/.test(answer)) return
+      if (this.#child!.exitCode !== null) throw new Error(`ZooKeeper ended at once; see ${this.#log}`)
+      if (Date.now() > deadline)
+        throw new Error(`ZooKeeper did not start in ${START_MS} ms; see ${this.#log}`)
+      await delay(POLL_MS)
+    }
+  }
+
+  async mode(): Promise<string | undefined> {
+    return /Mode: (\w+)/.exec(await fourLetterWord(this.port, 'srvr').catch(() => ''))?.[1]
+  }
+
+  /** The figures of `mntr`. */
+  async figures(): Promise<Map<string, number>> {
+    const lines = (await fourLetterWord(this.port, 'mntr')).split('\n').map((line) => line.split('\t'))
+    return new Map(lines.map(([name, value]) => [name!, Number(value)]))
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child!.kill(name)
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  async restart(): Promise<void> {
+    await this.kill()
+    this.launch()
+    await this.ready()
+  }
+}
+
+export interface Ensemble {
+  readonly servers: ZookeeperServer[]
+  /** `host:port,...` of all. */
+  readonly hosts: string
+  leader(): Promise<ZookeeperServer>
+  stop(): Promise<void>
+}
+
+export async function startZookeeper(count = 1): Promise<Ensemble> {
+  const dir = mkdtempSync(join(tmpdir(), 'rollcall-zk-'))
+  const ports = await freePorts(count * 3)
+  const members =
+    count === 1
+      ? []
+      : Array.from(
+          { length: count },
+          (_, i) => `server.${i + 1}=127.0.0.1:${ports[count + 2 * i]}:${ports[count + 2 * i + 1]}`,
+        )
+  const servers = Array.from(
+    { length: count },
+    (_, i) => new ZookeeperServer(ports[i]!, join(dir, `server-${i + 1}`), members, i + 1),
+  )
+  const stop = async () => {
+    await Promise.all(servers.map((one) => one.kill()))
+    rmSync(dir, { recursive: true, force: true })
+  }
+  try {
+    for (const one of servers) one.launch()
+    await Promise.all(servers.map((one) => one.ready()))
+  } catch (error) {
+    await Promise.all(servers.map((one) => one.kill()))
+    throw error
+  }
+  const leader = async () => {
+    for (const one of servers) if (['leader', 'standalone'].includes((await one.mode()) ?? '')) return one
+    throw new Error('The ensemble has no leader')
+  }
+  return { servers, hosts: servers.map((one) => `127.0.0.1:${one.port}`).join(','), leader, stop }
+}
