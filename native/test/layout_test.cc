@@ -258,6 +258,17 @@ TEST("CRC32C gives the published values") {
   CHECK_EQ(Crc32c(0, nullptr, 0), 0u);
 }
 
+TEST("CRC32C is the same with and without the instruction of the processor") {
+  std::vector<uint8_t> bytes(200);
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(Random());
+  for (size_t from = 0; from < 9; from++) {
+    for (size_t size = 0; from + size <= bytes.size(); size++) {
+      const uint32_t crc = static_cast<uint32_t>(Random());
+      CHECK_EQ(Crc32c(crc, bytes.data() + from, size), Crc32cPortable(crc, bytes.data() + from, size));
+    }
+  }
+}
+
 TEST("CRC32C is the same wherever the bytes lie and however they are cut") {
   std::vector<uint8_t> bytes(300);
   for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(Random());
