@@ -225,11 +225,7 @@ describe('watch()', () => {
   })
 
   it('keeps a program running that waits for the next result', async () => {
-    const baseDir = tempDir()
-    const child = await startReady('idle-watcher', baseDir, 'and waits')
-    using worker = new Scoreboard({ baseDir })
-
-    worker.claim()
+    const child = await startReady('idle-watcher', tempDir(), 'and waits')
 
     assert.deepEqual(await child.exited, { code: 3, signal: null })
   })
