@@ -91,12 +91,6 @@ export class OverflowWriter {
     for (const { generation } of gone) removeFile(this.#path(generation))
   }
 
-  /** Removes a file that was written and could not be published. */
-  discard(generation: number): void {
-    this.#files = this.#files.filter((file) => file.generation !== generation)
-    removeFile(this.#path(generation))
-  }
-
   /** REQUIRES: the slot is given up, so that no record names any of them. */
   removeAll(): void {
     for (const { generation } of this.#files) removeFile(this.#path(generation))

@@ -84,7 +84,7 @@ Napi::Value HighWater(Handle& handle, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), handle.closed ? 0 : handle.board.file().high_water());
 }
 
-// epochs(slots) -> the epoch each has now, and the slots owned now as negative ones
+// slotEpoch(slot) -> its epoch, negative while it is owned
 Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
   const uint32_t slot = Uint32At(info, 0);
   if (handle.closed || slot >= handle.board.file().geometry().slot_count) return Napi::Number::New(info.Env(), 0);
