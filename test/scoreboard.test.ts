@@ -285,7 +285,17 @@ describe('Scoreboard', () => {
     )
 
     assert.throws(() => worker.readAll(), { code: 'ERR_BOARD_REPLACED' })
+    assert.throws(() => worker.totals(), { code: 'ERR_BOARD_REPLACED' })
     assert.deepEqual(late.readAll(), new Map([['new', 'y']]))
+  })
+
+  it('notices at once that there is nothing left to clean', () => {
+    const baseDir = tempDir()
+    const board = open({ baseDir })
+    board.readAll()
+    fs.rmSync(baseDir, { recursive: true })
+
+    assert.throws(() => board.cleanup(), { code: 'ERR_BOARD_REPLACED' })
   })
 
   it('says good-bye at the end of a process that forgot to close, and leaves no file', async () => {

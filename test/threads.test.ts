@@ -51,6 +51,7 @@ describe('Scoreboard, in worker threads', () => {
     using board = new Scoreboard({ baseDir })
     const [ended, terminated] = await Promise.all([startThread(baseDir), startThread(baseDir)])
 
+    for (const thread of [ended, terminated]) thread.postMessage('go')
     ended.postMessage('end')
     await once(ended, 'exit')
     await terminated.terminate()
@@ -58,7 +59,8 @@ describe('Scoreboard, in worker threads', () => {
     assert.deepEqual(board.snapshot({ includeDead: true }).workers, [])
   })
 
-  it('survives 8 threads that are terminated at random, for 100 rounds', async () => {
+  it('survives 8 threads that are terminated at random, for 100 rounds', async function () {
+    this.timeout(240_000) // 800 threads take a busy machine more than a minute to start
     const baseDir = tempDir()
     using board = new Scoreboard({ baseDir, slots: 64 })
     // The first threads of a process leave descriptors of their own behind (timers, io).
@@ -69,6 +71,8 @@ describe('Scoreboard, in worker threads', () => {
     for (let round = 0; round < 100; round++) {
       const threads = await Promise.all(Array.from({ length: 8 }, () => startThread(baseDir)))
       assert.equal(board.snapshot().workers.length, 8)
+      // Only now: those that are up would take the processor from those that start.
+      for (const thread of threads) thread.postMessage('go')
       await Promise.all(
         threads.map(async (thread) => {
           await new Promise((resolve) => setTimeout(resolve, Math.random() * 2))

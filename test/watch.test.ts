@@ -225,30 +225,26 @@ describe('watch()', () => {
   })
 
   it('keeps a program running that waits for the next result', async () => {
-    const baseDir = tempDir()
-    const child = await startReady('idle-watcher', baseDir, 'and waits')
-    using worker = new Scoreboard({ baseDir })
-
-    worker.claim()
+    const child = await startReady('idle-watcher', tempDir(), 'and waits')
 
     assert.deepEqual(await child.exited, { code: 3, signal: null })
   })
 
   it('is woken for each of 100 updates, and never has to wait for its next look', async () => {
     const baseDir = tempDir()
-    using board = new Scoreboard({ baseDir, readOnly: false })
+    const boards = Array.from({ length: 3 }, () => new Scoreboard({ baseDir }))
     using worker = new Scoreboard({ baseDir, workerId: 'w' })
-    const watcher = board.watch()
-    await next(watcher)
+    const watchers = boards.map((board) => board.watch())
+    await Promise.all(watchers.map(next))
 
-    // Looking by itself, about once a second, it would take longer than a test may.
+    // Looking by themselves, about once a second, they would take longer than a test may.
     for (let i = 0; i < 100; i++) {
-      const news = next(watcher)
+      const news = watchers.map(next)
       await new Promise(setImmediate)
       worker.update(`${i}`)
-      assert.equal((await news).workers[0]!.status, `${i}`)
+      for (const { workers } of await Promise.all(news)) assert.equal(workers[0]!.status, `${i}`)
     }
-    await watcher.return!()
+    for (const board of boards) board.close()
   })
 
   it('wakes a program for a worker in a thread that is terminated', async () => {

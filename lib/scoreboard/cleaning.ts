@@ -3,7 +3,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { isFailure, type NativeBoard } from '../binding'
-import { fileSystemError } from './failures'
+import { fileSystemError, scoreboardError } from './failures'
 import { removeAbandonedTemporaries } from './open-board'
 import { parseOverflowFileName, removeFile, removeFilesOfOwner } from './overflow'
 
@@ -36,7 +36,10 @@ export function cleanBoard(board: NativeBoard, directory: string, slots: number[
   try {
     names = fs.readdirSync(directory)
   } catch (cause) {
-    throw fileSystemError(`Cannot clean up ${directory}`, cause)
+    const attempt = `Cannot clean up ${directory}`
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT')
+      throw scoreboardError(attempt, { code: 'REPLACED' })
+    throw fileSystemError(attempt, cause)
   }
   for (const name of names) {
     if (isOrphan(board, name) && removeFile(path.join(directory, name))) cleaned.files++

@@ -225,7 +225,9 @@ export class Scoreboard {
    */
   totals(): Record<string, number> {
     this.#checkOpen('read')
-    return this.#counterReader.totals()
+    const totals = this.#counterReader.totals()
+    this.#checkName()
+    return totals
   }
 
   /**

@@ -9,8 +9,9 @@ async function main(): Promise<void> {
   process.send!('ready')
   process.disconnect()
   if (process.argv[3] === undefined) return
+  // A timer that keeps nothing running can only fire while something else does.
+  setTimeout(() => process.exit(3), 50).unref()
   await watcher.next()
-  process.exit(3)
 }
 
 main()

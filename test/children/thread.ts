@@ -1,4 +1,4 @@
-// A worker thread that publishes without pause until it is told to end or is terminated.
+// A worker thread that publishes without pause from 'go' on, until it is told to end or is terminated.
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { Scoreboard } from '../../lib'
@@ -6,8 +6,9 @@ import { Scoreboard } from '../../lib'
 const board = new Scoreboard({ baseDir: workerData as string })
 let isEnding = false
 
-parentPort!.once('message', () => {
-  isEnding = true
+parentPort!.on('message', (message) => {
+  isEnding = message === 'end'
+  burst()
 })
 
 let count = 0
@@ -19,4 +20,3 @@ const burst = () => {
 }
 board.update('ready')
 parentPort!.postMessage('ready')
-burst()
