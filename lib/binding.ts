@@ -1,8 +1,169 @@
-// The only importer of the addon.
+// The only importer of the native addon: what it offers, and what to do when it is missing.
 
-import { join } from 'node:path'
+import path from 'node:path'
 
-const native = require('node-gyp-build')(join(__dirname, '..', '..'))
+/** A call that failed: what native/addon/handle.cc makes of a Status. */
+export interface Failure {
+  code: string
+  syscall?: string
+  errno?: number
+}
 
-/** 0 off, 1 searching, 2 guarding: see cloexec.cc. */
-export const guardSockets: (mode: 0 | 1 | 2) => number = native.guardSockets
+/** What the publishing functions answer; `undefined` is success. The numbers of enum Code in native/core/status.h. */
+export const Outcome = { replaced: 12, tooLong: 16, notClaimed: 17, closed: 18 } as const
+
+/** What a scan found in a slot. The numbers of enum Verdict in native/core/board.h. */
+export const Verdict = { live: 1, died: 2, closed: 3, busy: 4, bad: 5, badDied: 6 } as const
+
+/** The numbers of enum RecordKind in native/core/layout.h. */
+export const RecordKind = { none: 0, inline: 1, overflow: 2, closed: 3 } as const
+
+/** The numbers of enum CounterKind in native/core/layout.h. */
+export const CounterKind = { counter: 1, gauge: 2, shared: 3 } as const
+
+/** Where each number of a scan's entry is: struct ScanEntry in native/core/board.h. */
+export const EntryField = {
+  slot: 0,
+  verdict: 1,
+  epoch: 2,
+  seq: 3,
+  kind: 4,
+  encoding: 5,
+  offset: 6,
+  length: 7,
+  updates: 8,
+  wallMs: 9,
+  monotonicMs: 10,
+  generation: 11,
+  wholeLength: 12,
+  crc32c: 13,
+} as const
+export const ENTRY_NUMBERS = 14
+
+export interface BoardPlan {
+  path: string
+  temporary: string
+  slots: number
+  inlineBytes: number
+  counters: [name: string, kind: number][]
+  sharedCounters: [name: string, kind: number][]
+  boardId: Buffer
+  mode: number
+  anyFilesystem: boolean
+}
+
+export interface NativeIdentity {
+  id: string
+  pid: number
+  threadId: number
+  uid: number
+  startedAt: number
+}
+
+export interface RetiredSlot {
+  slot: number
+  epoch: number
+  /** Of its newest overflow file; 0 when it never wrote one. */
+  generation: number
+}
+
+export interface ClaimedSlot {
+  slot: number
+  epoch: number
+  /** Of the dead worker who had to be retired for it; 0 when there was none. */
+  endedEpoch: number
+  endedGeneration: number
+}
+
+/** An open board: facts, and functions that are bound to it and need no `this`. */
+export interface NativeBoard {
+  readonly boardId: string
+  readonly slots: number
+  readonly inlineBytes: number
+  readonly names: [name: string, kind: number][]
+  readonly uid: number
+  readonly fromEarlierBoot: boolean
+
+  publishText(text: string): number | undefined
+  publishJson(text: string): number | undefined
+  publishBytes(bytes: Uint8Array): number | undefined
+  publishOverflow(
+    preview: Uint8Array,
+    encoding: number,
+    generation: number,
+    wholeLength: number,
+    crc32c: number,
+  ): number | undefined
+  claim(id: string, threadId: number): ClaimedSlot | Failure
+  retire(slots: number[]): RetiredSlot[] | Failure
+  close(): void
+
+  /** -1: a buffer is too small. */
+  scan(
+    entries: Float64Array,
+    payload: Uint8Array,
+    cursor: Float64Array | undefined,
+    from: number,
+    to: number,
+  ): number | Failure
+  identity(slot: number, epoch: number): NativeIdentity | undefined
+  counters(slot: number, epoch: number, out: Float64Array): boolean
+  endedByDeath(slot: number, epoch: number): boolean
+  highWater(): number
+  /** Negative while the slot is owned. */
+  slotEpoch(slot: number): number
+  checkName(): Failure | undefined
+
+  /** Undefined where the runtime refuses memory that is not its own. */
+  counterBuffer(): ArrayBuffer | undefined
+  /** These three answer undefined when the slot is not ours any more. */
+  addCounter(index: number, n: number): number | undefined
+  setCounter(index: number, n: number): number | undefined
+  getCounter(index: number): number | undefined
+  /** These two answer undefined when the handle is closed. */
+  addShared(index: number, n: number): number | undefined
+  getShared(index: number): number | undefined
+  totals(out: Float64Array): boolean
+
+  /** Whether writers can wake us; otherwise only deaths do. */
+  startWaiting(news: () => void): boolean
+  announceWait(): number
+  wait(seen: number): void
+  keepAlive(whether: boolean): void
+  stopWaiting(): void
+  supplant(plan: BoardPlan): Failure | undefined
+}
+
+interface NativeModule {
+  create(plan: BoardPlan): Failure | undefined
+  open(path: string, readOnly: boolean, anyFilesystem: boolean, maxStatusBytes: number): NativeBoard | Failure
+  isAbandoned(path: string): boolean
+  crc32c(bytes: Uint8Array): number
+  /** 0 off, 1 searching, 2 guarding: see native/addon/cloexec.cc. Returns how many sockets it marked. */
+  guardSockets(mode: 0 | 1 | 2): number
+  nothing(): undefined
+}
+
+export function isFailure(answer: unknown): answer is Failure {
+  return typeof answer === 'object' && answer !== null && 'code' in answer
+}
+
+const nodeGypBuild = require('node-gyp-build') as (root: string) => unknown
+
+function load(): NativeModule {
+  if (process.platform !== 'linux' && process.platform !== 'darwin') {
+    throw new Error(`rollcall works on Linux and macOS, not on ${process.platform}`)
+  }
+  const root = path.join(__dirname, '..', '..')
+  try {
+    return nodeGypBuild(root) as NativeModule
+  } catch (cause) {
+    const where = `${process.platform}-${process.arch}, Node ${process.versions.node}`
+    throw new Error(
+      `rollcall has no native addon for ${where}. Build it with 'npm rebuild rollcall' (needs python3, make and a C++ compiler)`,
+      { cause },
+    )
+  }
+}
+
+export const native: NativeModule = load()

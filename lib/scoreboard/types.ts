@@ -130,3 +130,37 @@ declare const cursorBrand: unique symbol
 export interface Cursor {
   readonly [cursorBrand]: true
 }
+
+/** A worker that is new or has published since. */
+export interface WorkerChange extends WorkerEntry {
+  /** How many updates this change stands for. */
+  merged: number
+  /** Whether this owner of the slot was not known before. */
+  isNew: boolean
+}
+
+/** A worker that is there no more. A slot owned anew is one gone and one new. */
+export interface GoneWorker {
+  id: string
+  slot: number
+  epoch: number
+  /** Whether it said good-bye. */
+  reason: 'closed' | 'died'
+}
+
+/** What moved since a cursor. A counter alone is not a change. */
+export interface Changes extends Snapshot {
+  workers: WorkerChange[]
+  gone: GoneWorker[]
+}
+
+export interface WatchOptions {
+  /** Ends the watch; the pending `next()` rejects with its reason. */
+  signal?: AbortSignal
+  /**
+   * The least time between two results, in milliseconds; what happens meanwhile is merged.
+   *
+   * @default 0
+   */
+  minIntervalMs?: number
+}

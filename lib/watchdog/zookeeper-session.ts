@@ -9,7 +9,7 @@
 // - `aw_*` leak: watches are set with a flag and arrive as events of the handle.
 // - It may be used by one thread of a process only (see zookeeper-home.ts).
 
-import { guardSockets } from '../binding'
+import { native } from '../binding'
 import { WatchdogError } from '../errors'
 import type { Acl, Reply, Request, Session, SessionConfig, SessionEvent, Stat } from './zookeeper-protocol'
 
@@ -72,8 +72,8 @@ function loadClient(): NativeModule {
 const sessions = new Set<LoopSession>()
 
 function updateGuard(): void {
-  if (sessions.size === 0) guardSockets(0)
-  else guardSockets([...sessions].every((session) => session.connected) ? 2 : 1)
+  if (sessions.size === 0) native.guardSockets(0)
+  else native.guardSockets([...sessions].every((session) => session.connected) ? 2 : 1)
 }
 
 /** Closes what is open in this thread, at once: a thread that ends with an open handle aborts the process. */
@@ -117,7 +117,7 @@ class LoopSession implements Session {
     this.#client = new Client().native
     this.#client.emit = (event, _self, detail) => this.#event(event, detail)
     sessions.add(this)
-    guardSockets(1)
+    native.guardSockets(1)
     const credentials = config.session && {
       client_id: config.session.id,
       client_password: config.session.password,

@@ -1,0 +1,24 @@
+// Arguments and options other than durations, as they come from a command line.
+
+import { InvalidArgumentError } from 'commander'
+
+/** A parser of the directory of a board. */
+export function directory(text: string): string {
+  if (text !== '' && !text.includes('\0')) return text
+  throw new InvalidArgumentError('Expected the directory of a board.')
+}
+
+/** A parser of whole numbers from `min` to `max`. */
+export function integerFrom(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    if (number >= min && number <= max) return number
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`)
+  }
+}
+
+/** Permission bits as chmod takes them: `0660`, `660`. */
+export function octal(text: string): number {
+  if (/^[0-7]{1,4}$/.test(text)) return Number.parseInt(text, 8)
+  throw new InvalidArgumentError('Expected permission bits in octal, like 0660.')
+}

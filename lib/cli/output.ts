@@ -1,0 +1,33 @@
+// Where text goes: standard output, its width and colours, and what happens when nobody reads it any more.
+
+/** How a table may look on standard output. Not a terminal: as wide as it likes, without colours. */
+export function outputStyle(): { columns: number; colors: boolean } {
+  const { stdout, env } = process
+  const fixed = Number(env.COLUMNS)
+  return {
+    columns: stdout.columns ?? (fixed > 0 ? fixed : Infinity),
+    colors: stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
+  }
+}
+
+/** Prints one text and a line end. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** Says something beside the result, which standard output is kept for. */
+export function note(text: string): void {
+  process.stderr.write(`rollcall: ${text}\n`)
+}
+
+/**
+ * A reader that went away (`| head -1`) or a terminal that was closed is no failure: what is left is
+ * thrown away, and who has more to do hears of it through `StopSignal`.
+ */
+export function tolerateClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+    })
+  }
+}

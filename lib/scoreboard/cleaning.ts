@@ -1,0 +1,54 @@
+// Removing what workers that are gone have left: their slots and their files.
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { isFailure, type NativeBoard } from '../binding'
+import { fileSystemError } from './failures'
+import { removeAbandonedTemporaries } from './open-board'
+import { parseOverflowFileName, removeFile, removeFilesOfOwner } from './overflow'
+
+export interface Cleaned {
+  slots: number
+  files: number
+}
+
+/**
+ * Frees those of `slots` whose owners are gone, and removes the files they had. Nothing happens
+ * while somebody else claims or cleans.
+ */
+export function retireSlots(board: NativeBoard, directory: string, slots: number[]): Cleaned {
+  const cleaned: Cleaned = { slots: 0, files: 0 }
+  if (slots.length === 0) return cleaned
+  const retired = board.retire(slots)
+  if (isFailure(retired)) return cleaned
+  for (const { slot, epoch, generation } of retired) {
+    cleaned.slots++
+    cleaned.files += removeFilesOfOwner(directory, { boardId: board.boardId, slot, epoch, generation })
+  }
+  return cleaned
+}
+
+/** The same, and then removes whatever else nobody can name any more. */
+export function cleanBoard(board: NativeBoard, directory: string, slots: number[]): Cleaned {
+  const cleaned = retireSlots(board, directory, slots)
+  // The names first, the epochs afterwards: a file that appears in between is never looked at.
+  let names: string[]
+  try {
+    names = fs.readdirSync(directory)
+  } catch (cause) {
+    throw fileSystemError(`Cannot clean up ${directory}`, cause)
+  }
+  for (const name of names) {
+    if (isOrphan(board, name) && removeFile(path.join(directory, name))) cleaned.files++
+  }
+  cleaned.files += removeAbandonedTemporaries(directory, names)
+  return cleaned
+}
+
+/** Whether the owner who wrote an overflow file does not have its slot any more. */
+function isOrphan(board: NativeBoard, name: string): boolean {
+  const file = parseOverflowFileName(name)
+  if (file === undefined || file.boardId !== board.boardId || file.slot >= board.slots) return false
+  const now = board.slotEpoch(file.slot)
+  return file.epoch < Math.abs(now) || (file.epoch === now && now > 0)
+}

@@ -1,0 +1,93 @@
+// How a status becomes bytes and comes back.
+
+import { isAnyArrayBuffer, isMap, isPromise, isSet, isWeakMap, isWeakSet } from 'node:util/types'
+import { describeValue } from '../options'
+import type { JsonValue, Status } from './types'
+
+/** The numbers of enum Encoding in native/core/board.h. `ascii` is UTF-8 that needs no decoding. */
+export const Encoding = { utf8: 0, ascii: 1, bytes: 2, json: 3 } as const
+
+export interface EncodedStatus {
+  bytes: Buffer
+  encoding: number
+}
+
+/** Whether a status is bytes: of the typed arrays only Uint8Array and its subclasses are. */
+export function isBytes(status: unknown): status is Uint8Array {
+  return status instanceof Uint8Array
+}
+
+function expected(got: string, cause?: unknown): TypeError {
+  const message = `Expected a status to be a string, a Uint8Array or a JSON value, got ${got}`
+  return new TypeError(message, cause === undefined ? undefined : { cause })
+}
+
+/** What JSON would silently turn into something else. */
+function isNoJson(status: object): boolean {
+  return (
+    ArrayBuffer.isView(status) ||
+    isAnyArrayBuffer(status) ||
+    isMap(status) ||
+    isSet(status) ||
+    isWeakMap(status) ||
+    isWeakSet(status) ||
+    isPromise(status)
+  )
+}
+
+/**
+ * The JSON of a status that is neither a string nor bytes. Below the top level the rules of
+ * `JSON.stringify` hold: `toJSON` is called, members that are undefined or functions are left out.
+ *
+ * @throws {TypeError} it is no JSON value: undefined, a function, a symbol, a BigInt anywhere,
+ * a cycle, NaN or an infinity, a Map, a Set, a typed array other than Uint8Array
+ */
+export function toJson(status: unknown): string {
+  if (typeof status === 'object' && status !== null && isNoJson(status)) throw expected(describeValue(status))
+  if (typeof status === 'number' && !Number.isFinite(status)) throw expected(describeValue(status))
+  let text: string | undefined
+  try {
+    text = JSON.stringify(status)
+  } catch (cause) {
+    // A cycle, a BigInt, or a toJSON() that threw.
+    const why = cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)
+    throw expected(`${describeValue(status)}, which cannot be written as JSON: ${why}`, cause)
+  }
+  if (text === undefined) throw expected(describeValue(status))
+  return text
+}
+
+export function encodeStatus(status: Status): EncodedStatus {
+  if (typeof status === 'string') return { bytes: Buffer.from(status, 'utf8'), encoding: Encoding.utf8 }
+  if (isBytes(status)) {
+    return {
+      bytes: Buffer.from(status.buffer, status.byteOffset, status.byteLength),
+      encoding: Encoding.bytes,
+    }
+  }
+  return { bytes: Buffer.from(toJson(status), 'utf8'), encoding: Encoding.json }
+}
+
+/**
+ * The status that `bytes` hold. Bytes are copied: the caller's buffer is used again.
+ *
+ * @throws {SyntaxError} JSON that is none
+ */
+export function decodeStatus(bytes: Buffer, encoding: number): Status {
+  switch (encoding) {
+    case Encoding.ascii:
+      return bytes.toString('latin1')
+    case Encoding.bytes:
+      return Buffer.from(bytes)
+    case Encoding.json:
+      return JSON.parse(bytes.toString('utf8')) as JsonValue
+    default:
+      return bytes.toString('utf8')
+  }
+}
+
+/** The first characters of a status that cannot be shown whole. */
+export function previewOf(bytes: Buffer): string | undefined {
+  const text = bytes.subarray(0, 64).toString('utf8')
+  return text === '' ? undefined : text
+}

@@ -1,0 +1,72 @@
+// What the addon and the file system answer, turned into errors that say what to do.
+
+import { getSystemErrorName } from 'node:util'
+import type { Failure } from '../binding'
+import { ScoreboardError, type ScoreboardErrorCode } from '../errors'
+
+const CODES: Record<string, [ScoreboardErrorCode, string]> = {
+  NOT_A_BOARD: ['ERR_NOT_A_BOARD', 'this file is no board; choose another directory, or remove it'],
+  VERSION: [
+    'ERR_VERSION',
+    'it was made by a version of rollcall that this one does not understand; use that version, or another directory',
+  ],
+  ENDIAN: ['ERR_ENDIAN', 'it was made on a machine of the other byte order; use another directory'],
+  CORRUPT_HEADER: [
+    'ERR_CORRUPT_HEADER',
+    'its header is damaged; stop the workers that use it, then remove the directory',
+  ],
+  INSECURE_PATH: [
+    'ERR_INSECURE_PATH',
+    'it is a symbolic link, which might lead anywhere; name the real directory',
+  ],
+  UNSUPPORTED_FS: [
+    'ERR_UNSUPPORTED_FS',
+    'it lies on a network file system, where shared memory and locks do not work; use a local directory such as one below /run or /dev/shm, or set allowAnyFilesystem',
+  ],
+  LOCKS_UNSUPPORTED: [
+    'ERR_LOCKS_UNSUPPORTED',
+    'there are no open-file-description locks here (Linux has them since 3.15)',
+  ],
+  NO_SPACE: [
+    'ERR_NO_SPACE',
+    'the disk, the quota or the file size limit has no room for it; ask for fewer slots or smaller inlineBytes, or free some space',
+  ],
+  BUSY: [
+    'ERR_BUSY',
+    'another process has been claiming or cleaning for two seconds; it may be stopped in the middle of it',
+  ],
+  REPLACED: [
+    'ERR_BOARD_REPLACED',
+    'the board was deleted or replaced while it was in use; close this handle and open a new one',
+  ],
+  CLOSED: ['ERR_CLOSED', 'this handle is closed'],
+}
+
+/** The error for a call into the addon that failed. `attempt` reads like "Cannot open /run/app/board". */
+export function scoreboardError(attempt: string, failure: Failure): ScoreboardError {
+  const known = CODES[failure.code]
+  const system = failure.errno === undefined ? undefined : `${failure.syscall}: ${systemError(failure.errno)}`
+  if (!known) return new ScoreboardError('ERR_SYSTEM', `${attempt}: ${system ?? failure.code}`, failure)
+  const [code, remedy] = known
+  const why = system === undefined ? remedy : `${remedy} (${system})`
+  return new ScoreboardError(code, `${attempt}: ${why}`, failure)
+}
+
+/** The error for a call of `node:fs` that failed. */
+export function fileSystemError(attempt: string, cause: unknown): ScoreboardError {
+  const { code, syscall, errno, message } = cause as NodeJS.ErrnoException
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
+  return new ScoreboardError(isFull ? 'ERR_NO_SPACE' : 'ERR_SYSTEM', `${attempt}: ${message}`, {
+    cause,
+    syscall,
+    errno: errno === undefined ? undefined : Math.abs(errno),
+  })
+}
+
+function systemError(errno: number): string {
+  try {
+    return getSystemErrorName(-errno)
+  } catch {
+    return `errno ${errno}`
+  }
+}

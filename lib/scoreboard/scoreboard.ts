@@ -1,0 +1,392 @@
+// Scoreboard: the public face of a board, for workers and managers alike.
+
+import { threadId } from 'node:worker_threads'
+import { type Failure, isFailure, type NativeBoard, native, Outcome, Verdict } from '../binding'
+import { ScoreboardError } from '../errors'
+import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../options'
+import { type CheckedOptions, checkScoreboardOptions } from './board-options'
+import { cursorOf, readChanges } from './changes'
+import { cleanBoard, retireSlots } from './cleaning'
+import { type EncodedStatus, encodeStatus, isBytes, toJson } from './codec'
+import { CounterReader, Counters, SharedCounters } from './counters'
+import { scoreboardError } from './failures'
+import { openBoard } from './open-board'
+import { OverflowWriter, removeFilesOfOwner } from './overflow'
+import { sleepSync } from './sleep'
+import { SlotReader } from './slot-reader'
+import type { Changes, Cursor, ScoreboardOptions, Snapshot, Status, WatchOptions, WorkerEntry } from './types'
+import { ChangeWatcher, WatchHub } from './watch'
+
+/** How long a claim tries to get the claim lock. */
+const CLAIM_TIMEOUT_MS = 2000
+const LONGEST_PAUSE_MS = 20
+
+/** Bytes of a long status that stay in the slot, for whoever cannot read its file. */
+const PREVIEW_BYTES = 256
+
+/**
+ * Boards of this thread that own a slot. They are kept alive here, because garbage collection
+ * must never end a worker, and they say good-bye when the thread or the process exits.
+ */
+const claimed = new Set<Scoreboard>()
+
+function closeAllAtExit(): void {
+  for (const board of claimed) board.close()
+}
+
+/**
+ * A scoreboard in shared memory: workers publish what they are doing, managers read all of it,
+ * and neither ever waits for the other. After Perl's Parallel::Scoreboard.
+ *
+ * The same class serves both; a handle takes a slot when it first publishes. A handle belongs to
+ * the thread that made it.
+ */
+export class Scoreboard {
+  readonly baseDir: string
+  readonly #options: CheckedOptions
+  readonly #board: NativeBoard
+  readonly #reader: SlotReader
+  readonly #publishText: NativeBoard['publishText']
+  readonly #counterReader: CounterReader
+  readonly #hub: WatchHub
+  /** Board-wide integers that any worker may add to. */
+  readonly shared: SharedCounters
+  #counters: Counters | undefined
+  #workerId: string | undefined
+  #files: OverflowWriter | undefined
+  #isClosed = false
+
+  /**
+   * Opens the board in `baseDir`, and makes it when it is missing.
+   *
+   * @throws {TypeError | RangeError} an option is wrong; nothing was touched
+   * @throws {ScoreboardError} the board cannot be made, opened or trusted
+   */
+  constructor(options: ScoreboardOptions) {
+    this.#options = checkScoreboardOptions(options)
+    this.baseDir = this.#options.baseDir
+    this.#board = openBoard(this.#options)
+    this.#publishText = this.#board.publishText
+    this.#counterReader = new CounterReader(this.#board)
+    this.#hub = new WatchHub(this.#board)
+    this.shared = new SharedCounters(this.#board, this.#options.readOnly)
+    this.#reader = new SlotReader(this.#board, this.baseDir, this.#options.maxStatusBytes)
+  }
+
+  /** The id of this worker; undefined until a slot is claimed. */
+  get workerId(): string | undefined {
+    return this.#workerId
+  }
+
+  /**
+   * Takes a slot without publishing a status. `update()` does this by itself.
+   *
+   * @throws {ScoreboardError} `ERR_ID_IN_USE`, `ERR_BOARD_FULL`, `ERR_BUSY`, `ERR_READ_ONLY`,
+   * `ERR_BOARD_REPLACED`, `ERR_CLOSED`
+   */
+  claim(): void {
+    this.#checkWritable('claim a slot')
+    if (this.#workerId !== undefined) return
+    const { workerId, isExplicitId } = this.#options
+    for (let suffix = 1; ; suffix++) {
+      const id = suffix === 1 ? workerId : `${workerId}#${suffix}`
+      const slot = this.#claimAs(id)
+      if (!isFailure(slot)) {
+        this.#workerId = id
+        this.#settleIn(slot.slot, slot.epoch)
+        if (slot.endedEpoch > 0) {
+          const { boardId } = this.#board
+          const generation = slot.endedGeneration
+          removeFilesOfOwner(this.baseDir, { boardId, slot: slot.slot, epoch: slot.endedEpoch, generation })
+        }
+        return
+      }
+      if (slot.code !== 'ID_IN_USE' || isExplicitId) throw this.#claimError(id, slot)
+    }
+  }
+
+  /**
+   * Publishes what this worker is doing. The first call claims a slot. A status of at most
+   * `inlineBytes` costs no system call; a longer one goes to an overflow file.
+   *
+   * @throws {TypeError} the status cannot be encoded
+   * @throws {ScoreboardError} `ERR_STATUS_TOO_LARGE`, `ERR_OVERFLOW_WRITE` (the status before
+   * stays published), `ERR_BOARD_REPLACED` (noticed within a second), and those of `claim()`
+   */
+  update(status: Status): void {
+    const outcome = typeof status === 'string' ? this.#publishText(status) : this.#publishOther(status)
+    if (outcome !== undefined || this.#files?.pending) this.#afterPublish(outcome, status)
+  }
+
+  /**
+   * The statuses of all living workers that have published one, by id. Removes the dead it meets
+   * when it may write. A status that cannot be read is left out; `snapshot()` says why.
+   */
+  readAll(): Map<string, Status> {
+    this.#checkOpen('read')
+    const reader = this.#reader
+    const count = reader.scan()
+    const statuses = new Map<string, Status>()
+    let ended: number[] | undefined
+    for (let entry = 0; entry < count; entry++) {
+      if (!reader.isLive(entry)) {
+        ended ??= []
+        ended.push(reader.slot(entry))
+        continue
+      }
+      const status = reader.status(entry)
+      const owner = status === undefined ? undefined : reader.owner(entry)
+      if (owner !== undefined) statuses.set(owner.id, status!)
+    }
+    if (ended !== undefined && !this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
+    this.#checkName()
+    return statuses
+  }
+
+  /**
+   * Everything known about the workers, in the order of their slots. Changes nothing, and never
+   * throws for one slot: what is wrong with it is in its entry.
+   *
+   * @param options.includeDead also those that ended without a word and were not cleaned up yet;
+   * default false
+   */
+  snapshot(options: { includeDead?: boolean } = {}): Snapshot {
+    checkOptions(options, ['includeDead'], 'the options of snapshot()')
+    const includeDead = optionalBoolean(options.includeDead, 'includeDead') ?? false
+    this.#checkOpen('read')
+    const workers: WorkerEntry[] = []
+    const entries: number[] = []
+    const count = this.#reader.scan()
+    for (let entry = 0; entry < count; entry++) {
+      const worker = this.#workerEntry(entry, includeDead)
+      if (worker === undefined) continue
+      workers.push(worker)
+      entries.push(entry)
+    }
+    this.#checkName()
+    const { boardId, slots } = this.#board
+    const cursor = cursorOf(this.#board, this.#reader, workers, entries)
+    return { boardId, slots, workers, cursor, takenAt: Date.now() }
+  }
+
+  /**
+   * What moved since a cursor: the workers that are new or have published (many updates of one are
+   * merged and counted) and those that are gone. Without a cursor, everything known.
+   *
+   * @throws {TypeError | RangeError} no cursor of this board and process
+   */
+  changes(since?: Cursor): Changes {
+    this.#checkOpen('read')
+    const changes = readChanges(this.#board, this.#reader, since, this.#liveEntry)
+    this.#checkName()
+    return changes
+  }
+
+  /**
+   * Waits for changes: yields everything known first, then what moves. Workers wake it when they
+   * publish, the kernel when they die, and anybody with `shared.add()`. A read-only handle polls, at
+   * most ten times a second while nothing happens.
+   *
+   * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
+   */
+  watch(options: WatchOptions = {}): AsyncIterableIterator<Changes> {
+    checkOptions(options, ['signal', 'minIntervalMs'], 'the options of watch()')
+    const signal = optionalSignal(options.signal, 'signal')
+    const minIntervalMs = optionalInteger(options.minIntervalMs, 'minIntervalMs', 0, 2 ** 31 - 1) ?? 0
+    this.#checkOpen('watch')
+    const watched = {
+      changes: (since?: Cursor) => this.changes(since),
+      sharedValues: () => this.shared.values(),
+    }
+    return new ChangeWatcher(watched, this.#hub, minIntervalMs, signal)
+  }
+
+  /**
+   * This worker's counters and gauges. Touching them claims a slot.
+   *
+   * @throws {ScoreboardError} those of `claim()`
+   */
+  get counters(): Counters {
+    this.claim()
+    this.#counters ??= new Counters(this.#board, this.#options.externalBuffers)
+    return this.#counters
+  }
+
+  /**
+   * What all counters have come to: of counters the sum over everybody who ever worked here, which
+   * never goes backwards; of gauges the sum over the living. Each number is exact; together they
+   * are not of one instant.
+   */
+  totals(): Record<string, number> {
+    this.#checkOpen('read')
+    return this.#counterReader.totals()
+  }
+
+  /**
+   * Frees the slots of workers that are gone and removes overflow files that nobody can name any
+   * more. When somebody else is cleaning right now, leaves it to them.
+   *
+   * @returns how many slots and files were removed
+   */
+  cleanup(): { slots: number; files: number } {
+    this.#checkWritable('clean up')
+    const reader = this.#reader
+    const count = reader.scan()
+    const ended: number[] = []
+    for (let entry = 0; entry < count; entry++) {
+      if (!reader.isLive(entry)) ended.push(reader.slot(entry))
+    }
+    const cleaned = cleanBoard(this.#board, this.baseDir, ended)
+    this.#checkName()
+    return cleaned
+  }
+
+  /** Says good-bye, gives the slot up and removes this worker's files. Calling it again is fine. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    claimed.delete(this)
+    if (claimed.size === 0) process.removeListener('exit', closeAllAtExit)
+    this.#hub.close()
+    this.#board.close()
+    this.#files?.removeAll()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #publishOther(status: unknown): number | undefined {
+    return isBytes(status) ? this.#board.publishBytes(status) : this.#board.publishJson(toJson(status))
+  }
+
+  /** What follows a publication that was not the ordinary kind. */
+  #afterPublish(outcome: number | undefined, status: Status): void {
+    switch (outcome) {
+      case undefined:
+        this.#files!.afterPublish()
+        return
+      case Outcome.notClaimed:
+        this.#checkWritable('publish a status')
+        this.#checkSize(encodeStatus(status).bytes.length)
+        this.claim()
+        this.update(status)
+        return
+      case Outcome.tooLong:
+        this.#publishLong(encodeStatus(status))
+        return
+      case Outcome.replaced:
+        throw scoreboardError(`Cannot publish a status on ${this.baseDir}`, { code: 'REPLACED' })
+      default:
+        this.#checkWritable('publish a status')
+    }
+  }
+
+  #checkSize(bytes: number): void {
+    const { maxStatusBytes } = this.#options
+    if (bytes <= maxStatusBytes) return
+    throw new ScoreboardError(
+      'ERR_STATUS_TOO_LARGE',
+      `Cannot publish a status of ${bytes} bytes: the limit is ${maxStatusBytes}; shorten it, or raise the option 'maxStatusBytes'`,
+    )
+  }
+
+  #publishLong({ bytes, encoding }: EncodedStatus): void {
+    this.#checkSize(bytes.length)
+    const files = this.#files!
+    const generation = files.write(bytes)
+    const preview = bytes.subarray(0, Math.min(PREVIEW_BYTES, this.#board.inlineBytes))
+    const crc32c = native.crc32c(bytes)
+    const outcome = this.#board.publishOverflow(preview, encoding, generation, bytes.length, crc32c)
+    files.afterPublish()
+    if (outcome === undefined) return
+    throw scoreboardError(`Cannot publish a status on ${this.baseDir}`, {
+      code: outcome === Outcome.replaced ? 'REPLACED' : 'CLOSED',
+    })
+  }
+
+  #claimAs(id: string): ReturnType<NativeBoard['claim']> {
+    const deadline = performance.now() + CLAIM_TIMEOUT_MS
+    for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      const slot = this.#board.claim(id, threadId)
+      if (!isFailure(slot) || slot.code !== 'BUSY' || performance.now() >= deadline) return slot
+      // Of different length for each, so that those who wait do not meet again and again.
+      sleepSync(pause * (0.5 + Math.random()))
+    }
+  }
+
+  #settleIn(slot: number, epoch: number): void {
+    const { boardId } = this.#board
+    this.#files = new OverflowWriter(this.baseDir, this.#options.mode, { boardId, slot, epoch })
+    if (claimed.size === 0) process.on('exit', closeAllAtExit)
+    claimed.add(this)
+  }
+
+  #claimError(id: string, failure: Failure): ScoreboardError {
+    const attempt = `Cannot claim a slot on ${this.baseDir}`
+    if (failure.code === 'ID_IN_USE') {
+      return new ScoreboardError(
+        'ERR_ID_IN_USE',
+        `${attempt}: a living worker has the id '${id}'; choose another, or leave workerId out`,
+      )
+    }
+    if (failure.code === 'BOARD_FULL') {
+      return new ScoreboardError(
+        'ERR_BOARD_FULL',
+        `${attempt}: all ${this.#board.slots} slots belong to living workers; make a board with more 'slots'`,
+      )
+    }
+    return scoreboardError(attempt, failure)
+  }
+
+  readonly #liveEntry = (entry: number) => this.#workerEntry(entry, false)
+
+  #workerEntry(entry: number, includeDead: boolean): WorkerEntry | undefined {
+    const reader = this.#reader
+    const isLive = reader.isLive(entry)
+    const verdict = reader.verdict(entry)
+    if (!isLive && (!includeDead || verdict === Verdict.closed)) return undefined
+    const reading = reader.read(entry)
+    const owner = reader.owner(entry)
+    if (reading === undefined || owner === undefined) return undefined
+    const counters = this.#counterReader.ofWorker(reader.slot(entry), owner.epoch)
+    if (counters === undefined) return undefined
+    const isPublished = reading.updates > 0
+    const now = Number(process.hrtime.bigint()) / 1e6
+    const worker: WorkerEntry = {
+      id: owner.id,
+      pid: owner.pid,
+      threadId: owner.threadId,
+      slot: reader.slot(entry),
+      epoch: owner.epoch,
+      state: isLive ? 'live' : 'dead',
+      status: reading.status,
+      updates: reading.updates,
+      startedAt: owner.startedAt,
+      updatedAt: isPublished ? reading.wallMs : undefined,
+      ageMs: isPublished ? Math.max(0, now - reading.monotonicMs) : undefined,
+      counters,
+    }
+    if (reading.error !== undefined) worker.error = reading.error
+    return worker
+  }
+
+  #checkOpen(what: string): void {
+    if (!this.#isClosed) return
+    throw scoreboardError(`Cannot ${what} on ${this.baseDir}`, { code: 'CLOSED' })
+  }
+
+  #checkWritable(what: string): void {
+    this.#checkOpen(what)
+    if (!this.#options.readOnly) return
+    throw new ScoreboardError(
+      'ERR_READ_ONLY',
+      `Cannot ${what} on ${this.baseDir}: this handle was opened with readOnly`,
+    )
+  }
+
+  #checkName(): void {
+    const failure = this.#board.checkName()
+    if (failure !== undefined) throw scoreboardError(`Cannot read ${this.baseDir}`, failure)
+  }
+}

@@ -1,0 +1,203 @@
+// Waiting for changes.
+//
+// All watchers of a handle share one pair of native threads (native/addon/waiter.h). Before it
+// sleeps, a watcher announces that somebody waits and looks once more; so no wake-up is lost.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { NativeBoard } from '../binding'
+import { isEmpty } from './changes'
+import { scoreboardError } from './failures'
+import type { Changes, Cursor } from './types'
+
+/** Where nobody can wake us: the first and the longest pause between two looks. */
+const FIRST_PAUSE_MS = 1
+const LONGEST_PAUSE_MS = 100
+
+/** What a watcher needs of its board. */
+export interface Watched {
+  changes(since?: Cursor): Changes
+  sharedValues(): number[]
+}
+
+/** The waiting of one handle: starts the threads for the first watcher, ends them after the last. */
+export class WatchHub {
+  readonly #board: NativeBoard
+  readonly #sleepers = new Set<(error?: Error) => void>()
+  #watchers = 0
+  #canBeWoken = false
+  #isClosed = false
+
+  constructor(board: NativeBoard) {
+    this.#board = board
+  }
+
+  enter(): void {
+    if (this.#watchers++ > 0) return
+    this.#canBeWoken = this.#board.startWaiting(() => this.#wakeAll())
+    this.#board.keepAlive(false)
+  }
+
+  leave(): void {
+    if (--this.#watchers === 0 && !this.#isClosed) this.#board.stopWaiting()
+  }
+
+  /** Call before the last look. */
+  announce(): number {
+    return this.#board.announceWait()
+  }
+
+  /**
+   * Sleeps until it is time to look again: after news, after a death, after `pauseMs` where writers
+   * cannot wake us, and about once a second in any case.
+   */
+  async sleep(seen: number, pauseMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#isClosed) throw scoreboardError('Cannot watch', { code: 'CLOSED' })
+    signal.throwIfAborted()
+    let tidy = () => {}
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const wake = (error?: Error) => (error ? reject(error) : resolve())
+        const abort = () => reject(signal.reason)
+        const timer = this.#canBeWoken ? undefined : setTimeout(wake, pauseMs)
+        signal.addEventListener('abort', abort)
+        this.#add(wake)
+        this.#board.wait(seen)
+        tidy = () => {
+          clearTimeout(timer)
+          signal.removeEventListener('abort', abort)
+          this.#remove(wake)
+        }
+      })
+    } finally {
+      tidy()
+    }
+  }
+
+  /** Those who sleep reject with ERR_CLOSED. */
+  close(): void {
+    this.#isClosed = true
+    for (const wake of [...this.#sleepers]) wake(scoreboardError('Cannot watch', { code: 'CLOSED' }))
+  }
+
+  #add(wake: (error?: Error) => void): void {
+    if (this.#sleepers.size === 0) this.#board.keepAlive(true)
+    this.#sleepers.add(wake)
+  }
+
+  #remove(wake: (error?: Error) => void): void {
+    this.#sleepers.delete(wake)
+    if (this.#sleepers.size === 0 && !this.#isClosed) this.#board.keepAlive(false)
+  }
+
+  #wakeAll(): void {
+    for (const wake of [...this.#sleepers]) wake()
+  }
+}
+
+/** Why a pending `next()` ends when the caller has had enough. */
+const RETURNED = new Error('returned')
+
+/** Yields everything known, then what changes, until it is returned from or aborted. */
+export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> {
+  readonly #board: Watched
+  readonly #hub: WatchHub
+  readonly #minIntervalMs: number
+  readonly #signal: AbortSignal | undefined
+  /** Ends whatever is being waited for. */
+  readonly #stop = new AbortController()
+  #state: 'new' | 'open' | 'aborted' | 'ended' = 'new'
+  #queue: Promise<unknown> = Promise.resolve()
+  #cursor: Cursor | undefined
+  #shared: number[] = []
+  #yieldedAt = 0
+
+  constructor(board: Watched, hub: WatchHub, minIntervalMs: number, signal: AbortSignal | undefined) {
+    this.#board = board
+    this.#hub = hub
+    this.#minIntervalMs = minIntervalMs
+    this.#signal = signal
+    if (signal?.aborted) this.#abort()
+    else signal?.addEventListener('abort', this.#abort)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Calls that overlap are answered one after the other. */
+  next(): Promise<IteratorResult<Changes, undefined>> {
+    const result = this.#queue.then(() => this.#next())
+    this.#queue = result.catch(() => {})
+    return result
+  }
+
+  async return(): Promise<IteratorResult<Changes, undefined>> {
+    this.#end('ended', RETURNED)
+    return { done: true, value: undefined }
+  }
+
+  readonly #abort = () => this.#end('aborted', this.#signal!.reason)
+
+  /** Releases everything at once, whoever is waiting. */
+  #end(state: 'aborted' | 'ended', reason: unknown): void {
+    if (this.#state === 'open') this.#hub.leave()
+    if (this.#state !== 'ended') this.#state = state
+    this.#signal?.removeEventListener('abort', this.#abort)
+    this.#stop.abort(reason)
+  }
+
+  async #next(): Promise<IteratorResult<Changes, undefined>> {
+    if (this.#state === 'aborted') {
+      this.#state = 'ended'
+      throw this.#signal!.reason
+    }
+    if (this.#state === 'ended') return { done: true, value: undefined }
+    try {
+      const value = this.#state === 'new' ? this.#first() : await this.#news()
+      this.#cursor = value.cursor
+      this.#yieldedAt = performance.now()
+      return { done: false, value }
+    } catch (error) {
+      this.#end('ended', error)
+      this.#state = 'ended'
+      if (error === RETURNED) return { done: true, value: undefined }
+      throw error
+    }
+  }
+
+  #first(): Changes {
+    this.#hub.enter()
+    this.#state = 'open'
+    this.#shared = this.#board.sharedValues()
+    return this.#board.changes()
+  }
+
+  async #news(): Promise<Changes> {
+    const restMs = this.#minIntervalMs - (performance.now() - this.#yieldedAt)
+    if (restMs > 0) await rest(restMs, this.#stop.signal)
+    let announced: number | undefined
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      const shared = this.#board.sharedValues()
+      const changes = this.#board.changes(this.#cursor)
+      const isNews = !isEmpty(changes) || shared.some((value, i) => value !== this.#shared[i])
+      this.#shared = shared
+      if (isNews) return changes
+      // Only who finds nothing announces a wait, so that a busy board pays nothing for its watchers;
+      // and looks once more, because an update may have come between the look and the announcement.
+      if (announced === undefined) {
+        announced = this.#hub.announce()
+      } else {
+        await this.#hub.sleep(announced, pauseMs, this.#stop.signal)
+        announced = undefined
+      }
+    }
+  }
+}
+
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal })
+  } catch {
+    signal.throwIfAborted()
+  }
+}

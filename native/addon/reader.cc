@@ -1,0 +1,115 @@
+// The functions with which a manager reads a board.
+
+#include <cstring>
+
+#include "../core/platform.h"
+#include "../core/totals.h"
+#include "handle.h"
+
+namespace rollcall {
+namespace {
+
+// scan(entries: Float64Array, payload: Uint8Array, cursor: Float64Array | undefined, from, to)
+// -> the number of entries, or -1 when a buffer is too small
+Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (handle.closed) return Failure(env, Status::Of(Code::kClosed));
+  size_t entry_numbers = 0, payload_bytes = 0, cursor_numbers = 0;
+  double* entries = ElementsOf<double>(info[0], napi_float64_array, &entry_numbers);
+  uint8_t* payload = ElementsOf<uint8_t>(info[1], napi_uint8_array, &payload_bytes);
+  const double* cursor = info[2].IsUndefined() ? nullptr : ElementsOf<double>(info[2], napi_float64_array, &cursor_numbers);
+  const bool aligned = reinterpret_cast<uintptr_t>(payload) % 8 == 0;
+  if (entries == nullptr || payload == nullptr || !aligned || (cursor == nullptr && !info[2].IsUndefined())) {
+    return Misuse(env, "Expected a Float64Array, an aligned Uint8Array and a Float64Array or undefined");
+  }
+  handle.board.liveness().Refresh();
+  ScanRequest request;
+  request.from_slot = Uint32At(info, 3);
+  request.to_slot = Uint32At(info, 4);
+  request.cursor = reinterpret_cast<const CursorEntry*>(cursor);
+  request.cursor_slots = static_cast<uint32_t>(cursor_numbers * sizeof(double) / sizeof(CursorEntry));
+  request.entries = reinterpret_cast<ScanEntry*>(entries);
+  request.max_entries = static_cast<uint32_t>(entry_numbers / kScanEntryNumbers);
+  request.payload = payload;
+  request.payload_bytes = payload_bytes;
+  const ScanResult result = handle.board.Scan(request);
+  return Napi::Number::New(env, result.complete ? static_cast<double>(result.entries) : -1.0);
+}
+
+// identity(slot, epoch) -> { id, pid, threadId, uid, startedAt } | undefined when that owner is gone
+Napi::Value ReadIdentity(Handle& handle, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const uint32_t slot = Uint32At(info, 0);
+  if (handle.closed || slot >= handle.board.file().geometry().slot_count) return env.Undefined();
+  Identity identity;
+  const uint64_t epoch = Uint64At(info, 1);
+  if (!handle.board.ReadIdentity(slot, epoch, &identity).ok()) return env.Undefined();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("id", Napi::String::New(env, identity.id, identity.id_bytes));
+  result.Set("pid", static_cast<double>(identity.pid));
+  result.Set("threadId", static_cast<double>(identity.thread_id));
+  result.Set("uid", static_cast<double>(identity.uid));
+  result.Set("startedAt", static_cast<double>(identity.claimed_wall_ms));
+  return result;
+}
+
+// counters(slot, epoch, out: Float64Array) -> false when that owner is gone
+Napi::Value ReadCounters(Handle& handle, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const BoardFile& file = handle.board.file();
+  const uint32_t slot = Uint32At(info, 0);
+  size_t room = 0;
+  double* out = ElementsOf<double>(info[2], napi_float64_array, &room);
+  if (out == nullptr || handle.closed || slot >= file.geometry().slot_count || room < file.geometry().counter_count) {
+    return Misuse(env, "Expected a slot of an open board and a Float64Array for its counters");
+  }
+  for (uint32_t i = 0; i < file.geometry().counter_count; i++) {
+    out[i] = CounterValue(file.counters(slot)[i].load(std::memory_order_relaxed));
+  }
+  AcquireFence();
+  const uint64_t epoch = Uint64At(info, 1);
+  return Napi::Boolean::New(env, file.control(slot)->epoch.load(std::memory_order_relaxed) == epoch);
+}
+
+// endedByDeath(slot, epoch) -> boolean
+Napi::Value EndedByDeath(Handle& handle, const Napi::CallbackInfo& info) {
+  const uint32_t slot = Uint32At(info, 0);
+  if (handle.closed || slot >= handle.board.file().geometry().slot_count) return Misuse(info.Env(), "Expected a slot");
+  const uint64_t epoch = Uint64At(info, 1);
+  return Napi::Boolean::New(info.Env(), handle.board.EndedByDeath(slot, epoch));
+}
+
+// highWater() -> slots below it may have been used
+Napi::Value HighWater(Handle& handle, const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), handle.closed ? 0 : handle.board.file().high_water());
+}
+
+// epochs(slots) -> the epoch each has now, and the slots owned now as negative ones
+Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
+  const uint32_t slot = Uint32At(info, 0);
+  if (handle.closed || slot >= handle.board.file().geometry().slot_count) return Napi::Number::New(info.Env(), 0);
+  const SlotControl* control = handle.board.file().control(slot);
+  const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+  const double epoch = static_cast<double>(control->epoch.load(std::memory_order_acquire));
+  return Napi::Number::New(info.Env(), owned ? -epoch : epoch);
+}
+
+// checkName() -> undefined | failure. Looks at the disk no more than once a second.
+Napi::Value CheckName(Handle& handle, const Napi::CallbackInfo& info) {
+  if (handle.closed) return Failure(info.Env(), Status::Of(Code::kClosed));
+  return Failure(info.Env(), handle.board.CheckNameSometimes(CoarseMonotonicNs()));
+}
+
+}  // namespace
+
+void BindReader(Napi::Object object, Handle* handle) {
+  Bind(object, "scan", Call<Scan>, handle);
+  Bind(object, "identity", Call<ReadIdentity>, handle);
+  Bind(object, "counters", Call<ReadCounters>, handle);
+  Bind(object, "endedByDeath", Call<EndedByDeath>, handle);
+  Bind(object, "highWater", Call<HighWater>, handle);
+  Bind(object, "slotEpoch", Call<SlotEpoch>, handle);
+  Bind(object, "checkName", Call<CheckName>, handle);
+}
+
+}  // namespace rollcall

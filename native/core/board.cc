@@ -1,0 +1,419 @@
+#include "board.h"
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include "platform.h"
+#include "totals.h"
+#include "wake.h"
+
+namespace rollcall {
+namespace {
+
+constexpr uint64_t kNameCheckNs = 1000000000;
+
+constexpr uint32_t WordsFor(uint32_t bytes) { return (bytes + 7) / 8; }
+
+// No owner would ever count that far, but a hostile file can: epoch + 1 could be 0, which means
+// "never owned", and readers could not tell one sequence number from the next.
+bool IsWornOut(const SlotControl& control) {
+  return control.epoch.load(std::memory_order_relaxed) >= kMaxExact ||
+         control.seq.load(std::memory_order_relaxed) >= kMaxExact;
+}
+
+}  // namespace
+
+void Board::Ready() {
+  staging_.assign(kRecordHeaderWords + WordsFor(file_.geometry().inline_bytes) + 1, 0);
+}
+
+// --- claiming, all of it under the claim lock
+
+Status Board::TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out) {
+  // Everything that can fail for want of a descriptor or of memory comes before the first change.
+  Status status = lock_.Prepare(file_.path().c_str(), file_.device(), file_.inode());
+  if (status.ok()) status = TryLock(file_.fd(), kClaimByte);
+  if (status.ok()) {
+    status = Claim(id, id_bytes, thread_id, out);
+    Unlock(file_.fd(), kClaimByte);
+  }
+  if (status.ok()) {
+    lock_.Settle();
+  } else {
+    lock_.Release();
+  }
+  return status;
+}
+
+Status Board::Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out) {
+  // A board that was replaced while we waited must not get new workers.
+  Status status = file_.CheckName();
+  if (!status.ok()) return status;
+  if (HasLivingOwner(id, id_bytes)) return Status::Of(Code::kIdInUse);
+  status = TakeFreeSlot(out);
+  if (!status.ok()) return status;
+  slot_ = out->slot;
+  epoch_ = out->epoch;
+  updates_ = 0;
+  own_latch_ = file_.latch(slot_);
+  staging_[1] = epoch_;
+  staging_[4] = 0;  // no overflow file yet
+  ReadWallClock();
+  Introduce(id, id_bytes, thread_id);
+  return Status::Ok();
+}
+
+bool Board::HasLivingOwner(const char* id, uint32_t id_bytes) {
+  const uint32_t used = file_.high_water();
+  for (uint32_t slot = 0; slot < used; slot++) {
+    SlotControl* control = file_.control(slot);
+    if (control->state.load(std::memory_order_relaxed) != static_cast<uint32_t>(SlotState::kOwned)) continue;
+    Identity identity;
+    const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
+    if (!ReadIdentity(slot, epoch, &identity).ok()) continue;
+    if (identity.id_bytes != id_bytes || memcmp(identity.id, id, id_bytes) != 0) continue;
+    if (!SaidGoodbye(slot, epoch) && liveness_.HoldsLock(slot)) return true;
+  }
+  return false;
+}
+
+Status Board::TakeFreeSlot(Claimed* out) {
+  const uint32_t count = file_.geometry().slot_count;
+  for (uint32_t slot = 0; slot < count; slot++) {
+    const SlotControl* control = file_.control(slot);
+    const bool owned = control->state.load(std::memory_order_relaxed) == static_cast<uint32_t>(SlotState::kOwned);
+    if (owned && !SaidGoodbye(slot, control->epoch.load(std::memory_order_relaxed))) continue;
+    const Status status = TakeSlot(slot, out);
+    if (status.code != Code::kInUse) return status;
+  }
+  // None is free by its own word. The dead are found by asking the kernel about each.
+  for (uint32_t slot = 0; slot < count; slot++) {
+    const Status status = TakeSlot(slot, out);
+    if (status.code != Code::kInUse) return status;
+  }
+  return Status::Of(Code::kBoardFull);
+}
+
+// kInUse: somebody holds this slot's lock, or nobody can use it any more.
+Status Board::TakeSlot(uint32_t slot, Claimed* out) {
+  SlotControl* control = file_.control(slot);
+  if (liveness_.HoldsLock(slot)) return Status::Of(Code::kInUse);
+  if (IsWornOut(*control)) return Status::Of(Code::kInUse);
+  *out = {};
+  Retired ended;
+  if (Retire(slot, &ended)) {
+    out->ended_epoch = ended.epoch;
+    out->ended_generation = ended.generation;
+  }
+  if (file_.high_water() <= slot) {
+    // Release, and before the slot is anybody's: no reader may miss an owned slot.
+    file_.shared()->high_water.value.store(slot + 1, std::memory_order_release);
+  }
+  ClearCounters(file_, slot);
+  const uint64_t epoch = control->epoch.load(std::memory_order_relaxed) + 1;
+  // The epoch first, then the lock: whoever finds the lock held and the old epoch unchanged
+  // afterwards has seen the old owner's lock. Killed in between, we leave a free slot.
+  control->epoch.store(epoch, std::memory_order_seq_cst);
+  const Status taken = lock_.Take(file_.lock_byte(slot));
+  if (taken.code == Code::kBusy) return Status::Of(Code::kInUse);
+  if (!taken.ok()) return taken;
+  out->slot = slot;
+  out->epoch = epoch;
+  return Status::Ok();
+}
+
+void Board::Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id) {
+  Identity identity = {};
+  identity.pid = static_cast<uint32_t>(getpid());
+  identity.thread_id = thread_id;
+  identity.process_start = ProcessStart();
+  identity.pid_namespace = PidNamespace();
+  identity.claimed_wall_ms = CoarseWallMs();
+  identity.uid = static_cast<uint32_t>(geteuid());
+  identity.id_bytes = id_bytes;
+  memcpy(identity.id, id, id_bytes);
+  uint64_t words[kIdentityWords];
+  memcpy(words, &identity, sizeof identity);
+  // A reader that copied any of these words must see the new epoch when it looks again.
+  ReleaseFence();
+  StoreWords(file_.identity(slot_), words, kIdentityWords);
+
+  SlotControl* control = file_.control(slot_);
+  // Release: whoever sees this epoch owned sees its whole identity. Until here a kill leaves a
+  // free slot, from here on a dead worker that never published: the record is an older owner's.
+  control->state.store(static_cast<uint32_t>(SlotState::kOwned), std::memory_order_release);
+  (void)Publish(RecordKind::kNone, Encoding::kUtf8, 0);
+}
+
+// --- retiring, under the claim lock too
+
+bool Board::SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept {
+  RecordHeader record;
+  return ReadRecordHeader(slot, &record) && record.epoch == epoch &&
+         record.kind == static_cast<uint8_t>(RecordKind::kClosed);
+}
+
+// Each step may be the last and may be done twice: fold, note how it ended, then mark it free.
+// REQUIRES: nobody holds the slot's lock; it stays so, because claims need the claim lock.
+bool Board::Retire(uint32_t slot, Retired* out) noexcept {
+  SlotControl* control = file_.control(slot);
+  if (control->state.load(std::memory_order_relaxed) != static_cast<uint32_t>(SlotState::kOwned)) return false;
+  const uint64_t epoch = control->epoch.load(std::memory_order_relaxed);
+  RecordHeader record = {};
+  const bool closed = SaidGoodbye(slot, epoch);
+  const bool known = ReadRecordHeader(slot, &record) && record.epoch == epoch;
+  FoldCounters(file_, slot);
+
+  const uint64_t bit = uint64_t{1} << (epoch % 64);
+  const uint64_t ends = control->ends.load(std::memory_order_relaxed);
+  control->ends.store(closed ? ends & ~bit : ends | bit, std::memory_order_relaxed);
+  // Release: whoever sees the slot free sees how its owner ended.
+  const SlotState state = closed ? SlotState::kClosed : SlotState::kDied;
+  control->state.store(static_cast<uint32_t>(state), std::memory_order_release);
+  *out = {slot, epoch, known ? record.generation : 0};
+  return true;
+}
+
+Status Board::TryRetire(const std::vector<uint32_t>& slots, std::vector<Retired>* out) {
+  Status status = TryLock(file_.fd(), kClaimByte);
+  if (!status.ok()) return status;
+  for (const uint32_t slot : slots) {
+    if (slot >= file_.geometry().slot_count || (has_slot() && slot == slot_)) continue;
+    Retired retired;
+    if (!liveness_.HoldsLock(slot) && Retire(slot, &retired)) out->push_back(retired);
+  }
+  Unlock(file_.fd(), kClaimByte);
+  return Status::Ok();
+}
+
+// --- publishing
+
+// Every nanosecond here is paid by every update, so what stays the same for an owner is prepared when
+// it claims: its latch, and the epoch in the staged header.
+uint64_t Board::PublishStaged(const RecordHead& head) noexcept {
+  const uint64_t now = CoarseMonotonicNs();
+  uint64_t* words = staging_.data();
+  words[0] = head.Pack();
+  words[2] = static_cast<uint64_t>(wall_at_boot_ms_) + now / 1000000;
+  words[3] = now;
+  words[5] = head.whole_length;
+  words[6] = head.crc32c;
+  words[7] = updates_;
+  own_latch_.Publish(words, kRecordHeaderWords + WordsFor(head.length));
+  WakeWaiters(file_.shared(), now);
+  return now;
+}
+
+Status Board::Publish(RecordKind kind, Encoding encoding, uint32_t length) noexcept {
+  if (kind == RecordKind::kInline) updates_++;
+  return CheckNameSometimes(PublishStaged({length, kind, encoding, length, 0}));
+}
+
+Status Board::PublishOverflow(Encoding encoding, uint32_t preview_length, uint64_t generation, uint64_t whole_length,
+                              uint32_t crc32c) noexcept {
+  staging_[4] = generation;
+  updates_++;
+  return CheckNameSometimes(PublishStaged({preview_length, RecordKind::kOverflow, encoding, whole_length, crc32c}));
+}
+
+void Board::Release() noexcept {
+  if (!has_slot()) return;
+  (void)PublishStaged({0, RecordKind::kClosed, Encoding::kUtf8, 0, 0});
+  lock_.Release();
+}
+
+void Board::ReadWallClock() noexcept {
+  wall_at_boot_ms_ = CoarseWallMs() - static_cast<int64_t>(CoarseMonotonicNs() / 1000000);
+}
+
+Status Board::CheckNameSometimes(uint64_t now_ns) noexcept {
+  if (now_ns - name_checked_ns_ >= kNameCheckNs) {
+    name_checked_ns_ = now_ns;
+    ReadWallClock();
+    replaced_ = file_.CheckName().code == Code::kReplaced;
+  }
+  return replaced_ ? Status::Of(Code::kReplaced) : Status::Ok();
+}
+
+// --- reading
+
+bool Board::ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept {
+  uint64_t seq, words[kRecordHeaderWords];
+  const Latch latch = file_.latch(slot);
+  if (!latch.Read(&seq, [&](const Word* record) { LoadWords(words, record, kRecordHeaderWords); })) return false;
+  *out = UnpackHeader(words);
+  return true;
+}
+
+Status Board::ReadIdentity(uint32_t slot, uint64_t epoch, Identity* out) const noexcept {
+  SlotControl* control = file_.control(slot);
+  uint64_t words[kIdentityWords];
+  LoadWords(words, file_.identity(slot), kIdentityWords);
+  AcquireFence();
+  // The owner stores the epoch before the identity. So the words are at most as new as this.
+  if (control->epoch.load(std::memory_order_relaxed) != epoch) return Status::Of(Code::kGone);
+  memcpy(out, words, sizeof *out);
+  const bool sane = out->id_bytes >= 1 && out->id_bytes <= kMaxIdBytes;
+  if (!sane) out->id_bytes = 0;
+  return Status::Ok();
+}
+
+bool Board::EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept {
+  SlotControl* control = file_.control(slot);
+  // Acquire: a state that says "free" comes with the note about its last owner.
+  const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+  if (owned && control->epoch.load(std::memory_order_acquire) == epoch) {
+    if (SaidGoodbye(slot, epoch)) return false;
+    // The record may be the next owner's already: then the epoch has moved, and the bit is set.
+    if (control->epoch.load(std::memory_order_acquire) == epoch) return true;
+  }
+  const uint64_t now = control->epoch.load(std::memory_order_acquire);
+  if (now - epoch >= 64) return true;
+  return (control->ends.load(std::memory_order_relaxed) >> (epoch % 64) & 1) != 0;
+}
+
+bool Board::OwnerLives(uint32_t slot, uint64_t epoch) {
+  if (has_slot() && slot == slot_) return epoch == epoch_;
+  if (liveness_.IsWatchedAndAlive(slot, epoch)) return true;
+  Identity identity;
+  if (!ReadIdentity(slot, epoch, &identity).ok()) return false;
+  return liveness_.IsAlive(slot, epoch, identity.pid, identity.pid_namespace);
+}
+
+bool Board::BeingClaimed() const noexcept {
+  bool locked = false;
+  return !IsLocked(file_.fd(), kClaimByte, 1, &locked).ok() || locked;
+}
+
+Board::RecordCopy Board::CopyRecord(uint32_t slot, uint8_t* payload, size_t room) const noexcept {
+  RecordCopy copy = {};
+  const uint32_t capacity = file_.geometry().inline_bytes;
+  uint64_t words[kRecordHeaderWords];
+  copy.torn = !file_.latch(slot).Read(&copy.seq, [&](const Word* record) {
+    LoadWords(words, record, kRecordHeaderWords);
+    copy.header = UnpackHeader(words);
+    copy.length = copy.header.length < capacity ? copy.header.length : capacity;
+    copy.fits = WordsFor(copy.length) * 8 <= room;
+    if (copy.fits) LoadWords(reinterpret_cast<uint64_t*>(payload), record + kRecordHeaderWords, WordsFor(copy.length));
+  });
+  if (copy.torn) {
+    copy.header = {};
+    copy.length = 0;
+  }
+  return copy;
+}
+
+bool Board::IsSane(const RecordCopy& copy) const noexcept {
+  const RecordHeader& h = copy.header;
+  return h.length == copy.length && h.kind <= static_cast<uint8_t>(RecordKind::kClosed) && h.encoding < kEncodings;
+}
+
+// Nobody has the slot, or somebody is just claiming it. Whom the cursor knows is gone in any case;
+// the entry speaks of that owner, because the next one, whose epoch may be there already, is to
+// be told of when it has introduced itself.
+Board::Look Board::LookAtFree(uint32_t slot, const ScanRequest& request, ScanResult* result) {
+  if (request.cursor == nullptr || slot >= request.cursor_slots) return Look::kNothing;
+  const double known = request.cursor[slot].epoch;
+  if (!(known >= 1 && known <= static_cast<double>(kMaxExact))) return Look::kNothing;
+  ScanEntry& entry = request.entries[result->entries];
+  entry = {};
+  entry.slot = slot;
+  entry.epoch = known;
+  const bool died = EndedByDeath(slot, static_cast<uint64_t>(known));
+  entry.verdict = static_cast<double>(died ? Verdict::kDied : Verdict::kClosed);
+  return Look::kEntry;
+}
+
+// The order matters: epoch, record, identity and lock, then the epoch once more. A claim raises
+// the epoch before it takes the lock, so an unchanged epoch means that all of them belong together.
+Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, ScanResult* result) {
+  SlotControl* control = file_.control(slot);
+  const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
+  if (epoch == 0) return Look::kNothing;
+  const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+  if (request.cursor != nullptr && slot < request.cursor_slots) {
+    const CursorEntry& known = request.cursor[slot];
+    const uint64_t seq = control->seq.load(std::memory_order_relaxed) & ~uint64_t{1};
+    if (known.epoch == -static_cast<double>(epoch)) return Look::kNothing;
+    const bool same = owned && known.epoch == static_cast<double>(epoch) && known.seq == static_cast<double>(seq);
+    if (same && OwnerLives(slot, epoch)) return Look::kNothing;
+  }
+  if (!owned) return LookAtFree(slot, request, result);
+
+  RecordCopy copy =
+      CopyRecord(slot, request.payload + result->payload_bytes, request.payload_bytes - result->payload_bytes);
+  if (!copy.torn && !copy.fits) return Look::kNoRoom;
+  const bool introduced = copy.torn || copy.header.epoch == epoch;
+  // An owner that has not introduced itself has an identity that nobody may read yet.
+  const bool alive = introduced ? OwnerLives(slot, epoch) : liveness_.HoldsLock(slot);
+  if (!introduced && alive && BeingClaimed()) return Look::kNothing;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (control->epoch.load(std::memory_order_relaxed) != epoch) return Look::kAgain;
+  // A good-bye between our copy and our question must not be told as a death.
+  const bool moved = (control->seq.load(std::memory_order_relaxed) & ~uint64_t{1}) != copy.seq;
+  if (!alive && !copy.torn && moved) return Look::kAgain;
+  if (!introduced && alive && tries < 3) return Look::kAgain;
+
+  // Killed after it had the slot and before its first record. What lies there is an older
+  // owner's and not shown under the name of this one.
+  const bool unborn = !introduced && !alive && copy.header.epoch < epoch;
+  if (!introduced) {
+    copy.header = {};
+    copy.length = 0;
+  }
+  const bool sane = (introduced || unborn) && !copy.torn && IsSane(copy);
+  const RecordHeader& h = copy.header;
+  ScanEntry& entry = request.entries[result->entries];
+  Verdict verdict = alive ? Verdict::kLive : Verdict::kDied;
+  if (!sane) verdict = !alive ? Verdict::kBadDied : copy.torn ? Verdict::kBusy : Verdict::kBad;
+  if (sane && h.kind == static_cast<uint8_t>(RecordKind::kClosed)) verdict = Verdict::kClosed;
+  entry.slot = slot;
+  entry.verdict = static_cast<double>(verdict);
+  entry.epoch = static_cast<double>(epoch);
+  entry.seq = static_cast<double>(copy.seq);
+  entry.kind = h.kind;
+  entry.encoding = h.encoding;
+  entry.offset = static_cast<double>(result->payload_bytes);
+  entry.length = copy.length;
+  entry.updates = static_cast<double>(h.updates);
+  entry.wall_ms = static_cast<double>(h.wall_ms);
+  entry.monotonic_ms = static_cast<double>(h.monotonic_ns) / 1e6;
+  entry.generation = static_cast<double>(h.generation);
+  entry.whole_length = static_cast<double>(h.whole_length);
+  entry.crc32c = h.crc32c;
+  result->payload_bytes += WordsFor(copy.length) * 8;
+  return Look::kEntry;
+}
+
+ScanResult Board::Scan(const ScanRequest& request) {
+  ScanResult result;
+  const uint32_t used = file_.high_water();
+  const uint32_t end = request.to_slot < used ? request.to_slot : used;
+  for (uint32_t slot = request.from_slot; slot < end; slot++) {
+    if (result.entries == request.max_entries) return result;
+    // A slot changes owners a few times at most while we look; a hostile one could do it for ever.
+    Look look = Look::kAgain;
+    for (int tries = 0; tries < 100 && look == Look::kAgain; tries++) look = LookAt(slot, tries, request, &result);
+    if (look == Look::kNoRoom) return result;
+    if (look == Look::kEntry) result.entries++;
+  }
+  result.complete = true;
+  return result;
+}
+
+void Board::AddGauges(double* sums) {
+  const uint32_t used = file_.high_water();
+  for (uint32_t slot = 0; slot < used; slot++) {
+    SlotControl* control = file_.control(slot);
+    const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
+    const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+    if (epoch == 0 || !owned || SaidGoodbye(slot, epoch) || !OwnerLives(slot, epoch)) continue;
+    for (uint32_t i = 0; i < file_.geometry().counter_count; i++) {
+      if (file_.names()[i].kind != static_cast<uint8_t>(CounterKind::kGauge)) continue;
+      sums[i] += CounterValue(file_.counters(slot)[i].load(std::memory_order_relaxed));
+    }
+  }
+}
+
+}  // namespace rollcall

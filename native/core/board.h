@@ -1,0 +1,209 @@
+// One handle on a board: at most one slot of its own to write, all slots to read.
+//
+// Who may do what: the owner of a slot holds its lock and alone writes its latch and counters.
+// Epochs, states, identities and the retired totals change only under the claim lock. Readers
+// take nothing, write nothing and wait for nobody.
+//
+// A handle belongs to one thread. Two handles in one process are strangers to each other.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "board_file.h"
+#include "file_lock.h"
+#include "liveness.h"
+
+namespace rollcall {
+
+// How a record's bytes are to be read. lib/scoreboard/codec.ts has the same numbers.
+enum class Encoding : uint8_t { kUtf8 = 0, kAscii = 1, kBytes = 2, kJson = 3 };
+inline constexpr uint8_t kEncodings = 4;
+
+// What a scan found in a slot.
+enum class Verdict : uint32_t {
+  kLive = 1,    // its owner lives
+  kDied = 2,    // its owner ended without a word
+  kClosed = 3,  // its owner said good-bye, or is just doing so
+  kBusy = 4,    // its writer lapped us again and again; the owner lives
+  kBad = 5,     // the record makes no sense; the owner lives
+  kBadDied = 6,
+};
+
+// One slot as a scan reports it: numbers, so that they cross into JavaScript as they are.
+struct ScanEntry {
+  double slot;
+  double verdict;
+  double epoch;
+  double seq;
+  double kind;
+  double encoding;
+  double offset;  // of the payload
+  double length;  // of the payload
+  double updates;
+  double wall_ms;
+  double monotonic_ms;
+  double generation;
+  double whole_length;
+  double crc32c;
+};
+inline constexpr uint32_t kScanEntryNumbers = sizeof(ScanEntry) / sizeof(double);
+
+// What a reader knows already about a slot: nothing newer than this is "unchanged".
+struct CursorEntry {
+  double epoch = 0;  // 0: never seen; negative: of an owner whose end has been told
+  double seq = 0;
+};
+
+struct ScanRequest {
+  uint32_t from_slot = 0;
+  uint32_t to_slot = kMaxSlots;
+  const CursorEntry* cursor = nullptr;  // report only what differs from it; nullptr: everything
+  uint32_t cursor_slots = 0;            // slots at and above it have never been seen
+  ScanEntry* entries = nullptr;
+  uint32_t max_entries = 0;
+  uint8_t* payload = nullptr;  // 8-byte aligned
+  size_t payload_bytes = 0;
+};
+
+struct ScanResult {
+  uint32_t entries = 0;
+  size_t payload_bytes = 0;  // used
+  bool complete = false;     // false: a buffer was too small; call again with larger ones
+};
+
+struct Claimed {
+  uint32_t slot = 0;
+  uint64_t epoch = 0;
+  uint64_t ended_epoch = 0;  // of the dead owner who had to be retired for it; 0: nobody
+  uint64_t ended_generation = 0;
+};
+
+struct Retired {
+  uint32_t slot;
+  uint64_t epoch;
+  uint64_t generation;  // of its newest overflow file
+};
+
+class Board {
+ public:
+  Board() : liveness_(file_) {}
+
+  BoardFile& file() { return file_; }
+  const BoardFile& file() const { return file_; }
+  Liveness& liveness() { return liveness_; }
+
+  // Called once, after file().Open.
+  void Ready();
+
+  // --- the owner's side
+
+  // Takes a slot. kBusy: somebody else is claiming or cleaning, try again in a moment.
+  // kIdInUse: a living worker has this id. kBoardFull: all slots belong to the living.
+  // kReplaced: this is not the board any more that its name leads to.
+  // REQUIRES: open for writing, no slot yet, 1 to kMaxIdBytes bytes of id.
+  Status TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out);
+
+  // Where the next payload goes before it is published: room for inline_bytes + 8, zeroed
+  // behind what the last caller wrote is not needed.
+  char* staging() { return reinterpret_cast<char*>(staging_.data() + kRecordHeaderWords); }
+
+  // Publishes what lies in staging(). kReplaced is noticed within a second, after publishing.
+  // REQUIRES: has_slot(), length <= inline_bytes.
+  Status Publish(RecordKind kind, Encoding encoding, uint32_t length) noexcept;
+
+  // The same for the preview of an overflow file.
+  Status PublishOverflow(Encoding encoding, uint32_t preview_length, uint64_t generation, uint64_t whole_length,
+                         uint32_t crc32c) noexcept;
+
+  // Says good-bye and gives the slot up. Its status is not readable any more.
+  void Release() noexcept;
+
+  bool has_slot() const { return lock_.held(); }
+  uint32_t slot() const { return slot_; }
+  uint64_t epoch() const { return epoch_; }
+
+  // --- the reader's side
+
+  // Copies slots into the caller's buffers. REQUIRES: Refresh of liveness() before.
+  ScanResult Scan(const ScanRequest& request);
+
+  // Copies the identity that belongs to `epoch`. kGone: the slot has another owner by now.
+  Status ReadIdentity(uint32_t slot, uint64_t epoch, Identity* out) const noexcept;
+
+  // How the owner of `epoch` ended: true: died. Reaches back 64 owners; beyond, "died".
+  bool EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept;
+
+  // Adds up the gauges of the living. REQUIRES: Refresh of liveness() before, and room for
+  // counter_count numbers.
+  void AddGauges(double* sums);
+
+  // Retires those of `slots` whose owners are gone. kBusy: somebody else is at it.
+  Status TryRetire(const std::vector<uint32_t>& slots, std::vector<Retired>* out);
+
+  // kReplaced, looked at no more than once a second.
+  Status CheckNameSometimes(uint64_t now_ns) noexcept;
+
+ private:
+  enum class Look {
+    kNothing,  // nobody there, or nothing new
+    kEntry,    // the entry is filled
+    kNoRoom,   // the payload does not fit into what is left
+    kAgain,    // the slot changed owners under our eyes
+  };
+  // What differs from one record of an owner to the next.
+  struct RecordHead {
+    uint32_t length;
+    RecordKind kind;
+    Encoding encoding;
+    uint64_t whole_length;
+    uint32_t crc32c;
+
+    uint64_t Pack() const {
+      return uint64_t{length} | static_cast<uint64_t>(kind) << 32 | static_cast<uint64_t>(encoding) << 40;
+    }
+  };
+  // A record as it was copied: nothing in it is trusted but `length`, which is bounded.
+  struct RecordCopy {
+    RecordHeader header;
+    uint64_t seq;
+    uint32_t length;
+    bool fits;
+    bool torn;  // the writer lapped us too often
+  };
+
+  Status Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out);
+  bool HasLivingOwner(const char* id, uint32_t id_bytes);
+  Status TakeFreeSlot(Claimed* out);
+  Status TakeSlot(uint32_t slot, Claimed* out);
+  void Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id);
+  bool SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept;
+  bool Retire(uint32_t slot, Retired* out) noexcept;
+  bool ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept;
+  Look LookAt(uint32_t slot, int tries, const ScanRequest& request, ScanResult* result);
+  Look LookAtFree(uint32_t slot, const ScanRequest& request, ScanResult* result);
+  RecordCopy CopyRecord(uint32_t slot, uint8_t* payload, size_t room) const noexcept;
+  bool IsSane(const RecordCopy& copy) const noexcept;
+  bool OwnerLives(uint32_t slot, uint64_t epoch);
+  bool BeingClaimed() const noexcept;
+  void ReadWallClock() noexcept;
+  uint64_t PublishStaged(const RecordHead& head) noexcept;  // returns the time it put into the record
+
+  BoardFile file_;
+  Liveness liveness_;
+  HeldLock lock_;
+  uint32_t slot_ = 0;
+  uint64_t epoch_ = 0;
+  uint64_t updates_ = 0;
+  Latch own_latch_{nullptr, nullptr, nullptr};
+  uint64_t name_checked_ns_ = 0;
+  // Reading one clock is a tenth of an update. So a record's wall-clock time is its monotonic time
+  // plus this, which follows a clock that is set within a second, like the name.
+  int64_t wall_at_boot_ms_ = 0;
+  bool replaced_ = false;
+  std::vector<uint64_t> staging_;  // a record: header words, then payload
+};
+
+}  // namespace rollcall

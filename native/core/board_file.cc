@@ -1,0 +1,268 @@
+#include "board_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "file_lock.h"
+#include "platform.h"
+
+namespace rollcall {
+namespace {
+
+// A FIFO must not hang an open, nor a symbolic link lead it astray.
+constexpr int kOpenFlags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+
+bool IsZero(const uint8_t* bytes, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (bytes[i] != 0) return false;
+  }
+  return true;
+}
+
+// Reads until `size` bytes are there or the file ends.
+ssize_t ReadAt(int fd, uint8_t* out, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t n = pread(fd, out + done, size - done, static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -1;
+    if (n == 0) break;
+    done += static_cast<size_t>(n);
+  }
+  return static_cast<ssize_t>(done);
+}
+
+Status WriteAll(int fd, const uint8_t* bytes, size_t size) {
+  for (size_t done = 0; done < size;) {
+    const ssize_t n = pwrite(fd, bytes + done, size - done, static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+      return {full ? Code::kNoSpace : Code::kSystem, "pwrite", errno};
+    }
+    done += static_cast<size_t>(n);
+  }
+  return Status::Ok();
+}
+
+std::vector<uint8_t> MakeHeader(const BoardPlan& plan, const Geometry& g) {
+  FileHeader h = {};
+  h.magic = kMagic;
+  h.layout_major = kLayoutMajor;
+  h.layout_minor = kLayoutMinor;
+  h.header_bytes = g.header_bytes;
+  h.slot_count = g.slot_count;
+  h.slot_stride = g.slot_stride;
+  h.inline_bytes = g.inline_bytes;
+  h.shared_bytes = g.shared_bytes;
+  h.counter_count = static_cast<uint16_t>(g.counter_count);
+  h.shared_count = static_cast<uint16_t>(g.shared_count);
+  h.file_bytes = g.file_bytes;
+  memcpy(h.board_id, plan.board_id, sizeof h.board_id);
+  BootId(h.boot_id);
+  h.created_at_ms = CoarseWallMs();
+
+  std::vector<uint8_t> bytes(g.header_bytes, 0);
+  memcpy(bytes.data(), &h, sizeof h);
+  uint8_t* table = bytes.data() + sizeof h;
+  for (const auto* list : {&plan.counters, &plan.shared_counters}) {
+    if (list->empty()) continue;
+    memcpy(table, list->data(), list->size() * sizeof(NameEntry));
+    table += list->size() * sizeof(NameEntry);
+  }
+  h.crc32c = HeaderCrc(bytes.data(), bytes.size());
+  memcpy(bytes.data() + offsetof(FileHeader, crc32c), &h.crc32c, sizeof h.crc32c);
+  return bytes;
+}
+
+Status FillTemporary(int fd, const BoardPlan& plan) {
+  Status status = TryLock(fd, kCreateByte);
+  if (!status.ok()) return status;
+  if (!plan.any_filesystem) {
+    status = RefuseNetworkFs(fd);
+    if (!status.ok()) return status;
+  }
+  // The umask is for programs that were not told which bits to use.
+  if (fchmod(fd, static_cast<mode_t>(plan.mode)) != 0) return Status::System("fchmod");
+
+  const Geometry g = Geometry::Of(plan.slot_count, plan.inline_bytes, static_cast<uint32_t>(plan.counters.size()),
+                                  static_cast<uint32_t>(plan.shared_counters.size()),
+                                  static_cast<uint32_t>(sysconf(_SC_PAGESIZE)));
+  status = Reserve(fd, g.file_bytes);
+  if (!status.ok()) return status;
+  const std::vector<uint8_t> header = MakeHeader(plan, g);
+  status = WriteAll(fd, header.data(), header.size());
+  if (!status.ok()) return status;
+  // After a power cut the name must not lead to a file without a header.
+  return fsync(fd) == 0 ? Status::Ok() : Status::System("fsync");
+}
+
+// Makes the whole file under its temporary name, lets `publish` give it its real one, and
+// removes the temporary name again.
+template <typename Publish>
+Status MakeAndPublish(const BoardPlan& plan, Publish publish) {
+  const char* temporary = plan.temporary.c_str();
+  const int fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | kOpenFlags, 0600);
+  if (fd < 0) {
+    const bool full = errno == ENOSPC || errno == EDQUOT;
+    return {full ? Code::kNoSpace : Code::kSystem, "open", errno};
+  }
+  Status status = FillTemporary(fd, plan);
+  if (status.ok()) status = publish(temporary, plan.path.c_str());
+  unlink(temporary);
+  close(fd);
+  return status;
+}
+
+}  // namespace
+
+Status BoardFile::Create(const BoardPlan& plan) {
+  return MakeAndPublish(plan, [](const char* temporary, const char* path) {
+    if (link(temporary, path) == 0) return Status::Ok();
+    if (errno == EEXIST) return Status::Of(Code::kExists);
+    return errno == ENOENT ? Status::Of(Code::kGone) : Status::System("link");
+  });
+}
+
+Status BoardFile::Open(const std::string& path, bool read_only, bool any_filesystem) {
+  Close();
+  path_ = path;
+  read_only_ = read_only;
+  fd_ = open(path.c_str(), (read_only ? O_RDONLY : O_RDWR) | kOpenFlags);
+  if (fd_ < 0) {
+    if (errno == ENOENT) return Status::Of(Code::kGone);
+    if (errno == ELOOP) return Status::Of(Code::kInsecurePath);
+    const bool no_file = errno == EISDIR || errno == ENXIO || errno == ENODEV;
+    return no_file ? Status::Of(Code::kNotABoard) : Status::System("open");
+  }
+  struct stat st;
+  Status status = fstat(fd_, &st) == 0 ? Status::Ok() : Status::System("fstat");
+  if (status.ok() && !S_ISREG(st.st_mode)) status = Status::Of(Code::kNotABoard);
+  if (status.ok() && !any_filesystem) status = RefuseNetworkFs(fd_);
+  if (status.ok()) {
+    device_ = static_cast<uint64_t>(st.st_dev);
+    inode_ = st.st_ino;
+    uid_ = st.st_uid;
+    status = ReadHeader(static_cast<uint64_t>(st.st_size));
+  }
+  bool locked;
+  if (status.ok()) status = IsLocked(fd_, kClaimByte, 1, &locked);  // are there such locks at all?
+  // A sparse copy of a board would meet a full disk in the middle of a store, which is a SIGBUS.
+  const bool sparse = status.ok() && static_cast<uint64_t>(st.st_blocks) * 512 < geometry_.file_bytes;
+  if (sparse && !read_only) status = Reserve(fd_, geometry_.file_bytes);
+  if (sparse && read_only && HolesNeedBlocks(fd_)) status = Status::Of(Code::kNoSpace);
+  if (status.ok()) status = Map();
+  if (!status.ok()) Close();
+  return status;
+}
+
+Status BoardFile::ReadHeader(uint64_t actual_bytes) {
+  std::vector<uint8_t> bytes(kMinPage);
+  for (;;) {
+    const ssize_t n = ReadAt(fd_, bytes.data(), bytes.size());
+    if (n < 0) return Status::System("pread");
+    size_t needed = 0;
+    const Status status = CheckHeader(bytes.data(), static_cast<size_t>(n), actual_bytes, &geometry_, &needed);
+    if (status.code == Code::kTooLong && needed > bytes.size()) {
+      bytes.resize(needed);
+      continue;
+    }
+    if (status.code == Code::kTooLong) return Status::Of(Code::kCorruptHeader);
+    if (!status.ok()) return status;
+    memcpy(&header_, bytes.data(), sizeof header_);
+    names_.resize(geometry_.counter_count + geometry_.shared_count);
+    if (!names_.empty()) memcpy(names_.data(), bytes.data() + sizeof header_, names_.size() * sizeof(NameEntry));
+    return Status::Ok();
+  }
+}
+
+Status BoardFile::Map() {
+  const int protection = read_only_ ? PROT_READ : PROT_READ | PROT_WRITE;
+  void* base = mmap(nullptr, geometry_.file_bytes, protection, MAP_SHARED, fd_, 0);
+  if (base == MAP_FAILED) return Status::System("mmap");
+  base_ = static_cast<uint8_t*>(base);
+  KeepFromChildren(base_, geometry_.file_bytes);
+  return Status::Ok();
+}
+
+Status BoardFile::Supplant(const BoardPlan& plan) {
+  Status status = TryLock(fd_, kClaimByte);
+  if (!status.ok()) return status;
+  // Under the old file's claim lock nobody can claim in it, and nobody else can replace it.
+  status = CheckName();
+  bool locked = false;
+  if (status.ok()) status = IsLocked(fd_, 0, 0, &locked);
+  if (status.ok() && locked) status = Status::Of(Code::kInUse);
+  if (status.ok()) {
+    status = MakeAndPublish(plan, [](const char* temporary, const char* path) {
+      if (rename(temporary, path) == 0) return Status::Ok();
+      return errno == ENOENT ? Status::Of(Code::kGone) : Status::System("rename");
+    });
+  }
+  Unlock(fd_, kClaimByte);
+  return status;
+}
+
+void BoardFile::Close() noexcept {
+  if (base_ != nullptr) munmap(base_, geometry_.file_bytes);
+  if (fd_ >= 0) close(fd_);
+  base_ = nullptr;
+  fd_ = -1;
+}
+
+Status BoardFile::CheckName() const noexcept {
+  struct stat st;
+  if (lstat(path_.c_str(), &st) != 0) {
+    const bool gone = errno == ENOENT || errno == ENOTDIR;
+    return gone ? Status::Of(Code::kReplaced) : Status::System("lstat");
+  }
+  const bool same = static_cast<uint64_t>(st.st_dev) == device_ && st.st_ino == inode_;
+  return same ? Status::Ok() : Status::Of(Code::kReplaced);
+}
+
+bool BoardFile::from_earlier_boot() const {
+  uint8_t now[16];
+  BootId(now);
+  // Where the system cannot name its boots, no board is ever stale.
+  return !IsZero(now, sizeof now) && memcmp(now, header_.boot_id, sizeof now) != 0;
+}
+
+Latch BoardFile::latch(uint32_t slot) const {
+  uint8_t* records = Slot(slot) + geometry_.records_offset;
+  return Latch(&control(slot)->seq, reinterpret_cast<Word*>(records),
+               reinterpret_cast<Word*>(records + geometry_.record_bytes));
+}
+
+Latch BoardFile::retired_latch() const {
+  uint8_t* records = reinterpret_cast<uint8_t*>(shared()) + geometry_.retired_offset;
+  return Latch(&shared()->retired.seq, reinterpret_cast<Word*>(records),
+               reinterpret_cast<Word*>(records + geometry_.retired_bytes));
+}
+
+Word* BoardFile::shared_counter(uint32_t index) const {
+  uint8_t* counters = reinterpret_cast<uint8_t*>(shared()) + geometry_.counters_offset;
+  return reinterpret_cast<Word*>(counters + uint64_t{index} * kLine);
+}
+
+uint32_t BoardFile::high_water() const noexcept {
+  // Acquire: whoever sees the mark raised sees the file as it was before. Bounded, because the
+  // word lies where anybody who may write the board can write it.
+  const uint32_t mark = shared()->high_water.value.load(std::memory_order_acquire);
+  return mark < geometry_.slot_count ? mark : geometry_.slot_count;
+}
+
+bool IsAbandoned(const char* temporary) noexcept {
+  const int fd = open(temporary, O_RDONLY | kOpenFlags);
+  if (fd < 0) return false;
+  bool locked = true;
+  const Status status = IsLocked(fd, kCreateByte, 1, &locked);
+  close(fd);
+  return status.ok() && !locked;
+}
+
+}  // namespace rollcall

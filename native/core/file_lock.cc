@@ -1,0 +1,90 @@
+#include "file_lock.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "platform.h"
+
+#if defined(__APPLE__) && !defined(F_OFD_SETLK)
+// Darwin has had these commands since 10.15 and shows them only to itself.
+#define F_OFD_SETLK 90
+#define F_OFD_GETLK 92
+#endif
+
+namespace rollcall {
+namespace {
+
+struct flock ByteRange(short type, uint64_t from, uint64_t bytes) {
+  struct flock range = {};  // l_pid must be 0 for these commands
+  range.l_type = type;
+  range.l_whence = SEEK_SET;
+  range.l_start = static_cast<off_t>(from);
+  range.l_len = static_cast<off_t>(bytes);
+  return range;
+}
+
+Status LockFailure() {
+  if (errno == EAGAIN || errno == EACCES) return Status::Of(Code::kBusy);
+  const bool unsupported = errno == EINVAL || errno == ENOLCK || errno == ENOTSUP || errno == EOPNOTSUPP;
+  return {unsupported ? Code::kLocksUnsupported : Code::kSystem, "fcntl", errno};
+}
+
+}  // namespace
+
+Status TryLock(int fd, uint64_t byte) noexcept {
+  struct flock range = ByteRange(F_WRLCK, byte, 1);
+  return fcntl(fd, F_OFD_SETLK, &range) == 0 ? Status::Ok() : LockFailure();
+}
+
+void Unlock(int fd, uint64_t byte) noexcept {
+  struct flock range = ByteRange(F_UNLCK, byte, 1);
+  fcntl(fd, F_OFD_SETLK, &range);
+}
+
+Status IsLocked(int fd, uint64_t from, uint64_t bytes, bool* locked) noexcept {
+  struct flock range = ByteRange(F_WRLCK, from, bytes);
+  if (fcntl(fd, F_OFD_GETLK, &range) != 0) return LockFailure();
+  *locked = range.l_type != F_UNLCK;
+  return Status::Ok();
+}
+
+Status HeldLock::Prepare(const char* path, uint64_t device, uint64_t inode) noexcept {
+  Release();
+  fd_ = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd_ < 0) return errno == ENOENT || errno == ELOOP ? Status::Of(Code::kReplaced) : Status::System("open");
+  struct stat st;
+  if (fstat(fd_, &st) != 0) return Status::System("fstat");
+  if (static_cast<uint64_t>(st.st_dev) != device || st.st_ino != inode) return Status::Of(Code::kReplaced);
+  if (!kMappingKeepsLock) return Status::Ok();
+
+  page_bytes_ = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  void* page = mmap(nullptr, page_bytes_, PROT_READ, MAP_SHARED, fd_, 0);
+  if (page == MAP_FAILED) return Status::System("mmap");
+  page_ = page;
+  KeepFromChildren(page_, page_bytes_);
+  return Status::Ok();
+}
+
+Status HeldLock::Take(uint64_t byte) noexcept {
+  const Status taken = TryLock(fd_, byte);
+  held_ = taken.ok();
+  return taken;
+}
+
+void HeldLock::Settle() noexcept {
+  if (page_ == nullptr || fd_ < 0) return;
+  close(fd_);
+  fd_ = -1;
+}
+
+void HeldLock::Release() noexcept {
+  if (page_ != nullptr) munmap(page_, page_bytes_);
+  if (fd_ >= 0) close(fd_);
+  page_ = nullptr;
+  fd_ = -1;
+  held_ = false;
+}
+
+}  // namespace rollcall

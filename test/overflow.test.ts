@@ -1,0 +1,211 @@
+// Statuses that do not fit into a slot.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { Scoreboard, type Status, type WorkerEntry } from '../lib'
+import { startReady } from './helpers/child'
+import { tempDir } from './helpers/temp-dir'
+
+const INLINE_BYTES = 256
+const MAX_STATUS_BYTES = 2 * 1024 * 1024
+
+function overflowFiles(baseDir: string): string[] {
+  return fs.readdirSync(baseDir).filter((name) => name.startsWith('ov-'))
+}
+
+describe('Scoreboard, with statuses of any length', () => {
+  let baseDir: string
+  let worker: Scoreboard
+  let reader: Scoreboard
+
+  beforeEach(() => {
+    baseDir = tempDir()
+    worker = new Scoreboard({
+      baseDir,
+      workerId: 'w',
+      inlineBytes: INLINE_BYTES,
+      maxStatusBytes: MAX_STATUS_BYTES,
+    })
+    reader = new Scoreboard({ baseDir, readOnly: true })
+  })
+
+  afterEach(() => {
+    worker.close()
+    reader.close()
+  })
+
+  const sizes = [0, INLINE_BYTES - 1, INLINE_BYTES, INLINE_BYTES + 1, 1024 * 1024, MAX_STATUS_BYTES]
+  for (const size of sizes) {
+    it(`gives back ${size} bytes, as text, bytes and JSON`, () => {
+      const text = 'abcdefgh'.repeat(size / 8 + 1).slice(0, size)
+      const statuses: Status[] = [text, Buffer.from(text)]
+      if (size >= 4) statuses.push([text.slice(4)]) // as JSON: [""] around it
+      for (const status of statuses) {
+        worker.update(status)
+
+        assert.deepEqual(reader.readAll().get('w'), status)
+      }
+      assert.equal(overflowFiles(baseDir).length > 0, size > INLINE_BYTES)
+    })
+  }
+
+  it('refuses one byte more than maxStatusBytes, and keeps what was there', () => {
+    worker.update('before')
+    const tooLarge: Status[] = ['x'.repeat(MAX_STATUS_BYTES + 1), Buffer.alloc(MAX_STATUS_BYTES + 1)]
+    for (const status of tooLarge) {
+      assert.throws(() => worker.update(status), {
+        code: 'ERR_STATUS_TOO_LARGE',
+        message: /2097153 bytes: the limit is 2097152/,
+      })
+    }
+
+    assert.equal(reader.readAll().get('w'), 'before')
+    assert.deepEqual(overflowFiles(baseDir), [])
+  })
+
+  it('keeps to a maxStatusBytes that is smaller than a slot', () => {
+    using small = new Scoreboard({ baseDir, workerId: 'small', maxStatusBytes: 10 })
+
+    small.update('0123456789')
+
+    assert.throws(() => small.update('0123456789a'), { code: 'ERR_STATUS_TOO_LARGE' })
+    assert.throws(() => small.update('ééééé.'), { code: 'ERR_STATUS_TOO_LARGE' })
+    assert.equal(small.readAll().get('small'), '0123456789')
+  })
+
+  it('does not claim a slot for a status that it refuses', () => {
+    using small = new Scoreboard({ baseDir, workerId: 'small', maxStatusBytes: 10 })
+
+    assert.throws(() => small.update('0123456789a'), { code: 'ERR_STATUS_TOO_LARGE' })
+    assert.throws(() => small.update(undefined as never), TypeError)
+
+    assert.equal(small.workerId, undefined)
+  })
+
+  it('cuts no character in two where the slot ends', () => {
+    for (const character of ['é', '☃', '😀']) {
+      for (let before = INLINE_BYTES - 6; before <= INLINE_BYTES + 1; before++) {
+        const status = 'a'.repeat(before) + character
+        worker.update(status)
+
+        assert.equal(reader.readAll().get('w'), status)
+      }
+    }
+  })
+
+  it('has no more than two files at a time, and none after close', () => {
+    for (let i = 0; i < 20; i++) {
+      worker.update(`${i}`.repeat(1000))
+      assert.ok(overflowFiles(baseDir).length <= 2)
+    }
+    worker.update('short')
+    worker.update('short')
+    worker.update('short')
+    assert.deepEqual(overflowFiles(baseDir), [])
+    worker.update('long'.repeat(1000))
+
+    worker.close()
+
+    assert.deepEqual(overflowFiles(baseDir), [])
+  })
+
+  it('shows a worker that alternates 10 bytes and 1 MiB as exactly one of the two, each time', async () => {
+    await startReady('alternating-writer', baseDir, 'other')
+    const seen = new Map<number, number>()
+    for (let reads = 0; reads < 2000 || seen.size < 2; reads++) {
+      const entry = reader.snapshot().workers.find(({ id }) => id === 'other')!
+      assert.equal(entry.error, undefined)
+      const status = entry.status as string
+      assert.ok(status.length === 10 || status.length === 1024 * 1024, `${status.length} bytes`)
+      assert.equal(status, status[0]!.repeat(status.length))
+      assert.ok(overflowFiles(baseDir).length <= 3) // two, and one being written
+      seen.set(status.length, (seen.get(status.length) ?? 0) + 1)
+    }
+  })
+
+  it('removes the files of a dead worker', async () => {
+    const dead = await startReady('alternating-writer', baseDir, 'dead')
+    await dead.killed()
+    // Killed between writing a file and publishing it, it leaves one more.
+    const [name] = overflowFiles(baseDir)
+    const orphan = name ?? `ov-${reader.snapshot().boardId}-1-1-99`
+    fs.writeFileSync(path.join(baseDir, orphan.replace(/-\d+$/, '-999999')), 'orphan')
+
+    const { slots, files } = worker.cleanup()
+
+    assert.equal(slots, 1)
+    assert.ok(files >= 1)
+    assert.deepEqual(overflowFiles(baseDir), [])
+  })
+
+  it('leaves alone what is not ours to remove', () => {
+    worker.update('x'.repeat(1000))
+    const mine = overflowFiles(baseDir)
+    const foreign = [`ov-${'0'.repeat(32)}-0-1-1`, 'ov-notes.txt', 'board.bak']
+    for (const name of foreign) fs.writeFileSync(path.join(baseDir, name), 'foreign')
+
+    assert.deepEqual(worker.cleanup(), { slots: 0, files: 0 })
+
+    assert.deepEqual(fs.readdirSync(baseDir).sort(), ['board', ...mine, ...foreign].sort())
+  })
+
+  describe('and a file that is not as it was left', () => {
+    function onlyEntry(): WorkerEntry {
+      const { workers } = reader.snapshot()
+      assert.equal(workers.length, 1)
+      return workers[0]!
+    }
+
+    let file: string
+
+    beforeEach(() => {
+      worker.update('precious'.repeat(500))
+      file = path.join(baseDir, overflowFiles(baseDir)[0]!)
+    })
+
+    const damages: [name: string, code: string, damage: () => void][] = [
+      ['missing', 'OVERFLOW_MISSING', () => fs.unlinkSync(file)],
+      ['shorter', 'OVERFLOW_CORRUPT', () => fs.truncateSync(file, 100)],
+      ['longer', 'OVERFLOW_CORRUPT', () => fs.appendFileSync(file, 'x')],
+      ['changed', 'OVERFLOW_CORRUPT', () => fs.writeFileSync(file, 'atrocious'.repeat(500).slice(0, 4000))],
+      [
+        'a symbolic link',
+        'OVERFLOW_CORRUPT',
+        () => {
+          fs.renameSync(file, `${file}.real`)
+          fs.symlinkSync(`${file}.real`, file)
+        },
+      ],
+      [
+        'a directory',
+        'OVERFLOW_CORRUPT',
+        () => {
+          fs.unlinkSync(file)
+          fs.mkdirSync(file)
+        },
+      ],
+    ]
+    for (const [name, code, damage] of damages) {
+      it(`is told as ${code} with a preview when it is ${name}`, () => {
+        damage()
+
+        const { error, status } = onlyEntry()
+
+        assert.equal(status, undefined)
+        assert.equal(error!.code, code)
+        assert.match(error!.preview!, /^preciousprecious/)
+        assert.equal(reader.readAll().size, 0)
+      })
+    }
+
+    it('is told when it is larger than the reader takes', () => {
+      using modest = new Scoreboard({ baseDir, readOnly: true, maxStatusBytes: 100 })
+
+      const { error } = modest.snapshot().workers[0]!
+
+      assert.equal(error!.code, 'OVERFLOW_CORRUPT')
+      assert.match(error!.message, /4000 bytes, more than this handle's maxStatusBytes of 100/)
+    })
+  })
+})
