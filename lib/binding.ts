@@ -142,6 +142,8 @@ interface NativeModule {
   /** 0 off, 1 searching, 2 guarding: see native/addon/cloexec.cc. Returns how many sockets it marked. */
   guardSockets(mode: 0 | 1 | 2): number
   nothing(): undefined
+  /** Keeps sockets of other native code out of children: 0 off, 1 searching, 2 guarding, see native/addon/cloexec.cc. */
+  guardSockets(mode: 0 | 1 | 2): number
 }
 
 export function isFailure(answer: unknown): answer is Failure {

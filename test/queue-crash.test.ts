@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect, describeZookeeper, SESSION_MS, uniqueRoot } from './helpers/queue'
 import { Fleet } from './helpers/fleet'
+import { connect, describeZookeeper, SESSION_MS, uniqueRoot } from './helpers/queue'
 import { type Ensemble, startZookeeper } from './helpers/zookeeper-server'
 
 const WORKERS = 10
@@ -38,9 +38,16 @@ async function survive(ensemble: Ensemble, disturb: (trial: Trial) => Promise<vo
   assert.deepEqual({ done: report.done, dead: report.dead }, { done: ITEMS, dead: 0 })
   const { begun, acked, disturbed } = fleet.account()
   assert.deepEqual(new Set(begun.keys()), new Set(items))
-  assert.ok([...acked.values()].every((times) => times === 1), 'no item is acked twice')
+  assert.ok(
+    [...acked.values()].every((times) => times === 1),
+    'no item is acked twice',
+  )
   const again = [...begun].filter(([, times]) => times > 1).map(([item]) => item)
-  assert.deepEqual(again.filter((item) => !disturbed.has(item)), [], 'only items of killed workers run again')
+  assert.deepEqual(
+    again.filter((item) => !disturbed.has(item)),
+    [],
+    'only items of killed workers run again',
+  )
 }
 
 describeZookeeper('A queue of 5,000 items and ten workers', function () {

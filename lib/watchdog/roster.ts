@@ -19,6 +19,8 @@ export interface Member {
   readonly startedAt: number
   readonly status: MemberStatus
   readonly code?: number
+  /** How long after its death the store takes its timer away. */
+  readonly deathDelayMs?: number
 }
 
 export function encodeMember(member: Member): Buffer {
@@ -44,12 +46,16 @@ export interface Entry extends TimerInfo {
   /** The timer's version, while it is there. */
   readonly version: number | undefined
   readonly seenMs: number
+  readonly deathDelayMs: number
 }
 
 interface KnownMember {
   readonly member: Member
   readonly born: number
 }
+
+/** How much longer than promised a store may take to notice a death. */
+const DEATH_MARGIN = 2
 
 const ENDED: ReadonlySet<MemberStatus> = new Set(['done', 'failed', 'expired', 'cleared'])
 
@@ -158,8 +164,8 @@ export class Roster {
 }
 
 function describe(wid: string, { member, born }: KnownMember) {
-  const { id, startedAt, host, pid, code } = member
-  return { wid, born, id, startedAt, host, pid, ...(code === undefined ? {} : { code }) }
+  const { id, startedAt, host, pid, code, deathDelayMs = 0 } = member
+  return { wid, born, deathDelayMs, id, startedAt, host, pid, ...(code === undefined ? {} : { code }) }
 }
 
 function readProgress(data: Buffer): JsonValue | undefined {
@@ -171,13 +177,20 @@ function readProgress(data: Buffer): JsonValue | undefined {
   }
 }
 
+/** Whether a silent worker may yet turn out to have died: its timer would still be there. */
+export function mayHaveDied({ state, ageMs, deathDelayMs }: Entry): boolean {
+  return state === 'expired' && ageMs !== undefined && ageMs < DEATH_MARGIN * deathDelayMs
+}
+
 function neverStarted(id: string): TimerInfo {
   return { id, state: 'never-started', ageMs: undefined }
 }
 
 /** The public entries, with those of the expected workers that nobody has seen. */
 export function report(entries: readonly Entry[], expect: number | string[] | undefined): TimerInfo[] {
-  const infos = entries.map(({ wid: _w, born: _b, version: _v, seenMs: _s, ...info }): TimerInfo => info)
+  const infos = entries.map(
+    ({ wid: _w, born: _b, version: _v, seenMs: _s, deathDelayMs: _d, ...info }): TimerInfo => info,
+  )
   const ids = new Set(infos.map(({ id }) => id))
   if (Array.isArray(expect)) infos.push(...expect.filter((id) => !ids.has(id)).map(neverStarted))
   if (typeof expect === 'number') {

@@ -5,7 +5,7 @@ import { WatchdogError } from '../errors'
 import type { Attachment } from './attachment'
 import { abortable, Bell, Deadline } from './bell'
 import { periodOf } from './keeper'
-import { allWell, report } from './roster'
+import { allWell, mayHaveDied, report } from './roster'
 import { counts, type PageState } from './state'
 import type { WatchKind } from './store'
 import type { DoneReport, QueueCounts, TimerInfo, WaitOptions } from './types'
@@ -38,7 +38,8 @@ async function until<T>(
   // A server that does not answer must not stretch the time-out.
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
-    if (options.timeoutMs !== undefined) timer = setTimeout(() => resolve(undefined), options.timeoutMs + LATE_MS)
+    if (options.timeoutMs !== undefined)
+      timer = setTimeout(() => resolve(undefined), options.timeoutMs + LATE_MS)
   })
   try {
     const working = work()
@@ -118,8 +119,12 @@ export async function waitDone(
   if (withWorkers) watched.push(['timers', 'children'], ['members', 'children'])
   const settled = await until(attachment, watched, options, async () => {
     if ((await attachment.pages.open()) !== undefined) return undefined
-    const workers = await timerInfos(attachment)
-    if (withWorkers && !workersSettled(attachment, workers)) return undefined
+    if (withWorkers) {
+      const entries = await attachment.roster.observe()
+      // A worker that died lately looks silent at first; "died" and "hung" are different answers.
+      if (entries.some(mayHaveDied)) return undefined
+      if (!workersSettled(attachment, report(entries, attachment.run.settings.expect))) return undefined
+    }
     return doneReport(attachment, withWorkers)
   })
   if (settled !== undefined) return settled

@@ -165,13 +165,12 @@ export class WatchdogQueue<Item = string> {
   }
 
   /** Waits for so many different timers to have been made; false when time ran out. */
-  waitStarted(options: WaitOptions & { count: number }): Promise<boolean> {
-    return this.#wait(options, ['count'], 'waitStarted()', (attachment) => {
-      if (optionalInteger(options.count, 'count', 0, 1_000_000) === undefined) {
-        throw new TypeError("Expected option 'count' to be an integer, got undefined")
-      }
-      return waitStarted(attachment, options)
-    })
+  async waitStarted(options: WaitOptions & { count: number }): Promise<boolean> {
+    checkOptions(options, ['count', 'timeoutMs', 'signal'], 'the options of waitStarted()')
+    if (optionalInteger(options.count, 'count', 0, 1_000_000) === undefined) {
+      throw new TypeError("Expected option 'count' to be an integer, got undefined")
+    }
+    return this.#wait(options, ['count'], 'waitStarted()', (attachment) => waitStarted(attachment, options))
   }
 
   /**
@@ -269,13 +268,9 @@ export class WatchdogQueue<Item = string> {
       const timer = new WatchdogTimer<Item>(attachment, id, wid)
       attachment.timers.add(timer)
       try {
-        const member = {
-          id,
-          pid: process.pid,
-          host: hostname(),
-          startedAt: Date.now(),
-          status: 'running' as const,
-        }
+        const { deathDelayMs } = this.#store
+        const who = { id, pid: process.pid, host: hostname(), startedAt: Date.now(), deathDelayMs }
+        const member = { ...who, status: 'running' as const }
         if ((await run.store.create(run.at('timers', wid), EMPTY, { ephemeral: true })) === 'orphan')
           throw run.closed()
         if ((await run.store.create(run.at('members', wid), encodeMember(member))) === 'orphan')

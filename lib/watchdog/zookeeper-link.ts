@@ -129,6 +129,8 @@ export class ZookeeperLink {
       this.onWatch(event)
     } else if (event.type === 'connected') {
       const again = this.credentials !== undefined
+      // After a broken write the client may report the new connection before the end of the old one.
+      if (this.#state === 'connected') this.onEvent('suspended')
       this.credentials = { id: event.id, password: event.password }
       this.sessionTimeoutMs = event.timeoutMs
       this.#state = 'connected'

@@ -4,7 +4,7 @@
 // argv: url, id, milliseconds per item, session time-out
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { WatchdogQueue, type WatchdogError } from '../../lib'
+import { type WatchdogError, WatchdogQueue } from '../../lib'
 
 export interface WorkerMessage {
   ready?: true
@@ -36,7 +36,10 @@ async function work(queue: WatchdogQueue<string>, id: string, itemMs: number): P
 
 async function main(): Promise<void> {
   const [url, id, itemMs, sessionTimeoutMs] = process.argv.slice(2) as [string, string, string, string]
-  const queue = await WatchdogQueue.connect<string>(url, { sessionTimeoutMs: Number(sessionTimeoutMs), connectTimeoutMs: 30_000 })
+  const queue = await WatchdogQueue.connect<string>(url, {
+    sessionTimeoutMs: Number(sessionTimeoutMs),
+    connectTimeoutMs: 30_000,
+  })
   for (;;) {
     try {
       await work(queue, id, Number(itemMs))

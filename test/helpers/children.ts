@@ -36,9 +36,17 @@ export class Child<Message> {
   readonly #waiting = new Set<() => void>()
   stderr = ''
 
-  constructor(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, onMessage?: (message: Message) => void) {
+  constructor(
+    program: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    onMessage?: (message: Message) => void,
+  ) {
     const path = join(__dirname, '..', 'children', `${program}.js`)
-    this.process = fork(path, args, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'], env: { ...process.env, ...env } })
+    this.process = fork(path, args, {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      env: { ...process.env, ...env },
+    })
     running.add(this.process)
     this.process.once('exit', () => running.delete(this.process))
     this.process.stderr!.on('data', (chunk) => {
@@ -60,7 +68,9 @@ export class Child<Message> {
       const found = this.messages.find(test)
       if (found !== undefined) return found
       if (this.process.exitCode !== null || this.process.signalCode !== null) {
-        throw new Error(`The child ended (${this.process.exitCode ?? this.process.signalCode}): ${this.stderr}`)
+        throw new Error(
+          `The child ended (${this.process.exitCode ?? this.process.signalCode}): ${this.stderr}`,
+        )
       }
       await new Promise<void>((resolve) => {
         const wake = () => {

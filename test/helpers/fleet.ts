@@ -34,7 +34,9 @@ export class Fleet {
 
   /** Kills one that has begun something, and starts another in its place. */
   async replaceOne(): Promise<void> {
-    const position = this.workers.findIndex((worker) => worker.messages.some(({ begin }) => begin !== undefined))
+    const position = this.workers.findIndex((worker) =>
+      worker.messages.some(({ begin }) => begin !== undefined),
+    )
     if (position === -1) return
     const [victim] = this.workers.splice(position, 1)
     await victim!.killed('SIGKILL')

@@ -23,8 +23,14 @@ export interface ProxiedRequest {
   readonly xid: number
 }
 
-/** What to do with the reply of a request: pass it, cut the connection in its place, or swallow it. */
-export type Verdict = 'pass' | 'cut' | 'drop'
+/**
+ * What to do with a request: pass it and its reply, cut the connection in place of the reply, swallow
+ * the reply, or withhold the request itself.
+ */
+export type Verdict = 'pass' | 'cut' | 'drop' | 'withhold'
+
+/** A stream cannot go on without what was dropped: this long after, the connection breaks. */
+const STALL_MS = 30
 
 class Frames {
   #buffer = Buffer.alloc(0)
@@ -43,7 +49,7 @@ class Frames {
   }
 }
 
-export class Proxy {
+export class BreakingProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   judge: (request: ProxiedRequest) => Verdict = () => 'pass'
@@ -56,8 +62,8 @@ export class Proxy {
     this.#server = createServer((client) => this.#serve(client))
   }
 
-  static async start(target: number): Promise<Proxy> {
-    const proxy = new Proxy(target)
+  static async start(target: number): Promise<BreakingProxy> {
+    const proxy = new BreakingProxy(target)
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
     return proxy
   }
@@ -85,13 +91,16 @@ export class Proxy {
       if (first || frame.length < 12) return 'pass'
       const request = { xid: frame.readInt32BE(4), type: frame.readInt32BE(8) }
       const verdict = request.xid < 0 ? 'pass' : this.judge(request)
+      if (verdict === 'withhold') return 'drop'
       if (verdict !== 'pass') {
         doomed.set(request.xid, verdict)
         this.broken.set(request.type, (this.broken.get(request.type) ?? 0) + 1)
       }
       return 'pass'
     })
-    this.#forward(server, client, (frame, first) => (first ? 'pass' : (doomed.get(frame.readInt32BE(4)) ?? 'pass')))
+    this.#forward(server, client, (frame, first) =>
+      first ? 'pass' : (doomed.get(frame.readInt32BE(4)) ?? 'pass'),
+    )
   }
 
   #forward(from: Socket, to: Socket, judge: (frame: Buffer, first: boolean) => Verdict): void {
@@ -107,6 +116,7 @@ export class Proxy {
           return
         }
         if (verdict === 'pass') to.write(frame)
+        else setTimeout(() => to.destroy(), STALL_MS)
       }
     })
   }

@@ -2,7 +2,6 @@
 // that are closed afterwards, and waits on a condition.
 
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type ConnectOptions, WatchdogQueue } from '../../lib'
 import { type Ensemble, skipped, startZookeeper } from './zookeeper-server'
 
@@ -37,7 +36,10 @@ export const SESSION_MS = 1000
 
 const open = new Set<WatchdogQueue<unknown>>()
 
-export async function connect<Item = string>(url: string, options: ConnectOptions = {}): Promise<WatchdogQueue<Item>> {
+export async function connect<Item = string>(
+  url: string,
+  options: ConnectOptions = {},
+): Promise<WatchdogQueue<Item>> {
   const queue = await WatchdogQueue.connect<Item>(url, { sessionTimeoutMs: SESSION_MS, ...options })
   open.add(queue as WatchdogQueue<unknown>)
   return queue
@@ -48,21 +50,6 @@ afterEach('close the handles', async () => {
   open.clear()
   await Promise.all(handles.map((queue) => queue.close()))
 })
-
-/** Polls until `look` gives something that is not undefined or false. */
-export async function eventually<T>(what: string, look: () => Promise<T> | T, limitMs = 30_000): Promise<NonNullable<T>> {
-  const deadline = Date.now() + limitMs
-  for (;;) {
-    const found = await look()
-    if (found !== undefined && found !== false && found !== null) return found
-    if (Date.now() > deadline) assertNever(what, limitMs)
-    await delay(20)
-  }
-}
-
-function assertNever(what: string, limitMs: number): never {
-  throw new Error(`Waited ${limitMs} ms in vain for ${what}`)
-}
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []

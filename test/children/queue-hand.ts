@@ -1,0 +1,60 @@
+// A hand on a queue in another process: does what it is told, one message at a time, and answers
+// { value } or { error }. It keeps the last timer and the last lease.
+
+import { type ConnectOptions, type Lease, WatchdogQueue, type WatchdogTimer } from '../../lib'
+
+export interface Order {
+  target: 'connect' | 'queue' | 'timer' | 'lease' | 'block' | 'exit'
+  method?: string
+  args?: unknown[]
+}
+
+let queue: WatchdogQueue<unknown> | undefined
+let timer: WatchdogTimer<unknown> | undefined
+let lease: Lease<unknown> | undefined
+
+async function obey({ target, method = '', args = [] }: Order): Promise<unknown> {
+  if (target === 'connect') {
+    queue = await WatchdogQueue.connect<unknown>(args[0] as string, args[1] as ConnectOptions)
+    return undefined
+  }
+  if (target === 'block') {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, args[0] as number)
+    return undefined
+  }
+  if (method === 'runUntilKiller') {
+    await timer!.run(async ({ item }) => {
+      if (item === 'killer') process.kill(process.pid, 'SIGKILL')
+    })
+    return false
+  }
+  if (target === 'exit') return void setImmediate(() => process.disconnect())
+  const object = { queue, timer, lease }[target] as unknown as Record<
+    string,
+    (...args: unknown[]) => Promise<unknown>
+  >
+  if (method === 'aborted') return (object as unknown as { signal: AbortSignal }).signal.aborted
+  const value = await object[method]!(...args)
+  if (method === 'createTimer') {
+    timer = value as WatchdogTimer<unknown>
+    return undefined
+  }
+  if (target === 'timer' && method === 'lease') {
+    lease = value as Lease<unknown> | undefined
+    return lease && { item: lease.item, id: lease.id, attempt: lease.attempt }
+  }
+  return value
+}
+
+process.on('message', async (order: Order) => {
+  try {
+    process.send!({ value: await obey(order) })
+  } catch (error) {
+    const { name, code, message } = error as Error & { code?: string }
+    process.send!({ error: { name, code, message } })
+  }
+})
+process.on('unhandledRejection', (error) => {
+  console.error('unhandled', error)
+  process.exit(9)
+})

@@ -1,0 +1,302 @@
+// The connection: found or not, allowed or not, lost and made anew; and what it leaves behind.
+
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { WatchdogQueue } from '../lib'
+import { eventually } from './helpers/eventually'
+import { Hand } from './helpers/hand'
+import { BreakingProxy } from './helpers/proxy'
+import { connect, describeZookeeper, SESSION_MS, sharedServer, uniqueRoot, uniqueUrl } from './helpers/queue'
+import { freePorts, startZookeeper } from './helpers/zookeeper-server'
+
+const CONNECT_MS = 1500
+
+/** Runs a script with the library in a process of its own. */
+function script(body: string): { status: number | null; stdout: string; stderr: string } {
+  const program = `const { WatchdogQueue } = require(${JSON.stringify(`${__dirname}/../lib`)});\n(async () => {${body}})()`
+  return spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 30_000 })
+}
+
+/** Inodes of a process's sockets. */
+function socketsOf(pid: number | 'self'): Set<string> {
+  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  return new Set(links.filter((link) => link.startsWith('socket:')))
+}
+
+describeZookeeper('Connecting', () => {
+  it('fails with the right error within its time-out, and lets the process end', async () => {
+    const [port] = await freePorts(1)
+    const cases: [string, string][] = [
+      ['zk://no-such-host.invalid:2181/q', 'ERR_UNREACHABLE'],
+      [`zk://127.0.0.1:${port}/q`, 'ERR_UNREACHABLE'],
+    ]
+    for (const [url, code] of cases) {
+      const { status, stdout } = script(`
+        const started = Date.now()
+        try { await WatchdogQueue.connect('${url}', { connectTimeoutMs: ${CONNECT_MS} }) }
+        catch ({ code, retryable }) { console.log(code, retryable, Date.now() - started < ${CONNECT_MS + 2000}) }`)
+      assert.deepEqual([status, stdout.trim()], [0, `${code} true true`])
+    }
+  })
+
+  it('refuses a wrong secret, and closes every node of ours to the world', async () => {
+    const url = await uniqueUrl()
+    const auth = { scheme: 'digest' as const, secret: 'user:right' }
+    const queue = await connect(url, { auth })
+    await queue.createQueue({ queue: ['a', 'b'], syncStart: true })
+    const timer = await queue.createTimer('worker')
+    await (await timer.lease())!.nack('once')
+
+    await assert.rejects(connect(url, { auth: { scheme: 'digest', secret: 'user:wrong' } }), {
+      code: 'ERR_AUTH',
+    })
+    await assert.rejects(connect(url), { code: 'ERR_AUTH' })
+    assert.equal((await (await connect(url, { auth })).counts()).total, 2)
+
+    const acls = await worldNodes(url)
+    assert.deepEqual(acls, { nodes: acls.nodes, world: [] })
+    assert.ok(acls.nodes > 12, `${acls.nodes} nodes`)
+  })
+
+  it('leaves no handle that keeps the process, and a pending call does keep it', async () => {
+    const url = await uniqueUrl()
+    const queue = await connect(url)
+    await queue.createQueue({ queue: ['a'] })
+
+    const { status, stdout } = script(`
+      const queue = await WatchdogQueue.connect('${url}')
+      const timer = await queue.createTimer('w')
+      const lease = await timer.lease()
+      setTimeout(() => lease.ack(), 200).unref()
+      console.log((await queue.waitDone()).done)
+      await queue.close()`)
+
+    assert.deepEqual([status, stdout.trim()], [0, '1'])
+  })
+})
+
+/** Reads the ACL of every node below a root through the native client, with the right secret. */
+async function worldNodes(url: string): Promise<{ nodes: number; world: string[] }> {
+  const { hosts } = await sharedServer()
+  const root = url.slice(url.indexOf('/', 5))
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [
+      '-e',
+      `
+    const Client = require('zookeeper')
+    const zk = new Client({ connect: '${hosts}', timeout: 5000, debug_level: 0 })
+    zk.init({})
+    zk.add_auth('digest', 'user:right', () => {})
+    const world = []; let nodes = 0
+    const acl = (path) => new Promise((resolve) => zk.a_get_acl(path, (rc, error, acl) => resolve(acl)))
+    const list = (path) => new Promise((resolve) => zk.a_get_children(path, false, (rc, error, names) => resolve(names || [])))
+    const walk = async (path) => {
+      nodes++
+      if ((await acl(path)).some(({ scheme }) => scheme === 'world')) world.push(path)
+      for (const name of await list(path)) await walk(path + '/' + name)
+    }
+    zk.once('connect', async () => { await walk('${root}'); console.log(JSON.stringify({ nodes, world })); zk.close() })`,
+    ],
+    { encoding: 'utf8', timeout: 20_000, cwd: `${__dirname}/../..` },
+  )
+  assert.ok(stdout, stderr)
+  return JSON.parse(stdout)
+}
+
+describeZookeeper('A session that expires', () => {
+  it('is told once, ends its timers and leases, and makes way for a new timer', async () => {
+    const root = uniqueRoot()
+    const shared = await sharedServer()
+    const proxy = await BreakingProxy.start(shared.servers[0]!.port)
+    try {
+      const master = await connect(`zk://${shared.hosts}${root}`)
+      await master.createQueue({ queue: ['a', 'b'] })
+      const worker = await connect(`zk://127.0.0.1:${proxy.port}${root}`, { connectTimeoutMs: 30_000 })
+      const timer = await worker.createTimer('worker')
+      const lease = (await timer.lease())!
+      const events: string[] = []
+      const watching = (async () => {
+        for await (const { type } of worker.events()) events.push(type)
+      })().catch(() => {})
+      const waiting = timer
+        .lease({ waitMs: 60_000 })
+        .then((second) => second!.ack())
+        .then(() => timer.lease({ waitMs: 60_000 }))
+      const lost = assert.rejects(waiting, { code: 'ERR_SESSION_LOST', retryable: true })
+
+      proxy.refusing = true
+      proxy.cutAll()
+      await eventually(async () => (await master.checkTimers()).alive === 0, 'the end of the session')
+      proxy.refusing = false
+      await lost
+
+      assert.equal(timer.signal.aborted, true)
+      assert.equal(lease.signal.aborted, true)
+      assert.equal(await timer.kick(), false)
+      await assert.rejects(timer.lease(), { code: 'ERR_SESSION_LOST' })
+      const again = await worker.createTimer('worker')
+      const redone = (await again.lease({ waitMs: 30_000 }))!
+      assert.equal(redone.item, lease.item)
+      await assert.rejects(lease.ack(), { code: 'ERR_LEASE_LOST' })
+      await redone.ack()
+      await eventually(() => events.filter((type) => type === 'lost').length === 1, 'the event')
+      await worker.close()
+      await watching
+      assert.equal(events.filter((type) => type === 'lost').length, 1)
+    } finally {
+      await proxy.stop()
+    }
+  })
+})
+
+describeZookeeper('The heartbeat', () => {
+  it('of a thread keeps a blocked worker from being taken for dead', async () => {
+    const url = await uniqueUrl()
+    const master = await connect(url)
+    const blockMs = 3 * SESSION_MS
+    await master.createQueue({ queue: ['a'], timerMs: SESSION_MS })
+    const blocked = await Hand.on(url, { heartbeat: 'thread' })
+    await blocked.do('queue', 'createTimer', 'blocked')
+    await blocked.do('timer', 'lease')
+
+    const blocking = blocked.do('block', '', blockMs)
+    const states = new Set<string>()
+    for (const end = Date.now() + blockMs - 200; Date.now() < end; await delay(50)) {
+      for (const { state } of await master.getTimers()) states.add(state)
+    }
+    await blocking
+    await blocked.do('lease', 'ack')
+
+    assert.deepEqual([...states].sort(), ['alive', 'expired'])
+    await blocked.do('exit', '')
+    assert.deepEqual(await blocked.child.exited, { code: 0, signal: null })
+  })
+
+  it('has one home in a process, which the first connect chooses', async () => {
+    const url = await uniqueUrl()
+    const connecting = (heartbeat: string) =>
+      `await WatchdogQueue.connect('${url}', { heartbeat: '${heartbeat}' }).then((queue) => { console.log('fine'); return queue.close() }, ({ code }) => console.log(code))`
+
+    const threadFirst = script(`${connecting('thread')}\n${connecting('loop')}`)
+    const loopFirst = script(`${connecting('loop')}\n${connecting('thread')}`)
+    const leftOpen = script(
+      `await WatchdogQueue.connect('${url}', { heartbeat: 'thread' }); console.log('open'); process.exit(0)`,
+    )
+
+    assert.deepEqual([threadFirst.status, threadFirst.stdout.split('\n')], [0, ['fine', 'fine', '']])
+    assert.deepEqual([loopFirst.status, loopFirst.stdout.split('\n')], [0, ['fine', 'ERR_UNSUPPORTED', '']])
+    assert.deepEqual([leftOpen.status, leftOpen.stdout.trim()], [0, 'open'])
+  })
+
+  it('refuses a second thread of the same process', async () => {
+    const url = await uniqueUrl()
+    await connect(url)
+    const program = `
+      const { parentPort, workerData } = require('node:worker_threads')
+      require(workerData.lib).WatchdogQueue.connect(workerData.url).then(() => 'fine', ({ code }) => code).then((answer) => parentPort.postMessage(answer))`
+    const worker = new Worker(program, { eval: true, workerData: { url, lib: `${__dirname}/../lib` } })
+
+    const answer = await new Promise((resolve, reject) =>
+      worker.once('message', resolve).once('error', reject),
+    )
+
+    assert.equal(answer, 'ERR_UNSUPPORTED')
+    await worker.terminate()
+  })
+})
+
+describeZookeeper('What a connection leaves', () => {
+  it('is no socket in a child, not even one spawned while it was being made', async () => {
+    const url = await uniqueUrl()
+    const spawned: ReturnType<typeof spawn>[] = []
+    const start = () => spawned.push(spawn('sleep', ['60'], { stdio: 'ignore' }))
+    const spawning = setInterval(start, 1)
+
+    await connect(url)
+    clearInterval(spawning)
+    start()
+
+    try {
+      const ours = socketsOf('self')
+      assert.ok(ours.size > 0 && spawned.length > 2)
+      for (const { pid } of spawned) {
+        const inherited = [...socketsOf(pid!)].filter((socket) => ours.has(socket))
+        assert.deepEqual(inherited, [])
+      }
+    } finally {
+      for (const child of spawned) child.kill('SIGKILL')
+    }
+  })
+
+  it('is an idle process while the server is away, and a connection after it', async function () {
+    this.timeout(60_000)
+    const own = await startZookeeper(1)
+    try {
+      const queue = await connect(`zk://${own.hosts}${uniqueRoot()}`, { sessionTimeoutMs: 6000 })
+      await queue.createQueue({ queue: ['a'] })
+      await own.servers[0]!.kill()
+      const before = process.cpuUsage()
+      await delay(2000)
+      const { user, system } = process.cpuUsage(before)
+
+      assert.ok((user + system) / 1e6 < 0.5, `${(user + system) / 1e6} s of CPU in 2 s`)
+      await own.servers[0]!.restart()
+      assert.equal(await queue.consume(), 'a')
+    } finally {
+      await own.stop()
+    }
+  })
+
+  it('is nothing that grows: 100 connects, and 10,000 kicks and watches', async function () {
+    this.timeout(120_000)
+    const url = await uniqueUrl()
+    const [server] = (await sharedServer()).servers
+    const queue = await connect(url)
+    await queue.createQueue({ queue: ['a'], timerMs: 10, syncStart: true })
+    const timer = await queue.createTimer('worker')
+    const descriptors = () => readdirSync('/proc/self/fd').length
+    const watches = async () => (await server!.figures()).get('zk_watch_count')!
+    const cycle = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        await timer.kick(i)
+        if (i % 10 === 0) await queue.waitSync({ timeoutMs: 0 })
+      }
+    }
+    const connects = async (times: number) => {
+      for (let i = 0; i < times; i++) await (await WatchdogQueue.connect(url)).close()
+    }
+    await cycle(2000)
+    await connects(10)
+    const before = { heap: settledHeap(), descriptors: descriptors(), watches: await watches() }
+
+    await cycle(10_000)
+    await connects(100)
+
+    const after = { heap: settledHeap(), descriptors: descriptors(), watches: await watches() }
+    assert.ok(after.descriptors <= before.descriptors + 2, JSON.stringify({ before, after }))
+    assert.ok(after.watches <= before.watches + 2, JSON.stringify({ before, after }))
+    assert.ok(after.heap - before.heap < 3e6, JSON.stringify({ before, after }))
+    assert.ok(readFileSync('/proc/self/stat').length > 0)
+  })
+})
+
+function settledHeap(): number {
+  const gc = (globalThis as { gc?: () => void }).gc
+  if (gc === undefined) {
+    require('node:v8').setFlagsFromString('--expose-gc')
+    ;(globalThis as { gc?: () => void }).gc = require('node:vm').runInNewContext('gc')
+    return settledHeap()
+  }
+  for (let i = 0; i < 3; i++) gc()
+  return process.memoryUsage().heapUsed
+}
