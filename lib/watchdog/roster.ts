@@ -92,9 +92,7 @@ export class Roster {
     const now = await store.now(this.#run.at('clock'))
     if (now === undefined) throw this.#run.closed()
     const gap = this.#gap(maxGapMs)
-    const entries = await Promise.all(
-      [...members].map(([wid, known]) => this.#entry(wid, known, now, gap)),
-    )
+    const entries = await Promise.all([...members].map(([wid, known]) => this.#entry(wid, known, now, gap)))
     const present = entries.filter((entry): entry is Entry => entry !== undefined)
     return present.sort((a, b) => a.born - b.born)
   }

@@ -215,12 +215,7 @@ export class ZookeeperStore implements Store {
     }
   }
 
-  async set(
-    path: string,
-    data: Uint8Array,
-    version: number,
-    options: SetOptions = {},
-  ): Promise<SetOutcome> {
+  async set(path: string, data: Uint8Array, version: number, options: SetOptions = {}): Promise<SetOutcome> {
     const request: Request = { op: 'set', path: this.#absolute(path), data, version }
     for (let interrupted = false; ; ) {
       const outcome = await this.#write(request, interrupted)
