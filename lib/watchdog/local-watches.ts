@@ -37,7 +37,7 @@ export class LocalWatches {
     const watch = { path, kind, listener, stamp: '' }
     watch.stamp = this.#stamp(watch)
     this.#watches.add(watch)
-    this.follow()
+    if (this.#followed === undefined || this.#followed !== this.#store.place) this.follow()
     return () => {
       this.#watches.delete(watch)
       if (this.#watches.size === 0) this.#rest()
@@ -103,9 +103,8 @@ export class LocalWatches {
     const { database, slots } = place
     try {
       if (kind === 'children') return `${database.childrenStamp(path)} ${slots.movesBelow(path)}`
-      const stamp = database.stamp(path)
-      if (kind === 'data') return stamp
-      return String(stamp !== 'undefined' || slots.has(path))
+      if (kind === 'gone') return String(slots.has(path) || database.stamp(path) !== 'undefined')
+      return database.stamp(path)
     } catch {
       // Busy, or just gone: as good as a change.
       return `? ${Math.random()}`
