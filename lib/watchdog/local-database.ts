@@ -9,6 +9,10 @@
 //   revoked  timers that were taken from their owners, who are told by it
 //
 // A commit survives the death of any process at once; a power cut only after `flush()`.
+//
+// A statement of the package that fails (or finds the database busy) stays active, and with it what
+// the connection reads from then on stays as old as it is. So only BEGIN, which is no such statement,
+// ever meets another writer, and after any other failure the connection is made anew.
 
 import fs from 'node:fs'
 import type { Database, Statement } from 'libsql'
@@ -130,9 +134,7 @@ function prepareAll(database: Database) {
     update: prepare(
       'UPDATE nodes SET data = ?, version = version + 1, changed = ? WHERE path = ? AND version = ?',
     ),
-    overwrite: raw(
-      'UPDATE nodes SET data = ?, version = version + 1, changed = ? WHERE path = ? RETURNING version',
-    ),
+    overwrite: prepare('UPDATE nodes SET data = ?, version = version + 1, changed = ? WHERE path = ?'),
     remove: prepare(`DELETE FROM nodes WHERE path = ? AND (version = ? OR ? = -1)
       AND NOT EXISTS (SELECT 1 FROM nodes c WHERE c.parent = nodes.path)`),
     removeTree: prepare(`DELETE FROM nodes WHERE path = ? OR (path >= ? AND path < ?)`),
@@ -143,10 +145,45 @@ function prepareAll(database: Database) {
   }
 }
 
+interface Connection {
+  readonly database: Database
+  readonly statements: ReturnType<typeof prepareAll>
+}
+
+function openConnection(path: string): Connection {
+  const database = new (loadLibsql())(path, { timeout: 0 })
+  try {
+    const pragma = (name: string) =>
+      (database.prepare(`PRAGMA ${name}`).raw().get() as unknown as [number])[0]
+    const [application, format] = [pragma('application_id'), pragma('user_version')]
+    if (application !== APPLICATION_ID || format !== LOCAL_FORMAT) {
+      const has = application === APPLICATION_ID ? `format ${format}` : 'a format of another program'
+      throw new WatchdogError(
+        'ERR_VERSION',
+        `The queue in ${path} has ${has}; this version of rollcall knows ${LOCAL_FORMAT}. Finish it with the version that made it, or remove its directory`,
+        { path },
+      )
+    }
+    database.exec('PRAGMA synchronous = NORMAL')
+    const statements = prepareAll(database)
+    // The log's file is there from now on, under the name that the folder has now.
+    statements.stamp.get('')
+    return { database, statements }
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function isDatabaseError(error: unknown): boolean {
+  return String((error as { code?: string }).code).startsWith('SQLITE')
+}
+
 export class LocalDatabase {
   readonly path: string
-  #database: Database | undefined
-  #statements: ReturnType<typeof prepareAll> | undefined
+  #connection: Connection | undefined
+  #isClosed = false
+  #isWriting = false
   #log: number | undefined
   #flushing: Promise<void> | undefined
   #nextFlush: Promise<void> | undefined
@@ -154,37 +191,42 @@ export class LocalDatabase {
   /** Opens a database that is there. Throws as described above. */
   constructor(path: string) {
     this.path = path
-    const database = new (loadLibsql())(path, { timeout: 0 })
-    try {
-      const pragma = (name: string) =>
-        (database.prepare(`PRAGMA ${name}`).raw().get() as unknown as [number])[0]
-      const [application, format] = [pragma('application_id'), pragma('user_version')]
-      if (application !== APPLICATION_ID || format !== LOCAL_FORMAT) {
-        const has = application === APPLICATION_ID ? `format ${format}` : 'a format of another program'
-        throw new WatchdogError(
-          'ERR_VERSION',
-          `The queue in ${path} has ${has}; this version of rollcall knows ${LOCAL_FORMAT}. Finish it with the version that made it, or remove its directory`,
-          { path },
-        )
-      }
-      database.exec('PRAGMA synchronous = NORMAL')
-      this.#statements = prepareAll(database)
-      // The log's file is there from now on, and its readers' locks are this connection's own.
-      this.#statements.stamp.get('')
-    } catch (error) {
-      database.close()
-      throw error
-    }
-    this.#database = database
+    this.#connection = openConnection(path)
   }
 
-  get #open(): ReturnType<typeof prepareAll> {
-    if (this.#statements !== undefined) return this.#statements
-    throw new WatchdogError('ERR_CLOSED', `The queue in ${this.path} is closed`, { retryable: false })
+  #open(): Connection {
+    if (this.#connection !== undefined) return this.#connection
+    // Opening would make the file anew.
+    if (this.#isClosed || !fs.existsSync(this.path)) {
+      throw new WatchdogError('ERR_CLOSED', `The queue in ${this.path} is closed`, { retryable: false })
+    }
+    this.#connection = openConnection(this.path)
+    return this.#connection
+  }
+
+  #read<T>(work: (statements: Connection['statements']) => T): T {
+    const { statements } = this.#open()
+    try {
+      return work(statements)
+    } catch (error) {
+      if (!this.#isWriting && isDatabaseError(error)) this.#forget()
+      throw error
+    }
+  }
+
+  #write<T>(work: (statements: Connection['statements']) => T): T {
+    return this.#isWriting ? this.#read(work) : this.exclusively(() => this.#read(work))
+  }
+
+  #forget(): void {
+    this.#connection?.database.close()
+    this.#connection = undefined
   }
 
   get(path: string): NodeRow | undefined {
-    const row = this.#open.get.get(path) as unknown as [Buffer, number, number, number, number] | undefined
+    const row = this.#read(({ get }) => get.get(path)) as unknown as
+      | [Buffer, number, number, number, number]
+      | undefined
     if (row === undefined) return undefined
     const [data, version, born, changed, children] = row
     return { data, version, born, changed, children }
@@ -193,59 +235,62 @@ export class LocalDatabase {
   /** Names of the rows below a path. */
   list(path: string): string[] {
     const from = path === '' ? 0 : path.length + 1
-    const rows = this.#open.list.all(path) as unknown as [string][]
+    const rows = this.#read(({ list }) => list.all(path)) as unknown as [string][]
     return rows.map(([child]) => child.slice(from))
   }
 
   /** Whether the row was made; not when it was there or its parent was not. */
   insert(path: string, parent: string, data: Uint8Array): boolean {
-    return this.#open.insert.run(path, parent, asBuffer(data), monotonicMs(), parent).changes === 1
+    return this.#write(
+      ({ insert }) => insert.run(path, parent, asBuffer(data), monotonicMs(), parent).changes === 1,
+    )
   }
 
   update(path: string, data: Uint8Array, version: number, now: number): boolean {
-    return this.#open.update.run(asBuffer(data), now, path, version).changes === 1
+    return this.#write(({ update }) => update.run(asBuffer(data), now, path, version).changes === 1)
   }
 
   /** The new version; undefined when the row is missing. */
   overwrite(path: string, data: Uint8Array, now: number): number | undefined {
-    const row = this.#open.overwrite.get(asBuffer(data), now, path) as unknown as [number] | undefined
-    return row?.[0]
+    return this.#write(({ overwrite }) => {
+      return overwrite.run(asBuffer(data), now, path).changes === 1 ? this.get(path)?.version : undefined
+    })
   }
 
   /** Not a row that has rows below it. */
   remove(path: string, version: number): boolean {
-    return this.#open.remove.run(path, version, version).changes === 1
+    return this.#write(({ remove }) => remove.run(path, version, version).changes === 1)
   }
 
   removeTree(path: string): void {
     // '0' follows '/', so these are the paths that start with `path/`.
-    this.#open.removeTree.run(path, `${path}/`, `${path}0`)
+    this.#write(({ removeTree }) => removeTree.run(path, `${path}/`, `${path}0`))
   }
 
   /** Differs after a write, a creation or a deletion of the row. */
   stamp(path: string): string {
-    return String(this.#open.stamp.get(path))
+    return String(this.#read(({ stamp }) => stamp.get(path)))
   }
 
   /** Differs after a creation or a deletion of a row below. */
   childrenStamp(path: string): string {
-    return String(this.#open.childrenStamp.get(path))
+    return String(this.#read(({ childrenStamp }) => childrenStamp.get(path)))
   }
 
   revoke(path: string): void {
-    this.#open.revoke.run(path)
+    this.#write(({ revoke }) => revoke.run(path))
   }
 
   revokedSince(number: number): { number: number; path: string }[] {
-    const rows = this.#open.revoked.all(number) as unknown as [number, string][]
+    const rows = this.#read(({ revoked }) => revoked.all(number)) as unknown as [number, string][]
     return rows.map(([at, path]) => ({ number: at, path }))
   }
 
   /** Runs `work` in a transaction that holds the right to write from its start. */
   exclusively<T>(work: () => T): T {
-    const database = this.#database
-    if (database === undefined) return this.#open as never
+    const { database } = this.#open()
     database.exec('BEGIN IMMEDIATE')
+    this.#isWriting = true
     try {
       const result = work()
       database.exec('COMMIT')
@@ -253,7 +298,10 @@ export class LocalDatabase {
     } catch (error) {
       // Some errors have ended the transaction already.
       if (database.inTransaction) database.exec('ROLLBACK')
+      if (isDatabaseError(error)) this.#forget()
       throw error
+    } finally {
+      this.#isWriting = false
     }
   }
 
@@ -289,9 +337,8 @@ export class LocalDatabase {
 
   /** The descriptors go when the statements have been collected as garbage: the package knows no other way. */
   close(): void {
-    this.#statements = undefined
-    this.#database?.close()
-    this.#database = undefined
+    this.#isClosed = true
+    this.#forget()
     const log = this.#log
     this.#log = undefined
     if (log === undefined) return
