@@ -33,7 +33,7 @@ export const EntryField = {
   length: 7,
   updates: 8,
   wallMs: 9,
-  monotonicMs: 10,
+  monotonicNs: 10,
   generation: 11,
   wholeLength: 12,
   crc32c: 13,
@@ -83,22 +83,23 @@ export interface NativeBoard {
   readonly names: [name: string, kind: number][]
   readonly uid: number
   readonly fromEarlierBoot: boolean
+  /** By which `publishTextAt` knows it. */
+  readonly number: number
 
   publishText(text: string): number | undefined
   publishJson(text: string): number | undefined
   publishBytes(bytes: Uint8Array): number | undefined
   publishOverflow(
-    preview: Uint8Array,
+    bytes: Uint8Array,
+    previewBytes: number,
     encoding: number,
     generation: number,
-    wholeLength: number,
-    crc32c: number,
   ): number | undefined
   claim(id: string, threadId: number): ClaimedSlot | Failure
   retire(slots: number[]): RetiredSlot[] | Failure
   close(): void
 
-  /** -1: a buffer is too small. */
+  /** The number of entries; -1: a buffer is too small; -2: the board's name leads elsewhere. */
   scan(
     entries: Float64Array,
     payload: Uint8Array,
@@ -112,8 +113,6 @@ export interface NativeBoard {
   highWater(): number
   /** Negative while the slot is owned. */
   slotEpoch(slot: number): number
-  checkName(): Failure | undefined
-
   /** Undefined where the runtime refuses memory that is not its own. */
   counterBuffer(): ArrayBuffer | undefined
   /** These three answer undefined when the slot is not ours any more. */
@@ -137,6 +136,8 @@ export interface NativeBoard {
 interface NativeModule {
   create(plan: BoardPlan): Failure | undefined
   open(path: string, readOnly: boolean, anyFilesystem: boolean, maxStatusBytes: number): NativeBoard | Failure
+  /** What `publishText` of that board does: see HandleTable in native/addon/handle.h. */
+  publishTextAt(number: number, text: string): number | undefined
   isAbandoned(path: string): boolean
   crc32c(bytes: Uint8Array): number
   /** 0 off, 1 searching, 2 guarding: see native/addon/cloexec.cc. Returns how many sockets it marked. */

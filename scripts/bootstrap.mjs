@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const ADDON_DIR = join(ROOT, 'build', 'Release')
-const COMPILED = ['lib', 'test', 'bench']
+const COMPILED = ['lib', 'test', 'bench', 'examples']
 
 checkNode()
 if (!isInstalled()) {

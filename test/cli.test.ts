@@ -6,7 +6,7 @@ import { Scoreboard } from '../lib'
 import { runCli, startCli, startWorker } from './helpers/cli'
 import { tempDir } from './helpers/temp-dir'
 
-const VERBS = ['ls', 'cleanup', 'top', 'demo']
+const VERBS = ['ls', 'cleanup', 'top', 'watch', 'totals', 'demo']
 
 describe('rollcall', () => {
   it('prints its version', async () => {
@@ -173,6 +173,60 @@ describe('rollcall, about a board', () => {
       const { code, signal, stderr } = await ls.ended()
 
       assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' })
+    })
+  })
+
+  describe('watch', () => {
+    it('prints a line for who is new, what changes, and who is gone', async () => {
+      const worker = await startWorker(baseDir, 'web-1', 'first')
+      const watching = startCli(['watch', baseDir])
+      await watching.says(/ \+ web-1 first\n/)
+
+      await worker.ask({ method: 'update', args: ['second\u001b[31m'] })
+      await watching.says(/\d\d:\d\d:\d\d\.\d{3} = web-1 second.*\n/)
+      assert.ok(!watching.stdout.includes('\u001b'))
+      await worker.killed()
+      await watching.says(/ - web-1 died\n/)
+      watching.child.kill('SIGINT')
+
+      assert.equal((await watching.ended()).code, 0)
+    })
+
+    it('prints objects that parse, and ends quietly when nobody reads', async () => {
+      const worker = await startWorker(baseDir, 'web-1', { path: '/' })
+      const watching = startCli(['watch', '--json', baseDir])
+      await watching.says(/"type":"new"/)
+      await worker.ask({ method: 'close' })
+      await watching.says(/"type":"closed"/)
+      watching.child.kill('SIGTERM')
+      const { code, stdout } = await watching.ended()
+
+      const changes = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+      assert.equal(code, 143)
+      assert.deepEqual(changes[0].status, { path: '/' })
+      assert.deepEqual(
+        changes.map(({ type, id }) => [type, id]),
+        [
+          ['new', 'web-1'],
+          ['closed', 'web-1'],
+        ],
+      )
+    })
+  })
+
+  describe('totals', () => {
+    it('prints what the counters add up to', async () => {
+      using board = new Scoreboard({ baseDir, counters: { requests: 'counter', busy: 'gauge' } })
+      board.counters.add('requests', 3)
+
+      assert.equal((await runCli(['totals', baseDir])).stdout, '3\trequests\n0\tbusy\n')
+      assert.deepEqual(JSON.parse((await runCli(['totals', '--json', baseDir])).stdout), {
+        requests: 3,
+        busy: 0,
+      })
     })
   })
 

@@ -50,6 +50,23 @@ describe('Scoreboard, with statuses of any length', () => {
     })
   }
 
+  it('leaves no file of a status whose toJSON() closes the board on the way', () => {
+    let calls = 0
+    const status = {
+      toJSON() {
+        // The first look finds it too long for the slot, the second one is for the file.
+        if (++calls === 2) worker.close()
+        return 'x'.repeat(INLINE_BYTES)
+      },
+    }
+    worker.update('before')
+
+    assert.throws(() => worker.update(status as unknown as Status), { code: 'ERR_CLOSED' })
+
+    assert.equal(calls, 2)
+    assert.deepEqual(overflowFiles(baseDir), [])
+  })
+
   it('refuses one byte more than maxStatusBytes, and keeps what was there', () => {
     worker.update('before')
     const tooLarge: Status[] = ['x'.repeat(MAX_STATUS_BYTES + 1), Buffer.alloc(MAX_STATUS_BYTES + 1)]

@@ -67,6 +67,21 @@ describeZookeeper('Connecting', () => {
     assert.ok(acls.nodes > 12, `${acls.nodes} nodes`)
   })
 
+  it('says what to install where the client is missing, whoever keeps the session', () => {
+    for (const heartbeat of ['loop', 'thread']) {
+      const { status, stdout } = script(`
+        const Module = require('node:module')
+        const resolve = Module._resolveFilename
+        Module._resolveFilename = (name, ...rest) => {
+          if (name === 'zookeeper') throw Object.assign(new Error('Cannot find it'), { code: 'MODULE_NOT_FOUND' })
+          return resolve(name, ...rest)
+        }
+        await WatchdogQueue.connect('zk://127.0.0.1:1/q', { heartbeat: '${heartbeat}' }).catch(({ code, message }) => console.log(code, message))`)
+      assert.equal(status, 0)
+      assert.match(stdout, /^ERR_UNSUPPORTED .*npm install zookeeper@/)
+    }
+  })
+
   it('leaves no handle that keeps the process, and a pending call does keep it', async () => {
     const url = await uniqueUrl()
     const queue = await connect(url)
@@ -178,6 +193,7 @@ describeZookeeper('The heartbeat', () => {
     await blocked.do('lease', 'ack')
 
     assert.deepEqual([...states].sort(), ['alive', 'expired'])
+    await blocked.do('queue', 'close')
     await blocked.do('exit', '')
     assert.deepEqual(await blocked.child.exited, { code: 0, signal: null })
   })

@@ -3,10 +3,13 @@
 
 import { getSystemErrorName } from 'node:util'
 
-import { ScoreboardError, type ScoreboardErrorCode } from '../errors'
+import { ScoreboardError, type ScoreboardErrorCode, WatchdogError, type WatchdogErrorCode } from '../errors'
 
 export const EXIT = {
   fine: 0,
+  failed: 1,
+  timeout: 2,
+  hung: 3,
   usage: 64,
   badData: 65,
   notFound: 66,
@@ -53,6 +56,27 @@ const OF_SCOREBOARD: Record<ScoreboardErrorCode, number> = {
   ERR_SYSTEM: EXIT.system,
 }
 
+const OF_WATCHDOG: Record<WatchdogErrorCode, number> = {
+  ERR_EXISTS: EXIT.exists,
+  ERR_NOT_FOUND: EXIT.notFound,
+  ERR_CLOSED: EXIT.notFound,
+  ERR_SEALED: EXIT.badData,
+  ERR_LEASE_LOST: EXIT.tryAgain,
+  ERR_TIMEOUT: EXIT.timeout,
+  ERR_SESSION_LOST: EXIT.tryAgain,
+  ERR_TOO_LARGE: EXIT.badData,
+  ERR_AUTH: EXIT.permission,
+  ERR_VERSION: EXIT.badData,
+  ERR_UNREACHABLE: EXIT.unreachable,
+  ERR_CONNECTION: EXIT.tryAgain,
+  ERR_CORRUPT: EXIT.badData,
+  ERR_AMBIGUOUS: EXIT.tryAgain,
+  ERR_UNSUPPORTED: EXIT.unreachable,
+  ERR_NO_SPACE: EXIT.io,
+  ERR_READ_ONLY: EXIT.permission,
+  ERR_SYSTEM: EXIT.system,
+}
+
 const OF_ERRNO: Record<string, number> = {
   ENOENT: EXIT.notFound,
   ENOTDIR: EXIT.notFound,
@@ -72,6 +96,7 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof ScoreboardError) {
     return error.code === 'ERR_SYSTEM' ? (byErrno ?? EXIT.system) : OF_SCOREBOARD[error.code]
   }
+  if (error instanceof WatchdogError) return OF_WATCHDOG[error.code]
   return byErrno ?? EXIT.bug
 }
 

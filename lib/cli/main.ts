@@ -8,13 +8,17 @@ import { registerBoards } from './boards'
 import { registerDemo } from './demo'
 import { EXIT, exitCodeOf, isExpected } from './exit-codes'
 import { tolerateClosedOutput } from './output'
+import { registerQueue } from './queue'
+import { registerRun } from './run'
 import { registerTop } from './top'
+import { registerWatch } from './watch'
+import { registerWork } from './work'
 
 // As seen from the compiled file, dist/lib/cli/main.js.
 const { version } = require('../../../package.json') as { version: string }
 
 const EXIT_CODES = `
-Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board; 69 not possible here; 70 a bug of ours; 71 the
+Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not possible here; 70 a bug of ours; 71 the
 system refused; 73 exists already; 74 no space or broken disk; 75 try again; 77 permission.
 
 Examples:
@@ -27,13 +31,18 @@ function createProgram(): Command {
     .description('Who is alive, what is each worker doing, and is the work done?')
     .version(version, '-V, --version')
     .exitOverride()
+    .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'rollcall:')) })
     .showHelpAfterError('(--help tells more, with an example)')
     .configureHelp({ showGlobalOptions: false })
     .addHelpText('after', EXIT_CODES)
   registerBoards(program)
   registerTop(program)
+  registerWatch(program)
   registerDemo(program)
+  registerQueue(program)
+  registerRun(program)
+  registerWork(program)
   return program
 }
 

@@ -57,15 +57,27 @@ export function toJson(status: unknown): string {
   return text
 }
 
+/** Long texts are encoded here again and again: a new buffer for each would keep the collector busy. */
+let scratch = Buffer.alloc(0)
+const MAX_SCRATCH_BYTES = 1024 * 1024
+
+function encodeText(text: string): Buffer {
+  const atMost = text.length * 3
+  if (atMost > MAX_SCRATCH_BYTES) return Buffer.from(text, 'utf8')
+  if (atMost > scratch.length) scratch = Buffer.allocUnsafeSlow(Math.min(2 * atMost, MAX_SCRATCH_BYTES))
+  return scratch.subarray(0, scratch.write(text, 'utf8'))
+}
+
+/** The bytes are good until the next call. */
 export function encodeStatus(status: Status): EncodedStatus {
-  if (typeof status === 'string') return { bytes: Buffer.from(status, 'utf8'), encoding: Encoding.utf8 }
+  if (typeof status === 'string') return { bytes: encodeText(status), encoding: Encoding.utf8 }
   if (isBytes(status)) {
     return {
       bytes: Buffer.from(status.buffer, status.byteOffset, status.byteLength),
       encoding: Encoding.bytes,
     }
   }
-  return { bytes: Buffer.from(toJson(status), 'utf8'), encoding: Encoding.json }
+  return { bytes: encodeText(toJson(status)), encoding: Encoding.json }
 }
 
 /**

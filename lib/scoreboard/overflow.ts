@@ -36,19 +36,24 @@ export function parseOverflowFileName(text: string): OverflowName | undefined {
   }
 }
 
+interface WrittenFile {
+  path: string
+  /** Of the records published so far, the one that names it. */
+  publication: number
+}
+
 /** The overflow files that one owner of a slot has written and that still exist. */
 export class OverflowWriter {
-  readonly #directory: string
+  readonly #pathPrefix: string
   readonly #mode: number
-  readonly #owner: Omit<OverflowName, 'generation'>
-  /** Generation of each file, and how many records have been published since it was. */
-  #files: { generation: number; age: number }[] = []
+  /** Oldest first. */
+  readonly #files: WrittenFile[] = []
   #generation = 0
+  #publications = 0
 
   constructor(directory: string, mode: number, owner: Omit<OverflowName, 'generation'>) {
-    this.#directory = directory
+    this.#pathPrefix = path.join(directory, overflowFileName({ ...owner, generation: 0 })).slice(0, -1)
     this.#mode = mode
-    this.#owner = owner
   }
 
   /** Whether some file may have to go after the next publication. */
@@ -64,7 +69,7 @@ export class OverflowWriter {
    */
   write(bytes: Uint8Array): number {
     const generation = ++this.#generation
-    const file = this.#path(generation)
+    const file = this.#pathPrefix + generation
     let descriptor: number | undefined
     try {
       descriptor = fs.openSync(file, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, this.#mode)
@@ -77,34 +82,27 @@ export class OverflowWriter {
       removeFile(file)
       throw writeError(file, bytes.length, cause)
     }
-    this.#files.push({ generation, age: 0 })
+    this.#files.push({ path: file, publication: this.#publications + 1 })
     return generation
   }
 
   /** Call after each publication: removes files that no record can name any more. */
   afterPublish(): void {
-    // A file written for the record just published has age 0, the one before it 1: two buffers.
-    for (const file of this.#files) file.age++
-    const gone = this.#files.filter((file) => file.age > 2)
-    if (gone.length === 0) return
-    this.#files = this.#files.filter((file) => file.age <= 2)
-    for (const { generation } of gone) removeFile(this.#path(generation))
+    this.#publications++
+    // The newest record and the one before it are still there: two buffers.
+    while (this.#files.length > 0 && this.#publications - this.#files[0]!.publication >= 2) {
+      removeFile(this.#files.shift()!.path)
+    }
   }
 
-  /** Removes a file that was written and could not be published. */
-  discard(generation: number): void {
-    this.#files = this.#files.filter((file) => file.generation !== generation)
-    removeFile(this.#path(generation))
+  /** Removes the newest file, which was written and could not be published. */
+  discardNewest(): void {
+    removeFile(this.#files.pop()!.path)
   }
 
   /** REQUIRES: the slot is given up, so that no record names any of them. */
   removeAll(): void {
-    for (const { generation } of this.#files) removeFile(this.#path(generation))
-    this.#files = []
-  }
-
-  #path(generation: number): string {
-    return path.join(this.#directory, overflowFileName({ ...this.#owner, generation }))
+    for (const file of this.#files.splice(0)) removeFile(file.path)
   }
 }
 

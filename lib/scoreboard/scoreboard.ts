@@ -14,6 +14,7 @@ import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
 import { sleepSync } from './sleep'
 import { SlotReader } from './slot-reader'
+import { StatusReader } from './status-reader'
 import type { Changes, Cursor, ScoreboardOptions, Snapshot, Status, WatchOptions, WorkerEntry } from './types'
 import { ChangeWatcher, WatchHub } from './watch'
 
@@ -29,6 +30,13 @@ const PREVIEW_BYTES = 256
  * must never end a worker, and they say good-bye when the thread or the process exits.
  */
 const claimed = new Set<Scoreboard>()
+
+/**
+ * The first handle of a thread calls its own bound function, all others one that is theirs together: V8
+ * makes a direct call of each only while that place in the code never sees another function.
+ */
+let hasFirst = false
+const { publishTextAt } = native
 
 function closeAllAtExit(): void {
   for (const board of claimed) board.close()
@@ -46,7 +54,11 @@ export class Scoreboard {
   readonly #options: CheckedOptions
   readonly #board: NativeBoard
   readonly #reader: SlotReader
+  readonly #all: StatusReader
   readonly #publishText: NativeBoard['publishText']
+  readonly #number: number
+  /** Whether this is the one handle that publishes with its own bound function. */
+  readonly #isFirst: boolean
   readonly #counterReader: CounterReader
   readonly #hub: WatchHub
   /** Board-wide integers that any worker may add to. */
@@ -67,10 +79,14 @@ export class Scoreboard {
     this.baseDir = this.#options.baseDir
     this.#board = openBoard(this.#options)
     this.#publishText = this.#board.publishText
+    this.#number = this.#board.number
+    this.#isFirst = !hasFirst
+    hasFirst = true
     this.#counterReader = new CounterReader(this.#board)
     this.#hub = new WatchHub(this.#board)
     this.shared = new SharedCounters(this.#board, this.#options.readOnly)
     this.#reader = new SlotReader(this.#board, this.baseDir, this.#options.maxStatusBytes)
+    this.#all = new StatusReader(this.#board, this.#reader)
   }
 
   /** The id of this worker; undefined until a slot is claimed. */
@@ -114,7 +130,12 @@ export class Scoreboard {
    * stays published), `ERR_BOARD_REPLACED` (noticed within a second), and those of `claim()`
    */
   update(status: Status): void {
-    const outcome = typeof status === 'string' ? this.#publishText(status) : this.#publishOther(status)
+    const outcome =
+      typeof status !== 'string'
+        ? this.#publishOther(status)
+        : this.#isFirst
+          ? this.#publishText(status)
+          : publishTextAt(this.#number, status)
     if (outcome !== undefined || this.#files?.pending) this.#afterPublish(outcome, status)
   }
 
@@ -124,22 +145,8 @@ export class Scoreboard {
    */
   readAll(): Map<string, Status> {
     this.#checkOpen('read')
-    const reader = this.#reader
-    const count = reader.scan()
-    const statuses = new Map<string, Status>()
-    let ended: number[] | undefined
-    for (let entry = 0; entry < count; entry++) {
-      if (!reader.isLive(entry)) {
-        ended ??= []
-        ended.push(reader.slot(entry))
-        continue
-      }
-      const status = reader.status(entry)
-      const owner = status === undefined ? undefined : reader.owner(entry)
-      if (owner !== undefined) statuses.set(owner.id, status!)
-    }
-    if (ended !== undefined && !this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
-    this.#checkName()
+    const { statuses, ended } = this.#all.read()
+    if (!this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
     return statuses
   }
 
@@ -163,7 +170,6 @@ export class Scoreboard {
       workers.push(worker)
       entries.push(entry)
     }
-    this.#checkName()
     const { boardId, slots } = this.#board
     const cursor = cursorOf(this.#board, this.#reader, workers, entries)
     return { boardId, slots, workers, cursor, takenAt: Date.now() }
@@ -177,9 +183,7 @@ export class Scoreboard {
    */
   changes(since?: Cursor): Changes {
     this.#checkOpen('read')
-    const changes = readChanges(this.#board, this.#reader, since, this.#liveEntry)
-    this.#checkName()
-    return changes
+    return readChanges(this.#board, this.#reader, since, this.#liveEntry)
   }
 
   /**
@@ -237,7 +241,6 @@ export class Scoreboard {
       if (!reader.isLive(entry)) ended.push(reader.slot(entry))
     }
     const cleaned = cleanBoard(this.#board, this.baseDir, ended)
-    this.#checkName()
     return cleaned
   }
 
@@ -295,10 +298,11 @@ export class Scoreboard {
     this.#checkSize(bytes.length)
     const files = this.#files!
     const generation = files.write(bytes)
-    const preview = bytes.subarray(0, Math.min(PREVIEW_BYTES, this.#board.inlineBytes))
-    const crc32c = native.crc32c(bytes)
-    const outcome = this.#board.publishOverflow(preview, encoding, generation, bytes.length, crc32c)
-    files.afterPublish()
+    const previewBytes = Math.min(PREVIEW_BYTES, this.#board.inlineBytes)
+    const outcome = this.#board.publishOverflow(bytes, previewBytes, encoding, generation)
+    // A board that was replaced has the record all the same.
+    if (outcome === undefined || outcome === Outcome.replaced) files.afterPublish()
+    else files.discardNewest()
     if (outcome === undefined) return
     throw scoreboardError(`Cannot publish a status on ${this.baseDir}`, {
       code: outcome === Outcome.replaced ? 'REPLACED' : 'CLOSED',
@@ -383,10 +387,5 @@ export class Scoreboard {
       'ERR_READ_ONLY',
       `Cannot ${what} on ${this.baseDir}: this handle was opened with readOnly`,
     )
-  }
-
-  #checkName(): void {
-    const failure = this.#board.checkName()
-    if (failure !== undefined) throw scoreboardError(`Cannot read ${this.baseDir}`, failure)
   }
 }

@@ -68,6 +68,7 @@ export class SlotReader {
       if (isFailure(count)) throw scoreboardError('Cannot read the board', count)
       this.#count = count
       if (count >= 0) return count
+      if (count === -2) throw scoreboardError(`Cannot read ${this.#directory}`, { code: 'REPLACED' })
       this.#entries = new Float64Array(this.#entries.length * 2)
       this.#payload = Buffer.from(new ArrayBuffer(this.#payload.length * 2))
     }
@@ -108,11 +109,6 @@ export class SlotReader {
     return owner
   }
 
-  /** The owner last seen in a slot, for telling that it is gone. */
-  lastOwner(slot: number): Owner | undefined {
-    return this.#owners[slot]
-  }
-
   /** Undefined when nothing was published yet, when it cannot be read, or when the worker is gone. */
   status(entry: number): Status | undefined {
     const base = entry * ENTRY_NUMBERS
@@ -136,7 +132,7 @@ export class SlotReader {
       status: undefined,
       updates: this.field(entry, EntryField.updates),
       wallMs: this.field(entry, EntryField.wallMs),
-      monotonicMs: this.field(entry, EntryField.monotonicMs),
+      monotonicMs: this.field(entry, EntryField.monotonicNs) / 1e6,
     }
     const verdict = this.verdict(entry)
     if (verdict === Verdict.busy) {

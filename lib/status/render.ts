@@ -110,7 +110,8 @@ export function renderJson(snapshot: Snapshot, indent?: number): string {
   return JSON.stringify({ ...rest, workers }, undefined, indent)
 }
 
-function jsonStatus(status: Status | undefined): unknown {
+/** A status as JSON can carry it: bytes are `{ "type": "bytes", "base64": "..." }`. */
+export function jsonStatus(status: Status | undefined): unknown {
   if (!(status instanceof Uint8Array)) return status
   return { type: 'bytes', base64: Buffer.from(status).toString('base64') }
 }

@@ -27,8 +27,8 @@ export class Bell {
     this.#wake?.()
   }
 
-  /** Resolves at the next ring, or after `ms`; at once when it rang since the last wait. */
-  async wait(ms: number, signal?: AbortSignal): Promise<void> {
+  /** Resolves at the next ring, or after `ms`; at once when it rang since the last wait. Says whether it rang. */
+  async wait(ms: number, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted()
     if (!this.#rung) {
       let timer: NodeJS.Timeout | undefined
@@ -43,7 +43,9 @@ export class Bell {
         this.#wake = undefined
       }
     }
+    const rung = this.#rung
     this.#rung = false
+    return rung
   }
 }
 

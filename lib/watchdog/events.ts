@@ -5,6 +5,7 @@ import { WatchdogError } from '../errors'
 import type { Attachment } from './attachment'
 import { Bell } from './bell'
 import { periodOf } from './keeper'
+import { isDead } from './letters'
 import { type Entry, Roster } from './roster'
 import type { WatchdogEvent, WatchdogEventType } from './types'
 
@@ -31,34 +32,46 @@ class Observer {
     if (type === 'resumed') this.#roster.resume()
   }
 
+  /**
+   * Reads backwards in time, ends of workers before what they did, so that no look sees an end
+   * without what led to it; and tells forwards.
+   */
   async look(): Promise<void> {
     const { run } = this.#attachment
-    const letters = await run.store.list(run.at('dead'))
     const entries = await this.#roster.observe()
     const done = (await this.#attachment.pages.open()) === undefined
+    const letters = await run.store.list(run.at('dead'))
     if (letters === undefined) throw run.closed()
     // Who comes after the end hears of it first.
     const late = done && !this.#started
     if (late) this.tell('done')
-    for (const entry of entries) this.#compare(entry)
-    for (const item of letters) if (!this.#dead.has(item)) this.tell('dead', { item })
-    this.#dead = new Set(letters)
+    const endings = entries.flatMap((entry) => this.#compare(entry))
+    await this.#compareLetters(letters)
     if (!done) await this.#sampleReturned()
     if (done && !this.#done && !late) this.tell('done')
+    for (const { type, timer } of endings) this.tell(type, { timer })
     this.#done = done
     this.#started = true
   }
 
-  #compare(entry: Entry): void {
+  /** Tells that a worker has come or kicked. Returns how it ended, if that is new. */
+  #compare(entry: Entry): { type: WatchdogEventType; timer: string }[] {
     const timer = entry.id
     const before = this.#seen.get(entry.wid)
     this.#seen.set(entry.wid, entry)
     if (before === undefined) this.tell('started', { timer })
     else if (entry.version !== undefined && before.version !== entry.version) this.tell('kicked', { timer })
-    if (before?.state === entry.state) return
-    if (entry.state === 'expired') this.tell('expired', { timer })
-    const ending = ENDINGS[entry.state]
-    if (ending !== undefined) this.tell(ending, { timer })
+    const type = entry.state === 'expired' ? 'expired' : ENDINGS[entry.state]
+    return before?.state === entry.state || type === undefined ? [] : [{ type, timer }]
+  }
+
+  async #compareLetters(letters: readonly string[]): Promise<void> {
+    const dead = await Promise.all(
+      letters.map(async (item) => this.#dead.has(item) || (await isDead(this.#attachment, item))),
+    )
+    const now = letters.filter((_, i) => dead[i])
+    for (const item of now) if (!this.#dead.has(item)) this.tell('dead', { item })
+    this.#dead = new Set(now)
   }
 
   async #sampleReturned(): Promise<void> {

@@ -28,12 +28,14 @@ export class Idle {
     this.#jitterMs = Math.min(MAX_JITTER_MS, (workers - 1) * JITTER_PER_WORKER_MS)
   }
 
-  async wait(ms: number, signal: AbortSignal): Promise<void> {
+  /** Says whether there is a reason to look for items. */
+  async wait(ms: number, signal: AbortSignal): Promise<boolean> {
     const started = performance.now()
-    await this.#bell.wait(ms, signal)
+    if (!(await this.#bell.wait(ms, signal))) return false
     const left = ms - (performance.now() - started)
     const jitter = Math.min(left, Math.random() * this.#jitterMs)
     if (jitter > 1) await new Promise((resolve) => setTimeout(resolve, jitter))
+    return true
   }
 
   stop(): void {

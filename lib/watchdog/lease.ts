@@ -64,6 +64,11 @@ export class Lease<Item = string> {
     return this.#signal
   }
 
+  /** Whether it was acked, nacked or released, or that is on its way. */
+  get settled(): boolean {
+    return this.#ending !== undefined
+  }
+
   /** The work is done. Resolves once that is on record; ERR_LEASE_LOST: another has (had) the item. */
   ack(): Promise<void> {
     return this.#end('ack')

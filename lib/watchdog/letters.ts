@@ -27,6 +27,12 @@ async function listIds(attachment: Attachment): Promise<string[]> {
   return ids.sort((a, b) => key(a).page.localeCompare(key(b).page) || key(a).index - key(b).index)
 }
 
+/** Whether the item of a letter is dead: a letter is written first, and its nack may then have come too late. */
+export async function isDead(attachment: Attachment, id: string): Promise<boolean> {
+  const { page, index } = parse(id)
+  return ranges.has((await attachment.pages.writer(page).read()).state.dead, index)
+}
+
 /** Letters of items that are dead now; a letter whose item is not is about to be written or removed. */
 export async function* deadLetters(
   attachment: Attachment,

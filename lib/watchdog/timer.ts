@@ -170,9 +170,9 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
       try {
         await handler(lease)
       } catch (error) {
-        return lease.nack(error)
+        return lease.settled ? undefined : lease.nack(error)
       }
-      track(acks, lease.ack())
+      if (!lease.settled) track(acks, lease.ack())
     }
     try {
       for await (const lease of this.#stream({ until: options.until, signal: options.signal })) {
@@ -219,11 +219,14 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
         const taken = await this.#take(max)
         if (taken === 'done') return undefined
         if (taken !== 'empty') return taken
-        if (deadline.over) return undefined
-        // The library waits, so it kicks, unless user code still has a lease and should do so itself.
-        if (this.#handed === 0) this.#touch()
-        await idle.wait(Math.min(deadline.left, run.settings.timerMs / KICKS_PER_TIMER), either)
-        this.#assertLive()
+        let isNews = false
+        while (!isNews) {
+          if (deadline.over) return undefined
+          // The library waits, so it kicks, unless user code still has a lease and should do so itself.
+          if (this.#handed === 0) this.#touch()
+          isNews = await idle.wait(Math.min(deadline.left, run.settings.timerMs / KICKS_PER_TIMER), either)
+          this.#assertLive()
+        }
       }
     } finally {
       idle.stop()

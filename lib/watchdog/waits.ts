@@ -25,13 +25,18 @@ async function until<T>(
   const deadline = new Deadline(options.timeoutMs)
   const bell = new Bell()
   const stops: (() => void)[] = []
+  let ended = false
   const release = attachment.keeper.hold()
   const work = async () => {
-    for (const [name, kind] of watched) stops.push(await run.store.watch(run.at(name), kind, bell.ring))
+    for (const [name, kind] of watched) {
+      const stop = await run.store.watch(run.at(name), kind, bell.ring)
+      stops.push(stop)
+      if (ended) stop()
+    }
     for (;;) {
       const found = await look()
       if (found !== undefined) return found
-      if (deadline.over) return undefined
+      if (deadline.over || ended) return undefined
       await bell.wait(Math.min(deadline.left, periodOf(run)), options.signal)
     }
   }
@@ -47,6 +52,7 @@ async function until<T>(
     return await abortable(Promise.race([working, late]), options.signal)
   } finally {
     clearTimeout(timer)
+    ended = true
     bell.ring()
     for (const stop of stops) stop()
     release()

@@ -118,8 +118,11 @@ export class WatchdogQueue<Item = string> {
   }
 
   #use(run: Attachment['run']): Attachment {
-    if (this.#attachment?.run.id !== run.id) this.#attachment = new Attachment(run)
-    return this.#attachment!
+    const before = this.#attachment
+    if (before?.run.id === run.id && before.run.settings.timerMs === run.settings.timerMs) return before
+    this.#attachment = new Attachment(run)
+    if (before?.run.id === run.id) for (const timer of before.timers) this.#attachment.timers.add(timer)
+    return this.#attachment
   }
 
   async #attach(): Promise<Attachment> {
@@ -275,7 +278,10 @@ export class WatchdogQueue<Item = string> {
           throw run.closed()
         if ((await run.store.create(run.at('members', wid), encodeMember(member))) === 'orphan')
           throw run.closed()
-        await run.store.watch(run.at('timers', wid), 'gone', () => this.#timerGone(attachment, timer, wid))
+        let stop = () => {}
+        stop = await run.store.watch(run.at('timers', wid), 'gone', () =>
+          this.#timerGone(attachment, timer, wid, () => stop()),
+        )
         await run.store.delete(run.at('sync'), ANY_VERSION)
         timer.signal.throwIfAborted()
       } catch (error) {
@@ -288,11 +294,15 @@ export class WatchdogQueue<Item = string> {
   }
 
   /** A look before the verdict: the watch may have fired for another reason. */
-  #timerGone(attachment: Attachment, timer: WatchdogTimer<Item>, wid: string): void {
-    if (!attachment.timers.has(timer)) return
+  #timerGone(attachment: Attachment, timer: WatchdogTimer<Item>, wid: string, stop: () => void): void {
+    if (!attachment.timers.has(timer)) {
+      stop()
+      return
+    }
     attachment.run.store.info(attachment.run.at('timers', wid)).then(
       (info) => {
         if (info !== undefined || !attachment.timers.has(timer)) return
+        stop()
         attachment.timers.delete(timer)
         timer.lose(timer.goneError())
       },

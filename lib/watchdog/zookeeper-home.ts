@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import { WatchdogError } from '../errors'
 import type { OpenSession } from './zookeeper-protocol'
-import { closeAllSessions, openLoopSession } from './zookeeper-session'
+import { assertClientInstalled, closeAllSessions, openLoopSession } from './zookeeper-session'
 import { openThreadSession } from './zookeeper-thread'
 
 export type Heartbeat = 'loop' | 'thread'
@@ -34,6 +34,7 @@ function refuse(why: string): never {
 
 export function chooseHome(heartbeat: Heartbeat): OpenSession {
   if (home === undefined) {
+    assertClientInstalled()
     if (isLoadedElsewhere()) refuse('Another thread of this process has loaded the ZooKeeper client')
     home = heartbeat
     if (home === 'loop' && !isMainThread) process.once('exit', closeAllSessions)

@@ -51,19 +51,30 @@ type NativeModule = new () => { native: NativeClient }
 
 let loaded: NativeModule | undefined
 
-/** Loads npm `zookeeper`, which only a queue on ZooKeeper needs. */
+function unusable(why: string, cause: unknown): WatchdogError {
+  return new WatchdogError(
+    'ERR_UNSUPPORTED',
+    `A zk:// queue needs the package zookeeper, which ${why}. Install it with: npm install zookeeper@7.3.0 (it is compiled, so a C and a C++ compiler and make are needed)`,
+    { cause },
+  )
+}
+
+/** Throws where npm `zookeeper`, which only a queue on ZooKeeper needs, is not installed. */
+export function assertClientInstalled(): void {
+  try {
+    require.resolve('zookeeper')
+  } catch (cause) {
+    throw unusable('is not installed', cause)
+  }
+}
+
 function loadClient(): NativeModule {
   if (loaded !== undefined) return loaded
+  assertClientInstalled()
   try {
     loaded = require('zookeeper') as NativeModule
   } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'
-    const why = missing ? 'is not installed' : `does not load (${(cause as Error).message})`
-    throw new WatchdogError(
-      'ERR_UNSUPPORTED',
-      `A zk:// queue needs the package zookeeper, which ${why}. Install it with: npm install zookeeper@7.3.0 (it is compiled, so a C and a C++ compiler and make are needed)`,
-      { cause },
-    )
+    throw unusable(`does not load (${(cause as Error).message})`, cause)
   }
   return loaded
 }

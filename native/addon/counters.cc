@@ -5,8 +5,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstring>
-
 #include "../core/platform.h"
 #include "../core/totals.h"
 #include "../core/wake.h"
@@ -86,12 +84,6 @@ double NumberAt(const Napi::CallbackInfo& info, size_t index) {
   return napi_get_value_double(info.Env(), info[index], &value) == napi_ok ? value : 0;
 }
 
-uint64_t WordOf(double value) {
-  uint64_t word;
-  memcpy(&word, &value, sizeof word);
-  return word;
-}
-
 // counterBuffer() -> ArrayBuffer | undefined where the runtime refuses it
 Napi::Value CounterBuffer(Handle& handle, const Napi::CallbackInfo& info) {
   const bool usable = !handle.closed && handle.board.has_slot() && handle.board.file().geometry().counter_count > 0;
@@ -110,14 +102,14 @@ Napi::Value AddCounter(Handle& handle, const Napi::CallbackInfo& info) {
   if (word == nullptr) return info.Env().Undefined();
   // Load and store, not an atomic addition: the owner is the only one who writes here.
   const double sum = CounterValue(word->load(std::memory_order_relaxed)) + NumberAt(info, 1);
-  word->store(WordOf(sum), std::memory_order_relaxed);
+  word->store(CounterWord(sum), std::memory_order_relaxed);
   return Napi::Number::New(info.Env(), sum);
 }
 
 Napi::Value SetCounter(Handle& handle, const Napi::CallbackInfo& info) {
   Word* word = OwnCounter(handle, Uint32At(info, 0));
   if (word == nullptr) return info.Env().Undefined();
-  word->store(WordOf(NumberAt(info, 1)), std::memory_order_relaxed);
+  word->store(CounterWord(NumberAt(info, 1)), std::memory_order_relaxed);
   return info[1];
 }
 

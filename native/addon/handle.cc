@@ -47,6 +47,13 @@ void OnFunctionCollected(napi_env env, void* data, void*) {
 
 }  // namespace
 
+Handle::Handle(napi_env environment, std::shared_ptr<HandleTable> handles) : env(environment), table(std::move(handles)) {
+  number = 0;
+  while (number < table->size() && (*table)[number] != nullptr) number++;
+  if (number == table->size()) table->push_back(nullptr);
+  (*table)[number] = this;
+}
+
 void Handle::HookLast() {
   if (hooked) napi_remove_env_cleanup_hook(env, OnEnvironmentEnd, this);
   hooked = napi_add_env_cleanup_hook(env, OnEnvironmentEnd, this) == napi_ok;

@@ -91,7 +91,7 @@ Napi::Value DescribeNames(napi_env env, const BoardFile& file) {
 // open(path, readOnly, anyFilesystem, maxStatusBytes) -> the board's functions and facts | failure
 Napi::Value Open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto handle = std::make_unique<Handle>(env);
+  auto handle = std::make_unique<Handle>(env, *static_cast<std::shared_ptr<HandleTable>*>(info.Data()));
   BoardFile& file = handle->board.file();
   const Status status = file.Open(StringAt(info, 0), BooleanAt(info, 1), BooleanAt(info, 2));
   if (!status.ok()) return Failure(env, status);
@@ -133,7 +133,12 @@ napi_value Nothing(napi_env, napi_callback_info) { return nullptr; }
 
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("create", Napi::Function::New(env, Create, "create"));
-  exports.Set("open", Napi::Function::New(env, Open, "open"));
+  const auto table = std::make_shared<HandleTable>();
+  auto* held = new std::shared_ptr<HandleTable>(table);
+  const Napi::Function open = Napi::Function::New(env, Open, "open", held);
+  open.AddFinalizer([](Napi::Env, std::shared_ptr<HandleTable>* one) { delete one; }, held);
+  exports.Set("open", open);
+  ExportOwner(exports, table);
   exports.Set("isAbandoned", Napi::Function::New(env, Abandoned, "isAbandoned"));
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
   InitCloexec(env, exports);

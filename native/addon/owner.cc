@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "../core/crc32c.h"
 #include "handle.h"
 
 namespace rollcall {
@@ -32,21 +33,13 @@ bool NarrowAscii(const char16_t* text, size_t length, char* out) {
   return seen < 0x80;
 }
 
-// publishText(string), publishJson(string) -> undefined | code. Raw Node-API: the C++ wrapper
-// would double the price of this call.
+// Encodes before the latch is touched: V8 must not run between its two stores. V8 copies a string
+// out as UTF-16 sooner than as UTF-8, and nearly every status is ASCII. One call tells whether it
+// fits, too: of a longer string it copies one more than fits.
 template <bool json>
-napi_value PublishString(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
-  napi_value text;
-  void* data;
-  napi_get_cb_info(env, info, &argc, &text, nullptr, &data);
-  Handle& handle = *static_cast<Handle*>(data);
+inline napi_value PublishString(napi_env env, Handle& handle, napi_value text) {
   const Status possible = CanPublish(handle);
   if (!possible.ok()) return Outcome(env, possible);
-
-  // Encoded before the latch is touched: V8 must not run between its two stores. V8 copies a string
-  // out as UTF-16 in a third of the time it takes for UTF-8, and nearly every status is ASCII.
-  // One call tells whether it fits, too: of a longer string it copies one more than fits.
   size_t length;
   char16_t* wide = handle.wide.data();
   if (napi_get_value_string_utf16(env, text, wide, handle.text_limit + 2, &length) != napi_ok) {
@@ -56,11 +49,38 @@ napi_value PublishString(napi_env env, napi_callback_info info) {
   Encoding encoding = json ? Encoding::kJson : Encoding::kAscii;
   if (!NarrowAscii(wide, length, handle.board.staging())) {
     const size_t room = handle.text_limit + 8;  // a character that does not fit whole is left out
-    napi_get_value_string_utf8(env, text, handle.board.staging(), room, &length);
+    if (napi_get_value_string_utf8(env, text, handle.board.staging(), room, &length) != napi_ok) {
+      return Misuse(env, "Expected a string");
+    }
     if (length > handle.text_limit) return Outcome(env, Status::Of(Code::kTooLong));
     if (!json) encoding = Encoding::kUtf8;
   }
   return Outcome(env, handle.board.Publish(RecordKind::kInline, encoding, static_cast<uint32_t>(length)));
+}
+
+// publishText(string), publishJson(string) -> undefined | code. Raw Node-API: the C++ wrapper
+// would double the price of this call.
+template <bool json>
+napi_value PublishBound(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value text;
+  void* data;
+  napi_get_cb_info(env, info, &argc, &text, nullptr, &data);
+  return PublishString<json>(env, *static_cast<Handle*>(data), text);
+}
+
+// publishTextAt(number, string) -> undefined | code. REQUIRES: the board of that number is still
+// reachable in JavaScript; a number that is nobody's is answered, not followed.
+napi_value PublishTextAt(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value argv[2];
+  void* data;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+  const HandleTable& table = **static_cast<std::shared_ptr<HandleTable>*>(data);
+  uint32_t number = 0;
+  const bool known = napi_get_value_uint32(env, argv[0], &number) == napi_ok && number < table.size();
+  if (!known || table[number] == nullptr) return Outcome(env, Status::Of(Code::kClosed));
+  return PublishString<false>(env, *table[number], argv[1]);
 }
 
 // The bytes of a Uint8Array, as they lie in memory now.
@@ -90,22 +110,20 @@ napi_value PublishBytes(napi_env env, napi_callback_info info) {
   return Outcome(env, handle.board.Publish(RecordKind::kInline, Encoding::kBytes, static_cast<uint32_t>(length)));
 }
 
-// publishOverflow(preview, encoding, generation, wholeLength, crc32c) -> undefined | code
+// publishOverflow(bytes, previewBytes, encoding, generation) -> undefined | code
 Napi::Value PublishOverflow(Handle& handle, const Napi::CallbackInfo& info) {
   const Status possible = CanPublish(handle);
   if (!possible.ok()) return Napi::Value(info.Env(), Outcome(info.Env(), possible));
-  const uint8_t* preview;
+  const uint8_t* bytes;
   size_t length;
-  if (!BytesOf(info.Env(), info[0], &preview, &length)) return Misuse(info.Env(), "Expected a Uint8Array");
-  const uint32_t encoding = Uint32At(info, 1);
-  if (encoding >= kEncodings || length > handle.board.file().geometry().inline_bytes) {
+  if (!BytesOf(info.Env(), info[0], &bytes, &length)) return Misuse(info.Env(), "Expected a Uint8Array");
+  const uint32_t preview = Uint32At(info, 1), encoding = Uint32At(info, 2);
+  if (encoding >= kEncodings || preview > length || preview > handle.board.file().geometry().inline_bytes) {
     return Misuse(info.Env(), "Expected a preview that fits into a slot");
   }
-  memcpy(handle.board.staging(), preview, length);
-  const Status status = handle.board.PublishOverflow(
-      static_cast<Encoding>(encoding), static_cast<uint32_t>(length),
-      Uint64At(info, 2), Uint64At(info, 3),
-      Uint32At(info, 4));
+  memcpy(handle.board.staging(), bytes, preview);
+  const Status status = handle.board.PublishOverflow(static_cast<Encoding>(encoding), preview, Uint64At(info, 3), length,
+                                                     Crc32c(0, bytes, length));
   return Napi::Value(info.Env(), Outcome(info.Env(), status));
 }
 
@@ -160,13 +178,24 @@ Napi::Value Close(Handle& handle, const Napi::CallbackInfo& info) {
 }  // namespace
 
 void BindOwner(Napi::Object object, Handle* handle) {
-  Bind(object, "publishText", PublishString<false>, handle);
-  Bind(object, "publishJson", PublishString<true>, handle);
+  object.Set("number", static_cast<double>(handle->number));
+  Bind(object, "publishText", PublishBound<false>, handle);
+  Bind(object, "publishJson", PublishBound<true>, handle);
   Bind(object, "publishBytes", PublishBytes, handle);
   Bind(object, "publishOverflow", Call<PublishOverflow>, handle);
   Bind(object, "claim", Call<Claim>, handle);
   Bind(object, "retire", Call<Retire>, handle);
   Bind(object, "close", Call<Close>, handle);
+}
+
+void ExportOwner(Napi::Object exports, const std::shared_ptr<HandleTable>& table) {
+  const napi_env env = exports.Env();
+  auto* held = new std::shared_ptr<HandleTable>(table);
+  const auto release = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<HandleTable>*>(data); };
+  napi_value function;
+  napi_create_function(env, "publishTextAt", NAPI_AUTO_LENGTH, PublishTextAt, held, &function);
+  napi_add_finalizer(env, function, held, release, nullptr, nullptr);
+  exports.Set("publishTextAt", Napi::Value(env, function));
 }
 
 }  // namespace rollcall

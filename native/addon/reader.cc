@@ -3,14 +3,13 @@
 #include <cstring>
 
 #include "../core/platform.h"
-#include "../core/totals.h"
 #include "handle.h"
 
 namespace rollcall {
 namespace {
 
 // scan(entries: Float64Array, payload: Uint8Array, cursor: Float64Array | undefined, from, to)
-// -> the number of entries, or -1 when a buffer is too small
+// -> the number of entries; -1 when a buffer is too small; -2 when the board's name leads elsewhere
 Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (handle.closed) return Failure(env, Status::Of(Code::kClosed));
@@ -22,6 +21,7 @@ Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {
   if (entries == nullptr || payload == nullptr || !aligned || (cursor == nullptr && !info[2].IsUndefined())) {
     return Misuse(env, "Expected a Float64Array, an aligned Uint8Array and a Float64Array or undefined");
   }
+  if (!handle.board.CheckNameSometimes(CoarseMonotonicNs()).ok()) return Napi::Number::New(env, -2);
   handle.board.liveness().Refresh();
   ScanRequest request;
   request.from_slot = Uint32At(info, 3);
@@ -63,12 +63,7 @@ Napi::Value ReadCounters(Handle& handle, const Napi::CallbackInfo& info) {
   if (out == nullptr || handle.closed || slot >= file.geometry().slot_count || room < file.geometry().counter_count) {
     return Misuse(env, "Expected a slot of an open board and a Float64Array for its counters");
   }
-  for (uint32_t i = 0; i < file.geometry().counter_count; i++) {
-    out[i] = CounterValue(file.counters(slot)[i].load(std::memory_order_relaxed));
-  }
-  AcquireFence();
-  const uint64_t epoch = Uint64At(info, 1);
-  return Napi::Boolean::New(env, file.control(slot)->epoch.load(std::memory_order_relaxed) == epoch);
+  return Napi::Boolean::New(env, handle.board.ReadCounters(slot, Uint64At(info, 1), out).ok());
 }
 
 // endedByDeath(slot, epoch) -> boolean
@@ -84,7 +79,9 @@ Napi::Value HighWater(Handle& handle, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), handle.closed ? 0 : handle.board.file().high_water());
 }
 
-// epochs(slots) -> the epoch each has now, and the slots owned now as negative ones
+// slotEpoch(slot) -> its epoch, negative while it is owned. The two words are not of one instant: a slot
+// just claimed may look free under its new epoch. The caller listed its files before, so none is that
+// owner's.
 Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
   const uint32_t slot = Uint32At(info, 0);
   if (handle.closed || slot >= handle.board.file().geometry().slot_count) return Napi::Number::New(info.Env(), 0);
@@ -92,12 +89,6 @@ Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
   const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
   const double epoch = static_cast<double>(control->epoch.load(std::memory_order_acquire));
   return Napi::Number::New(info.Env(), owned ? -epoch : epoch);
-}
-
-// checkName() -> undefined | failure. Looks at the disk no more than once a second.
-Napi::Value CheckName(Handle& handle, const Napi::CallbackInfo& info) {
-  if (handle.closed) return Failure(info.Env(), Status::Of(Code::kClosed));
-  return Failure(info.Env(), handle.board.CheckNameSometimes(CoarseMonotonicNs()));
 }
 
 }  // namespace
@@ -109,7 +100,6 @@ void BindReader(Napi::Object object, Handle* handle) {
   Bind(object, "endedByDeath", Call<EndedByDeath>, handle);
   Bind(object, "highWater", Call<HighWater>, handle);
   Bind(object, "slotEpoch", Call<SlotEpoch>, handle);
-  Bind(object, "checkName", Call<CheckName>, handle);
 }
 
 }  // namespace rollcall

@@ -13,6 +13,10 @@ namespace {
 
 constexpr uint64_t kNameCheckNs = 1000000000;
 
+// Converting a signed number is one instruction, an unsigned one a dozen. What does not fit is a
+// hostile file's, and comes out negative.
+inline double Exact(uint64_t value) { return static_cast<double>(static_cast<int64_t>(value)); }
+
 constexpr uint32_t WordsFor(uint32_t bytes) { return (bytes + 7) / 8; }
 
 // No owner would ever count that far, but a hostile file can: epoch + 1 could be 0, which means
@@ -107,13 +111,16 @@ Status Board::TakeSlot(uint32_t slot, Claimed* out) {
     out->ended_generation = ended.generation;
   }
   if (file_.high_water() <= slot) {
-    // Release, and before the slot is anybody's: no reader may miss an owned slot.
+    // Before the epoch and the state, which are released later: who has heard of the new owner finds
+    // its slot below the mark. Release here costs nothing and pairs with high_water().
     file_.shared()->high_water.value.store(slot + 1, std::memory_order_release);
   }
   ClearCounters(file_, slot);
   const uint64_t epoch = control->epoch.load(std::memory_order_relaxed) + 1;
   // The epoch first, then the lock: whoever finds the lock held and the old epoch unchanged
-  // afterwards has seen the old owner's lock. Killed in between, we leave a free slot.
+  // afterwards has seen the old owner's lock. What keeps that order is the kernel, which guards its
+  // list of locks with a lock of its own; release, which this includes, is for ReadTotals: who sees
+  // this epoch sees the cleared counters. Killed in between, we leave a free slot.
   control->epoch.store(epoch, std::memory_order_seq_cst);
   const Status taken = lock_.Take(file_.lock_byte(slot));
   if (taken.code == Code::kBusy) return Status::Of(Code::kInUse);
@@ -259,6 +266,20 @@ Status Board::ReadIdentity(uint32_t slot, uint64_t epoch, Identity* out) const n
   return Status::Ok();
 }
 
+Status Board::ReadCounters(uint32_t slot, uint64_t epoch, double* out) const noexcept {
+  SlotControl* control = file_.control(slot);
+  for (uint32_t i = 0; i < file_.geometry().counter_count; i++) {
+    out[i] = CounterValue(file_.counters(slot)[i].load(kWordLoad));
+  }
+  // A claim marks the old owner retired, clears its counters and only then raises the epoch. So both
+  // words are asked. The fence pairs with the one in ClearCounters: who copied a zero of the next
+  // owner's sees at least the mark; acquire: who sees the next owner's mark sees its epoch.
+  AcquireFence();
+  const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+  const bool same = control->epoch.load(std::memory_order_relaxed) == epoch;
+  return owned && same ? Status::Ok() : Status::Of(Code::kGone);
+}
+
 bool Board::EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept {
   SlotControl* control = file_.control(slot);
   // Acquire: a state that says "free" comes with the note about its last owner.
@@ -320,9 +341,34 @@ Board::Look Board::LookAtFree(uint32_t slot, const ScanRequest& request, ScanRes
   entry = {};
   entry.slot = slot;
   entry.epoch = known;
+  entry.offset = Exact(result->payload_bytes);  // empty, and in order: the last entry ends the payload
   const bool died = EndedByDeath(slot, static_cast<uint64_t>(known));
   entry.verdict = static_cast<double>(died ? Verdict::kDied : Verdict::kClosed);
   return Look::kEntry;
+}
+
+// The next slot, from `slot` on, where something differs from what the reader knows. All that a
+// poll of an idle board does: two words and a watch for each slot, and no call.
+uint32_t Board::SkipUnchanged(uint32_t slot, uint32_t end, const ScanRequest& request) {
+  constexpr uint32_t kAhead = 8;
+  const uint32_t known_end = end < request.cursor_slots ? end : request.cursor_slots;
+  const size_t stride = file_.geometry().slot_stride;
+  const uint8_t* at = reinterpret_cast<const uint8_t*>(file_.control(slot));
+  for (; slot < known_end; slot++, at += stride) {
+    __builtin_prefetch(at + kAhead * stride);  // harmless where there is nothing
+    const SlotControl* control = reinterpret_cast<const SlotControl*>(at);
+    const CursorEntry& known = request.cursor[slot];
+    const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
+    if (known.epoch != Exact(epoch)) {
+      if (epoch == 0 || known.epoch == -Exact(epoch)) continue;
+      break;
+    }
+    const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+    const uint64_t seq = control->seq.load(std::memory_order_relaxed) & ~uint64_t{1};
+    if (!owned || known.seq != Exact(seq)) break;
+    if (!liveness_.IsWatchedAndAlive(slot, epoch) && !OwnerLives(slot, epoch)) break;
+  }
+  return slot;
 }
 
 // The order matters: epoch, record, identity and lock, then the epoch once more. A claim raises
@@ -332,23 +378,18 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
   const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
   if (epoch == 0) return Look::kNothing;
   const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
-  if (request.cursor != nullptr && slot < request.cursor_slots) {
-    const CursorEntry& known = request.cursor[slot];
-    const uint64_t seq = control->seq.load(std::memory_order_relaxed) & ~uint64_t{1};
-    if (known.epoch == -static_cast<double>(epoch)) return Look::kNothing;
-    const bool same = owned && known.epoch == static_cast<double>(epoch) && known.seq == static_cast<double>(seq);
-    if (same && OwnerLives(slot, epoch)) return Look::kNothing;
-  }
   if (!owned) return LookAtFree(slot, request, result);
 
   RecordCopy copy =
       CopyRecord(slot, request.payload + result->payload_bytes, request.payload_bytes - result->payload_bytes);
   if (!copy.torn && !copy.fits) return Look::kNoRoom;
   const bool introduced = copy.torn || copy.header.epoch == epoch;
-  // An owner that has not introduced itself has an identity that nobody may read yet.
+  // Until its first record says who owns the slot, the lock alone is asked: a claim may be half done.
   const bool alive = introduced ? OwnerLives(slot, epoch) : liveness_.HoldsLock(slot);
   if (!introduced && alive && BeingClaimed()) return Look::kNothing;
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  // Keeps this second look behind the first. The lock was asked about with a system call, or is
+  // known from the last Refresh, which was before all of this.
+  AcquireFence();
   if (control->epoch.load(std::memory_order_relaxed) != epoch) return Look::kAgain;
   // A good-bye between our copy and our question must not be told as a death.
   const bool moved = (control->seq.load(std::memory_order_relaxed) & ~uint64_t{1}) != copy.seq;
@@ -370,20 +411,28 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
   if (sane && h.kind == static_cast<uint8_t>(RecordKind::kClosed)) verdict = Verdict::kClosed;
   entry.slot = slot;
   entry.verdict = static_cast<double>(verdict);
-  entry.epoch = static_cast<double>(epoch);
-  entry.seq = static_cast<double>(copy.seq);
+  entry.epoch = Exact(epoch);
+  entry.seq = Exact(copy.seq);
   entry.kind = h.kind;
   entry.encoding = h.encoding;
-  entry.offset = static_cast<double>(result->payload_bytes);
+  entry.offset = Exact(result->payload_bytes);
   entry.length = copy.length;
-  entry.updates = static_cast<double>(h.updates);
+  entry.updates = Exact(h.updates);
   entry.wall_ms = static_cast<double>(h.wall_ms);
-  entry.monotonic_ms = static_cast<double>(h.monotonic_ns) / 1e6;
-  entry.generation = static_cast<double>(h.generation);
-  entry.whole_length = static_cast<double>(h.whole_length);
+  entry.monotonic_ns = Exact(h.monotonic_ns);
+  entry.generation = Exact(h.generation);
+  entry.whole_length = Exact(h.whole_length);
   entry.crc32c = h.crc32c;
   result->payload_bytes += WordsFor(copy.length) * 8;
   return Look::kEntry;
+}
+
+// A scan steps from slot to slot by more than a page, where the processor does not follow by itself:
+// most of its time would be spent waiting for the first line of each record.
+inline void Board::Prefetch(uint32_t slot, uint32_t end) const noexcept {
+  constexpr uint32_t kControlsAhead = 8, kRecordsAhead = 4;
+  if (slot + kControlsAhead < end) __builtin_prefetch(file_.control(slot + kControlsAhead));
+  if (slot + kRecordsAhead < end) file_.latch(slot + kRecordsAhead).Prefetch();
 }
 
 ScanResult Board::Scan(const ScanRequest& request) {
@@ -391,7 +440,10 @@ ScanResult Board::Scan(const ScanRequest& request) {
   const uint32_t used = file_.high_water();
   const uint32_t end = request.to_slot < used ? request.to_slot : used;
   for (uint32_t slot = request.from_slot; slot < end; slot++) {
+    if (request.cursor != nullptr) slot = SkipUnchanged(slot, end, request);
+    if (slot >= end) break;
     if (result.entries == request.max_entries) return result;
+    Prefetch(slot, end);
     // A slot changes owners a few times at most while we look; a hostile one could do it for ever.
     Look look = Look::kAgain;
     for (int tries = 0; tries < 100 && look == Look::kAgain; tries++) look = LookAt(slot, tries, request, &result);

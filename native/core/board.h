@@ -44,7 +44,7 @@ struct ScanEntry {
   double length;  // of the payload
   double updates;
   double wall_ms;
-  double monotonic_ms;
+  double monotonic_ns;
   double generation;
   double whole_length;
   double crc32c;
@@ -106,8 +106,8 @@ class Board {
   // REQUIRES: open for writing, no slot yet, 1 to kMaxIdBytes bytes of id.
   Status TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out);
 
-  // Where the next payload goes before it is published: room for inline_bytes + 8, zeroed
-  // behind what the last caller wrote is not needed.
+  // Where the next payload goes before it is published: room for inline_bytes + 8. What lies behind
+  // it up to the next whole word is published too and read by nobody.
   char* staging() { return reinterpret_cast<char*>(staging_.data() + kRecordHeaderWords); }
 
   // Publishes what lies in staging(). kReplaced is noticed within a second, after publishing.
@@ -133,7 +133,11 @@ class Board {
   // Copies the identity that belongs to `epoch`. kGone: the slot has another owner by now.
   Status ReadIdentity(uint32_t slot, uint64_t epoch, Identity* out) const noexcept;
 
-  // How the owner of `epoch` ended: true: died. Reaches back 64 owners; beyond, "died".
+  // Copies the counters of the owner of `epoch`. kGone: it was retired, they may be another's.
+  // REQUIRES: `out` has room for counter_count numbers.
+  Status ReadCounters(uint32_t slot, uint64_t epoch, double* out) const noexcept;
+
+  // How the owner of `epoch` ended: true: died. Reaches back 63 owners; beyond, "died".
   bool EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept;
 
   // Adds up the gauges of the living. REQUIRES: Refresh of liveness() before, and room for
@@ -182,6 +186,8 @@ class Board {
   bool SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept;
   bool Retire(uint32_t slot, Retired* out) noexcept;
   bool ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept;
+  void Prefetch(uint32_t slot, uint32_t end) const noexcept;
+  uint32_t SkipUnchanged(uint32_t slot, uint32_t end, const ScanRequest& request);
   Look LookAt(uint32_t slot, int tries, const ScanRequest& request, ScanResult* result);
   Look LookAtFree(uint32_t slot, const ScanRequest& request, ScanResult* result);
   RecordCopy CopyRecord(uint32_t slot, uint8_t* payload, size_t room) const noexcept;

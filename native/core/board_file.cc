@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstring>
 
 #include "file_lock.h"
@@ -140,7 +139,7 @@ Status BoardFile::Open(const std::string& path, bool read_only, bool any_filesys
     const bool no_file = errno == EISDIR || errno == ENXIO || errno == ENODEV;
     return no_file ? Status::Of(Code::kNotABoard) : Status::System("open");
   }
-  struct stat st;
+  struct stat st = {};
   Status status = fstat(fd_, &st) == 0 ? Status::Ok() : Status::System("fstat");
   if (status.ok() && !S_ISREG(st.st_mode)) status = Status::Of(Code::kNotABoard);
   if (status.ok() && !any_filesystem) status = RefuseNetworkFs(fd_);
@@ -183,7 +182,9 @@ Status BoardFile::ReadHeader(uint64_t actual_bytes) {
 
 Status BoardFile::Map() {
   const int protection = read_only_ ? PROT_READ : PROT_READ | PROT_WRITE;
-  void* base = mmap(nullptr, geometry_.file_bytes, protection, MAP_SHARED, fd_, 0);
+  const size_t bytes = static_cast<size_t>(geometry_.file_bytes);
+  if (bytes != geometry_.file_bytes) return {Code::kSystem, "mmap", ENOMEM};  // where pointers have 32 bits
+  void* base = mmap(nullptr, bytes, protection, MAP_SHARED, fd_, 0);
   if (base == MAP_FAILED) return Status::System("mmap");
   base_ = static_cast<uint8_t*>(base);
   KeepFromChildren(base_, geometry_.file_bytes);
@@ -230,12 +231,6 @@ bool BoardFile::from_earlier_boot() const {
   BootId(now);
   // Where the system cannot name its boots, no board is ever stale.
   return !IsZero(now, sizeof now) && memcmp(now, header_.boot_id, sizeof now) != 0;
-}
-
-Latch BoardFile::latch(uint32_t slot) const {
-  uint8_t* records = Slot(slot) + geometry_.records_offset;
-  return Latch(&control(slot)->seq, reinterpret_cast<Word*>(records),
-               reinterpret_cast<Word*>(records + geometry_.record_bytes));
 }
 
 Latch BoardFile::retired_latch() const {

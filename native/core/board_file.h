@@ -65,7 +65,11 @@ class BoardFile {
   SlotControl* control(uint32_t slot) const { return reinterpret_cast<SlotControl*>(Slot(slot)); }
   Word* identity(uint32_t slot) const { return reinterpret_cast<Word*>(Slot(slot) + kIdentityOffset); }
   Word* counters(uint32_t slot) const { return reinterpret_cast<Word*>(Slot(slot) + kCountersOffset); }
-  Latch latch(uint32_t slot) const;
+  Latch latch(uint32_t slot) const {
+    uint8_t* records = Slot(slot) + geometry_.records_offset;
+    return Latch(&control(slot)->seq, reinterpret_cast<Word*>(records),
+                 reinterpret_cast<Word*>(records + geometry_.record_bytes));
+  }
   Latch retired_latch() const;
   Word* shared_counter(uint32_t index) const;
   uint64_t lock_byte(uint32_t slot) const { return geometry_.SlotOffset(slot); }

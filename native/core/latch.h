@@ -99,6 +99,13 @@ class Latch {
     return false;
   }
 
+  // Asks for the first two lines of the newest record, for a Read that is soon to come.
+  void Prefetch() const noexcept {
+    const Word* record = buf_[(seq_->load(std::memory_order_relaxed) >> 1) & 1];
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + 8);
+  }
+
  private:
   Word* seq_;
   Word* buf_[2];

@@ -20,6 +20,11 @@ namespace rollcall {
 namespace {
 
 constexpr uint64_t kProbeRoundNs = 1000000000;
+
+// At most one part in so many of a reader's time goes into probing. The kernel walks a list of all
+// locks for each probe, so with thousands of workers a whole round takes longer than a second; what
+// pidfds tell is not delayed by that.
+constexpr uint64_t kProbeShare = 50;
 constexpr int kEventsPerCall = 64;
 
 // The program around us needs descriptors too.
@@ -90,6 +95,7 @@ bool Liveness::Pin(uint32_t slot, uint64_t epoch, uint32_t pid) {
   // slot of another one with the same number: then it is readable now, and the next Refresh will
   // call this worker dead. The lock, probed again then, is what HoldsLock tells the caller.
   const bool held = HoldsLock(slot);
+  // After the probe, which is a system call: an epoch that has not moved by now was the holder's.
   const bool same = file_.control(slot)->epoch.load(std::memory_order_acquire) == epoch;
   epoll_event event;
   const bool stale = known->second.slots > 0 && epoll_wait(epoll_, &event, 1, 0) > 0;
@@ -151,15 +157,18 @@ bool Liveness::ProbeSome() {
   const uint64_t elapsed = std::min(now - probed_at_ns_, kProbeRoundNs);
   const uint64_t due = elapsed * watches_.size() / kProbeRoundNs;
   if (due == 0) return false;
-  probed_at_ns_ = now;
   bool found = false;
+  const uint64_t started = MonotonicNs();
   for (uint64_t i = 0; i < due; i++) {
     if (next_probe_ >= watches_.size()) next_probe_ = 0;
     const uint32_t slot = next_probe_++;
-    if (!watches_[slot].alive || HoldsLock(slot)) continue;
-    Unwatch(slot);  // IsAlive will ask the lock
-    found = true;
+    if (watches_[slot].alive && !HoldsLock(slot)) {
+      Unwatch(slot);  // IsAlive will ask the lock
+      found = true;
+    }
+    if ((MonotonicNs() - started) * kProbeShare > elapsed) break;
   }
+  probed_at_ns_ = CoarseMonotonicNs();
   return found;
 }
 

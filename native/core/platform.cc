@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -43,6 +42,20 @@ bool ParseUuid(const char* text, uint8_t out[16]) {
 }
 
 #if defined(__linux__)
+// Returns an errno. What the file has already is not touched.
+int LengthenWithZeros(int fd, uint64_t bytes) {
+  static constexpr char kZeros[4096] = {};
+  struct stat st;
+  if (fstat(fd, &st) != 0) return errno;
+  for (uint64_t at = static_cast<uint64_t>(st.st_size); at < bytes;) {
+    const size_t size = bytes - at < sizeof kZeros ? static_cast<size_t>(bytes - at) : sizeof kZeros;
+    const ssize_t n = pwrite(fd, kZeros, size, static_cast<off_t>(at));
+    if (n < 0 && errno != EINTR) return errno;
+    if (n > 0) at += static_cast<uint64_t>(n);
+  }
+  return 0;
+}
+
 // Reads the beginning of a small file of /proc; returns its length, or -1.
 ssize_t ReadSmallFile(const char* path, char* out, size_t size) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -65,6 +78,12 @@ int64_t CoarseWallMs() noexcept {
 uint64_t CoarseMonotonicNs() noexcept {
   timespec t;
   clock_gettime(kCoarseMonotonic, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+uint64_t MonotonicNs() noexcept {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
   return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
@@ -106,15 +125,18 @@ Status Reserve(int fd, uint64_t bytes) noexcept {
 #if defined(__linux__)
   int error;
   do {
-    error = posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+    error = fallocate(fd, 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
   } while (error == EINTR);
+  // Not posix_fallocate: where the file system cannot do it, that reads and writes back a byte of
+  // each block, and in a board that is in use such a write can undo a worker's.
+  if (error == EOPNOTSUPP || error == ENOSYS) error = LengthenWithZeros(fd, bytes);
 #else
   fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, static_cast<off_t>(bytes), 0};
   int error = fcntl(fd, F_PREALLOCATE, &store) == 0 && ftruncate(fd, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
 #endif
   if (error == 0) return Status::Ok();
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  return {full ? Code::kNoSpace : Code::kSystem, "posix_fallocate", error};
+  return {full ? Code::kNoSpace : Code::kSystem, "fallocate", error};
 }
 
 bool HolesNeedBlocks([[maybe_unused]] int fd) noexcept {

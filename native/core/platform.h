@@ -12,6 +12,9 @@ namespace rollcall {
 int64_t CoarseWallMs() noexcept;
 uint64_t CoarseMonotonicNs() noexcept;
 
+// The same clock to the nanosecond, for measuring what was spent.
+uint64_t MonotonicNs() noexcept;
+
 // Identifies this boot of the machine; all zero where the system cannot say.
 void BootId(uint8_t out[16]) noexcept;
 

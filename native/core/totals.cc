@@ -9,12 +9,6 @@ namespace {
 constexpr int kMaxTries = 10000;
 constexpr uint32_t kMaxWords = kRetiredHeaderWords + kMaxCounters;
 
-uint64_t WordOf(double value) {
-  uint64_t word;
-  memcpy(&word, &value, sizeof word);
-  return word;
-}
-
 bool IsCounter(const BoardFile& file, uint32_t index) {
   return file.names()[index].kind == static_cast<uint8_t>(CounterKind::kCounter);
 }
@@ -42,6 +36,12 @@ double CounterValue(uint64_t word) noexcept {
   return std::isfinite(value) ? value : 0;
 }
 
+uint64_t CounterWord(double value) noexcept {
+  uint64_t word;
+  memcpy(&word, &value, sizeof word);
+  return word;
+}
+
 void FoldCounters(const BoardFile& file, uint32_t slot) noexcept {
   uint64_t record[kMaxWords], seq;
   if (!ReadRetired(file, record, &seq)) return;
@@ -54,7 +54,7 @@ void FoldCounters(const BoardFile& file, uint32_t slot) noexcept {
   for (uint32_t i = 0; i < counters; i++) {
     if (!IsCounter(file, i)) continue;
     uint64_t& sum = record[kRetiredHeaderWords + i];
-    sum = WordOf(CounterValue(sum) + CounterValue(file.counters(slot)[i].load(std::memory_order_relaxed)));
+    sum = CounterWord(CounterValue(sum) + CounterValue(file.counters(slot)[i].load(std::memory_order_relaxed)));
   }
   record[0] = slot;
   record[1] = epoch;
@@ -63,7 +63,8 @@ void FoldCounters(const BoardFile& file, uint32_t slot) noexcept {
 }
 
 void ClearCounters(const BoardFile& file, uint32_t slot) noexcept {
-  // A reader of totals that meets one of these zeros must find that the retired totals have moved.
+  // A reader of totals that meets one of these zeros must find that the retired totals have moved,
+  // a reader of this slot's counters that their owner was retired.
   ReleaseFence();
   for (uint32_t i = 0; i < file.geometry().counter_count; i++) file.counters(slot)[i].store(0, kWordStore);
 }

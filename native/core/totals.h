@@ -30,4 +30,7 @@ void ClearCounters(const BoardFile& file, uint32_t slot) noexcept;
 // A counter word as a number that may be added up.
 double CounterValue(uint64_t word) noexcept;
 
+// The word that says `value`.
+uint64_t CounterWord(double value) noexcept;
+
 }  // namespace rollcall

@@ -39,8 +39,8 @@ bool Sleep(SharedArea*, uint32_t, uint64_t) noexcept { return false; }
 #endif
 
 uint32_t AnnounceWait(SharedArea* shared, uint64_t wait_ns) noexcept {
-  // Before the deadline: a writer that sees the deadline changes this word afterwards, so
-  // the kernel will find it changed and not put us to sleep.
+  // Before the deadline, whose release keeps it so: a writer that sees the deadline changes this
+  // word afterwards, so the kernel will find it changed and not put us to sleep.
   const uint32_t seen = shared->wake.value.load(std::memory_order_acquire);
   const uint64_t until = CoarseMonotonicNs() + (wait_ns < kMaxWaitNs ? wait_ns : kMaxWaitNs);
   Word& deadline = shared->deadline.value;

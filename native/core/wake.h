@@ -26,7 +26,10 @@ inline void WakeWaiters(SharedArea* shared, uint64_t now_ns) noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   Word& deadline = shared->deadline.value;
   if (deadline.load(std::memory_order_relaxed) <= now_ns) return;
+  // Acquire: pairs with the waiter's raise, so that its look at the wake word came before our addition.
+  // Who finds 0 leaves the call to the writer that put it there.
   if (deadline.exchange(0, std::memory_order_acq_rel) == 0) return;
+  // Release: a waiter that finds the word moved finds the news.
   shared->wake.value.fetch_add(1, std::memory_order_release);
   WakeAll(&shared->wake.value);
 }

@@ -68,14 +68,14 @@ std::vector<std::string> Scratch::Names() const { return NamesIn(directory_); }
 BoardPlan Scratch::Plan(uint32_t slots, uint32_t inline_bytes, uint32_t counters) const {
   BoardPlan plan;
   plan.path = board();
-  plan.temporary = Path(".board." + std::to_string(getpid()) + "." + std::to_string(Random()()));
+  plan.temporary = Path(".board." + std::to_string(getpid()) + "." + std::to_string(Random()));
   plan.slot_count = slots;
   plan.inline_bytes = inline_bytes;
   for (uint32_t i = 0; i < counters; i++) {
     const CounterKind kind = i + 1 == counters && counters > 1 ? CounterKind::kGauge : CounterKind::kCounter;
     plan.counters.push_back(Name(kind, "counter" + std::to_string(i)));
   }
-  for (uint8_t& byte : plan.board_id) byte = static_cast<uint8_t>(Random()());
+  for (uint8_t& byte : plan.board_id) byte = static_cast<uint8_t>(Random());
   return plan;
 }
 
@@ -133,7 +133,7 @@ std::vector<Seen> ScanAll(Board& board, const std::vector<CursorEntry>* cursor) 
 Child::Child(const std::function<void()>& body) {
   fflush(nullptr);
   const pid_t parent = getpid();
-  const uint64_t seed = Random()();
+  const uint64_t seed = Random();
   pid_ = fork();
   CHECK(pid_ >= 0);
   if (pid_ > 0) return;
@@ -141,7 +141,7 @@ Child::Child(const std::function<void()>& body) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
   if (getppid() != parent) _exit(1);
-  Random().seed(seed);
+  SeedRandom(seed);
   int code = 0;
   try {
     body();

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 #include <vector>
 
 namespace rollcall::test {
@@ -74,9 +75,25 @@ int RunTests(const char* filter) {
 
 Registration::Registration(const char* sentence, void (*body)()) { Tests().push_back({sentence, body}); }
 
-std::mt19937_64& Random() {
-  static std::mt19937_64 engine;
-  return engine;
+void Fail(const char* file, int line, const std::string& what) {
+  throw Failure{std::string(file) + ":" + std::to_string(line) + ": " + what};
+}
+
+void FailCheck(const char* file, int line, const char* condition) {
+  Fail(file, line, std::string("not true: ") + condition);
+}
+
+static uint64_t random_state;
+
+void SeedRandom(uint64_t seed) { random_state = seed; }
+
+// SplitMix64 (Steele, Lea and Flood, 2014).
+uint64_t Random() {
+  random_state += 0x9e3779b97f4a7c15;
+  uint64_t mixed = random_state;
+  mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+  mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+  return mixed ^ mixed >> 31;
 }
 
 }  // namespace rollcall::test
@@ -90,7 +107,7 @@ int main(int argc, char** argv) {
     for (;;) pause();
   }
   const uint64_t seed = Seed();
-  Random().seed(seed);
+  SeedRandom(seed);
   printf("%s (ROLLCALL_SEED=%llu)\n", argv[0], static_cast<unsigned long long>(seed));
   fflush(stdout);
   signal(SIGALRM, OnHang);

@@ -8,9 +8,8 @@
 #pragma once
 
 #include <cstdint>
-#include <random>
-#include <sstream>
 #include <string>
+#include <type_traits>
 
 namespace rollcall::test {
 
@@ -23,30 +22,29 @@ struct Registration {
 };
 
 // Different in each run, and printed, so that ROLLCALL_SEED=n repeats the random choices of one.
-std::mt19937_64& Random();
+uint64_t Random();
+void SeedRandom(uint64_t seed);
 
 // A random number from `from` to `to`, both included.
-inline uint64_t RandomBetween(uint64_t from, uint64_t to) {
-  return std::uniform_int_distribution<uint64_t>(from, to)(Random());
-}
+inline uint64_t RandomBetween(uint64_t from, uint64_t to) { return from + Random() % (to - from + 1); }
 
 template <typename T>
 std::string Show(const T& value) {
-  std::ostringstream text;
   if constexpr (std::is_enum_v<T>) {
-    text << static_cast<int64_t>(value);
+    return std::to_string(static_cast<int64_t>(value));
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    return std::to_string(value);
   } else {
-    text << value;
+    return value;
   }
-  return text.str();
 }
 
-[[noreturn]] inline void Fail(const char* file, int line, const std::string& what) {
-  throw Failure{std::string(file) + ":" + std::to_string(line) + ": " + what};
-}
+[[noreturn]] void Fail(const char* file, int line, const std::string& what);
+// Checks are everywhere: what each expands to is kept small, for the compiler's time.
+[[noreturn]] void FailCheck(const char* file, int line, const char* condition);
 
 template <typename A, typename B>
-void CheckEqual(const A& actual, const B& expected, const char* file, int line, const char* text) {
+[[gnu::noinline]] void CheckEqual(const A& actual, const B& expected, const char* file, int line, const char* text) {
   if (actual == expected) return;
   Fail(file, line, std::string(text) + " is " + Show(actual) + ", expected " + Show(expected));
 }
@@ -70,7 +68,7 @@ void CheckEqual(const A& actual, const B& expected, const char* file, int line, 
 
 #define CHECK(condition) \
   do {                   \
-    if (!(condition)) ::rollcall::test::Fail(__FILE__, __LINE__, "not true: " #condition); \
+    if (!(condition)) ::rollcall::test::FailCheck(__FILE__, __LINE__, #condition); \
   } while (false)
 
 #define CHECK_EQ(actual, expected) \

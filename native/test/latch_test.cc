@@ -78,7 +78,7 @@ TEST("readers in threads never see a mix of two records, nor an older one after 
   std::thread writer([&] { Write(*cell); });
   std::atomic<uint64_t> bad{0};
   std::vector<std::thread> readers;
-  for (int i = 0; i < 3; i++) readers.emplace_back([&] { bad += CountBadReads(*cell, 60000); });
+  for (int i = 0; i < 3; i++) readers.emplace_back([&] { bad += CountBadReads(*cell, 150000); });
 
   for (std::thread& reader : readers) reader.join();
   cell->stop = true;
@@ -107,7 +107,7 @@ TEST("a writer that stops in the odd window leaves its last record readable, and
     const uint64_t whole = cell->seq.load();
     // Died after the first store, with any part of the new record written.
     cell->seq.store(whole + 1);
-    for (uint32_t i = 0; i < turn % kWords; i++) cell->buffers[((whole >> 1) + 1) & 1][i].store(Random()());
+    for (uint32_t i = 0; i < turn % kWords; i++) cell->buffers[((whole >> 1) + 1) & 1][i].store(Random());
     uint64_t seq = 0;
     Record record;
 

@@ -228,7 +228,7 @@ TEST("random headers with an honest checksum never describe more than the file h
     Header header = HonestHeader();
     for (uint64_t i = RandomBetween(1, 4); i > 0; i--) {
       // Not the magic and not the major version: those would end the matter at once.
-      header.bytes[RandomBetween(10, sizeof(FileHeader) + 3 * sizeof(NameEntry))] = static_cast<uint8_t>(Random()());
+      header.bytes[RandomBetween(10, sizeof(FileHeader) + 3 * sizeof(NameEntry))] = static_cast<uint8_t>(Random());
     }
     header.Seal();
     Geometry g;
@@ -260,7 +260,7 @@ TEST("CRC32C gives the published values") {
 
 TEST("CRC32C is the same wherever the bytes lie and however they are cut") {
   std::vector<uint8_t> bytes(300);
-  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(Random()());
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(Random());
   const uint32_t whole = CrcOf(bytes);
   for (size_t cut = 0; cut <= bytes.size(); cut++) {
     CHECK_EQ(Crc32c(Crc32c(0, bytes.data(), cut), bytes.data() + cut, bytes.size() - cut), whole);

@@ -6,6 +6,7 @@
 #ifdef __linux__
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
 #endif
 
 namespace rollcall::test {
@@ -39,5 +40,13 @@ extern "C" long __wrap_syscall(long number, ...) {
     }
   }
   return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+extern "C" int __real_fallocate(int fd, int mode, off_t offset, off_t bytes);
+
+extern "C" int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes) {
+  if (rollcall::test::system_calls.fallocate_error == 0) return __real_fallocate(fd, mode, offset, bytes);
+  errno = rollcall::test::system_calls.fallocate_error;
+  return -1;
 }
 #endif

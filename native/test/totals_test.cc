@@ -73,6 +73,29 @@ TEST("totals count living, closed and retired owners once, and gauges not at all
   CHECK_EQ(TotalOf(*reader), 13);
 }
 
+TEST("counters are told as their owner's or not at all, while the next one comes") {
+  World world(1, 64, kCounters);
+  auto a = world.Open(), reader = world.Open();
+  CHECK_OK(Claim(*a, "a"));
+  Add(*a, 0, 5);
+  double seen[kCounters] = {};
+  CHECK_OK(reader->ReadCounters(0, 1, seen));
+  CHECK_EQ(seen[0], 5);
+
+  a->Release();
+  CHECK_OK(reader->ReadCounters(0, 1, seen));
+  CHECK_EQ(seen[0], 5);
+  Retire(*reader);
+  // As far as the next claim comes before it raises the epoch.
+  ClearCounters(reader->file(), 0);
+
+  CHECK(reader->ReadCounters(0, 1, seen).code == Code::kGone);
+  CHECK_OK(Claim(*a, "a"));
+  CHECK(reader->ReadCounters(0, 1, seen).code == Code::kGone);
+  CHECK_OK(reader->ReadCounters(0, 2, seen));
+  CHECK_EQ(seen[0], 0);
+}
+
 TEST("a counter that is no number counts as nothing and spoils nothing") {
   World world(2, 64, kCounters);
   auto a = world.Open(), b = world.Open();

@@ -58,22 +58,64 @@ bool Answer(Table& table, uint64_t turns) {
   return true;
 }
 
-constexpr uint64_t kTurns = 100000;
+// Each turn is two pieces of news.
+constexpr uint64_t kProcessTurns = 50000, kThreadTurns = 15000;
 
-TEST("two threads tell each other news a hundred thousand times and sleep through none") {
+TEST("two threads tell each other thirty thousand pieces of news and sleep through none") {
   auto table = std::make_unique<Table>();
   bool answered = false;
-  std::thread other([&] { answered = Answer(*table, kTurns); });
-  const bool served = Serve(*table, kTurns);
+  std::thread other([&] { answered = Answer(*table, kThreadTurns); });
+  const bool served = Serve(*table, kThreadTurns);
   other.join();
   CHECK(served && answered);
 }
 
-PROCESS_TEST("two processes tell each other news a hundred thousand times and sleep through none") {
+PROCESS_TEST("two processes tell each other a hundred thousand pieces of news and sleep through none") {
   Shared<Table> table;
-  Child other([&] { CHECK(Answer(*table, kTurns)); });
-  CHECK(Serve(*table, kTurns));
+  Child other([&] { CHECK(Answer(*table, kProcessTurns)); });
+  CHECK(Serve(*table, kProcessTurns));
   CHECK_EQ(other.Wait(), 0);
+}
+
+// One look of a waiter beside one update of a writer, and nothing else: the instructions between
+// which a wake-up can be lost are a few nanoseconds apart, and sleeping would hide them.
+struct Glance {
+  SharedArea area;
+  alignas(kLine) std::atomic<uint64_t> news{0};
+  alignas(kLine) std::atomic<uint64_t> started{0};
+  alignas(kLine) std::atomic<uint64_t> told{0};
+};
+
+void SpinUntil(const std::atomic<uint64_t>& word, uint64_t value) {
+  for (int spins = 1; word.load(std::memory_order_acquire) < value; spins++) {
+    if (spins % 1000 == 0) sched_yield();  // the other one may need this processor
+  }
+}
+
+TEST("a writer and a waiter that meet never overlook each other") {
+  constexpr uint64_t kRounds = 200000;
+  auto glance = std::make_unique<Glance>();
+  std::thread writer([&] {
+    for (uint64_t i = 1; i <= kRounds; i++) {
+      SpinUntil(glance->started, i);
+      glance->news.store(i, std::memory_order_release);
+      WakeWaiters(&glance->area, 1);
+      glance->told.store(i, std::memory_order_release);
+    }
+  });
+  uint64_t lost = 0;
+  for (uint64_t i = 1; i <= kRounds; i++) {
+    glance->area.deadline.value = 0;
+    glance->started.store(i, std::memory_order_release);
+    // The other one hears of it after the time that a cache line takes to travel.
+    for (uint64_t delay = i % 512; delay > 0; delay--) std::atomic_signal_fence(std::memory_order_seq_cst);
+    const uint32_t seen = AnnounceWait(&glance->area, kMaxWaitNs);
+    const bool saw = glance->news.load(std::memory_order_relaxed) == i;
+    SpinUntil(glance->told, i);
+    if (!saw && glance->area.wake.value == seen) lost++;
+  }
+  writer.join();
+  CHECK_EQ(lost, 0u);
 }
 
 TEST("writers make no call while nobody waits") {

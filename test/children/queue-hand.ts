@@ -1,5 +1,7 @@
 // A hand on a queue in another process: does what it is told, one message at a time, and answers
 // { value } or { error }. It keeps the last timer and the last lease.
+//
+// argv: how far the clock of this process is off, in milliseconds
 
 import { type ConnectOptions, type Lease, WatchdogQueue, type WatchdogTimer } from '../../lib'
 
@@ -8,6 +10,10 @@ export interface Order {
   method?: string
   args?: unknown[]
 }
+
+const clockOffMs = Number(process.argv[2])
+const rightNow = Date.now
+Date.now = () => rightNow() + clockOffMs
 
 let queue: WatchdogQueue<unknown> | undefined
 let timer: WatchdogTimer<unknown> | undefined

@@ -20,17 +20,23 @@ const RETRYABLE = new Set(['ERR_SESSION_LOST', 'ERR_CONNECTION', 'ERR_NOT_FOUND'
 async function work(queue: WatchdogQueue<string>, id: string, itemMs: number): Promise<void> {
   const timer = await queue.createTimer(id)
   send({ ready: true })
-  for await (const lease of timer.leases()) {
-    send({ begin: lease.item })
-    if (itemMs > 0) await delay(itemMs)
-    try {
-      await lease.ack()
-      send({ acked: lease.item })
-    } catch (error) {
-      if ((error as WatchdogError).code !== 'ERR_LEASE_LOST') throw error
-      send({ lost: lease.item })
+  const acks: Promise<void>[] = []
+  const failures: unknown[] = []
+  try {
+    for await (const lease of timer.leases()) {
+      send({ begin: lease.item })
+      if (itemMs > 0) await delay(itemMs)
+      const settled = (error: WatchdogError) => {
+        // Not known to be acked: it may run again.
+        send({ lost: lease.item })
+        if (error.code !== 'ERR_LEASE_LOST') failures.push(error)
+      }
+      acks.push(lease.ack().then(() => void send({ acked: lease.item }), settled))
     }
+  } finally {
+    await Promise.all(acks)
   }
+  if (failures.length > 0) throw failures[0]
   await timer.end()
 }
 

@@ -1,7 +1,7 @@
 // A fleet of worker processes on one queue, and the account of what they did.
 
 import type { WorkerMessage } from '../children/queue-worker'
-import { Child } from './children'
+import { type Child, startChild } from './child'
 
 export interface Account {
   /** How often each item was begun. */
@@ -11,25 +11,33 @@ export interface Account {
   readonly disturbed: Set<string>
 }
 
+interface FleetWorker {
+  readonly child: Child
+  readonly messages: WorkerMessage[]
+}
+
 export class Fleet {
-  readonly workers: Child<WorkerMessage>[] = []
+  readonly workers: FleetWorker[] = []
   readonly #args: (id: string) => string[]
-  readonly #all: Child<WorkerMessage>[] = []
+  readonly #all: FleetWorker[] = []
   #next = 0
 
   constructor(url: string, itemMs: number, sessionMs: number) {
     this.#args = (id) => [url, id, String(itemMs), String(sessionMs)]
   }
 
-  start(): Child<WorkerMessage> {
-    const worker = new Child<WorkerMessage>('queue-worker', this.#args(`worker-${this.#next++}`))
+  start(): void {
+    const child = startChild('queue-worker', ...this.#args(`worker-${this.#next++}`))
+    const messages: WorkerMessage[] = []
+    child.process.on('message', (message) => messages.push(message as WorkerMessage))
+    const worker = { child, messages }
     this.workers.push(worker)
     this.#all.push(worker)
-    return worker
   }
 
+  /** Each says that it is ready before anything else. */
   async ready(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => worker.message((message) => message.ready === true)))
+    await Promise.all(this.workers.map(({ child }) => child.message()))
   }
 
   /** Kills one that has begun something, and starts another in its place. */
@@ -39,14 +47,14 @@ export class Fleet {
     )
     if (position === -1) return
     const [victim] = this.workers.splice(position, 1)
-    await victim!.killed('SIGKILL')
+    await victim!.child.killed('SIGKILL')
     this.start()
   }
 
   async finished(): Promise<void> {
-    for (const worker of this.workers) {
-      const { code, signal } = await worker.ended()
-      if (code !== 0) throw new Error(`A worker ended with ${code ?? signal}: ${worker.stderr}`)
+    for (const { child } of this.workers) {
+      const { code, signal } = await child.exited
+      if (code !== 0) throw new Error(`A worker ended with ${code ?? signal}`)
     }
   }
 

@@ -6,10 +6,15 @@ import { type Child, startChild } from './child'
 import { SESSION_MS } from './queue'
 
 export class Hand {
-  readonly child: Child = startChild('queue-hand')
+  readonly child: Child
 
-  static async on(url: string, options: ConnectOptions = {}): Promise<Hand> {
-    const hand = new Hand()
+  private constructor(clockOffMs: number) {
+    this.child = startChild('queue-hand', String(clockOffMs))
+  }
+
+  /** @param clockOffMs how far the clock of that process is off */
+  static async on(url: string, options: ConnectOptions = {}, clockOffMs = 0): Promise<Hand> {
+    const hand = new Hand(clockOffMs)
     await hand.do('connect', '', url, { sessionTimeoutMs: SESSION_MS, ...options })
     return hand
   }

@@ -14,7 +14,8 @@ export function sharedServer(): Promise<Ensemble> {
 }
 
 after('stop the shared ZooKeeper server', async () => {
-  await (await ensemble)?.stop()
+  // One that did not start has told so already.
+  await (await ensemble?.catch(() => undefined))?.stop()
 })
 
 /** `describe`, or nothing where the tests without a server were asked for. */
@@ -30,6 +31,9 @@ export function uniqueRoot(): string {
 export async function uniqueUrl(): Promise<string> {
   return `zk://${(await sharedServer()).hosts}${uniqueRoot()}`
 }
+
+/** `npm run test:long`: the same tests with their full numbers everywhere. */
+export const LONG = process.env.ROLLCALL_TEST_LONG === '1'
 
 /** Short, so that deaths are noticed soon. */
 export const SESSION_MS = 1000

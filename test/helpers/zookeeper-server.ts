@@ -57,14 +57,6 @@ export function fourLetterWord(port: number, word: string): Promise<string> {
   })
 }
 
-export interface ServerOptions {
-  /** Environment of the server process, for example a faked clock. */
-  env?: NodeJS.ProcessEnv
-  /** Put before the command, for example `['faketime', '+5h']`. */
-  wrapper?: string[]
-  tickTimeMs?: number
-}
-
 export class ZookeeperServer {
   readonly #config: string
   readonly #log: string
@@ -73,7 +65,6 @@ export class ZookeeperServer {
   constructor(
     readonly port: number,
     readonly dir: string,
-    private readonly options: ServerOptions,
     members: string[] = [],
     id = 1,
   ) {
@@ -82,7 +73,7 @@ export class ZookeeperServer {
     this.#log = join(dir, 'server.out')
     writeFileSync(join(dir, 'data', 'myid'), String(id))
     const lines = [
-      `tickTime=${options.tickTimeMs ?? 200}`,
+      'tickTime=200',
       'initLimit=50',
       'syncLimit=20',
       'minSessionTimeout=400',
@@ -105,9 +96,7 @@ export class ZookeeperServer {
   launch(): void {
     const { java, classpath } = server()
     const log = openSync(this.#log, 'a')
-    const words = [
-      ...(this.options.wrapper ?? []),
-      java,
+    const args = [
       '-Xmx384m',
       '-XX:+UseSerialGC',
       '-XX:TieredStopAtLevel=1',
@@ -119,9 +108,8 @@ export class ZookeeperServer {
       'org.apache.zookeeper.server.quorum.QuorumPeerMain',
       this.#config,
     ]
-    const [command, ...args] = words
-    const env = { ...process.env, ...this.options.env, JMXDISABLE: 'true' }
-    const child = spawn(command!, args, { stdio: ['ignore', log, log], env })
+    const env = { ...process.env, JMXDISABLE: 'true' }
+    const child = spawn(java, args, { stdio: ['ignore', log, log], env })
     children.add(child)
     child.once('exit', () => children.delete(child))
     this.#child = child
@@ -177,7 +165,7 @@ export interface Ensemble {
   stop(): Promise<void>
 }
 
-export async function startZookeeper(count = 1, options: ServerOptions = {}): Promise<Ensemble> {
+export async function startZookeeper(count = 1): Promise<Ensemble> {
   const dir = mkdtempSync(join(tmpdir(), 'rollcall-zk-'))
   const ports = await freePorts(count * 3)
   const members =
@@ -189,7 +177,7 @@ export async function startZookeeper(count = 1, options: ServerOptions = {}): Pr
         )
   const servers = Array.from(
     { length: count },
-    (_, i) => new ZookeeperServer(ports[i]!, join(dir, `server-${i + 1}`), options, members, i + 1),
+    (_, i) => new ZookeeperServer(ports[i]!, join(dir, `server-${i + 1}`), members, i + 1),
   )
   const stop = async () => {
     await Promise.all(servers.map((one) => one.kill()))
