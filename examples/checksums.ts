@@ -2,9 +2,11 @@
 // many workers as are started, wherever they are started. Kill some of them on the way: what they
 // had in hand is done by the others.
 //
-//   export ROLLCALL_QUEUE=zk://127.0.0.1:2181/checksums
+//   export ROLLCALL_QUEUE=/tmp/checksums
 //   node dist/examples/checksums.js master /usr/share/doc     in one terminal
 //   node dist/examples/checksums.js worker                    in as many others as you like
+//
+// On many machines: ROLLCALL_QUEUE=zk://host:2181/checksums, and nothing else changes.
 //
 // Each worker prints `<sha256>  <file>` as sha256sum does; the master says how far it is and how it ended.
 
@@ -73,7 +75,7 @@ async function main(): Promise<void> {
   const url = process.env.ROLLCALL_QUEUE
   const [role, directory] = process.argv.slice(2)
   if (url === undefined || (role !== 'worker' && !(role === 'master' && directory !== undefined))) {
-    console.error('usage: ROLLCALL_QUEUE=zk://host:port/path checksums (master DIRECTORY | worker)')
+    console.error('usage: ROLLCALL_QUEUE=URL checksums (master DIRECTORY | worker)')
     process.exitCode = 64
     return
   }

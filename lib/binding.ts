@@ -140,9 +140,9 @@ interface NativeModule {
   publishTextAt(number: number, text: string): number | undefined
   isAbandoned(path: string): boolean
   crc32c(bytes: Uint8Array): number
-  nothing(): undefined
-  /** Keeps sockets of other native code out of children: 0 off, 1 searching, 2 guarding, see native/addon/cloexec.cc. */
+  /** 0 off, 1 searching, 2 guarding: see native/addon/cloexec.cc. Returns how many sockets it marked. */
   guardSockets(mode: 0 | 1 | 2): number
+  nothing(): undefined
 }
 
 export function isFailure(answer: unknown): answer is Failure {

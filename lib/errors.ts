@@ -62,6 +62,9 @@ export type WatchdogErrorCode =
   | 'ERR_CORRUPT'
   | 'ERR_AMBIGUOUS'
   | 'ERR_UNSUPPORTED'
+  | 'ERR_NO_SPACE'
+  | 'ERR_READ_ONLY'
+  | 'ERR_SYSTEM'
 
 export interface WatchdogErrorDetails {
   cause?: unknown

@@ -92,47 +92,6 @@ describeZookeeper('Creating a queue', function () {
 
     assert.ok(steps >= 15, `${steps} steps`)
   })
-
-  it('lets exactly one of two creators win', async () => {
-    const url = await uniqueUrl()
-    const handles = await Promise.all(Array.from({ length: 4 }, () => connect(url)))
-
-    const outcomes = await Promise.allSettled(
-      handles.map((queue, i) => queue.createQueue({ queue: [`of ${i}`] })),
-    )
-
-    const won = outcomes.flatMap(({ status }, i) => (status === 'fulfilled' ? [i] : []))
-    assert.equal(won.length, 1, JSON.stringify(outcomes))
-    for (const outcome of outcomes)
-      if (outcome.status === 'rejected') assert.equal(outcome.reason.code, 'ERR_EXISTS')
-    assert.equal(await (await connect(url)).consume(), `of ${won[0]}`)
-  })
-
-  it('does as ifExists says', async () => {
-    const url = await uniqueUrl()
-    const [one, two] = [await connect(url), await connect(url)]
-    await one.createQueue({ queue: ['a', 'b'] })
-
-    await assert.rejects(two.createQueue({ queue: ['c'] }), { code: 'ERR_EXISTS' })
-    await two.createQueue({ queue: ['c'], ifExists: 'attach' })
-    assert.equal(await two.queueCount(), 2)
-    await two.createQueue({ queue: ['c'], ifExists: 'replace' })
-    assert.equal(await two.queueCount(), 1)
-    await assert.rejects(one.queueCount(), { code: 'ERR_CLOSED' })
-    assert.equal(await one.consume(), 'c')
-  })
-
-  it('is refused as a whole when an item is', async () => {
-    const queue = await connect<unknown>(await uniqueUrl())
-
-    await assert.rejects(queue.createQueue({ queue: ['a', 'x'.repeat(1_000_001)] }), {
-      code: 'ERR_TOO_LARGE',
-    })
-    await assert.rejects(queue.createQueue({ queue: ['a', Symbol('s')] }), TypeError)
-
-    await assert.rejects(queue.attachQueue(), { code: 'ERR_NOT_FOUND' })
-    assert.equal(await queue.exists(''), false)
-  })
 })
 
 describeZookeeper('Destroying a queue', function () {

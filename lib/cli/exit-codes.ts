@@ -72,6 +72,9 @@ const OF_WATCHDOG: Record<WatchdogErrorCode, number> = {
   ERR_CORRUPT: EXIT.badData,
   ERR_AMBIGUOUS: EXIT.tryAgain,
   ERR_UNSUPPORTED: EXIT.unreachable,
+  ERR_NO_SPACE: EXIT.io,
+  ERR_READ_ONLY: EXIT.permission,
+  ERR_SYSTEM: EXIT.system,
 }
 
 const OF_ERRNO: Record<string, number> = {

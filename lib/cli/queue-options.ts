@@ -18,9 +18,10 @@ export interface QueueOptions {
 export function withQueue(command: Command): Command {
   return command
     .addOption(
-      new Option('-q, --queue <url>', 'the queue, like zk://host1:2181,host2:2181/path').env(
-        'ROLLCALL_QUEUE',
-      ),
+      new Option(
+        '-q, --queue <url>',
+        'the queue: a directory of this machine, or zk://host1:2181,host2:2181/path',
+      ).env('ROLLCALL_QUEUE'),
     )
     .addOption(
       new Option('--auth <user:password>', 'the secret that the queue was made with').env('ROLLCALL_AUTH'),

@@ -62,7 +62,7 @@ function registerMaking(queue: Command): void {
     queue,
     'create',
     'create a queue of the items on standard input',
-    'ls *.fasta | rollcall queue create --queue zk://host/jobs/today --timer 5m',
+    'ls *.fasta | rollcall queue create --queue /run/app/jobs --timer 5m',
   )
   itemFlags(withQueue(create))
     .option('--no-items', 'no items: the workers are the pieces of the job')
@@ -96,21 +96,21 @@ function registerMaking(queue: Command): void {
         queue,
         'add',
         'add the items on standard input to an open queue',
-        'ls more/* | rollcall queue add --queue zk://host/q',
+        'ls more/* | rollcall queue add --queue /run/app/jobs',
       ),
     ),
   ).action((options: CreateFlags) =>
     useQueue(options, (handle) => handle.add(readItems(options.items || '-', options.null ?? false))),
   )
   withQueue(
-    verb(queue, 'seal', 'say that no more items will come', 'rollcall queue seal --queue zk://host/q'),
+    verb(queue, 'seal', 'say that no more items will come', 'rollcall queue seal --queue /run/app/jobs'),
   ).action((options: Options) => useQueue(options, (handle) => handle.seal()))
   withQueue(
     verb(
       queue,
       'destroy',
       'remove a queue and everything in it',
-      'rollcall queue destroy --queue zk://host/q',
+      'rollcall queue destroy --queue /run/app/jobs',
     ),
   ).action((options: Options) => useQueue(options, (handle) => handle.destroy()))
 }
@@ -149,7 +149,7 @@ function registerLooking(queue: Command): void {
       queue,
       'count',
       'print how many items nobody has taken yet',
-      'rollcall queue count --queue zk://host/q',
+      'rollcall queue count --queue /run/app/jobs',
     ),
   )
     .option('--json', 'print all counts as JSON')
@@ -164,7 +164,7 @@ function registerLooking(queue: Command): void {
       queue,
       'status',
       'print the counts of items and workers',
-      'rollcall queue status --queue zk://host/q --json',
+      'rollcall queue status --queue /run/app/jobs --json',
     ),
   )
     .option('--json', 'print it as JSON')
@@ -174,7 +174,7 @@ function registerLooking(queue: Command): void {
       queue,
       'timers',
       'list the workers and what became of them',
-      'rollcall queue timers --expired --queue zk://host/q',
+      'rollcall queue timers --expired --queue /run/app/jobs',
     ),
   )
     .option('--expired', 'only those that are alive and silent')
@@ -191,7 +191,7 @@ function registerLooking(queue: Command): void {
       queue,
       'dead',
       'list the items that failed too often',
-      'rollcall queue dead --redrive --queue zk://host/q',
+      'rollcall queue dead --redrive --queue /run/app/jobs',
     ),
   )
     .option('--redrive', 'queue them again, with all their attempts')
@@ -243,7 +243,7 @@ function registerWaiting(queue: Command): void {
       queue,
       'consume',
       'take one item for good and print it',
-      'item=$(rollcall queue consume --queue zk://host/q) || exit',
+      'item=$(rollcall queue consume --queue /run/app/jobs) || exit',
     ),
   )
     .option('--json', 'print it as JSON')
@@ -257,7 +257,7 @@ function registerWaiting(queue: Command): void {
       queue,
       'wait-sync',
       'wait until the first worker has started',
-      'rollcall queue wait-sync --timeout 10m --queue zk://host/q',
+      'rollcall queue wait-sync --timeout 10m --queue /run/app/jobs',
     ),
   )
     .option('--timeout <duration>', 'how long (default: for ever); then exit code 2', durationFrom('0ms'))
@@ -272,7 +272,7 @@ function registerWaiting(queue: Command): void {
       queue,
       'wait',
       'wait until items and workers are done',
-      'rollcall queue wait --timeout 12h --queue zk://host/q && next-step',
+      'rollcall queue wait --timeout 12h --queue /run/app/jobs && next-step',
     ),
   )
     .option('--timeout <duration>', 'how long (default: for ever)', durationFrom('0ms'))

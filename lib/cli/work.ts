@@ -10,15 +10,19 @@ import type { WatchdogQueue } from '../watchdog/watchdog-queue'
 import { integerFrom } from './arguments'
 import { forwardSignals, type KickFlags, keepKicking, startCommand, withKicks } from './command'
 import { EXIT } from './exit-codes'
-import { showItem } from './items'
+import { readItems, showItem } from './items'
 import { note, print } from './output'
 import { defaultId, type QueueOptions, useQueue, withWaitQueue } from './queue-options'
+import { showProgress, summarizeFailures } from './work-progress'
 
 const PLACE = '{}'
 const MAX_JOBS = 1000
 
 interface WorkFlags extends QueueOptions, KickFlags {
   jobs: number
+  argFile?: string
+  null?: boolean
+  attempts: number
   until: 'done' | 'empty'
   id?: string
   json?: boolean
@@ -39,6 +43,12 @@ export function registerWork(program: Command): void {
     .argument('<command...>', 'the command and its arguments')
     .passThroughOptions()
     .option('-j, --jobs <n>', 'how many at a time', integerFrom(1, MAX_JOBS), 1)
+    .option(
+      '-a, --arg-file <file>',
+      'make the queue of the lines of this file, - for standard input, unless it is there: then go on with it (default queue: <file>.queue)',
+    )
+    .option('-0, --null', 'the items of --arg-file end with NUL, not with the line')
+    .option('--attempts <n>', 'with --arg-file: how often an item is tried', integerFrom(1, 1000), 3)
     .addOption(new Option('--until <end>', 'when to end').choices(['done', 'empty']).default('done'))
     .option('--id <id>', "the timers' id (default: the task of the array job, else host and pid)")
     .option('--json', 'print {"done":N,"failed":N} at the end')
@@ -46,15 +56,25 @@ export function registerWork(program: Command): void {
       'after',
       `
 The command sees ROLLCALL_ITEM, ROLLCALL_ID, ROLLCALL_ATTEMPT and ROLLCALL_FENCE. When its lease is lost, it is ended.
+A terminal shows how far it is. Stopped by Ctrl-C, a crash or a power cut, the same command goes on where it was.
 Exit codes: 0 fine; 1 some items are dead.
 
-Example:
+Examples:
+  $ rollcall work -j 4 --arg-file files.txt -- gzip -9 {}
+  $ rollcall work -j 4 --queue /run/app/jobs -- gzip -9 {}
   $ rollcall work -j 4 --queue zk://host/jobs/today -- gzip -9 {}`,
     )
   withKicks(withWaitQueue(work)).action(work_)
 }
 
+/** Makes the queue of a file's lines, or takes up the one that is there. */
+async function fill(queue: WatchdogQueue, flags: WorkFlags): Promise<void> {
+  const items = readItems(flags.argFile!, flags.null ?? false)
+  await queue.createQueue({ queue: items, maxAttempts: flags.attempts, ifExists: 'attach' })
+}
+
 async function work_(words: string[], flags: WorkFlags): Promise<void> {
+  if (flags.argFile !== undefined && flags.argFile !== '-') flags.queue ??= `${flags.argFile}.queue`
   const running = new Set<ChildProcess>()
   const stop = new AbortController()
   let heard: NodeJS.Signals | undefined
@@ -68,15 +88,16 @@ async function work_(words: string[], flags: WorkFlags): Promise<void> {
   )
   try {
     await useQueue(flags, async (queue) => {
+      if (flags.argFile !== undefined) await fill(queue, flags)
       const tally: Tally = { done: 0, failed: 0 }
       const id = flags.id ?? defaultId()
+      const hideProgress = showProgress(queue)
       const ids = Array.from({ length: flags.jobs }, (_, i) => (flags.jobs === 1 ? id : `${id}.${i + 1}`))
-      await Promise.all(
-        ids.map((one) => workAs(queue, one, words, flags, { tally, running, signal: stop.signal })),
-      )
+      const shift = { tally, running, signal: stop.signal }
+      await Promise.all(ids.map((one) => workAs(queue, one, words, flags, shift))).finally(hideProgress)
       if (flags.json) print(JSON.stringify(tally))
       else note(`${tally.done} done, ${tally.failed} failed attempts`)
-      if (!stop.signal.aborted && (await queue.counts()).dead > 0) process.exitCode = EXIT.failed
+      if (!stop.signal.aborted && (await summarizeFailures(queue)) > 0) process.exitCode = EXIT.failed
     })
   } finally {
     stopForwarding()

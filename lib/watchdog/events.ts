@@ -32,33 +32,37 @@ class Observer {
     if (type === 'resumed') this.#roster.resume()
   }
 
+  /**
+   * Reads backwards in time, ends of workers before what they did, so that no look sees an end
+   * without what led to it; and tells forwards.
+   */
   async look(): Promise<void> {
     const { run } = this.#attachment
-    const letters = await run.store.list(run.at('dead'))
     const entries = await this.#roster.observe()
     const done = (await this.#attachment.pages.open()) === undefined
+    const letters = await run.store.list(run.at('dead'))
     if (letters === undefined) throw run.closed()
     // Who comes after the end hears of it first.
     const late = done && !this.#started
     if (late) this.tell('done')
-    for (const entry of entries) this.#compare(entry)
+    const endings = entries.flatMap((entry) => this.#compare(entry))
     await this.#compareLetters(letters)
     if (!done) await this.#sampleReturned()
     if (done && !this.#done && !late) this.tell('done')
+    for (const { type, timer } of endings) this.tell(type, { timer })
     this.#done = done
     this.#started = true
   }
 
-  #compare(entry: Entry): void {
+  /** Tells that a worker has come or kicked. Returns how it ended, if that is new. */
+  #compare(entry: Entry): { type: WatchdogEventType; timer: string }[] {
     const timer = entry.id
     const before = this.#seen.get(entry.wid)
     this.#seen.set(entry.wid, entry)
     if (before === undefined) this.tell('started', { timer })
     else if (entry.version !== undefined && before.version !== entry.version) this.tell('kicked', { timer })
-    if (before?.state === entry.state) return
-    if (entry.state === 'expired') this.tell('expired', { timer })
-    const ending = ENDINGS[entry.state]
-    if (ending !== undefined) this.tell(ending, { timer })
+    const type = entry.state === 'expired' ? 'expired' : ENDINGS[entry.state]
+    return before?.state === entry.state || type === undefined ? [] : [{ type, timer }]
   }
 
   async #compareLetters(letters: readonly string[]): Promise<void> {

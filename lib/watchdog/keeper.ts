@@ -1,7 +1,8 @@
 // Looks after a run while somebody of this process waits on it: takes back what dead workers
 // held, expires the silent ones where that was asked for, and finishes what a killed finisher
 // left. One of all waiting handles does it, the boss; that saves work and nothing else, since
-// every change is a compare-and-set. A boss that stops refreshing its node is replaced.
+// every change is a compare-and-set. A boss that stops refreshing its node is replaced. Where a look
+// costs next to nothing there is no boss, and every waiting handle does it.
 
 import { Bell } from './bell'
 import type { Pages } from './pages'
@@ -76,7 +77,8 @@ export class Keeper {
       let watchingTimers = false
       while (this.#holders > 0) {
         try {
-          isBoss = isBoss ? await this.#refresh() : await this.#candidate()
+          if (store.needsBoss) isBoss = isBoss ? await this.#refresh() : await this.#candidate()
+          else isBoss = true
           if (isBoss && !watchingTimers) {
             watchingTimers = true
             await watch('timers', 'children')
@@ -87,7 +89,7 @@ export class Keeper {
         }
         if (this.#holders > 0) await this.#bell.wait(periodOf(this.#run) * (0.9 + 0.2 * Math.random()))
       }
-      if (isBoss) await store.delete(this.#run.at('boss'), ANY_VERSION).catch(() => {})
+      if (isBoss && store.needsBoss) await store.delete(this.#run.at('boss'), ANY_VERSION).catch(() => {})
     } finally {
       for (const stop of stops) stop()
     }

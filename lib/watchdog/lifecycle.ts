@@ -297,7 +297,7 @@ export async function destroy(store: Store): Promise<void> {
   const deadline = new Deadline(CREATOR_MS)
   for (;;) {
     const names = (await store.list('')) ?? []
-    for (const name of names) if (CAPABILITY.test(name)) await removeTree(store, name)
+    for (const name of names) if (CAPABILITY.test(name)) await store.deleteTree(name)
     if (names.some((name) => name.startsWith(CREATING))) {
       // A creator that is still at work finds its folder gone and gives up; a dead one's node goes with its session.
       if (deadline.over) {
@@ -318,14 +318,5 @@ export async function destroy(store: Store): Promise<void> {
         `The queue is gone, but its root ${store.url} stays: it has children that are not ours (${foreign.join(', ')})`,
       )
     }
-  }
-}
-
-async function removeTree(store: Store, path: string): Promise<void> {
-  for (;;) {
-    const names = await store.list(path)
-    if (names === undefined) return
-    await Promise.all(names.map((name) => removeTree(store, `${path}/${name}`)))
-    if ((await store.delete(path, ANY_VERSION)) !== 'notEmpty') return
   }
 }

@@ -10,11 +10,7 @@ const DEFAULT_SESSION_MS = 15_000
 const DEFAULT_CONNECT_MS = 10_000
 
 export async function openStore(url: string, options: ConnectOptions): Promise<Store> {
-  if (typeof url !== 'string' || url === '') {
-    throw new TypeError(
-      `Expected a queue's URL like 'zk://host1:2181,host2:2181/path', got ${describeValue(url)}`,
-    )
-  }
+  if (typeof url !== 'string' || url === '') throw malformed(url)
   if (url.startsWith('zk://')) {
     const { parseZookeeperUrl } = await import('./zookeeper-url.js')
     const address = parseZookeeperUrl(url)
@@ -30,11 +26,28 @@ export async function openStore(url: string, options: ConnectOptions): Promise<S
       signal: options.signal,
     })
   }
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) {
-    throw new TypeError(`Expected a queue's URL like 'zk://host:2181/path', got ${describeValue(url)}`)
+  const directory = localDirectory(url)
+  options.signal?.throwIfAborted()
+  if (options.session !== undefined) {
+    throw new WatchdogError('ERR_UNSUPPORTED', `There is no session to take over at ${url}: it has no server`)
   }
-  throw new WatchdogError(
-    'ERR_UNSUPPORTED',
-    `This version keeps queues on ZooKeeper only (zk://...), got ${url}`,
+  const { LocalStore } = await import('./local-store.js')
+  const patienceMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
+  return LocalStore.connect({ url, directory, patienceMs })
+}
+
+/** The directory that a URL names: `local:DIR`, or a path that does not look like a URL. */
+function localDirectory(url: string): string {
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
+  const directory = scheme?.toLowerCase() === 'local' ? rest! : url
+  if ((scheme !== undefined && directory === url) || directory === '' || directory.includes('\0')) {
+    throw malformed(url)
+  }
+  return directory
+}
+
+function malformed(url: unknown): TypeError {
+  return new TypeError(
+    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(url)}`,
   )
 }

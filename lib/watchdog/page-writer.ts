@@ -13,6 +13,8 @@ export interface Step<R> {
   prepare?(result: R): Promise<void>
   /** After an ambiguous answer: what the step came to if it was applied, or undefined if it was not. */
   recall?(state: PageState): { result: R } | undefined
+  /** Whether it resolves only when it would survive a power cut. */
+  readonly durable?: boolean
 }
 
 interface Submitted {
@@ -93,7 +95,9 @@ export class PageWriter {
         fresh = true
         continue
       }
-      const outcome = await this.#run.store.set(this.#path, encodeState(state), known.version)
+      const durable = batch.some(({ step }) => step.durable)
+      const options = { durable, quiet: true }
+      const outcome = await this.#run.store.set(this.#path, encodeState(state), known.version, options)
       if (outcome.kind === 'set') {
         this.#known = { state, version: outcome.info.version }
         return this.#resolve(batch, results)

@@ -164,6 +164,8 @@ export class Pages {
 
   consume(handle: string, seq: number): Promise<TakenFrom<number> | 'empty' | 'done'> {
     return this.take((source) => ({
+      // What was handed out must not be handed out again, not even after a power cut.
+      durable: true,
       apply: (state) => consume(state, { handle, seq, source }),
       recall: (state) => {
         const item = consumedItem(state, handle, seq)

@@ -8,8 +8,6 @@
 
 import type { JsonValue } from '../scoreboard/types'
 import type { Run } from './run'
-import { EMPTY } from './run'
-import { ANY_VERSION } from './store'
 import type { TimerCounts, TimerInfo } from './types'
 
 export type MemberStatus = 'running' | 'done' | 'failed' | 'expired' | 'cleared'
@@ -91,12 +89,10 @@ export class Roster {
     const members = new Map<string, KnownMember>()
     await Promise.all(names.map((wid) => this.#readMember(wid, members)))
     await store.sync()
-    const clock = await store.set(this.#run.at('clock'), EMPTY, ANY_VERSION)
-    if (clock.kind !== 'set') throw this.#run.closed()
+    const now = await store.now(this.#run.at('clock'))
+    if (now === undefined) throw this.#run.closed()
     const gap = this.#gap(maxGapMs)
-    const entries = await Promise.all(
-      [...members].map(([wid, known]) => this.#entry(wid, known, clock.info.changedAt, gap)),
-    )
+    const entries = await Promise.all([...members].map(([wid, known]) => this.#entry(wid, known, now, gap)))
     const present = entries.filter((entry): entry is Entry => entry !== undefined)
     return present.sort((a, b) => a.born - b.born)
   }

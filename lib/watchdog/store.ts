@@ -30,7 +30,7 @@ export interface StoredNode extends NodeInfo {
 export type CreateOutcome = 'created' | 'exists' | 'orphan'
 
 export type SetOutcome =
-  | { readonly kind: 'set'; readonly info: NodeInfo }
+  | { readonly kind: 'set'; readonly info: Pick<NodeInfo, 'version' | 'changedAt'> }
   /** `maybeApplied`: an earlier try may have been applied and then been overwritten by others. */
   | { readonly kind: 'conflict' | 'missing'; readonly maybeApplied: boolean }
 
@@ -38,6 +38,15 @@ export type DeleteOutcome = 'deleted' | 'missing' | 'conflict' | 'notEmpty'
 
 /** `'gone'`: that leaf was deleted. `'data'`: written, created or deleted. `'children'`: its list of names. */
 export type WatchKind = 'gone' | 'data' | 'children'
+
+export interface SetOptions {
+  /** Not carried over into a new session, ERR_SESSION_LOST instead. */
+  readonly sameSession?: boolean
+  /** Resolves when it would survive a power cut; others may survive the death of any process only. */
+  readonly durable?: boolean
+  /** Nobody watches this node, so nobody need be woken. */
+  readonly quiet?: boolean
+}
 
 /** Connection trouble, as the queue's events tell it. After `'lost'` everything ephemeral of this store is gone. */
 export type StoreEvent = 'suspended' | 'resumed' | 'lost'
@@ -49,21 +58,27 @@ export interface Store {
   readonly deathDelayMs: number
   /** ZooKeeper: the credentials of a hand-over. */
   readonly session: { id: string; password: string } | undefined
+  /**
+   * Whether one of all waiting handles should look after a queue for the others, because each look
+   * costs a server something.
+   */
+  readonly needsBoss: boolean
 
   get(path: string): Promise<StoredNode | undefined>
   info(path: string): Promise<NodeInfo | undefined>
   list(path: string): Promise<string[] | undefined>
   /** Ephemeral: vanishes with this process (or its session), however that ends. */
   create(path: string, data: Uint8Array, options?: { ephemeral?: boolean }): Promise<CreateOutcome>
-  /** `sameSession`: not carried over into a new session, ERR_SESSION_LOST instead. */
-  set(
-    path: string,
-    data: Uint8Array,
-    version: number,
-    options?: { sameSession?: boolean },
-  ): Promise<SetOutcome>
+  set(path: string, data: Uint8Array, version: number, options?: SetOptions): Promise<SetOutcome>
   delete(path: string, version: number): Promise<DeleteOutcome>
+  /** Deletes a node and everything below it, though not at once where the place cannot do that. */
+  deleteTree(path: string): Promise<void>
   sync(): Promise<void>
+  /**
+   * The time by the clock of `changedAt`. `path` is a node that may be written to find it out;
+   * undefined when it is missing.
+   */
+  now(path: string): Promise<number | undefined>
   /** Makes the ancestors of the root, which are kept when the queue goes. */
   createParents(): Promise<void>
   /**

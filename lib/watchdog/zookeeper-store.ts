@@ -2,15 +2,17 @@
 // came") becomes a definite one, by looking at what is there now.
 
 import { WatchdogError } from '../errors'
-import type {
-  CreateOutcome,
-  DeleteOutcome,
-  NodeInfo,
-  SetOutcome,
-  Store,
-  StoredNode,
-  StoreEvent,
-  WatchKind,
+import {
+  ANY_VERSION,
+  type CreateOutcome,
+  type DeleteOutcome,
+  type NodeInfo,
+  type SetOptions,
+  type SetOutcome,
+  type Store,
+  type StoredNode,
+  type StoreEvent,
+  type WatchKind,
 } from './store'
 import { type LinkOptions, ZookeeperLink } from './zookeeper-link'
 import {
@@ -43,6 +45,7 @@ function asBuffer(data: Uint8Array): Buffer {
 
 export class ZookeeperStore implements Store {
   readonly url: string
+  readonly needsBoss = true
   readonly #root: string
   readonly #link: ZookeeperLink
   readonly #secured: boolean
@@ -212,12 +215,7 @@ export class ZookeeperStore implements Store {
     }
   }
 
-  async set(
-    path: string,
-    data: Uint8Array,
-    version: number,
-    options: { sameSession?: boolean } = {},
-  ): Promise<SetOutcome> {
+  async set(path: string, data: Uint8Array, version: number, options: SetOptions = {}): Promise<SetOutcome> {
     const request: Request = { op: 'set', path: this.#absolute(path), data, version }
     for (let interrupted = false; ; ) {
       const outcome = await this.#write(request, interrupted)
@@ -259,6 +257,20 @@ export class ZookeeperStore implements Store {
       if (rc === NOT_EMPTY) return 'notEmpty'
       this.#fail(request, outcome.reply)
     }
+  }
+
+  async deleteTree(path: string): Promise<void> {
+    for (;;) {
+      const names = await this.list(path)
+      if (names === undefined) return
+      await Promise.all(names.map((name) => this.deleteTree(`${path}/${name}`)))
+      if ((await this.delete(path, ANY_VERSION)) !== 'notEmpty') return
+    }
+  }
+
+  async now(path: string): Promise<number | undefined> {
+    const outcome = await this.set(path, Buffer.alloc(0), ANY_VERSION)
+    return outcome.kind === 'set' ? outcome.info.changedAt : undefined
   }
 
   async sync(): Promise<void> {

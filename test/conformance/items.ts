@@ -1,0 +1,93 @@
+// What goes in comes out, and a queue is made as a whole or not at all.
+
+import assert from 'node:assert/strict'
+import { connect } from '../helpers/queue'
+import type { QueuePlace } from '../queue-conformance'
+
+export function itemsAndCreation(place: QueuePlace): void {
+  describe(`Items and creation, on ${place.name}`, () => {
+    it('come back as they were put in: text, bytes, JSON, empty, large', async () => {
+      const queue = await connect<unknown>(await place.freshUrl())
+      const items = [
+        '',
+        'x'.repeat(1_000_000),
+        'ünïcödé 🐕 \0 nul',
+        Buffer.from([0, 255, 1, 2]),
+        Buffer.alloc(0),
+        { file: 'a', size: 3, tags: [null, true] },
+        42,
+        null,
+        ['list'],
+      ]
+      await queue.createQueue({ queue: items })
+      const timer = await queue.createTimer('worker')
+
+      const seen = new Map<string, unknown>()
+      await timer.run(async (lease) => seen.set(lease.id, lease.item))
+
+      assert.equal(seen.size, items.length)
+      const sorted = [...seen].sort(([a], [b]) => a.localeCompare(b)).map(([, item]) => item)
+      for (const item of items) {
+        assert.ok(
+          sorted.some(
+            (one) =>
+              JSON.stringify(one) === JSON.stringify(item) && Buffer.isBuffer(one) === Buffer.isBuffer(item),
+          ),
+        )
+      }
+    })
+
+    it('are worked on by timers with ids of slashes, dots, emoji and 300 characters', async () => {
+      const queue = await connect(await place.freshUrl())
+      await queue.createQueue({ queue: ['a'] })
+      const ids = ['a/b/../c', '.', '..', 'emoji 🐕', 'ä'.repeat(300), 'same', 'same', '%2F~']
+
+      for (const id of ids) await (await queue.createTimer(id)).kick()
+
+      assert.deepEqual(
+        (await queue.getTimers()).map(({ id }) => id),
+        ids,
+      )
+    })
+
+    it('lets exactly one of two creators win', async () => {
+      const url = await place.freshUrl()
+      const handles = await Promise.all(Array.from({ length: 4 }, () => connect(url)))
+
+      const outcomes = await Promise.allSettled(
+        handles.map((queue, i) => queue.createQueue({ queue: [`of ${i}`] })),
+      )
+
+      const won = outcomes.flatMap(({ status }, i) => (status === 'fulfilled' ? [i] : []))
+      assert.equal(won.length, 1, JSON.stringify(outcomes))
+      for (const outcome of outcomes)
+        if (outcome.status === 'rejected') assert.equal(outcome.reason.code, 'ERR_EXISTS')
+      assert.equal(await (await connect(url)).consume(), `of ${won[0]}`)
+    })
+
+    it('does as ifExists says', async () => {
+      const url = await place.freshUrl()
+      const [one, two] = [await connect(url), await connect(url)]
+      await one.createQueue({ queue: ['a', 'b'] })
+
+      await assert.rejects(two.createQueue({ queue: ['c'] }), { code: 'ERR_EXISTS' })
+      await two.createQueue({ queue: ['c'], ifExists: 'attach' })
+      assert.equal(await two.queueCount(), 2)
+      await two.createQueue({ queue: ['c'], ifExists: 'replace' })
+      assert.equal(await two.queueCount(), 1)
+      await assert.rejects(one.queueCount(), { code: 'ERR_CLOSED' })
+      assert.equal(await one.consume(), 'c')
+    })
+
+    it('is refused as a whole when an item is', async () => {
+      const queue = await connect<unknown>(await place.freshUrl())
+
+      await assert.rejects(queue.createQueue({ queue: ['a', 'x'.repeat(1_000_001)] }), {
+        code: 'ERR_TOO_LARGE',
+      })
+      await assert.rejects(queue.createQueue({ queue: ['a', Symbol('s')] }), TypeError)
+
+      await assert.rejects(queue.attachQueue(), { code: 'ERR_NOT_FOUND' })
+    })
+  })
+}
