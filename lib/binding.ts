@@ -122,7 +122,7 @@ export interface NativeBoard {
   /** These two answer undefined when the handle is closed. */
   addShared(index: number, n: number): number | undefined
   getShared(index: number): number | undefined
-  totals(out: Float64Array): boolean
+  totals(out: Float64Array): Failure | undefined
 
   /** Whether writers can wake us; otherwise only deaths do. */
   startWaiting(news: () => void): boolean

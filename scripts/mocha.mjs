@@ -1,10 +1,10 @@
 // Runs the compiled tests: those of the board in one process, each file that talks to a ZooKeeper server in
 // a process of its own.
 //
-// The native client of npm `zookeeper` hands libuv a socket that it may have closed already when a
-// connection breaks; libuv then calls abort() without a word. That happened once in a hundred runs of
-// the tests that cut connections on purpose. It is no result of a test, so such a file, and only one
-// that was ended by SIGABRT, is run once more, and this is said. docs/PROTOCOL.md tells users of it.
+// The process of the tests that cut connections on purpose was once ended by SIGABRT, without a word from
+// anybody: most likely libuv, which aborts when it is handed a socket that is closed already, as the
+// native client of npm `zookeeper` may do when a connection breaks. That is no result of a test. So a
+// file that ended so, and only so, is run once more, and this is said.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'

@@ -209,9 +209,9 @@ export class CounterReader {
   }
 
   totals(): Record<string, number> {
-    if (this.#names.size === 0) return {}
-    if (!this.#board.totals(this.#values))
-      throw scoreboardError('Cannot add up the counters', { code: 'BUSY' })
+    const failure = this.#board.totals(this.#values)
+    if (failure !== undefined) throw scoreboardError('Cannot add up the counters', failure)
+    throw scoreboardError('Cannot add up the counters', { code: 'BUSY' })
     return this.#asObject()
   }
 

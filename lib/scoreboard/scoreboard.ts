@@ -225,9 +225,7 @@ export class Scoreboard {
    */
   totals(): Record<string, number> {
     this.#checkOpen('read')
-    const totals = this.#counterReader.totals()
-    this.#checkName()
-    return totals
+    return this.#counterReader.totals()
   }
 
   /**
@@ -244,8 +242,7 @@ export class Scoreboard {
     for (let entry = 0; entry < count; entry++) {
       if (!reader.isLive(entry)) ended.push(reader.slot(entry))
     }
-    const cleaned = cleanBoard(this.#board, this.baseDir, ended)
-    return cleaned
+    return cleanBoard(this.#board, this.baseDir, ended)
   }
 
   /** Says good-bye, gives the slot up and removes this worker's files. Calling it again is fine. */

@@ -142,17 +142,19 @@ Napi::Value GetShared(Handle& handle, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(static_cast<int64_t>(value)));
 }
 
-// totals(out: Float64Array) -> false when folding went on and on beside us
+// totals(out: Float64Array) -> undefined | failure: REPLACED, or BUSY when folding went on and on beside us
 Napi::Value Totals(Handle& handle, const Napi::CallbackInfo& info) {
   size_t room = 0;
   double* out = ElementsOf<double>(info[0], napi_float64_array, &room);
   if (out == nullptr || handle.closed || room < handle.board.file().geometry().counter_count) {
     return Misuse(info.Env(), "Expected an open board and a Float64Array for its counters");
   }
+  const Status named = handle.board.CheckNameSometimes(CoarseMonotonicNs());
+  if (!named.ok()) return Failure(info.Env(), named);
   handle.board.liveness().Refresh();
-  const bool whole = ReadTotals(handle.board.file(), out);
-  if (whole) handle.board.AddGauges(out);
-  return Napi::Boolean::New(info.Env(), whole);
+  if (!ReadTotals(handle.board.file(), out)) return Failure(info.Env(), Status::Of(Code::kBusy));
+  handle.board.AddGauges(out);
+  return info.Env().Undefined();
 }
 
 }  // namespace
