@@ -211,7 +211,6 @@ export class CounterReader {
   totals(): Record<string, number> {
     const failure = this.#board.totals(this.#values)
     if (failure !== undefined) throw scoreboardError('Cannot add up the counters', failure)
-    throw scoreboardError('Cannot add up the counters', { code: 'BUSY' })
     return this.#asObject()
   }
 
