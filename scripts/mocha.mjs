@@ -6,7 +6,8 @@
 // native client of npm `zookeeper` may do when a connection breaks. That is no result of a test. So a
 // file that ended so, and only so, is run once more, and this is said.
 
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -24,36 +25,36 @@ const talksToServer = (file) =>
 
 const totals = { passed: 0, failed: 0, pending: 0 }
 let exitCode = 0
-run(files.filter((file) => !talksToServer(file)))
-for (const file of files.filter(talksToServer)) run([file])
+await run(files.filter((file) => !talksToServer(file)))
+for (const file of files.filter(talksToServer)) await run([file])
 
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.pending} skipped`)
 process.exitCode = exitCode
 
-function run(some, again = false) {
+async function run(some, again = false) {
   if (some.length === 0) return
-  // mocha's own program starts another one when it gets Node's options; here it must be the one that we see end.
-  const result = spawnSync(process.execPath, ['--enable-source-maps', MOCHA, ...common, ...some], {
+  const child = spawn(process.execPath, ['--enable-source-maps', MOCHA, ...common, ...some], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    maxBuffer: 256 * 1024 * 1024,
   })
-  process.stdout.write(result.stdout ?? '')
-  const isAbort = result.signal === 'SIGABRT' || result.status === 134
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    said += text
+    process.stdout.write(text)
+  })
+  const [code, signal] = await once(child, 'close')
+  // 134 where mocha, asked for options of Node's, has started a Node of its own.
+  const isAbort = signal === 'SIGABRT' || code === 134
   if (isAbort && some.length === 1 && !again) {
-    console.log(`\n${some[0]} was ended by SIGABRT inside the ZooKeeper client; once more\n`)
-    run(some, true)
+    console.log(`\n${some[0]} was ended by SIGABRT; once more\n`)
+    await run(some, true)
     return
   }
-  for (const [name, word] of [
-    ['passed', 'passing'],
-    ['failed', 'failing'],
-    ['pending', 'pending'],
-  ]) {
-    totals[name] += Number(new RegExp(`^  (\\d+) ${word}`, 'm').exec(result.stdout ?? '')?.[1] ?? 0)
-  }
-  if (result.status === 0) return
+  const count = (word) => Number(new RegExp(`^  (\\d+) ${word}`, 'm').exec(said)?.[1] ?? 0)
+  totals.passed += count('passing')
+  totals.failed += count('failing')
+  totals.pending += count('pending')
+  if (code === 0) return
   exitCode = 1
-  if (result.signal !== null) totals.failed++
-  console.log(`\n${some.join(' ')}: ${result.signal ?? `exit ${result.status}`}\n`)
+  if (signal !== null) totals.failed++
+  console.log(`\n${some.join(' ')}: ${signal ?? `exit ${code}`}\n`)
 }
