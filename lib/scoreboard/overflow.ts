@@ -56,7 +56,7 @@ export class OverflowWriter {
     this.#mode = mode
   }
 
-  /** Whether some file may have to go after the next publication. */
+  /** Whether any is left. */
   get pending(): boolean {
     return this.#files.length > 0
   }

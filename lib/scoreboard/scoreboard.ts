@@ -66,6 +66,8 @@ export class Scoreboard {
   #counters: Counters | undefined
   #workerId: string | undefined
   #files: OverflowWriter | undefined
+  /** Whether some overflow file may have to go after the next update. */
+  #hasFiles = false
   #isClosed = false
 
   /**
@@ -138,7 +140,7 @@ export class Scoreboard {
         : this.#isFirst
           ? this.#publishText(status)
           : publishTextAt(this.#number, status)
-    if (outcome !== undefined || this.#files?.pending) this.#afterPublish(outcome, status)
+    if (outcome !== undefined || this.#hasFiles) this.#afterPublish(outcome, status)
   }
 
   /**
@@ -269,6 +271,7 @@ export class Scoreboard {
     switch (outcome) {
       case undefined:
         this.#files!.afterPublish()
+        this.#hasFiles = this.#files!.pending
         return
       case Outcome.notClaimed:
         this.#checkWritable('publish a status')
@@ -299,6 +302,7 @@ export class Scoreboard {
     this.#checkSize(bytes.length)
     const files = this.#files!
     const generation = files.write(bytes)
+    this.#hasFiles = true
     const previewBytes = Math.min(PREVIEW_BYTES, this.#board.inlineBytes)
     const outcome = this.#board.publishOverflow(bytes, previewBytes, encoding, generation)
     // A board that was replaced has the record all the same.
