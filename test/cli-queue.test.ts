@@ -104,7 +104,7 @@ describeZookeeper('rollcall queue', () => {
         run('', [...verb, '--help']),
       ),
     )
-    for (const { code, stdout } of helps) assert.ok(code === 0 && /Example:\n/.test(stdout), stdout)
+    for (const { code, stdout } of helps) assert.ok(code === 0 && /Examples?:\n/.test(stdout), stdout)
   })
 })
 

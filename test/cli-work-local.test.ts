@@ -71,7 +71,7 @@ describe('rollcall work, on a file of items', function () {
     if (!hasTerminal()) this.skip()
     const { file } = itemsFile()
 
-    const running = startOnTerminal(['work', '-a', file, '--', 'sleep', '0.1'])
+    const running = startOnTerminal(['work', '-a', file, '--', 'sh', '-c', 'sleep 0.1', '{}'])
 
     await running.says(/\[#+\.+\] \d+% \d+\/30, \d+\.\d\/s, \S+ left/)
     process.kill(-running.child.pid!, 'SIGKILL')
