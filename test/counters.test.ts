@@ -1,23 +1,12 @@
 // Counters, shared counters and totals.
 
 import assert from 'node:assert/strict'
-import { Scoreboard, type ScoreboardOptions } from '../lib'
+import { Scoreboard } from '../lib'
+import { open } from './helpers/boards'
 import { startReady } from './helpers/child'
 import { tempDir } from './helpers/temp-dir'
 
 const COUNTERS = { requests: 'counter', busy: 'gauge' } as const
-const boards: Scoreboard[] = []
-
-function open(options: ScoreboardOptions): Scoreboard {
-  const board = new Scoreboard(options)
-  boards.push(board)
-  return board
-}
-
-afterEach(() => {
-  for (const board of boards.splice(0)) board.close()
-})
-
 for (const externalBuffers of [true, false]) {
   describe(`counters, ${externalBuffers ? 'as memory of the board' : 'through native calls only'}`, () => {
     it('are kept for each worker, and summed up', () => {

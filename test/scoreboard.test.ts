@@ -4,21 +4,10 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
 import vm from 'node:vm'
-import { Scoreboard, type ScoreboardOptions, type Status } from '../lib'
+import type { Status } from '../lib'
+import { open } from './helpers/boards'
 import { startReady } from './helpers/child'
 import { tempDir } from './helpers/temp-dir'
-
-const boards: Scoreboard[] = []
-
-function open(options: ScoreboardOptions): Scoreboard {
-  const board = new Scoreboard(options)
-  boards.push(board)
-  return board
-}
-
-afterEach(() => {
-  for (const board of boards.splice(0)) board.close()
-})
 
 describe('Scoreboard', () => {
   it('makes what is missing and lists nobody at first', () => {
