@@ -5,13 +5,12 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import Database from 'libsql'
 import type { WatchdogError, WatchdogQueue } from '../lib'
 import { BoardBytes, HEADER_FIELDS } from './helpers/board-file'
 import { type Child, startReady } from './helpers/child'
 import { eventually } from './helpers/eventually'
-import { Fleet } from './helpers/fleet'
+import { killEvery, survive } from './helpers/fleet'
 import { Hand } from './helpers/hand'
 import { connect } from './helpers/queue'
 import { strace } from './helpers/strace'
@@ -32,38 +31,12 @@ describe('A queue on this machine, when workers are killed', function () {
   this.timeout(LIMIT_MS)
 
   it('is done, each of 5,000 items acked once by ten workers, while one is killed every 200 ms', async () => {
-    const directory = freshDirectory()
-    const master = await connect(directory)
-    const items = Array.from({ length: 5000 }, (_, i) => `item ${i}`)
-    await master.createQueue({ queue: items, timerMs: 60_000, maxAttempts: 20 })
-    const fleet = new Fleet(directory, 2, 1000)
-    for (let i = 0; i < 10; i++) fleet.start()
-    await fleet.ready()
+    const url = freshDirectory()
+    const master = await connect(url)
+    const kills = 6
+    const trial = { master, url, workers: 10, items: 5000, itemMs: 2, sessionMs: 1000, limitMs: LIMIT_MS }
 
-    let kills = 0
-    const killing = (async () => {
-      while (fleet.account().acked.size < 0.8 * items.length) {
-        await fleet.replaceOne()
-        kills++
-        await delay(200)
-        // On a machine where a process takes longer to start than 200 ms, all would be killed while starting.
-        await fleet.ready()
-      }
-    })()
-    const report = await master.waitDone({ timeoutMs: LIMIT_MS })
-    await killing
-    await fleet.finished()
-
-    assert.ok(kills >= 3, `${kills} kills`)
-    assert.deepEqual({ done: report.done, dead: report.dead }, { done: items.length, dead: 0 })
-    const { begun, acked, disturbed } = fleet.account()
-    assert.deepEqual(new Set(begun.keys()), new Set(items))
-    assert.ok([...acked.values()].every((times) => times === 1))
-    const again = [...begun].filter(([, times]) => times > 1).map(([item]) => item)
-    assert.deepEqual(
-      again.filter((item) => !disturbed.has(item)),
-      [],
-    )
+    await survive(trial, killEvery(200, kills), kills + 1)
   })
 
   it('gives the item of a killed worker to one that waits, as soon as the kernel tells of the death', async () => {
