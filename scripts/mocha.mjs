@@ -1,5 +1,6 @@
-// Runs the compiled tests: those of the board in one process, each file that talks to a ZooKeeper server in
-// a process of its own.
+// Runs the compiled tests in two lanes side by side, since most of them wait for something: those of the
+// board in one process, and one after the other each file that talks to a ZooKeeper server, in a process
+// of its own. What a lane says is printed when its process has ended.
 //
 // The process of the tests that cut connections on purpose was once ended by SIGABRT, without a word from
 // anybody: most likely libuv, which aborts when it is handed a socket that is closed already, as the
@@ -25,8 +26,12 @@ const talksToServer = (file) =>
 
 const totals = { passed: 0, failed: 0, pending: 0 }
 let exitCode = 0
-await run(files.filter((file) => !talksToServer(file)))
-for (const file of files.filter(talksToServer)) await run([file])
+await Promise.all([
+  run(files.filter((file) => !talksToServer(file))),
+  (async () => {
+    for (const file of files.filter(talksToServer)) await run([file])
+  })(),
+])
 
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.pending} skipped`)
 process.exitCode = exitCode
@@ -39,9 +44,9 @@ async function run(some, again = false) {
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
     said += text
-    process.stdout.write(text)
   })
   const [code, signal] = await once(child, 'close')
+  process.stdout.write(said)
   // 134 where mocha, asked for options of Node's, has started a Node of its own.
   const isAbort = signal === 'SIGABRT' || code === 134
   if (isAbort && some.length === 1 && !again) {

@@ -43,6 +43,8 @@ class World {
   readonly gone = new Set<string>()
   /** Tokens whose leases were taken away while their holder still had them. */
   readonly overtaken: Held[] = []
+  /** Leases that their holders ended. */
+  readonly ended: Held[] = []
   #next = 0
 
   constructor(size: number) {
@@ -75,7 +77,7 @@ class World {
     const { state, result } = settle(this.state, { ...lease, as, maxAttempts: MAX_ATTEMPTS })
     assert.notEqual(result, 'lost', 'who was not reaped still holds')
     this.state = state
-    assert.ok(wasSettled(state, lease.token, lease.index))
+    this.ended.push(lease)
     if (as === 'ack') this.#ack(lease.index)
   }
 
@@ -147,6 +149,8 @@ class World {
     assert.equal(this.acked.size, state.done)
     assert.ok([...state.retry, ...state.suspects].every(({ attempts }) => attempts < MAX_ATTEMPTS))
     for (const { token, index } of this.held) assert.ok(holds(state, token, index))
+    for (const { token, index } of this.ended)
+      assert.ok(wasSettled(state, token, index), 'who settled is told so, also after the rest was reaped')
     const sum = counts(state)
     assert.equal(sum.ready + sum.leased + sum.done + sum.dead, sum.total)
     assert.equal(isComplete(state), ready(state) + leased(state) === 0)
