@@ -15,6 +15,8 @@ import {
   holds,
   isComplete,
   leased,
+  MAX_CONSUMERS,
+  MAX_REVOKED,
   newState,
   type PageState,
   ready,
@@ -75,7 +77,7 @@ class World {
     const { state, result } = settle(this.state, { ...lease, as, maxAttempts: MAX_ATTEMPTS })
     assert.notEqual(result, 'lost', 'who was not reaped still holds')
     this.state = state
-    assert.ok(wasSettled(state, lease.token, lease.index))
+    assert.equal(wasSettled(state, lease.token, lease.index), true)
     if (as === 'ack') this.#ack(lease.index)
   }
 
@@ -277,6 +279,28 @@ describe('The state of a page', () => {
 
     assert.deepEqual(attempts, [0, 1, 2])
     assert.deepEqual(state.dead, [[0, 1]])
+  })
+
+  it('says what is off the record, instead of guessing', () => {
+    const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
+    const claimed = claim(newState(2), { token: 'mine', wid: 'w', max: 1, source: 'fresh' }).state
+    const reaped = reap(claimed, { isGone: () => true, maxAttempts: MAX_ATTEMPTS }).state
+    const later = { ...reaped, revoked: [...reaped.revoked.slice(1), ...names('r', MAX_REVOKED)] }
+
+    assert.equal(wasSettled(claimed, 'mine', 0), false)
+    assert.equal(wasSettled({ ...claimed, claims: {} }, 'mine', 0), true)
+    assert.equal(wasSettled(reaped, 'mine', 0), false)
+    assert.equal(wasSettled(later, 'mine', 0), 'forgotten')
+
+    let state = consume(newState(MAX_CONSUMERS + 2), { handle: 'mine', seq: 5, source: 'fresh' }).state
+    assert.deepEqual(
+      [5, 6].map((seq) => consumedItem(state, 'mine', seq)),
+      [0, undefined],
+    )
+    for (const handle of names('h', MAX_CONSUMERS))
+      state = consume(state, { handle, seq: 1, source: 'fresh' }).state
+    assert.equal(consumedItem(state, 'mine', 5), 'forgotten')
+    assert.equal(consumedItem(state, 'h7', 2), undefined)
   })
 
   it('refuses bytes that are no state', () => {
