@@ -4,15 +4,15 @@
 //   node dist/bench/queue-local.js            100,000 items
 //   node dist/bench/queue-local.js --quick    a tenth of them
 
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { WatchdogQueue } from '../lib'
-import type { DrainKind } from './children/queue-drainer'
 import { RIVALS_DIR } from './harness/paths'
+import { crewOfProcesses, crewRate, type DrainWay, itemList, queueRate } from './queue-trial'
 
 export interface Row {
   readonly name: string
@@ -28,36 +28,9 @@ const BEST_CONCURRENCY = [1, 50]
 const ROUNDS = 3
 const DEATHS = 10
 
-function list(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `item ${i}`)
-}
-
-/** Items per second by four processes that start together. */
-async function drained(kind: DrainKind, where: string, items: number, concurrency = 1): Promise<number> {
-  const program = path.join(__dirname, 'children', 'queue-drainer.js')
-  const workers = Array.from({ length: WORKERS }, () => fork(program, [kind, where, String(concurrency)]))
-  try {
-    await Promise.all(workers.map((worker) => once(worker, 'message')))
-    const started = performance.now()
-    const answers = workers.map((worker) => once(worker, 'message') as Promise<[{ count: number }]>)
-    for (const worker of workers) worker.send('go')
-    const counts = (await Promise.all(answers)).map(([{ count }]) => count)
-    const seconds = (performance.now() - started) / 1000
-    const total = counts.reduce((sum, count) => sum + count, 0)
-    if (total !== items) throw new Error(`${kind}: ${total} of ${items} items were done`)
-    return items / seconds
-  } finally {
-    for (const worker of workers) worker.kill('SIGKILL')
-  }
-}
-
-async function ours(directory: string, kind: DrainKind, items: number): Promise<number> {
-  const master = await WatchdogQueue.connect(directory)
-  await master.createQueue({ queue: list(items) })
-  const rate = await drained(kind, directory, items)
-  await master.destroy()
-  await master.close()
-  return rate
+async function ours(directory: string, kind: DrainWay, items: number): Promise<number> {
+  const { values } = await queueRate(directory, items, () => crewOfProcesses(kind, directory, WORKERS))
+  return values[0]!
 }
 
 /** From the moment a leaseholder is gone to another having its item, in milliseconds. */
@@ -119,11 +92,12 @@ async function bullmq({ socket }: Redis, items: number, concurrency: number): Pr
   await queue.obliterate({ force: true })
   const options = { removeOnComplete: true }
   for (let from = 0; from < items; from += 1000) {
-    const part = list(items).slice(from, from + 1000)
+    const part = itemList(items).slice(from, from + 1000)
     await queue.addBulk(part.map((data) => ({ name: 'item', data, opts: options })))
   }
   await queue.close()
-  return drained('bullmq', socket, items, concurrency)
+  const crew = await crewOfProcesses('bullmq', socket, WORKERS, concurrency)
+  return (await crewRate(crew, items)).values[0]!
 }
 
 /** The rows of the queue on one machine. `scale` 1 is the table's, less is quicker. */

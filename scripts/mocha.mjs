@@ -1,11 +1,6 @@
 // Runs the compiled tests in two lanes side by side, since most of them wait for something: those of the
 // board in one process, and one after the other each file that talks to a ZooKeeper server, in a process
 // of its own. What a lane says is printed when its process has ended.
-//
-// The process of the tests that cut connections on purpose was once ended by SIGABRT, without a word from
-// anybody: most likely libuv, which aborts when it is handed a socket that is closed already, as the
-// native client of npm `zookeeper` may do when a connection breaks. That is no result of a test. So a
-// file that ended so, and only so, is run once more, and this is said.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -36,7 +31,7 @@ await Promise.all([
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.pending} skipped`)
 process.exitCode = exitCode
 
-async function run(some, again = false) {
+async function run(some) {
   if (some.length === 0) return
   const child = spawn(process.execPath, ['--enable-source-maps', MOCHA, ...common, ...some], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -47,13 +42,6 @@ async function run(some, again = false) {
   })
   const [code, signal] = await once(child, 'close')
   process.stdout.write(said)
-  // 134 where mocha, asked for options of Node's, has started a Node of its own.
-  const isAbort = signal === 'SIGABRT' || code === 134
-  if (isAbort && some.length === 1 && !again) {
-    console.log(`\n${some[0]} was ended by SIGABRT; once more\n`)
-    await run(some, true)
-    return
-  }
   const count = (word) => Number(new RegExp(`^  (\\d+) ${word}`, 'm').exec(said)?.[1] ?? 0)
   totals.passed += count('passing')
   totals.failed += count('failing')

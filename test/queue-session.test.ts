@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { WatchdogQueue } from '../lib'
@@ -10,6 +11,7 @@ import { eventually } from './helpers/eventually'
 import { Hand } from './helpers/hand'
 import { BreakingProxy } from './helpers/proxy'
 import { connect, describeZookeeper, SESSION_MS, sharedServer, uniqueRoot, uniqueUrl } from './helpers/queue'
+import { tempDir } from './helpers/temp-dir'
 import { freePorts, startZookeeper } from './helpers/zookeeper-server'
 
 const CONNECT_MS = 1500
@@ -193,6 +195,47 @@ describeZookeeper('The heartbeat', () => {
     await blocked.do('lease', 'ack')
 
     assert.deepEqual([...states].sort(), ['alive', 'expired'])
+    await blocked.do('queue', 'close')
+    await blocked.do('exit', '')
+    assert.deepEqual(await blocked.child.exited, { code: 0, signal: null })
+  })
+
+  it('of a thread looks after the others too: the dead are reaped and the silent told, by a blocked process', async () => {
+    const url = await uniqueUrl()
+    const queue = await connect(url)
+    await queue.createQueue({ queue: ['a', 'b'], timerMs: SESSION_MS, onExpire: 'requeue' })
+    const [dying, silent] = [await Hand.on(url), await Hand.on(url)]
+    for (const hand of [dying, silent]) {
+      await hand.do('queue', 'createTimer', 'other')
+      await hand.do('timer', 'lease')
+    }
+    const blocked = await Hand.on(url, { heartbeat: 'thread' })
+    await blocked.do('queue', 'createTimer', 'blocked')
+    // Nobody else waits, so nobody else looks after the run.
+    await blocked.do('queue', 'beginWaiting')
+    const released = join(tempDir(), 'released')
+    const blocking = blocked.do('blockUntil', '', released)
+
+    const blockedAt = Date.now()
+    await dying.child.killed()
+    const timer = await queue.createTimer('polling')
+    const items: string[] = []
+    const states = new Set<string>()
+    await eventually(async () => {
+      assert.equal(await timer.kick(), true)
+      const lease = await timer.lease()
+      if (lease !== undefined) items.push(lease.item)
+      for (const { id, state } of await queue.getTimers()) if (id === 'blocked') states.add(state)
+      return items.length === 2 && states.has('expired') && Date.now() - blockedAt > 3 * SESSION_MS
+    }, 'the items of the dead and of the silent')
+    const told = await silent.do<boolean>('timer', 'kick')
+    writeFileSync(released, '')
+    await blocking
+
+    assert.deepEqual(items.sort(), ['a', 'b'])
+    assert.equal(told, false)
+    assert.deepEqual([...states].sort(), ['alive', 'expired'])
+    assert.equal(await blocked.do('timer', 'kick'), false)
     await blocked.do('queue', 'close')
     await blocked.do('exit', '')
     assert.deepEqual(await blocked.child.exited, { code: 0, signal: null })

@@ -6,49 +6,12 @@
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { WatchdogQueue } from '../../lib'
 import { RIVALS_DIR } from '../harness/paths'
+import { type Worker as Drain, type DrainWay, worker } from '../queue-trial'
 
-export type DrainKind = 'leases' | 'lease' | 'bullmq'
+export type DrainKind = DrainWay | 'bullmq'
 
-async function drainLeases(url: string): Promise<() => Promise<number>> {
-  const queue = await WatchdogQueue.connect(url)
-  const timer = await queue.createTimer(`worker-${process.pid}`)
-  return async () => {
-    let count = 0
-    let acks: Promise<void>[] = []
-    for await (const lease of timer.leases()) {
-      acks.push(lease.ack())
-      if (++count % 1000 === 0) {
-        await Promise.all(acks)
-        acks = []
-      }
-    }
-    await Promise.all(acks)
-    await timer.end()
-    await queue.close()
-    return count
-  }
-}
-
-async function drainSingly(url: string): Promise<() => Promise<number>> {
-  const queue = await WatchdogQueue.connect(url)
-  const timer = await queue.createTimer(`worker-${process.pid}`)
-  return async () => {
-    let count = 0
-    for (;;) {
-      const lease = await timer.lease()
-      if (lease === undefined) break
-      await lease.ack()
-      count++
-    }
-    await timer.end()
-    await queue.close()
-    return count
-  }
-}
-
-async function drainBullmq(socket: string, concurrency: number): Promise<() => Promise<number>> {
+async function drainBullmq(socket: string, concurrency: number): Promise<Drain> {
   const { Worker, Queue } = createRequire(path.join(RIVALS_DIR, 'package.json'))('bullmq')
   const connection = { path: socket, maxRetriesPerRequest: null }
   let count = 0
@@ -68,8 +31,10 @@ async function drainBullmq(socket: string, concurrency: number): Promise<() => P
 
 async function main(): Promise<void> {
   const [kind, where, concurrency] = process.argv.slice(2) as [DrainKind, string, string?]
-  const prepare = { leases: drainLeases, lease: drainSingly, bullmq: drainBullmq }[kind]
-  const drain = await prepare(where, Number(concurrency))
+  const drain =
+    kind === 'bullmq'
+      ? await drainBullmq(where, Number(concurrency))
+      : await worker(where, `worker-${process.pid}`, kind)
   process.once('message', async () => {
     process.send!({ count: await drain() })
     process.disconnect()

@@ -85,7 +85,8 @@ export const SOURCES: readonly Source[] = ['fresh', 'retry', 'suspects']
 
 /** How many revoked claims a state remembers; older holders are long gone. */
 export const MAX_REVOKED = 2000
-const MAX_CONSUMERS = 2000
+/** How many handles' last consumes a state remembers. */
+export const MAX_CONSUMERS = 2000
 
 export function newState(size: number): PageState {
   return {
@@ -204,10 +205,15 @@ export function consume(
   }
 }
 
-/** The item that consume number `seq` of `handle` took, if it was applied. */
-export function consumedItem(state: PageState, handle: string, seq: number): number | undefined {
+/** The item that consume number `seq` of `handle` took, if it was applied; `'forgotten'`: that may be off the record. */
+export function consumedItem(
+  state: PageState,
+  handle: string,
+  seq: number,
+): number | 'forgotten' | undefined {
   const last = state.consumed[handle]
-  return last !== undefined && last[0] === seq ? last[1] : undefined
+  if (last !== undefined) return last[0] === seq ? last[1] : undefined
+  return Object.keys(state.consumed).length < MAX_CONSUMERS ? undefined : 'forgotten'
 }
 
 function addWaiting(list: readonly Waiting[], entry: Waiting): Waiting[] {
@@ -259,11 +265,15 @@ export function settle(
   return { state: { ...rest, returned, retry }, result: 'settled' }
 }
 
-/** Whether an ambiguous settlement was applied: nobody but the holder settles, so settled means by it. */
-export function wasSettled(state: PageState, token: string, index: number): boolean {
+/**
+ * Whether an ambiguous settlement was applied: nobody but the holder settles, so settled means by it.
+ * `'forgotten'`: the claim is gone, and that it was taken away may be off the record.
+ */
+export function wasSettled(state: PageState, token: string, index: number): boolean | 'forgotten' {
   const entry = state.claims[token] ?? revokedClaim(state, token)
+  if (entry !== undefined) return ranges.has(entry.settled, index)
   // A claim that ended by itself ended with its last item.
-  return entry === undefined || ranges.has(entry.settled, index)
+  return state.revoked.length < MAX_REVOKED ? true : 'forgotten'
 }
 
 export interface Reaped {

@@ -1,7 +1,7 @@
 // Real ZooKeeper servers for the tests: one alone or an ensemble on loopback, each with temporary
 // data and free ports of its own, ended by process id whatever happened to the test.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -12,11 +12,28 @@ const SCRIPT = join(__dirname, '..', '..', '..', 'scripts', 'zookeeper.mjs')
 const START_MS = 60_000
 const POLL_MS = 50
 
-let found: { java: string; classpath: string } | undefined
+interface Found {
+  java: string
+  classpath: string
+  version: string
+}
 
-function server() {
-  found ??= JSON.parse(execFileSync(process.execPath, [SCRIPT], { encoding: 'utf8' })) as typeof found
-  return found!
+let found: Found | undefined
+
+/**
+ * The server on this machine. Throws an error that says what is missing.
+ *
+ * @param options.mayInstall whether a missing one may be installed, default yes
+ */
+export function findZookeeper({ mayInstall = true }: { mayInstall?: boolean } = {}): Found {
+  if (found !== undefined) return found
+  const run = spawnSync(process.execPath, [SCRIPT, ...(mayInstall ? [] : ['--no-install'])], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', mayInstall ? 'inherit' : 'pipe'],
+  })
+  if (run.status !== 0) throw new Error(run.stderr?.trim() || 'There is no ZooKeeper server on this machine')
+  found = JSON.parse(run.stdout) as Found
+  return found
 }
 
 /** Whether the tests that need a server were asked to be left out. */
@@ -57,6 +74,12 @@ export function fourLetterWord(port: number, word: string): Promise<string> {
   })
 }
 
+/** The figures of `mntr`. */
+export async function figuresOf(port: number): Promise<Map<string, number>> {
+  const lines = (await fourLetterWord(port, 'mntr')).split('\n').map((line) => line.split('\t'))
+  return new Map(lines.map(([name, value]) => [name!, Number(value)]))
+}
+
 export class ZookeeperServer {
   readonly #config: string
   readonly #log: string
@@ -94,7 +117,7 @@ export class ZookeeperServer {
   }
 
   launch(): void {
-    const { java, classpath } = server()
+    const { java, classpath } = findZookeeper()
     const log = openSync(this.#log, 'a')
     const args = [
       '-Xmx384m',
@@ -132,10 +155,8 @@ export class ZookeeperServer {
     return /Mode: (\w+)/.exec(await fourLetterWord(this.port, 'srvr').catch(() => ''))?.[1]
   }
 
-  /** The figures of `mntr`. */
-  async figures(): Promise<Map<string, number>> {
-    const lines = (await fourLetterWord(this.port, 'mntr')).split('\n').map((line) => line.split('\t'))
-    return new Map(lines.map(([name, value]) => [name!, Number(value)]))
+  figures(): Promise<Map<string, number>> {
+    return figuresOf(this.port)
   }
 
   signal(name: NodeJS.Signals): void {
@@ -165,8 +186,9 @@ export interface Ensemble {
   stop(): Promise<void>
 }
 
-export async function startZookeeper(count = 1): Promise<Ensemble> {
-  const dir = mkdtempSync(join(tmpdir(), 'rollcall-zk-'))
+/** Starts one server or an ensemble, with data of its own below `parent` that goes with it. */
+export async function startZookeeper(count = 1, parent = tmpdir()): Promise<Ensemble> {
+  const dir = mkdtempSync(join(parent, 'rollcall-zk-'))
   const ports = await freePorts(count * 3)
   const members =
     count === 1
