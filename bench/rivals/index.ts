@@ -5,10 +5,10 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { stop } from '../harness/machine'
+import { stop, useBothCores } from '../harness/machine'
 import { RIVALS_DIR } from '../harness/paths'
 
-export type RivalName = 'lmdb' | 'better-sqlite3' | 'redis' | 'prom-client' | 'perl'
+export type RivalName = 'lmdb' | 'better-sqlite3' | 'redis' | 'bullmq' | 'prom-client' | 'perl'
 
 export interface Service {
   params: Record<string, unknown>
@@ -45,7 +45,12 @@ function run(command: string, args: string[], otherwise: string): string {
   }
 }
 
-async function startRedis(dir: string): Promise<Service> {
+function redisVersion(): string {
+  const server = run('redis-server', ['--version'], 'there is no redis-server')
+  return `Redis ${/v=(\S+)/.exec(server)?.[1] ?? server}`
+}
+
+async function startRedis(dir: string): Promise<Service & { pid: number }> {
   const socket = path.join(dir, 'redis.sock')
   // Nothing of it touches a disk or the network.
   const options = ['--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no', '--dir', dir]
@@ -63,7 +68,7 @@ async function startRedis(dir: string): Promise<Service> {
   } finally {
     client.disconnect()
   }
-  return { params: { redisSocket: socket }, close: () => stop(server) }
+  return { params: { redisSocket: socket }, pid: server.pid!, close: () => stop(server) }
 }
 
 export const RIVALS: Record<RivalName, Rival> = {
@@ -78,11 +83,18 @@ export const RIVALS: Record<RivalName, Rival> = {
   },
   redis: {
     describe: () => {
-      const client = installedVersion('ioredis')
-      const server = run('redis-server', ['--version'], 'there is no redis-server')
-      return `Redis ${/v=(\S+)/.exec(server)?.[1] ?? server} over a unix socket, ${client}`
+      return `${redisVersion()} over a unix socket, ${installedVersion('ioredis')}`
     },
     start: startRedis,
+  },
+  bullmq: {
+    describe: () => `${installedVersion('bullmq')}, ${redisVersion()} over a unix socket`,
+    start: async (dir) => {
+      const server = await startRedis(dir)
+      // Its workers have both cores too.
+      useBothCores(server.pid)
+      return server
+    },
   },
   'prom-client': { describe: () => installedVersion('prom-client') },
   perl: {
