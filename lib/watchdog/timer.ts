@@ -40,6 +40,9 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly #ticketOf = new WeakMap<Lease<Item>, LeaseTicket>()
   #handed = 0
   #doubts: Doubt[] = []
+  /** What the tokens of its claims begin with. */
+  readonly #name = randomName(6)
+  #claims = 0
   #kickedAt: number
   #trailing: NodeJS.Timeout | undefined
   #progress: JsonValue | undefined
@@ -241,7 +244,8 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     const { pages } = this.#attachment
     const adopted = await this.#adopt()
     if (adopted !== undefined) return adopted
-    const token = randomName(6)
+    // Of no other timer, and of no other claim of this one.
+    const token = `${this.#name}${(this.#claims++).toString(36)}`
     let tried: string | undefined
     try {
       const taken = await pages.claim({ token, wid: this.#wid, max }, (page) => {
