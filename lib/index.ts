@@ -16,6 +16,29 @@ export type {
   WorkerEntry,
   WorkerEntryError,
 } from './scoreboard/types'
+export {
+  type ExpressMiddleware,
+  expressMiddleware,
+  type FastifyApp,
+  fastifyPlugin,
+  type KoaContext,
+  type KoaMiddleware,
+  koaMiddleware,
+} from './status/adapters'
+export {
+  type InstrumentableServer,
+  type Instrumentation,
+  type InstrumentOptions,
+  instrument,
+} from './status/instrument'
+export {
+  isBusy,
+  isRequestStatus,
+  type RequestInFlight,
+  type RequestState,
+  type RequestStatus,
+  STATE_LETTERS,
+} from './status/request-status'
 export type { Lease } from './watchdog/lease'
 export type { WatchdogTimer } from './watchdog/timer'
 export type {
