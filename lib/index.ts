@@ -25,12 +25,21 @@ export {
   type KoaMiddleware,
   koaMiddleware,
 } from './status/adapters'
+export { CONTENT_TYPES, type MetricsFormat, metricsFormat } from './status/exposition'
 export {
   type InstrumentableServer,
   type Instrumentation,
   type InstrumentOptions,
   instrument,
 } from './status/instrument'
+export { type MetricsOptions, type QueueReading, readQueue, renderMetrics } from './status/metrics'
+export {
+  type ClusterMetricsOptions,
+  clusterMetrics,
+  type MetricsPublication,
+  type PublishMetricsOptions,
+  publishMetrics,
+} from './status/prom-bridge'
 export {
   isBusy,
   isRequestStatus,
