@@ -16,6 +16,38 @@ export type {
   WorkerEntry,
   WorkerEntryError,
 } from './scoreboard/types'
+export {
+  type ExpressMiddleware,
+  expressMiddleware,
+  type FastifyApp,
+  fastifyPlugin,
+  type KoaContext,
+  type KoaMiddleware,
+  koaMiddleware,
+} from './status/adapters'
+export { CONTENT_TYPES, type MetricsFormat, metricsFormat } from './status/exposition'
+export {
+  type InstrumentableServer,
+  type Instrumentation,
+  type InstrumentOptions,
+  instrument,
+} from './status/instrument'
+export { type MetricsOptions, type QueueReading, readQueue, renderMetrics } from './status/metrics'
+export {
+  type ClusterMetricsOptions,
+  clusterMetrics,
+  type MetricsPublication,
+  type PublishMetricsOptions,
+  publishMetrics,
+} from './status/prom-bridge'
+export {
+  isBusy,
+  isRequestStatus,
+  type RequestInFlight,
+  type RequestState,
+  type RequestStatus,
+  STATE_LETTERS,
+} from './status/request-status'
 export type { Lease } from './watchdog/lease'
 export type { WatchdogTimer } from './watchdog/timer'
 export type {
