@@ -16,6 +16,8 @@ export type {
   WorkerEntry,
   WorkerEntryError,
 } from './scoreboard/types'
+export { type StatusHandler, statusHandler } from './status/page/handler'
+export type { StatusHandlerOptions } from './status/page/handler-options'
 export type { Lease } from './watchdog/lease'
 export type { WatchdogTimer } from './watchdog/timer'
 export type {
