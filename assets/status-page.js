@@ -201,7 +201,8 @@
       const path = paths[line.dataset.path]
       if (path === undefined) continue
       line.setAttribute('d', path)
-      line.previousElementSibling.setAttribute('d', `${path}V${line.dataset.height}H0Z`)
+      const area = path && `${path}V${line.dataset.height}H${path.slice(1, path.indexOf(' '))}Z`
+      line.previousElementSibling.setAttribute('d', area)
     }
     const servesRequests = 'requests' in paths
     for (const tile of document.querySelectorAll('[data-needs=requests]')) tile.hidden = !servesRequests

@@ -42,16 +42,19 @@ export class History {
     return this.#samples.reduce((most, sample) => Math.max(most, sample[name]), 0)
   }
 
-  /** The path of a sparkline, the newest sample at the right: what was before the first one is 0. */
-  path(name: SampleName): string {
+  /** The line of a sparkline, the newest sample at the right; nothing while there is none. */
+  line(name: SampleName): string {
     const peak = this.peak(name)
-    const missing = HISTORY_LENGTH - this.#samples.length
-    const y = (value: number) => {
-      const top = peak > 0 ? (value / peak) * (SPARK_HEIGHT - 2) : 0
-      return Number((SPARK_HEIGHT - 1 - top).toFixed(1))
-    }
-    const points = this.#samples.map((sample, i) => `${missing + i} ${y(sample[name])}`)
-    const before = missing > 0 ? [`0 ${y(0)}`, `${Math.max(0, missing - 1)} ${y(0)}`] : []
-    return `M${[...before, ...points].join('L')}`
+    const first = HISTORY_LENGTH - this.#samples.length
+    const points = this.#samples.map((sample, i) => {
+      const height = peak > 0 ? (sample[name] / peak) * (SPARK_HEIGHT - 2) : 0
+      return `${first + i} ${Number((SPARK_HEIGHT - 1 - height).toFixed(1))}`
+    })
+    return points.length === 0 ? '' : `M${points.join('L')}`
   }
+}
+
+/** The area under a line; the script of the page makes it in the same way. */
+export function areaUnder(line: string): string {
+  return line === '' ? '' : `${line}V${SPARK_HEIGHT}H${line.slice(1, line.indexOf(' '))}Z`
 }

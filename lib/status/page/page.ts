@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 import { ageText, cut, harmless } from '../text'
 import { pageAssets } from './assets'
 import type { Picture } from './feed'
-import { type SampleName, SPARK_HEIGHT, SPARK_WIDTH } from './history'
+import { areaUnder, type SampleName, SPARK_HEIGHT, SPARK_WIDTH } from './history'
 import { type Html, html } from './html'
 import { bytesText, countText, rateText } from './numbers'
 import { type Choice, COLUMNS, choose, STATES } from './order'
@@ -76,7 +76,7 @@ export function renderTick(picture: Picture): Tick {
   const paths: Record<string, string> = {}
   for (const { name, text } of shownSparklines(picture)) {
     texts[`now-${name}`] = name === 'busy' ? countText(counts.busy) : text(history.now(name))
-    paths[name] = history.path(name)
+    paths[name] = history.line(name)
   }
   for (const [name, value] of Object.entries(picture.totals)) texts[`total-${name}`] = countText(value)
   return { texts, paths, queues: queuesSection(picture.queues.views).text }
@@ -128,7 +128,8 @@ ${workersSection(picture, chosen, choice, options.staleMs)}
 function summarySection(picture: Picture, { texts, paths }: Tick): Html {
   const count = (name: string, title: string) =>
     html`<div class="count ${name}${texts[name] === '0' && ' zero'}"><dt>${title}</dt><dd data-text="${name}">${texts[name]}</dd></div>`
-  const names = Object.keys(picture.totals)
+  const isShownAbove = (name: string) => picture.servesRequests && (name === 'requests' || name === 'bytes')
+  const names = Object.keys(picture.totals).filter((name) => !isShownAbove(name))
   const totals = names.map(
     (name) =>
       html`<div><dt>${cut(harmless(name), 40)}</dt><dd data-text="total-${name}">${texts[`total-${name}`]}</dd></div>`,
@@ -148,7 +149,7 @@ function sparkTile(tile: Tile, picture: Picture, texts: Tick['texts'], path: str
   return html`<figure class="spark spark-${name}" data-needs="${tile.isRequest && 'requests'}"${!isShown && html` hidden`}>
 <figcaption>${title} <small data-text="sum-${name}">${texts[`sum-${name}`]}</small></figcaption>
 <strong data-text="now-${name}">${texts[`now-${name}`] ?? '0'}</strong>
-<svg viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><path class="area" d="${path && `${path}V${SPARK_HEIGHT}H0Z`}"/><path class="line" data-path="${name}" data-height="${SPARK_HEIGHT}" d="${path}"/></svg>
+<svg viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><path class="area" d="${path && areaUnder(path)}"/><path class="line" data-path="${name}" data-height="${SPARK_HEIGHT}" d="${path}"/></svg>
 </figure>`
 }
 
@@ -166,7 +167,7 @@ function gridSection(picture: Picture, staleMs: number): Html {
   return html`<section aria-labelledby="grid-title">
 <div class="bar"><h2 id="grid-title">Scoreboard</h2><ul class="legend" aria-label="Legend">${legend}</ul></div>
 <div class="grid" id="grid" role="img" aria-label="One character for each slot, as in the legend">${cells}</div>
-<p class="note"><span data-text="open">${countText(Math.max(0, picture.slots - picture.workers.length))}</span> of ${countText(picture.slots)} slots are open; the last two minutes are in the graphs.</p>
+<p class="note"><span data-text="open">${countText(Math.max(0, picture.slots - picture.workers.length))}</span> of ${countText(picture.slots)} slots are open.</p>
 </section>`
 }
 

@@ -1,5 +1,6 @@
 // The queues as a piece of the page: how far each is, what became of its workers, and who hangs.
 
+import type { QueueCounts, TimerCounts } from '../../watchdog/types'
 import { ageText } from '../text'
 import { type Html, html } from './html'
 import { countText } from './numbers'
@@ -16,40 +17,40 @@ function queueArticle(queue: QueueView): Html {
   const { counts, error } = queue
   return html`<article class="queue"><h3>${queue.name}</h3>
 ${error !== undefined && html`<p class="error" role="alert">Not up to date: ${error}</p>`}
-${counts && progress(queue.name, counts)}${queue.timers && timerCounts(queue.timers)}${expiredTable(queue)}
+${counts && progressBar(queue.name, counts)}
+<div class="numbers">${counts && itemCounts(counts)}${queue.timers && timerCounts(queue.timers)}</div>
+${expiredTable(queue)}
 </article>`
 }
 
-function progress(name: string, counts: NonNullable<QueueView['counts']>): Html {
-  const { total, done, leased, ready, dead } = counts
-  const parts = { done, dead, leased, ready }
+function progressBar(name: string, { total, done, dead, leased }: QueueCounts): Html {
   let x = 0
-  const bars = Object.entries(parts).map(([kind, n]) => {
+  const bars = Object.entries({ done, dead, leased }).map(([kind, n]) => {
     const width = total > 0 ? (n / total) * BAR_WIDTH : 0
     const bar = html`<rect class="${kind}" x="${x.toFixed(1)}" y="0" width="${width.toFixed(1)}" height="10"/>`
     x += width
     return bar
   })
   const percent = total > 0 ? Math.floor(((done + dead) / total) * 100) : 0
-  const numbers = Object.entries(parts).map(
-    ([kind, n]) => html`<li class="${kind}"><b>${countText(n)}</b> ${kind}</li>`,
-  )
-  return html`<div class="progress" role="progressbar" aria-label="${name}" aria-valuenow="${percent}" aria-valuemin="0" aria-valuemax="100"><svg viewBox="0 0 ${BAR_WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">${bars}</svg><b>${percent} %</b></div>
-<ul class="parts"><li><b>${countText(total)}</b> items</li>${numbers}</ul>`
+  return html`<div class="progress" role="progressbar" aria-label="${name}" aria-valuenow="${percent}" aria-valuemin="0" aria-valuemax="100"><svg viewBox="0 0 ${BAR_WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">${bars}</svg><b>${percent} %</b></div>`
 }
 
-function timerCounts(timers: NonNullable<QueueView['timers']>): Html {
-  const shown = [
-    // What the queue calls alive includes the expired.
-    ['alive', timers.alive - timers.expired],
-    ['expired', timers.expired],
-    ['finished', timers.finished],
-    ['failed', timers.failed],
-    ['died', timers.died],
-    ['never started', timers.neverStarted],
-  ] as const
-  const parts = shown.filter(([name, n]) => n > 0 || name === 'alive' || name === 'expired')
-  return html`<ul class="parts" aria-label="Timers">${parts.map(([name, n]) => html`<li class="${name.replace(' ', '-')}${n === 0 && ' zero'}"><b>${countText(n)}</b> ${name}</li>`)}</ul>`
+function itemCounts({ total, done, leased, ready, dead }: QueueCounts): Html {
+  return partsList('Items', { items: total, done, leased, ready, dead })
+}
+
+/** What the queue calls alive includes the expired. */
+function timerCounts({ alive, expired, finished, failed, died, neverStarted }: TimerCounts): Html {
+  const always = { alive: alive - expired, expired }
+  return partsList('Timers', { ...always, finished, failed, died, 'never started': neverStarted })
+}
+
+function partsList(label: string, parts: Record<string, number>): Html {
+  const items = Object.entries(parts).map(
+    ([name, n]) =>
+      html`<li class="${name.replace(' ', '-')}${n === 0 && ' zero'}"><b>${countText(n)}</b> ${name}</li>`,
+  )
+  return html`<ul class="parts" aria-label="${label}">${items}</ul>`
 }
 
 function expiredTable({ expired, timers }: QueueView): Html | undefined {
