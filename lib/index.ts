@@ -16,6 +16,29 @@ export type {
   WorkerEntry,
   WorkerEntryError,
 } from './scoreboard/types'
+export {
+  type ExpressMiddleware,
+  expressMiddleware,
+  type FastifyApp,
+  fastifyPlugin,
+  type KoaContext,
+  type KoaMiddleware,
+  koaMiddleware,
+} from './status/adapters'
+export {
+  type InstrumentableServer,
+  type Instrumentation,
+  type InstrumentOptions,
+  instrument,
+} from './status/instrument'
+export {
+  isBusy,
+  isRequestStatus,
+  type RequestInFlight,
+  type RequestState,
+  type RequestStatus,
+  STATE_LETTERS,
+} from './status/request-status'
 export { type StatusHandler, statusHandler } from './status/page/handler'
 export type { StatusHandlerOptions } from './status/page/handler-options'
 export type { Lease } from './watchdog/lease'

@@ -114,6 +114,11 @@ export class Counters {
     return this.#mine(this.#board.getCounter(this.#names.find(name).index))
   }
 
+  /** The names, in the order of `view`. */
+  get names(): string[] {
+    return Array.from(this.#names, ({ name }) => name)
+  }
+
   /** Where a counter is in `view`. */
   index(name: string): number {
     return this.#names.find(name).index

@@ -144,6 +144,25 @@ export class Scoreboard {
   }
 
   /**
+   * For who publishes on every request: `update()` of a value that is JSON text already. False: it does not
+   * fit into the slot, and nothing was published. The text is not checked.
+   *
+   * @throws {ScoreboardError} as `update()`
+   * @internal
+   */
+  updateJson(text: string): boolean {
+    const outcome = this.#board.publishJson(text)
+    if (outcome === Outcome.tooLong) return false
+    if (outcome === Outcome.notClaimed) {
+      this.#checkWritable('publish a status')
+      this.claim()
+      return this.updateJson(text)
+    }
+    if (outcome !== undefined || this.#hasFiles) this.#afterPublish(outcome, text)
+    return true
+  }
+
+  /**
    * The statuses of all living workers that have published one, by id. Removes the dead it meets
    * when it may write. A status that cannot be read is left out; `snapshot()` says why.
    */
