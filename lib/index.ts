@@ -31,6 +31,8 @@ export {
   type InstrumentOptions,
   instrument,
 } from './status/instrument'
+export { type StatusHandler, statusHandler } from './status/page/handler'
+export type { StatusHandlerOptions } from './status/page/handler-options'
 export {
   isBusy,
   isRequestStatus,
@@ -39,8 +41,6 @@ export {
   type RequestStatus,
   STATE_LETTERS,
 } from './status/request-status'
-export { type StatusHandler, statusHandler } from './status/page/handler'
-export type { StatusHandlerOptions } from './status/page/handler-options'
 export type { Lease } from './watchdog/lease'
 export type { WatchdogTimer } from './watchdog/timer'
 export type {

@@ -7,7 +7,7 @@ import { directory, integerFrom } from './arguments'
 import { durationFrom } from './duration'
 import type { ServeOptions } from './serve-page'
 
-export const DEFAULT_PORT = 9670
+const DEFAULT_PORT = 9670
 
 export function registerServe(program: Command): void {
   program
@@ -17,15 +17,27 @@ export function registerServe(program: Command): void {
       'Serve the status page of a board: for people at /, for programs at /?json and /?auto, for Prometheus at /metrics.',
     )
     .argument('<dir>', 'the directory of the board', directory)
-    .option('-p, --port <port>', 'where to listen; 0 takes a free one', integerFrom(0, 65_535), DEFAULT_PORT)
+    .option(
+      '-p, --port <port>',
+      `where to listen; 0 takes a free one (default ${DEFAULT_PORT})`,
+      integerFrom(0, 65_535),
+    )
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
-    .option('-a, --allow <address...>', 'who may look: addresses, CIDR blocks, `loopback` (default loopback)')
+    .option(
+      '-a, --allow <address>',
+      'who may look: an address, a CIDR block, `loopback` (the default)',
+      several,
+    )
     .addOption(
       new Option('--token <secret>', 'who may look: whoever knows this secret').env('ROLLCALL_TOKEN'),
     )
-    .option('--name <host...>', 'names under which browsers reach this server, besides its addresses')
-    .option('--trust-proxy <address...>', 'proxies whose X-Forwarded-For is believed')
-    .option('-q, --queue <url...>', 'queues to show too: directories of this machine, or zk://host:port/path')
+    .option('--name <host>', 'a name under which browsers reach this server, besides its addresses', several)
+    .option('--trust-proxy <address>', 'a proxy whose X-Forwarded-For is believed', several)
+    .option(
+      '-q, --queue <url>',
+      'a queue to show too: a directory of this machine, or zk://host:port/path',
+      several,
+    )
     .addOption(
       new Option('--auth <user:password>', 'the secret that the queues were made with').env('ROLLCALL_AUTH'),
     )
@@ -40,7 +52,7 @@ export function registerServe(program: Command): void {
     .addHelpText(
       'after',
       `
-Ctrl-C ends it. Only this machine may look unless --allow or --token says otherwise; on a network use a token of
+Ctrl-C ends it. --allow, --name, --trust-proxy and --queue may be given several times. Only this machine may look unless --allow or --token says otherwise; on a network use a token of
 many random characters, and a proxy that speaks TLS.
 
 Examples:
@@ -50,6 +62,11 @@ Examples:
   $ rollcall serve --host :: --allow loopback --allow 10.0.0.0/8 /run/app`,
     )
     .action(async (dir: string, options: ServeOptions) =>
-      (await import('./serve-page.js')).serve(dir, options),
+      (await import('./serve-page.js')).serve(dir, { ...options, port: options.port ?? DEFAULT_PORT }),
     )
+}
+
+/** An option that may be given several times. */
+function several(value: string, before: string[] = []): string[] {
+  return [...before, value]
 }

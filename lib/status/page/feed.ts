@@ -133,7 +133,10 @@ export class BoardFeed {
 
   #apply(changes: Changes): Difference {
     this.#cursor = changes.cursor
-    const difference = this.#workers!.apply(changes)
+    const hasDeaths = changes.gone.some(({ reason }) => reason === 'died')
+    const all = hasDeaths ? this.#source.current.snapshot({ includeDead: true }).workers : []
+    const dead = all.filter(({ state }) => state === 'dead')
+    const difference = this.#workers!.apply(changes, dead)
     if (difference.changed.length > 0 || difference.removed.length > 0) this.#all = undefined
     return difference
   }

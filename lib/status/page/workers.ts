@@ -65,12 +65,18 @@ export class Workers {
     return Number.isFinite(this.#oldestStart) ? Math.max(0, now - this.#oldestStart) : 0
   }
 
-  /** Learns what has changed. What it knows already, or knows better, it ignores. */
-  apply(changes: Changes): Difference {
+  /**
+   * Learns what has changed. What it knows already, or knows better, it ignores.
+   *
+   * @param dead the entries of dead workers that nobody has cleaned yet: changes do not tell their last words
+   */
+  apply(changes: Changes, dead: WorkerEntry[] = []): Difference {
     const difference: Difference = { changed: [], removed: [] }
     for (const { slot, epoch, reason } of changes.gone) {
-      const known = this.#bySlot.get(slot)
-      if (known?.epoch !== epoch) continue
+      if (this.#bySlot.get(slot)?.epoch !== epoch) continue
+      const last = dead.find((worker) => worker.slot === slot && worker.epoch === epoch)
+      if (last) this.#learn(last, changes.takenAt)
+      const known = this.#bySlot.get(slot)!
       this.#bySlot.delete(slot)
       if (reason === 'closed') difference.removed.push(known.view.key)
       else difference.changed.push(this.#bury(known))
