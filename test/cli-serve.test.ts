@@ -21,11 +21,7 @@ describe('rollcall serve', () => {
     args: string[] = [],
     env: NodeJS.ProcessEnv = {},
   ): Promise<RunningCli & { port: number }> {
-    const cli = startCli(['serve', '--port', '0', ...args, baseDir], {
-      ROLLCALL_TOKEN: '',
-      ROLLCALL_QUEUE: '',
-      ...env,
-    })
+    const cli = startCli(['serve', '--port', '0', ...args, baseDir], env)
     await cli.says(/:(\d+)[/"]/)
     return Object.assign(cli, { port: Number(/:(\d+)[/"]/.exec(cli.stdout)![1]) })
   }
@@ -135,8 +131,9 @@ describe('rollcall serve', () => {
       [['--port', '0', '--queue', 'zk://'], 64, /zk:/],
     ]
 
-    for (const [args, code, words] of cases) {
-      const ended = await runCli(['serve', ...args, baseDir])
+    const runs = await Promise.all(cases.map(([args]) => runCli(['serve', ...args, baseDir])))
+    for (const [i, [args, code, words]] of cases.entries()) {
+      const ended = runs[i]!
       assert.equal(ended.code, code, `${args}: ${ended.stderr}`)
       assert.match(ended.stderr, words)
       assert.equal(ended.stdout, '')

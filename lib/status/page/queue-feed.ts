@@ -1,5 +1,5 @@
-// The queues on the page: asked now and then while somebody looks, all pages together, and never waited
-// for: what is not known in time is shown as it was, with the reason.
+// The queues on the page: asked now and then while somebody looks, for all pages together, and waited for
+// only so long: what is not known in time is shown as it was, with the reason.
 
 import type { QueueCounts, TimerCounts, TimerInfo } from '../../watchdog/types'
 import type { WatchdogQueue } from '../../watchdog/watchdog-queue'

@@ -58,7 +58,7 @@ export class Streams {
       const { response } = page
       if (page.behindSince !== undefined) {
         if (performance.now() - page.behindSince > PATIENCE_MS) response.destroy()
-      } else if (response.writableLength > MOST_UNREAD_BYTES) {
+      } else if (unreadBytes(response) > MOST_UNREAD_BYTES) {
         page.behindSince = performance.now()
       } else {
         response.write(data)
@@ -83,4 +83,10 @@ export class Streams {
     page.behindSince = undefined
     page.response.write(this.#everything())
   }
+}
+
+/** Of HTTP/2, the response itself does not say. */
+function unreadBytes(response: ServerResponse): number {
+  const { stream } = response as { stream?: { writableLength: number } }
+  return response.writableLength ?? stream?.writableLength ?? 0
 }
