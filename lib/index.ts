@@ -33,6 +33,8 @@ export {
   instrument,
 } from './status/instrument'
 export { type MetricsOptions, type QueueReading, readQueue, renderMetrics } from './status/metrics'
+export { type StatusHandler, statusHandler } from './status/page/handler'
+export type { StatusHandlerOptions } from './status/page/handler-options'
 export {
   type ClusterMetricsOptions,
   clusterMetrics,

@@ -10,6 +10,7 @@ import { EXIT, exitCodeOf, isExpected } from './exit-codes'
 import { tolerateClosedOutput } from './output'
 import { registerQueue } from './queue'
 import { registerRun } from './run'
+import { registerServe } from './serve'
 import { registerTop } from './top'
 import { registerWatch } from './watch'
 import { registerWork } from './work'
@@ -39,6 +40,7 @@ function createProgram(): Command {
   registerBoards(program)
   registerTop(program)
   registerWatch(program)
+  registerServe(program)
   registerDemo(program)
   registerQueue(program)
   registerRun(program)
