@@ -10,6 +10,7 @@ import { CliError, EXIT } from './exit-codes'
 import { jsonItem, readItems, showItem } from './items'
 import { note, print } from './output'
 import { parseExpect, type QueueOptions, useQueue, withQueue, withWaitQueue } from './queue-options'
+import { registerQueueTop } from './queue-top'
 import { StopSignal } from './stop-signal'
 
 const EMPTY_NOW = 4
@@ -40,6 +41,7 @@ export function registerQueue(program: Command): void {
     .description('Make, watch and end a queue that workers on many machines share.')
   registerMaking(queue)
   registerLooking(queue)
+  registerQueueTop(queue)
   registerWaiting(queue)
 }
 
