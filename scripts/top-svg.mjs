@@ -105,14 +105,14 @@ async function draw() {
 
     const url = join(folder, 'jobs')
     const queue = await WatchdogQueue.connect(url)
-    const items = Array.from({ length: 900 }, (_, i) => `reads-${i}.fastq`)
+    const items = Array.from({ length: 4000 }, (_, i) => `reads-${i}.fastq`)
     await queue.createQueue({
       queue: items,
       timerMs: 2000,
       maxAttempts: 1,
       expect: '1 2 3 4 5 6 7 8'.split(' ').map((n) => `align-${n}`),
     })
-    for (let i = 1; i <= 6; i++) await start('--work', url, `align-${i}`, i === 2 ? 0 : 8 * i)
+    for (let i = 1; i <= 6; i++) await start('--work', url, `align-${i}`, i === 2 ? 0 : 10 * i)
     const died = await start('--work', url, 'align-7', 20)
     await delay(1500)
     died.kill('SIGKILL')
