@@ -1,5 +1,6 @@
 // How far `rollcall work` is: one line on a terminal, redrawn in place, and what failed at the end.
 
+import { harmless } from '../status/harmless'
 import type { QueueCounts } from '../watchdog/types'
 import type { WatchdogQueue } from '../watchdog/watchdog-queue'
 import { showItem } from './items'
@@ -76,7 +77,7 @@ export async function summarizeFailures(queue: WatchdogQueue): Promise<number> {
   for await (const { item, attempts, error } of queue.deadLetters()) {
     if (++count > MOST_FAILURES) continue
     const why = error === undefined ? 'its worker died' : error.message
-    note(`failed after ${attempts} attempts: ${showItem(item)} (${why})`)
+    note(harmless(`failed after ${attempts} attempts: ${showItem(item)} (${why})`))
   }
   if (count > MOST_FAILURES) note(`and ${count - MOST_FAILURES} more: rollcall queue dead`)
   return count
