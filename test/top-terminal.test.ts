@@ -1,15 +1,25 @@
 // `rollcall top` on a real terminal: keys in, and what is on the screen then.
 
 import assert from 'node:assert/strict'
-import { rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import stringWidth from 'string-width'
 
 import { WatchdogQueue } from '../lib'
 import { open } from './helpers/boards'
 import { MAIN, startWorker } from './helpers/cli'
+import { eventually } from './helpers/eventually'
 import { tempDir } from './helpers/temp-dir'
 import { Terminal, type TerminalOptions, tmuxSkipped } from './helpers/tmux'
+
+/** Ended, and not yet missed by whoever adopted it. */
+function isZombie(pid: number): boolean {
+  try {
+    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/\(.*\)/s, ''))
+  } catch {
+    return true
+  }
+}
 
 const FAST = ['--interval', '100ms']
 
@@ -150,11 +160,16 @@ describe('rollcall top, on a terminal', function () {
       [160, 40],
     ] as const) {
       terminal.resize(columns, rows)
-      await terminal.shows(columns >= 21 ? /日本[\s\S]*\nq quit[^\n]*$/ : /\nq[^\n]*$/)
-      const lines = terminal.lines().map((line) => line.trimEnd())
-      assert.equal(lines.length, rows)
-      assert.ok(lines.every((line) => stringWidth(line) <= columns))
-      assert.match(lines.at(-1)!, /^q/)
+      // Between two sizes the terminal may have one of each.
+      const isDrawn = (lines: string[]) =>
+        lines.length === rows &&
+        lines.every((line) => stringWidth(line) <= columns) &&
+        lines.at(-1)!.startsWith(columns >= 21 ? 'q quit' : 'q') &&
+        lines.some((line) => line.includes(columns >= 21 ? '日本' : '日'))
+      await eventually(
+        () => isDrawn(terminal.text().split('\n')),
+        () => `${columns} columns and ${rows} rows of\n${terminal.text()}`,
+      )
     }
   })
 
@@ -214,6 +229,31 @@ describe('rollcall top, on a terminal', function () {
 
     assert.deepEqual({ code, restored }, { code: 66, restored: true })
     assert.match(stderr, /No board in/)
+  })
+
+  it('gives the terminal back before it tells of a bug', async () => {
+    workers({ 'web-1': 'GET /' })
+    const bug = join(tempDir(), 'bug.js')
+    writeFileSync(bug, "process.on('SIGUSR2', () => { throw new Error('a bug') })")
+    const terminal = top([], { env: { NODE_OPTIONS: `--require ${bug}` } })
+    await terminal.shows(/web-1 /)
+    process.kill(await terminal.pid(), 'SIGUSR2')
+
+    const { code, restored, stderr } = await terminal.ended()
+
+    assert.deepEqual({ code, restored }, { code: 70, restored: true })
+    assert.match(stderr, /^rollcall: Error: a bug\n +at /)
+  })
+
+  it('ends when its terminal goes away', async () => {
+    workers({ 'web-1': 'GET /' })
+    const terminal = top()
+    await terminal.shows(/web-1 /)
+    const pid = await terminal.pid()
+
+    terminal.close()
+
+    await eventually(() => !existsSync(`/proc/${pid}`) || isZombie(pid), 'the end of the process')
   })
 
   it('gives the terminal back to the shell while it is suspended, and takes it again', async () => {

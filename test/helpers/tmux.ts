@@ -67,13 +67,17 @@ export class Terminal {
       .join('\n')
   }
 
-  /** Waits until the screen matches. */
+  /** Waits until the screen matches, and returns it as it was then. */
   async shows(pattern: RegExp): Promise<string> {
+    let text = ''
     await eventually(
-      () => pattern.test(this.text()),
-      () => `${pattern} on\n${this.text()}\n${this.#note('program.err') ?? ''}`,
+      () => {
+        text = this.text()
+        return pattern.test(text)
+      },
+      () => `${pattern} on\n${text}\n${this.#note('program.err') ?? ''}`,
     )
-    return this.text()
+    return text
   }
 
   /** Presses keys, by tmux's names of them or as characters. */
