@@ -1,6 +1,13 @@
 // The public names, nothing else.
 
-export { ScoreboardError, type ScoreboardErrorCode, WatchdogError, type WatchdogErrorCode } from './errors'
+export {
+  ScoreboardError,
+  type ScoreboardErrorCode,
+  type ScoreboardErrorDetails,
+  WatchdogError,
+  type WatchdogErrorCode,
+  type WatchdogErrorDetails,
+} from './errors'
 export type { Counters, SharedCounters } from './scoreboard/counters'
 export { Scoreboard } from './scoreboard/scoreboard'
 export type {

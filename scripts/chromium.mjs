@@ -5,9 +5,9 @@
 //
 // Looked for, in this order: ROLLCALL_CHROMIUM (the path of one), then on the PATH.
 
-import { execFileSync, spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { installDebianPackages } from './debian.mjs'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 
@@ -37,23 +37,10 @@ function find() {
   return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isProgram)
 }
 
-function install() {
-  if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return
-  const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
-  // Without a font there is no text on a page.
-  const packages = ['chromium', 'fonts-dejavu-core']
-  console.error(`No Chromium found: installing the packages ${packages.join(', ')}`)
-  try {
-    execFileSync('apt-get', ['update', '-qq'], options)
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options)
-  } catch (error) {
-    fail(`Cannot install the package chromium: ${error.message}`)
-  }
-}
-
 let path = find()
 if (path === undefined) {
-  install()
+  // Without a font there is no text on a page.
+  installDebianPackages('chromium', 'fonts-dejavu-core')
   path = find() ?? fail('No Chromium was found.')
 }
 console.log(path)

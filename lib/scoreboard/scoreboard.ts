@@ -299,6 +299,7 @@ export class Scoreboard {
     this.#files?.removeAll()
   }
 
+  /** `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

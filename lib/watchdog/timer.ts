@@ -29,6 +29,10 @@ interface Doubt {
   readonly token: string
 }
 
+/**
+ * A worker's timer: it says that the worker is there, by kicks that it makes progress, and what it has
+ * leased.
+ */
 export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly id: string
   readonly #attachment: Attachment
@@ -66,7 +70,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return this.#attachment.run.at('timers', this.#wid)
   }
 
-  /** Ends the timer from outside: whatever waits or works on it hears of it. */
+  /** @internal Ends the timer from outside: whatever waits or works on it hears of it. */
   lose(error: WatchdogError): void {
     clearTimeout(this.#trailing)
     if (!this.#ended) this.#abort.abort(error)
@@ -105,6 +109,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return false
   }
 
+  /** @internal */
   goneError(): WatchdogError {
     return new WatchdogError('ERR_NOT_FOUND', `Timer ${this.id} is gone: it expired or was cleared`)
   }
@@ -287,7 +292,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return leases
   }
 
-  /** For leases. */
+  /** @internal For leases. */
   async settle(ticket: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'> {
     const { page, token, index, inDoubt } = ticket
     this.#touch()
@@ -296,13 +301,13 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return outcome
   }
 
-  /** For leases. */
+  /** @internal For leases. */
   forget(ticket: LeaseTicket): void {
     if (this.#tickets.get(ticket)) this.#handed--
     this.#tickets.delete(ticket)
   }
 
-  /** Gives back what is still leased; attempts do not count. */
+  /** @internal Gives back what is still leased; attempts do not count. */
   async releaseAll(): Promise<void> {
     await Promise.all(
       [...this.#tickets.keys()].map(async (ticket) => {
@@ -342,6 +347,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     await run.store.delete(this.#path, ANY_VERSION)
   }
 
+  /** `end()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end()
   }
