@@ -25,14 +25,23 @@ export {
   type KoaMiddleware,
   koaMiddleware,
 } from './status/adapters'
+export { CONTENT_TYPES, type MetricsFormat, metricsFormat } from './status/exposition'
 export {
   type InstrumentableServer,
   type Instrumentation,
   type InstrumentOptions,
   instrument,
 } from './status/instrument'
+export { type MetricsOptions, type QueueReading, readQueue, renderMetrics } from './status/metrics'
 export { type StatusHandler, statusHandler } from './status/page/handler'
 export type { StatusHandlerOptions } from './status/page/handler-options'
+export {
+  type ClusterMetricsOptions,
+  clusterMetrics,
+  type MetricsPublication,
+  type PublishMetricsOptions,
+  publishMetrics,
+} from './status/prom-bridge'
 export {
   isBusy,
   isRequestStatus,

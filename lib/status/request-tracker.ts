@@ -6,7 +6,7 @@
 // bytes were written, whether an answer has begun). Nothing that goes wrong with the board reaches the server.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 
 import type { Scoreboard } from '../scoreboard/scoreboard'
@@ -32,6 +32,7 @@ export interface RequestView {
 }
 
 const TICK_MS = 100
+const WINDOW_MS = 1
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
@@ -39,11 +40,11 @@ const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 const seenKey = Symbol('rollcall.seen')
 const connectionKey = Symbol('rollcall.connection')
 
-type TrackedSocket = Socket & { [connectionKey]?: Connection }
+type Carrier = (Socket | ServerHttp2Session) & { [connectionKey]?: Connection }
 
 /** A connection that a request has come by. */
 interface Connection {
-  readonly socket: TrackedSocket
+  readonly carrier: Carrier
   host: string | undefined
   remoteAddress: string | undefined
   httpVersion: string
@@ -98,11 +99,18 @@ export class RequestTracker {
   #addRequest: ((n: number) => void) | undefined
   #addBytes: ((n: number) => void) | undefined
   #hasCounters = false
-  #isSettling = false
+  /** Looks at what can wait, while there is something to look at. */
   #timer: NodeJS.Timeout | undefined
-  /** When this turn of the event loop met its first request; 0: it has met none. */
-  #turnAt = 0
-  /** The end of the status, for all requests that begin in this turn while `#tailOldest` is the oldest. */
+  /** The time, while requests come again and again: to ask for it can take as long as all the rest. */
+  #now = 0
+  /** Ends what belongs together: see #beginWindow. */
+  #window: NodeJS.Timeout | undefined
+  #isWindowOpen = false
+  /** Whether something has begun in this window. */
+  #isBusy = false
+  #isSettling = false
+  #hasSettled = false
+  /** The end of the status, for all requests that begin in this window while `#tailOldest` is the oldest. */
   #tail = ''
   #tailOldest: Flight | undefined
   #onError: ((error: Error) => void) | undefined
@@ -137,7 +145,7 @@ export class RequestTracker {
       const flight = this.#takeOff(request, response, view)
       response.on('close', () => this.#end(flight))
       if (flight.state === 'reading') request.on('end', () => this.#hasArrived(flight))
-      this.#publish(flight.state, flight, this.#turnTail(flight))
+      this.#publish(flight.state, flight, this.#tailOf(flight))
       this.#timer ??= setInterval(this.#tick, TICK_MS).unref()
     } catch (error) {
       this.#tell(error)
@@ -145,11 +153,8 @@ export class RequestTracker {
   }
 
   #takeOff(request: AnyRequest, response: AnyResponse, view: RequestView): Flight {
-    if (this.#turnAt === 0) {
-      // To ask for the time can take as long as all the rest.
-      this.#turnAt = Date.now()
-      this.#settleSoon()
-    }
+    this.#isBusy = true
+    if (!this.#isWindowOpen) this.#openWindow()
     const method = request.method ?? ''
     const from = this.#connectionOf(request, view)
     const flight: Flight = {
@@ -159,8 +164,8 @@ export class RequestTracker {
       response,
       from,
       state: WITH_BODY.has(method) ? 'reading' : 'working',
-      beganAt: this.#turnAt,
-      since: this.#turnAt,
+      beganAt: this.#now,
+      since: this.#now,
       isOver: false,
       older: this.#newest,
       newer: undefined,
@@ -185,8 +190,9 @@ export class RequestTracker {
   }
 
   #connectionOf(request: AnyRequest, view: RequestView): Connection {
-    const socket = request.socket as TrackedSocket
-    const from = socket[connectionKey] ?? this.#connected(socket)
+    // Over HTTP/2 `socket` is a stand-in that belongs to one request.
+    const carrier: Carrier = (request as Http2ServerRequest).stream?.session ?? request.socket
+    const from = carrier[connectionKey] ?? this.#connected(carrier)
     const host = request.headers.host ?? (request as Http2ServerRequest).authority
     const { httpVersion } = request
     const remoteAddress = view.remoteAddress(request)
@@ -197,20 +203,20 @@ export class RequestTracker {
     return from
   }
 
-  #connected(socket: TrackedSocket): Connection {
+  #connected(carrier: Carrier): Connection {
     const connection: Connection = {
-      socket,
+      carrier,
       host: undefined,
       remoteAddress: undefined,
       httpVersion: '',
       piece: '',
       inFlight: 0,
-      countedBytes: bytesWritten(socket),
+      countedBytes: bytesWritten(carrier),
       isActive: false,
     }
-    socket[connectionKey] = connection
+    carrier[connectionKey] = connection
     this.#connections += 1
-    socket.on('close', () => this.#disconnected(connection))
+    ;(carrier as Socket).on('close', () => this.#disconnected(connection))
     return connection
   }
 
@@ -249,18 +255,41 @@ export class RequestTracker {
     this.#settleSoon()
   }
 
-  #settleSoon(): void {
-    if (this.#isSettling) return
-    this.#isSettling = true
-    setImmediate(this.#settle)
+  /**
+   * A window lasts a millisecond, or as long as a turn of the event loop. In each, the first end of a request is
+   * published in the same turn; those that follow wait for the end of the window. So a worker that serves few
+   * requests is never shown busy when it is not, and one that serves many pays a thousand times a second at most.
+   */
+  #openWindow(): void {
+    this.#isWindowOpen = true
+    this.#now = Date.now()
+    this.#tail = ''
+    this.#hasSettled = false
+    if (this.#window === undefined) this.#window = setTimeout(this.#closeWindow, WINDOW_MS).unref()
+    else this.#window.refresh()
   }
 
-  readonly #settle = (): void => {
-    this.#isSettling = false
-    this.#turnAt = 0
-    this.#tail = ''
-    this.#tailOldest = undefined
+  readonly #closeWindow = (): void => {
+    this.#isWindowOpen = false
     if (this.#users === 0) return
+    if (this.#isBusy) this.#openWindow()
+    this.#isBusy = false
+    this.#settle()
+  }
+
+  #settleSoon(): void {
+    if (this.#isSettling || (this.#isWindowOpen && this.#hasSettled)) return
+    this.#isSettling = true
+    this.#hasSettled = true
+    setImmediate(this.#settleNow)
+  }
+
+  readonly #settleNow = (): void => {
+    this.#isSettling = false
+    if (this.#users > 0) this.#settle()
+  }
+
+  #settle(): void {
     this.#look()
     this.#publishNow()
   }
@@ -303,7 +332,7 @@ export class RequestTracker {
     let bytes = 0
     for (const connection of this.#active.splice(0)) {
       connection.isActive = false
-      const written = bytesWritten(connection.socket)
+      const written = bytesWritten(connection.carrier)
       if (written <= connection.countedBytes) continue
       bytes += written - connection.countedBytes
       connection.countedBytes = written
@@ -315,7 +344,7 @@ export class RequestTracker {
   }
 
   /** The end of the status of a request that begins now. */
-  #turnTail(newest: Flight): string {
+  #tailOf(newest: Flight): string {
     const oldest = this.#oldest === newest ? undefined : this.#oldest
     if (this.#tail === '' || oldest !== this.#tailOldest) {
       this.#tail = this.#tailSince(newest.since, oldest)
@@ -380,7 +409,10 @@ export class RequestTracker {
 
   #leave(): void {
     clearInterval(this.#timer)
+    clearTimeout(this.#window)
     this.#timer = undefined
+    this.#window = undefined
+    this.#isWindowOpen = false
     this.#countBytes()
     this.#look()
     this.#publishNow()
@@ -394,10 +426,10 @@ function hasSeen(response: AnyResponse & { [seenKey]?: true }): boolean {
   return false
 }
 
-/** 0 where it cannot be known any more: over HTTP/2 a socket is out of reach when its session has ended. */
-function bytesWritten(socket: Socket): number {
+/** 0 where it cannot be known any more: of HTTP/2, when the session has ended. */
+function bytesWritten(carrier: Carrier): number {
   try {
-    return socket.bytesWritten ?? 0
+    return ('socket' in carrier ? carrier.socket : carrier).bytesWritten ?? 0
   } catch {
     return 0
   }
