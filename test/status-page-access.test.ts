@@ -50,7 +50,7 @@ describe('statusHandler, about who may look', () => {
       'localhost.evil.example',
       '127.0.0.1.evil.example',
       'evil.example:80',
-      '',
+      '127.1',
     ]) {
       assert.equal(await statusOf({}, { headers: { host } }), 403, host)
     }

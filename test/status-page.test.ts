@@ -114,7 +114,7 @@ describe('statusHandler', () => {
     assert.deepEqual(await ids('?sort=id'), ['web-1', 'web-9', 'web-10'])
     assert.deepEqual(await ids('?sort=slot&sort=-id'), ['web-10', 'web-9', 'web-1'])
     assert.deepEqual(await ids('?sort=updates'), ['web-9', 'web-10', 'web-1'])
-    assert.deepEqual(await ids('?filter=JOB+9'), ['web-9'])
+    assert.deepEqual(await ids('?filter=JOB+web-9'), ['web-9'])
     assert.deepEqual(await ids('?state=dead'), [])
     assert.deepEqual(await ids('?sort=__proto__&state=constructor&filter='), ['web-1', 'web-10', 'web-9'])
   })
@@ -141,6 +141,29 @@ describe('statusHandler', () => {
     for (const name of ['ReqPerSec', 'BytesPerSec', 'BytesPerReq'])
       assert.match(lines.get(name)!, /^\d+(\.\d+)?$/)
     assert.equal(lines.get('Scoreboard'), `W_${'.'.repeat(1022)}`)
+  })
+
+  it('is scraped by Prometheus, queues too, one that fails left out', async () => {
+    const queue = await WatchdogQueue.connect(tempDir())
+    const gone = await WatchdogQueue.connect(tempDir())
+    try {
+      await queue.createQueue({ queue: ['a', 'b', 'c'] })
+      const { port } = await listen(statusHandler(board, { queues: { gone, jobs: queue } }))
+      const accept = 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5'
+
+      const plain = await ask(port, { path: '/metrics' })
+      const open = await ask(port, { path: '/?metrics', headers: { accept } })
+
+      assert.match(String(plain.headers['content-type']), /^text\/plain; version=0\.0\.4/)
+      assert.match(String(open.headers['content-type']), /^application\/openmetrics-text/)
+      assert.match(open.body, /# EOF\n$/)
+      assert.match(plain.body, /^rollcall_slots 1024$/m)
+      assert.match(plain.body, /queue="jobs"[^}]*\} 3$/m)
+      assert.doesNotMatch(plain.body, /queue="gone"/)
+    } finally {
+      await queue.close()
+      await gone.close()
+    }
   })
 
   it('takes totals from the board where it has counters for them', async () => {
@@ -256,7 +279,10 @@ describe('statusHandler', () => {
   })
 
   it('lets a page that does not read miss frames, and gives it everything once it reads', async () => {
-    const many = await startReady('status-crowd', JSON.stringify({ baseDir, count: 1000, perSecond: 20_000 }))
+    const many = await startReady(
+      'status-crowd',
+      JSON.stringify({ baseDir, count: 1000, perSecond: 20_000, fill: 200 }),
+    )
     let buffered = 0
     let handled: ServerResponse | undefined
     const handler = statusHandler(board, { intervalMs: 50 })
@@ -353,7 +379,7 @@ describe('statusHandler', () => {
       const events = await EventStream.open(port, () => {}, '/deep/status?events')
       assert.match(page.body, /<td class="c-id">web-1</)
       assert.equal(JSON.parse(json.body).workers[0].id, 'web-1')
-      assert.equal(metrics.status, 200)
+      assert.match(metrics.body, /^rollcall_slots 1024$/m)
       assert.match(String(events.headers['content-type']), /event-stream/)
     }
     await inFastify.close()

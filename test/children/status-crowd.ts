@@ -1,15 +1,22 @@
-// Many workers in one process, a handle each: `{ baseDir, count, perSecond }`. They publish all the time;
+// Many workers in one process, a handle each: `{ baseDir, count, perSecond }`; `fill` makes their statuses longer. They publish all the time;
 // told 'rest' they publish one last status, 'at rest', and tell how many updates there were; 'work'
 // sets them going again.
 
 import { Scoreboard } from '../../lib'
 
-const { baseDir, count, perSecond } = JSON.parse(process.argv[2]!) as {
+const {
+  baseDir,
+  count,
+  perSecond,
+  fill = 0,
+} = JSON.parse(process.argv[2]!) as {
   baseDir: string
   count: number
   perSecond: number
+  fill?: number
 }
 const STEP_MS = 10
+const filling = '.'.repeat(fill)
 
 const boards = Array.from({ length: count }, (_, i) => {
   const board = new Scoreboard({ baseDir, workerId: `crowd-${i}` })
@@ -28,7 +35,7 @@ function work(): void {
     // What a busy machine has kept it from doing is made up for, within reason.
     owed += (Math.min(now - at, 100) / 1000) * perSecond
     at = now
-    for (; owed >= 1; owed--, updates++) boards[updates % count]!.update(`job ${updates}`)
+    for (; owed >= 1; owed--, updates++) boards[updates % count]!.update(`job ${updates} ${filling}`)
   }, STEP_MS)
 }
 

@@ -6,6 +6,8 @@ import type { ServerResponse } from 'node:http'
 import { ScoreboardError } from '../../errors'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { Changes, Cursor } from '../../scoreboard/types'
+import type { MetricsFormat } from '../exposition'
+import { renderMetrics } from '../metrics'
 import { History } from './history'
 import { QueueFeed, type Queues } from './queue-feed'
 import { frame, Streams } from './streams'
@@ -67,10 +69,6 @@ export class BoardFeed {
     this.#queues = new QueueFeed(options.queues)
   }
 
-  get board(): Scoreboard {
-    return this.#source.current
-  }
-
   get openPages(): number {
     return this.#streams.size
   }
@@ -84,6 +82,21 @@ export class BoardFeed {
     this.#wake()
     await this.#queues.refresh()
     return this.#picture()
+  }
+
+  /**
+   * For Prometheus: read anew for each scrape, nothing is kept for it.
+   *
+   * @throws {ScoreboardError} the board cannot be read
+   */
+  async metrics(format: MetricsFormat): Promise<string> {
+    const queues = await this.#queues.read()
+    try {
+      return renderMetrics(this.#source.current, { format, queues })
+    } catch (error) {
+      if (!this.#reopened(error)) throw error
+      return renderMetrics(this.#source.current, { format, queues })
+    }
   }
 
   /**

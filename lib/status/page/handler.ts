@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describeValue } from '../../options'
 import { Scoreboard } from '../../scoreboard/scoreboard'
+import { CONTENT_TYPES, metricsFormat } from '../exposition'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
 import { BoardFeed, type BoardSource } from './feed'
@@ -110,7 +111,9 @@ class StatusPage {
   }
 
   async #metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    answerText(request, response, 404, 'No metrics yet.')
+    const format = metricsFormat(request.headers.accept)
+    const body = await this.#feed.metrics(format)
+    answer(request, response, { statusCode: 200, type: CONTENT_TYPES[format], body })
   }
 
   async #events(request: IncomingMessage, response: ServerResponse): Promise<void> {

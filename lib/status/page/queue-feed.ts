@@ -3,6 +3,7 @@
 
 import type { QueueCounts, TimerCounts, TimerInfo } from '../../watchdog/types'
 import type { WatchdogQueue } from '../../watchdog/watchdog-queue'
+import { type QueueReading, readQueue } from '../metrics'
 import { cut, harmless, statusText } from '../text'
 
 export type Queues = Readonly<Record<string, WatchdogQueue<never>>>
@@ -55,6 +56,13 @@ export class QueueFeed {
       })
     }
     await this.#asking
+  }
+
+  /** What can be read of them right now, for metrics; a queue that does not answer is left out. */
+  async read(): Promise<QueueReading[]> {
+    const asked = Object.entries(this.#queues).map(([name, queue]) => inTime(readQueue(name, queue)))
+    const answers = await Promise.allSettled(asked)
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
   }
 
   async #ask(): Promise<void> {
