@@ -1,5 +1,6 @@
-// Runs the compiled tests: those of the board in one process, each file that talks to a ZooKeeper server in
-// a process of its own.
+// Runs the compiled tests in two lanes side by side, since most of them wait for something: those of the
+// board in one process, and one after the other each file that talks to a ZooKeeper server, in a process
+// of its own. What a lane says is printed when its process has ended.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,8 +21,12 @@ const talksToServer = (file) =>
 
 const totals = { passed: 0, failed: 0, pending: 0 }
 let exitCode = 0
-await run(files.filter((file) => !talksToServer(file)))
-for (const file of files.filter(talksToServer)) await run([file])
+await Promise.all([
+  run(files.filter((file) => !talksToServer(file))),
+  (async () => {
+    for (const file of files.filter(talksToServer)) await run([file])
+  })(),
+])
 
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.pending} skipped`)
 process.exitCode = exitCode
@@ -34,9 +39,9 @@ async function run(some) {
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
     said += text
-    process.stdout.write(text)
   })
   const [code, signal] = await once(child, 'close')
+  process.stdout.write(said)
   const count = (word) => Number(new RegExp(`^  (\\d+) ${word}`, 'm').exec(said)?.[1] ?? 0)
   totals.passed += count('passing')
   totals.failed += count('failing')

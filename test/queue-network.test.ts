@@ -120,7 +120,10 @@ describeZookeeper('A queue behind a network that loses replies', function () {
   })
 
   const forgetful: Record<'ack' | 'consume', (state: PageState) => PageState> = {
-    ack: (state) => ({ ...state, revoked: Array.from({ length: MAX_REVOKED }, (_, i) => `r${i}`) }),
+    ack: (state) => ({
+      ...state,
+      revoked: Array.from({ length: MAX_REVOKED }, (_, i) => ({ token: `r${i}`, settled: [] })),
+    }),
     consume: (state) => ({
       ...state,
       consumed: Object.fromEntries(Array.from({ length: MAX_CONSUMERS }, (_, i) => [`h${i}`, [1, 0]])),
