@@ -5,10 +5,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { findZookeeper, startZookeeper } from '../../test/helpers/zookeeper-server'
 import { stop, useBothCores } from '../harness/machine'
 import { RIVALS_DIR } from '../harness/paths'
 
-export type RivalName = 'lmdb' | 'better-sqlite3' | 'redis' | 'bullmq' | 'prom-client' | 'perl'
+export type RivalName = 'lmdb' | 'better-sqlite3' | 'redis' | 'bullmq' | 'prom-client' | 'perl' | 'zookeeper'
 
 export interface Service {
   params: Record<string, unknown>
@@ -17,7 +18,7 @@ export interface Service {
 
 export interface Rival {
   /** What is compared, with its version. Throws an error that says what is missing. */
-  describe(): string
+  describe(options: { mayInstall: boolean }): string
   /** Starts what it needs; `dir` is empty and its own. */
   start?(dir: string): Promise<Service>
 }
@@ -71,6 +72,12 @@ async function startRedis(dir: string): Promise<Service & { pid: number }> {
   return { params: { redisSocket: socket }, pid: server.pid!, close: () => stop(server) }
 }
 
+/** The server of our own queue, and of its ancestor's protocol. */
+async function startServer(dir: string): Promise<Service> {
+  const server = await startZookeeper(1, dir)
+  return { params: { zookeeperHosts: server.hosts }, close: () => server.stop() }
+}
+
 export const RIVALS: Record<RivalName, Rival> = {
   lmdb: { describe: () => installedVersion('lmdb') },
   'better-sqlite3': {
@@ -106,5 +113,13 @@ export const RIVALS: Record<RivalName, Rival> = {
         'there is no perl with the module Parallel::Scoreboard (PERL5LIB may lead to it)',
       )
     },
+  },
+  zookeeper: {
+    describe: ({ mayInstall }) => {
+      const { version } = findZookeeper({ mayInstall })
+      const client = rivalRequire('zookeeper/package.json') as { version: string }
+      return `ZooKeeper ${version}, over npm zookeeper ${client.version}`
+    },
+    start: startServer,
   },
 }

@@ -5,7 +5,7 @@
 
 import { WatchdogError } from '../errors'
 import { abortable, Bell, Deadline } from './bell'
-import { encodePages } from './page'
+import { type EncodedPage, encodePages } from './page'
 import {
   decodeRecord,
   EMPTY,
@@ -270,29 +270,53 @@ async function writePages(
   await Promise.all(pending)
 }
 
-/** Adds items to a queue that is not sealed. */
+/**
+ * Adds items to a queue that is not sealed, page by page. An error says by `maybeApplied` that some are
+ * in the queue already.
+ */
 export async function addItems(run: Run, items: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
   const { store } = run
-  const sealed = () =>
-    new WatchdogError(
-      'ERR_SEALED',
-      `The queue at ${store.url} is sealed; create it with option 'sealed': false`,
-    )
-  if ((await run.assertThere()).phase !== 'open') throw sealed()
+  if ((await run.assertThere()).phase !== 'open') throw sealed(store)
   const prefix = `a${randomName(6)}`
   let number = 0
-  for await (const page of encodePages(items)) {
-    const name = `${prefix}${String(number++).padStart(5, '0')}`
-    if ((await store.create(run.at('pages', name), page.bytes)) === 'orphan') throw run.closed()
-    // The commit: from here on the items belong to the queue, whoever meets the marker makes the state.
-    if ((await store.create(run.at('open', name), EMPTY)) === 'orphan') {
-      await run.assertThere()
-      await store.delete(run.at('pages', name), ANY_VERSION)
-      throw sealed()
+  try {
+    for await (const page of encodePages(items)) {
+      const name = `${prefix}${String(number).padStart(5, '0')}`
+      await addPage(run, name, page)
+      number++
     }
-    await store.create(run.at('states', name), encodeState(newState(page.size)))
+  } catch (error) {
+    throw number === 0 ? error : partlyApplied(error)
   }
-  await run.ring()
+  await run.ring().catch((error) => {
+    throw partlyApplied(error)
+  })
+}
+
+async function addPage(run: Run, name: string, { bytes, size }: EncodedPage): Promise<void> {
+  const { store } = run
+  if ((await store.create(run.at('pages', name), bytes)) === 'orphan') throw run.closed()
+  // The commit: from here on the items belong to the queue, whoever meets the marker makes the state.
+  if ((await store.create(run.at('open', name), EMPTY)) === 'orphan') {
+    await run.assertThere()
+    await store.delete(run.at('pages', name), ANY_VERSION)
+    throw sealed(store)
+  }
+  await store.create(run.at('states', name), encodeState(newState(size))).catch((error) => {
+    throw partlyApplied(error)
+  })
+}
+
+function sealed(store: Store): WatchdogError {
+  const why = `The queue at ${store.url} is sealed; create it with option 'sealed': false`
+  return new WatchdogError('ERR_SEALED', why)
+}
+
+/** The same error, which tells that part of what was asked for has happened. */
+function partlyApplied(error: unknown): unknown {
+  if (!(error instanceof WatchdogError)) return error
+  const { code, message, cause, path, retryable } = error
+  return new WatchdogError(code, message, { cause: cause ?? error, path, retryable, maybeApplied: true })
 }
 
 export async function seal(run: Run): Promise<void> {

@@ -21,6 +21,9 @@ const MAX_WAIT_MS = 2 ** 31 - 1
 /** How many acks `run()` leaves on their way before it waits for one. */
 const MAX_PENDING_ACKS = 2000
 
+/** What says that an item is out of this worker's hands. */
+const NOT_OURS: ReadonlySet<string | undefined> = new Set(['ERR_LEASE_LOST', 'ERR_AMBIGUOUS'])
+
 interface Doubt {
   readonly page: string
   readonly token: string
@@ -163,8 +166,8 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     const track = (set: Set<Promise<void>>, work: Promise<void>) => {
       const tracked = work
         .catch((error) => {
-          // Another has redone that item meanwhile; the others are still ours.
-          if ((error as { code?: string }).code !== 'ERR_LEASE_LOST') failure.error ??= error
+          // That item is done, or another has it; the others are still ours.
+          if (!NOT_OURS.has((error as { code?: string }).code)) failure.error ??= error
         })
         .finally(() => set.delete(tracked))
       set.add(tracked)
