@@ -7,7 +7,17 @@ import { WatchdogQueue, type WatchdogTimer } from '../lib'
 import { startNode, stop, useBothCores } from './harness/machine'
 import { CHILDREN_DIR } from './harness/paths'
 import type { Measurement, Subject, Trial, TrialParams } from './harness/plan'
-import { createdMs, crewOfProcesses, crewRate, type DrainWay, longestStallMs, queueRate } from './queue-trial'
+import { zookeeperUrl } from './queue'
+import {
+  type CreationPlace,
+  createdIn,
+  crewOfProcesses,
+  crewRate,
+  type DrainWay,
+  queueRate,
+  SHORT_STALL,
+  stalledIn,
+} from './queue-trial'
 import { bestOfBullmq, bullmqRedelivery } from './rivals/bullmq'
 
 const WORKERS = 4
@@ -28,10 +38,22 @@ function ours(name: string, way: DrainWay): Trial {
     role: 'ours',
     async run(params) {
       useBothCores(process.pid, params.otherCore)
-      const url = path.join(params.dir, 'queue')
+      const url = place.url(params)
       return queueRate(url, countOf(way, params), () => crewOfProcesses(way, url, WORKERS))
     },
   }
+}
+
+/** The same on the store of many machines, on a server of this one. */
+const onZookeeper: Trial = {
+  name: 'leases() + ack(), on ZooKeeper',
+  role: 'ours',
+  rival: 'zookeeper',
+  async run(params) {
+    useBothCores(process.pid, params.otherCore)
+    const url = zookeeperUrl(params)
+    return queueRate(url, countOf('leases', params), () => crewOfProcesses('leases', url, WORKERS))
+  },
 }
 
 /** A claim and an ack are a write each; nothing else is done here. */
@@ -91,10 +113,9 @@ const milliseconds = (values: number[]): Measurement => ({ unit: 'ms', values })
 const itemsOf = (kind: keyof typeof ITEMS) =>
   `${ITEMS[kind].full.toLocaleString('en')} items; with --quick ${ITEMS[kind].quick.toLocaleString('en')}`
 
-function creating(name: string, measure: typeof createdMs): Trial {
-  const run = async (params: TrialParams) =>
-    milliseconds([await measure(path.join(params.dir, 'queue'), countOf('created', params))])
-  return { name, role: 'ours', run }
+const place: CreationPlace = {
+  url: ({ dir }) => path.join(dir, 'queue'),
+  count: (params) => countOf('created', params),
 }
 
 export const queueLocal: Subject = {
@@ -105,7 +126,13 @@ export const queueLocal: Subject = {
       id: 'drain',
       what: 'Leasing and acking items, 4 worker processes on two cores, an empty handler',
       notes: [`leases(): ${itemsOf('leases')}`, `lease(): ${itemsOf('lease')}`],
-      trials: [bareWrites, ours('leases() + ack()', 'leases'), ours('lease() + ack()', 'lease'), bullmq],
+      trials: [
+        bareWrites,
+        ours('leases() + ack()', 'leases'),
+        ours('lease() + ack()', 'lease'),
+        onZookeeper,
+        bullmq,
+      ],
       bars: [
         { what: 'leases() + ack(), against BullMQ', of: 'leases() + ack()', by: bullmq.name, atLeast: 10 },
         { what: 'lease() + ack(), against BullMQ', of: 'lease() + ack()', by: bullmq.name, atLeast: 3 },
@@ -115,17 +142,8 @@ export const queueLocal: Subject = {
       id: 'create',
       what: 'Creating a queue in one call',
       notes: [itemsOf('created')],
-      trials: [
-        creating('createQueue()', createdMs),
-        creating('longest stall of the event loop', longestStallMs),
-      ],
-      bars: [
-        {
-          what: 'createQueue(), longest stall in ms',
-          of: 'longest stall of the event loop',
-          atMost: 50,
-        },
-      ],
+      trials: [createdIn(place), stalledIn(place)],
+      bars: [SHORT_STALL],
     },
     {
       id: 'death',

@@ -8,7 +8,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { WatchdogQueue, type WatchdogTimer } from '../lib'
 import type { DrainKind } from './children/queue-drainer'
 import { CHILDREN_DIR } from './harness/paths'
-import type { Measurement } from './harness/plan'
+import type { Bar, Measurement, Trial, TrialParams } from './harness/plan'
+import type { RivalName } from './rivals'
 
 /** How many acks a worker leaves on their way before it waits for them. */
 const PENDING_ACKS = 1000
@@ -134,34 +135,55 @@ export async function queueRate(url: string, items: number, hire: () => Promise<
   return measurement
 }
 
-/** Creates a queue after a smaller one, which lets the compiler do its work first; both go again. */
-async function created(url: string, count: number, create: (make: () => Promise<void>) => Promise<number>) {
-  const items = itemList(count)
-  const master = await WatchdogQueue.connect(url)
-  await master.createQueue({ queue: items.slice(0, count / 5) })
-  await master.destroy()
-  const value = await create(() => master.createQueue({ queue: items }))
-  await master.destroy()
-  await master.close()
-  return value
+/** Where a queue is created, and of how many items. */
+export interface CreationPlace {
+  readonly rival?: RivalName
+  url(params: TrialParams): string
+  count(params: TrialParams): number
+}
+
+/** Creates a queue, after a smaller one that lets the compiler do its work, and measures by `look`. */
+export function creation(
+  { rival, url, count }: CreationPlace,
+  name: string,
+  look: (create: () => Promise<void>, params: TrialParams) => Promise<Measurement>,
+): Trial {
+  const run = async (params: TrialParams) => {
+    const items = itemList(count(params))
+    const master = await WatchdogQueue.connect(url(params))
+    await master.createQueue({ queue: items.slice(0, items.length / 5) })
+    await master.destroy()
+    const measurement = await look(() => master.createQueue({ queue: items }), params)
+    await master.destroy()
+    await master.close()
+    return measurement
+  }
+  return { name, role: 'ours', rival, run }
 }
 
 /** How long createQueue() takes. */
-export function createdMs(url: string, count: number): Promise<number> {
-  return created(url, count, async (make) => {
+export function createdIn(place: CreationPlace): Trial {
+  return creation(place, 'createQueue()', async (create) => {
     const started = performance.now()
-    await make()
-    return performance.now() - started
+    await create()
+    return { unit: 'ms', values: [performance.now() - started] }
   })
 }
 
 /** For how long createQueue() keeps the event loop from turning, at most. */
-export function longestStallMs(url: string, count: number): Promise<number> {
-  return created(url, count, async (make) => {
+export function stalledIn(place: CreationPlace): Trial {
+  return creation(place, 'longest stall of the event loop', async (create) => {
     const delays = monitorEventLoopDelay({ resolution: 1 })
     delays.enable()
-    await make()
+    await create()
     delays.disable()
-    return delays.max / 1e6
+    return { unit: 'ms', values: [delays.max / 1e6] }
   })
+}
+
+/** What the event loop may be kept from at most: a bar. */
+export const SHORT_STALL: Bar = {
+  what: 'createQueue(), longest stall in ms',
+  of: 'longest stall of the event loop',
+  atMost: 50,
 }

@@ -2,11 +2,21 @@
 // protocol of the queue's ancestor over the same native client, on the same server in the same run.
 
 import { randomBytes } from 'node:crypto'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { WatchdogQueue } from '../lib'
 import { figuresOf } from '../test/helpers/zookeeper-server'
-import type { Measurement, Subject, Trial, TrialParams } from './harness/plan'
-import { type Crew, crewOfHandles, crewRate, type DrainWay, itemList, queueRate } from './queue-trial'
+import type { Subject, Trial, TrialParams } from './harness/plan'
+import {
+  type CreationPlace,
+  type Crew,
+  createdIn,
+  creation,
+  crewOfHandles,
+  crewRate,
+  type DrainWay,
+  itemList,
+  queueRate,
+  SHORT_STALL,
+  stalledIn,
+} from './queue-trial'
 import { BareWriter } from './rivals/bare-writer'
 import { PerlProtocolQueue } from './rivals/perl-protocol'
 
@@ -26,6 +36,11 @@ function freshRoot(): string {
   return `/bench-${randomBytes(4).toString('hex')}`
 }
 
+/** A queue of its own on the server of this run. */
+export function zookeeperUrl(params: TrialParams): string {
+  return `zk://${hostsOf(params)}${freshRoot()}`
+}
+
 function countOf(kind: keyof typeof ITEMS, { quick }: TrialParams): number {
   return quick ? ITEMS[kind].quick : ITEMS[kind].full
 }
@@ -39,7 +54,7 @@ async function crewOf(join: (id: number) => Promise<Crew['workers'][number]>): P
 
 function ours(name: string, way: DrainWay, kind: keyof typeof ITEMS): Trial {
   const run = (params: TrialParams) => {
-    const url = `zk://${hostsOf(params)}${freshRoot()}`
+    const url = zookeeperUrl(params)
     return queueRate(url, countOf(kind, params), () => crewOfHandles(url, WORKERS, way))
   }
   return { name, role: 'ours', rival: 'zookeeper', run }
@@ -82,43 +97,13 @@ const bareWrites: Trial = {
   },
 }
 
-/** Creates a queue, after a smaller one that lets the compiler do its work, and measures by `look`. */
-function creation(
-  name: string,
-  look: (create: () => Promise<void>, params: TrialParams) => Promise<Measurement>,
-): Trial {
-  return {
-    name,
-    role: 'ours',
-    rival: 'zookeeper',
-    async run(params) {
-      const items = itemList(countOf('created', params))
-      const master = await WatchdogQueue.connect(`zk://${hostsOf(params)}${freshRoot()}`)
-      await master.createQueue({ queue: items.slice(0, items.length / 5) })
-      await master.destroy()
-      const measurement = await look(() => master.createQueue({ queue: items }), params)
-      await master.destroy()
-      await master.close()
-      return measurement
-    },
-  }
+const place: CreationPlace = {
+  rival: 'zookeeper',
+  url: zookeeperUrl,
+  count: (params) => countOf('created', params),
 }
 
-const created = creation('createQueue()', async (create) => {
-  const started = performance.now()
-  await create()
-  return { unit: 'ms', values: [performance.now() - started] }
-})
-
-const stalled = creation('longest stall of the event loop', async (create) => {
-  const delays = monitorEventLoopDelay({ resolution: 1 })
-  delays.enable()
-  await create()
-  delays.disable()
-  return { unit: 'ms', values: [delays.max / 1e6] }
-})
-
-const nodes = creation('nodes on the server', async (create, params) => {
+const nodes = creation(place, 'nodes on the server', async (create, params) => {
   const port = Number(hostsOf(params).split(':')[1])
   const count = async () => (await figuresOf(port)).get('zk_znode_count')!
   const before = await count()
@@ -159,13 +144,9 @@ export const queue: Subject = {
       id: 'create',
       what: 'Creating a queue in one call',
       notes: [items('created')],
-      trials: [created, stalled, nodes],
+      trials: [createdIn(place), stalledIn(place), nodes],
       bars: [
-        {
-          what: 'createQueue(), longest stall in ms',
-          of: 'longest stall of the event loop',
-          atMost: 50,
-        },
+        SHORT_STALL,
         { what: 'createQueue(), nodes on the server', of: 'nodes on the server', atMost: 999 },
       ],
     },

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { WatchdogQueue } from '../lib'
+import { startCli } from './helpers/cli'
 import { eventually } from './helpers/eventually'
 import { Hand } from './helpers/hand'
 import { BreakingProxy } from './helpers/proxy'
@@ -32,6 +33,22 @@ function socketsOf(pid: number | 'self'): Set<string> {
     }
   })
   return new Set(links.filter((link) => link.startsWith('socket:')))
+}
+
+/** Inodes of a process's sockets of TCP. */
+function internetSocketsOf(pid: number): string[] {
+  const lines = ['tcp', 'tcp6'].flatMap((name) =>
+    readFileSync(`/proc/net/${name}`, 'utf8').trim().split('\n').slice(1),
+  )
+  const all = new Set(lines.map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`))
+  return [...socketsOf(pid)].filter((socket) => all.has(socket))
+}
+
+/** The processor time that a process has used. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  const ticksPerSecond = 100
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
 describeZookeeper('Connecting', () => {
@@ -297,20 +314,38 @@ describeZookeeper('What a connection leaves', () => {
     }
   })
 
-  it('is an idle process while the server is away, and a connection after it', async function () {
+  it('is an idle process while the server is away, with a child or without, and a connection after it', async function () {
     this.timeout(60_000)
     const own = await startZookeeper(1)
     try {
-      const queue = await connect(`zk://${own.hosts}${uniqueRoot()}`, { sessionTimeoutMs: 6000 })
-      await queue.createQueue({ queue: ['a'] })
-      await own.servers[0]!.kill()
-      const before = process.cpuUsage()
-      await delay(2000)
-      const { user, system } = process.cpuUsage(before)
+      const url = `zk://${own.hosts}${uniqueRoot()}`
+      const queue = await connect(url, { sessionTimeoutMs: 20_000 })
+      await queue.createQueue({ queue: ['a'], timerMs: 60_000 })
+      const args = ['run', '--session-timeout', '20s', '--', 'sh', '-c', 'echo pid $$; exec sleep 60']
+      const running = startCli(args, { ROLLCALL_QUEUE: url })
+      await running.says(/pid \d+/)
+      const command = running.child.pid!
+      const child = Number(/pid (\d+)/.exec(running.stdout)![1])
+      await eventually(() => readFileSync(`/proc/${child}/comm`, 'utf8') === 'sleep\n', 'sleep to run')
 
-      assert.ok((user + system) / 1e6 < 0.5, `${(user + system) / 1e6} s of CPU in 2 s`)
+      const [inherited, ofCommand] = [internetSocketsOf(child), internetSocketsOf(command)]
+      await own.servers[0]!.kill()
+      const before = [process.pid, command].map(cpuSeconds)
+      await delay(2000)
+      const spent = [process.pid, command].map((pid, i) => cpuSeconds(pid) - before[i]!)
       await own.servers[0]!.restart()
+
+      assert.deepEqual(inherited, [])
+      assert.ok(ofCommand.length > 0)
+      assert.ok(
+        spent.every((seconds) => seconds < 0.5),
+        `${spent} s of CPU in 2 s`,
+      )
       assert.equal(await queue.consume(), 'a')
+      assert.equal((await queue.checkTimers()).alive, 1)
+      process.kill(child, 'SIGTERM')
+      assert.equal((await running.ended()).code, 143)
+      assert.equal((await queue.checkTimers()).failed, 1)
     } finally {
       await own.stop()
     }
@@ -325,10 +360,14 @@ describeZookeeper('What a connection leaves', () => {
     const timer = await queue.createTimer('worker')
     const descriptors = () => readdirSync('/proc/self/fd').length
     const watches = async () => (await server!.figures()).get('zk_watch_count')!
+    const atOnce = 20
     const cycle = async (times: number) => {
-      for (let i = 0; i < times; i++) {
-        await timer.kick(i)
-        if (i % 10 === 0) await queue.waitSync({ timeoutMs: 0 })
+      for (let i = 0; i < times; i += atOnce) {
+        const kicksAndWatches = Array.from({ length: atOnce }, async (_, n) => {
+          await timer.kick(i + n)
+          await queue.waitSync({ timeoutMs: 0 })
+        })
+        await Promise.all(kicksAndWatches)
       }
     }
     const connects = async (times: number) => {

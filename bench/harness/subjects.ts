@@ -10,7 +10,7 @@ import { update } from '../update'
 import { watch } from '../watch'
 import type { Row, Subject } from './plan'
 
-export const SUBJECTS: readonly Subject[] = [update, read, changes, counters, watch, scale, queue, queueLocal]
+export const SUBJECTS: readonly Subject[] = [update, read, changes, counters, watch, scale, queueLocal, queue]
 
 export function findRow(subjectName: string, rowId: string): Row {
   const subject = SUBJECTS.find(({ name }) => name === subjectName)

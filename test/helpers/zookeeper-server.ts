@@ -1,9 +1,10 @@
 // Real ZooKeeper servers for the tests: one alone or an ensemble on loopback, each with temporary
-// data and free ports of its own, ended by process id whatever happened to the test.
+// data and free ports of its own, ended by process id whatever happened to the test, even when its
+// process was killed.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { appendFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -39,10 +40,26 @@ export function findZookeeper({ mayInstall = true }: { mayInstall?: boolean } = 
 /** Whether the tests that need a server were asked to be left out. */
 export const skipped = process.env.ROLLCALL_TEST_ZOOKEEPER === 'skip'
 
-const children = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL')
-})
+/**
+ * Ends what its parent left, as soon as that is gone, however it went: with a parent its standard input
+ * ends. `pids` in the directory names the servers; a number that is somebody else's by now is spared.
+ */
+const REAPER = `while read -r line; do :; done
+for pid in $(cat "$1/pids"); do grep -qF "$1" "/proc/$pid/cmdline" && kill -KILL "$pid"; done
+sleep 0.1; rm -rf "$1"`
+
+/** In a session of its own, which no Ctrl-C reaches. */
+function startReaper(dir: string): ChildProcess {
+  writeFileSync(join(dir, 'pids'), '')
+  const reaper = spawn('sh', ['-c', REAPER, 'sh', dir], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  reaper.unref()
+  ;(reaper.stdin as Socket).unref()
+  reaper.stdin!.on('error', () => {})
+  return reaper
+}
 
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer())
@@ -133,8 +150,7 @@ export class ZookeeperServer {
     ]
     const env = { ...process.env, JMXDISABLE: 'true' }
     const child = spawn(java, args, { stdio: ['ignore', log, log], env })
-    children.add(child)
-    child.once('exit', () => children.delete(child))
+    if (child.pid !== undefined) appendFileSync(join(this.dir, '..', 'pids'), `${child.pid}\n`)
     this.#child = child
   }
 
@@ -204,12 +220,14 @@ export async function startZookeeper(count = 1, parent = tmpdir()): Promise<Ense
   const stop = async () => {
     await Promise.all(servers.map((one) => one.kill()))
     rmSync(dir, { recursive: true, force: true })
+    reaper.stdin!.end()
   }
+  const reaper = startReaper(dir)
   try {
     for (const one of servers) one.launch()
     await Promise.all(servers.map((one) => one.ready()))
   } catch (error) {
-    await Promise.all(servers.map((one) => one.kill()))
+    await stop()
     throw error
   }
   const leader = async () => {
