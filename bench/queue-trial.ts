@@ -4,6 +4,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { WatchdogQueue, type WatchdogTimer } from '../lib'
 import type { DrainKind } from './children/queue-drainer'
 import { CHILDREN_DIR } from './harness/paths'
@@ -74,16 +75,16 @@ export async function crewOfHandles(url: string, count: number, way: DrainWay): 
  * So many workers, each a process of its own.
  *
  * @param where the queue's URL, or the socket of the rival's server
- * @param concurrency for a rival that has such an option
+ * @param number for a rival its concurrency; of bare writes, how many items each has
  */
 export async function crewOfProcesses(
   kind: DrainKind,
   where: string,
   count: number,
-  concurrency = 1,
+  number = 1,
 ): Promise<Crew> {
   const program = path.join(CHILDREN_DIR, 'queue-drainer.js')
-  const children = Array.from({ length: count }, () => fork(program, [kind, where, String(concurrency)]))
+  const children = Array.from({ length: count }, () => fork(program, [kind, where, String(number)]))
   const close = async () => {
     for (const child of children) child.kill('SIGKILL')
   }
@@ -131,4 +132,36 @@ export async function queueRate(url: string, items: number, hire: () => Promise<
   await master.destroy()
   await master.close()
   return measurement
+}
+
+/** Creates a queue after a smaller one, which lets the compiler do its work first; both go again. */
+async function created(url: string, count: number, create: (make: () => Promise<void>) => Promise<number>) {
+  const items = itemList(count)
+  const master = await WatchdogQueue.connect(url)
+  await master.createQueue({ queue: items.slice(0, count / 5) })
+  await master.destroy()
+  const value = await create(() => master.createQueue({ queue: items }))
+  await master.destroy()
+  await master.close()
+  return value
+}
+
+/** How long createQueue() takes. */
+export function createdMs(url: string, count: number): Promise<number> {
+  return created(url, count, async (make) => {
+    const started = performance.now()
+    await make()
+    return performance.now() - started
+  })
+}
+
+/** For how long createQueue() keeps the event loop from turning, at most. */
+export function longestStallMs(url: string, count: number): Promise<number> {
+  return created(url, count, async (make) => {
+    const delays = monitorEventLoopDelay({ resolution: 1 })
+    delays.enable()
+    await make()
+    delays.disable()
+    return delays.max / 1e6
+  })
 }

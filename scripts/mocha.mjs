@@ -2,7 +2,7 @@
 // board in one process, and one after the other each file that talks to a ZooKeeper server, in a process
 // of its own. What a lane says is printed when its process has ended.
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,6 +18,14 @@ const files = readdirSync(TESTS)
   .map((name) => join(TESTS, name))
 const talksToServer = (file) =>
   /zookeeper-server|helpers\/queue|helpers\/fleet|queue-conformance/.test(readFileSync(file, 'utf8'))
+
+// What the tests would install by themselves, one after the other: two package managers at once get in each
+// other's way. Where something cannot be had, the tests that need it say so.
+const NEEDS = { zookeeper: 'ZOOKEEPER', chromium: 'BROWSER', tmux: 'TMUX' }
+for (const [script, name] of Object.entries(NEEDS)) {
+  if (process.env[`ROLLCALL_TEST_${name}`] === 'skip') continue
+  spawnSync(process.execPath, [join('scripts', `${script}.mjs`)], { stdio: ['ignore', 'ignore', 'inherit'] })
+}
 
 const totals = { passed: 0, failed: 0, pending: 0 }
 let exitCode = 0

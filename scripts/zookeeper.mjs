@@ -5,9 +5,10 @@
 //
 // Looked for, in this order: ZOOKEEPER_HOME (an unpacked release), the system's zookeeper.jar.
 
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, delimiter, dirname, join } from 'node:path'
+import { installDebianPackages } from './debian.mjs'
 
 const SYSTEM_JARS = ['/usr/share/java/zookeeper.jar', '/usr/share/java/zookeeper/zookeeper.jar']
 
@@ -53,22 +54,9 @@ function find() {
   return jar === undefined ? undefined : { classpath: jar, from: jar }
 }
 
-function install() {
-  if (process.argv.includes('--no-install')) return
-  if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return
-  const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
-  console.error('No ZooKeeper server found: installing the package zookeeper')
-  try {
-    execFileSync('apt-get', ['update', '-qq'], options)
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'zookeeper'], options)
-  } catch (error) {
-    fail(`Cannot install the package zookeeper: ${error.message}`)
-  }
-}
-
 let server = find()
 if (server === undefined || javaCommand() === undefined) {
-  install()
+  if (!process.argv.includes('--no-install')) installDebianPackages('zookeeper')
   server = find() ?? fail('No ZooKeeper server was found.')
 }
 const java = javaCommand() ?? fail('A ZooKeeper server was found, but no Java to run it.')

@@ -6,10 +6,10 @@ import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { findZookeeper, startZookeeper } from '../../test/helpers/zookeeper-server'
-import { stop } from '../harness/machine'
+import { stop, useBothCores } from '../harness/machine'
 import { RIVALS_DIR } from '../harness/paths'
 
-export type RivalName = 'lmdb' | 'better-sqlite3' | 'redis' | 'prom-client' | 'perl' | 'zookeeper'
+export type RivalName = 'lmdb' | 'better-sqlite3' | 'redis' | 'bullmq' | 'prom-client' | 'perl' | 'zookeeper'
 
 export interface Service {
   params: Record<string, unknown>
@@ -46,7 +46,12 @@ function run(command: string, args: string[], otherwise: string): string {
   }
 }
 
-async function startRedis(dir: string): Promise<Service> {
+function redisVersion(): string {
+  const server = run('redis-server', ['--version'], 'there is no redis-server')
+  return `Redis ${/v=(\S+)/.exec(server)?.[1] ?? server}`
+}
+
+async function startRedis(dir: string): Promise<Service & { pid: number }> {
   const socket = path.join(dir, 'redis.sock')
   // Nothing of it touches a disk or the network.
   const options = ['--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no', '--dir', dir]
@@ -64,7 +69,7 @@ async function startRedis(dir: string): Promise<Service> {
   } finally {
     client.disconnect()
   }
-  return { params: { redisSocket: socket }, close: () => stop(server) }
+  return { params: { redisSocket: socket }, pid: server.pid!, close: () => stop(server) }
 }
 
 /** The server of our own queue, and of its ancestor's protocol. */
@@ -85,11 +90,18 @@ export const RIVALS: Record<RivalName, Rival> = {
   },
   redis: {
     describe: () => {
-      const client = installedVersion('ioredis')
-      const server = run('redis-server', ['--version'], 'there is no redis-server')
-      return `Redis ${/v=(\S+)/.exec(server)?.[1] ?? server} over a unix socket, ${client}`
+      return `${redisVersion()} over a unix socket, ${installedVersion('ioredis')}`
     },
     start: startRedis,
+  },
+  bullmq: {
+    describe: () => `${installedVersion('bullmq')}, ${redisVersion()} over a unix socket`,
+    start: async (dir) => {
+      const server = await startRedis(dir)
+      // Its workers have both cores too.
+      useBothCores(server.pid)
+      return server
+    },
   },
   'prom-client': { describe: () => installedVersion('prom-client') },
   perl: {

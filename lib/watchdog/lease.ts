@@ -31,6 +31,7 @@ function errorMessage(error: unknown): { message: string } | undefined {
   return { message: String(message).slice(0, MAX_ERROR_CHARACTERS) }
 }
 
+/** An item that one worker has, until it acks, nacks or releases it, or loses it. */
 export class Lease<Item = string> {
   readonly item: Item
   /** The item's id: the same on every attempt and in its dead letter. */
@@ -94,6 +95,7 @@ export class Lease<Item = string> {
     return this.#end('release')
   }
 
+  /** Gives the item back where nothing was said about it, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ending !== undefined) await this.#ending.catch(() => {})
     if (this.#ended) return

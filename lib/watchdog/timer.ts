@@ -29,6 +29,10 @@ interface Doubt {
   readonly token: string
 }
 
+/**
+ * A worker's timer: it says that the worker is there, by kicks that it makes progress, and what it has
+ * leased.
+ */
 export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly id: string
   readonly #attachment: Attachment
@@ -40,6 +44,9 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly #ticketOf = new WeakMap<Lease<Item>, LeaseTicket>()
   #handed = 0
   #doubts: Doubt[] = []
+  /** What the tokens of its claims begin with. */
+  readonly #name = randomName(6)
+  #claims = 0
   #kickedAt: number
   #trailing: NodeJS.Timeout | undefined
   #progress: JsonValue | undefined
@@ -63,7 +70,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return this.#attachment.run.at('timers', this.#wid)
   }
 
-  /** Ends the timer from outside: whatever waits or works on it hears of it. */
+  /** @internal Ends the timer from outside: whatever waits or works on it hears of it. */
   lose(error: WatchdogError): void {
     clearTimeout(this.#trailing)
     if (!this.#ended) this.#abort.abort(error)
@@ -102,6 +109,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return false
   }
 
+  /** @internal */
   goneError(): WatchdogError {
     return new WatchdogError('ERR_NOT_FOUND', `Timer ${this.id} is gone: it expired or was cleared`)
   }
@@ -241,7 +249,8 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     const { pages } = this.#attachment
     const adopted = await this.#adopt()
     if (adopted !== undefined) return adopted
-    const token = randomName(6)
+    // Of no other timer, and of no other claim of this one.
+    const token = `${this.#name}${(this.#claims++).toString(36)}`
     let tried: string | undefined
     try {
       const taken = await pages.claim({ token, wid: this.#wid, max }, (page) => {
@@ -283,7 +292,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return leases
   }
 
-  /** For leases. */
+  /** @internal For leases. */
   async settle(ticket: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'> {
     const { page, token, index, inDoubt } = ticket
     this.#touch()
@@ -292,13 +301,13 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return outcome
   }
 
-  /** For leases. */
+  /** @internal For leases. */
   forget(ticket: LeaseTicket): void {
     if (this.#tickets.get(ticket)) this.#handed--
     this.#tickets.delete(ticket)
   }
 
-  /** Gives back what is still leased; attempts do not count. */
+  /** @internal Gives back what is still leased; attempts do not count. */
   async releaseAll(): Promise<void> {
     await Promise.all(
       [...this.#tickets.keys()].map(async (ticket) => {
@@ -338,6 +347,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     await run.store.delete(this.#path, ANY_VERSION)
   }
 
+  /** `end()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end()
   }
