@@ -76,8 +76,8 @@ export interface ConnectOptions {
   /** ZooKeeper: `secret` is 'user:password'. Every node of the queue is then closed to others. */
   auth?: { scheme: 'digest'; secret: string }
   /**
-   * ZooKeeper: who keeps the session alive. `'thread'` survives a blocked event loop. The first
-   * connect of a process decides for all.
+   * ZooKeeper: who keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
+   * run meanwhile, over a second connection. The first connect of a process decides for all.
    *
    * @default 'loop'
    */
