@@ -34,6 +34,7 @@ describe('renderMetrics', () => {
     board.counters.set('queued', 2.5)
     board.shared.add('all', 7)
     const dead = await startReady('worker', JSON.stringify({ baseDir, workerId: 'b' }))
+    await dead.ask({ method: 'open' })
     await dead.ask({ method: 'update', args: ['x'] })
     await dead.killed()
 

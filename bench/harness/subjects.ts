@@ -2,6 +2,7 @@
 
 import { changes } from '../changes'
 import { counters } from '../counters'
+import { faces } from '../faces'
 import { queue } from '../queue'
 import { queueLocal } from '../queue-local'
 import { read } from '../read'
@@ -10,7 +11,17 @@ import { update } from '../update'
 import { watch } from '../watch'
 import type { Row, Subject } from './plan'
 
-export const SUBJECTS: readonly Subject[] = [update, read, changes, counters, watch, scale, queueLocal, queue]
+export const SUBJECTS: readonly Subject[] = [
+  update,
+  read,
+  changes,
+  counters,
+  watch,
+  scale,
+  faces,
+  queueLocal,
+  queue,
+]
 
 export function findRow(subjectName: string, rowId: string): Row {
   const subject = SUBJECTS.find(({ name }) => name === subjectName)
