@@ -156,10 +156,9 @@ export class Keeper {
     if (outcome !== 'deleted') return
     const path = this.#run.at('members', entry.wid)
     const node = await store.get(path)
-    if (node === undefined) return
-    const member = decodeMember(node.data)
-    if (member.status === 'running') {
-      await store.set(path, encodeMember({ ...member, status: 'expired' }), node.version)
+    const member = node && decodeMember(node.data)
+    if (member?.status === 'running') {
+      await store.set(path, encodeMember({ ...member, status: 'expired' }), node!.version)
     }
   }
 
