@@ -170,6 +170,7 @@ class Session {
     const auto* text = reinterpret_cast<const char*>(id.data());
     const auto length = static_cast<uint32_t>(id.size());
     if (!board.TryClaim(text, length, 0, &claimed).ok()) return;
+    CHECK(claimed.epoch >= 1 && claimed.epoch <= kMaxExact);
     Identity identity;
     CHECK_OK(board.ReadIdentity(claimed.slot, claimed.epoch, &identity));
     CHECK(identity.id_bytes == length && memcmp(identity.id, text, length) == 0);
