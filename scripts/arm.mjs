@@ -8,7 +8,7 @@
 // The addon is the prebuild for linux-arm64, made with this machine's Node headers: those differ from one
 // architecture to the next in config.gypi only, which Node-API addons do not look at. Node comes from npm.
 
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
@@ -21,7 +21,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { fail, findCommand, need, run } from './tools.mjs'
+import { fail, findCommand, need, run, runMocha } from './tools.mjs'
 
 const LIBRARIES = '/usr/aarch64-linux-gnu'
 const PARTS = { native, mocha }
@@ -37,7 +37,7 @@ for (const name of chosen) PARTS[name]()
 
 function native() {
   run('make', ['-s', '-C', 'native/test', '-j2', 'CXX=aarch64-linux-gnu-g++', 'out/arm/test'])
-  report('native', spawnSync(qemu, ['native/test/out/arm/test'], { stdio: 'inherit' }))
+  run(qemu, ['native/test/out/arm/test'])
 }
 
 function mocha() {
@@ -61,9 +61,9 @@ function mocha() {
     for (const name of ['package.json', 'dist', 'prebuilds'])
       cpSync(name, join(copy, name), { recursive: true })
     symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
-    const cli = [join('node_modules', 'mocha', 'lib', 'cli', 'cli.js'), '--no-config', '--timeout', '600000']
-    const options = { cwd: copy, stdio: 'inherit', env: { ...process.env, PREBUILDS_ONLY: '1' } }
-    report('mocha', spawnSync(node, [...cli, ...boardTests(copy)], options))
+    const cli = [join('node_modules', 'mocha', 'bin', 'mocha.js'), '--no-config', '--timeout', '600000']
+    const options = { cwd: copy, env: { ...process.env, PREBUILDS_ONLY: '1' } }
+    runMocha(node, [...cli, ...boardTests(copy)], options)
   } finally {
     rmSync(home, { recursive: true, force: true })
   }
@@ -86,9 +86,4 @@ function boardTests(root) {
   return readdirSync(join(root, 'dist', 'test'))
     .filter((name) => names.test(name))
     .map((name) => join('dist', 'test', name))
-}
-
-function report(name, { status, signal, error }) {
-  if (status !== 0)
-    fail(`the ${name} tests on Arm ended with ${error?.message ?? signal ?? `code ${status}`}`)
 }

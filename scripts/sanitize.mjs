@@ -9,7 +9,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { atFixedAddresses, fail, findCommand, need, run } from './tools.mjs'
+import { atFixedAddresses, fail, findCommand, need, run, runMocha } from './tools.mjs'
 
 const PARTS = { core, valgrind, addon }
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS)
@@ -57,14 +57,8 @@ function addon() {
     const runtime = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim()
     const suppressions = resolve('native/test/lsan-suppressions.txt')
     const [command, ...before] = [...atFixedAddresses(), process.execPath]
-    // Plain mocha.js: its launcher would start a second Node, and look for the leaks of two.
-    const mocha = [
-      join('node_modules', 'mocha', 'lib', 'cli', 'cli.js'),
-      '--no-config',
-      '--timeout',
-      '600000',
-    ]
-    run(command, [...before, ...mocha, ...boardTests(copy)], {
+    const mocha = [join('node_modules', 'mocha', 'bin', 'mocha.js'), '--no-config', '--timeout', '600000']
+    runMocha(command, [...before, ...mocha, ...boardTests(copy)], {
       cwd: copy,
       env: {
         ...process.env,

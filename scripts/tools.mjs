@@ -64,6 +64,15 @@ export function run(command, args, options = {}) {
   fail(`${command} ${args.join(' ')} ended with ${error?.message ?? signal ?? `code ${status}`}`, status ?? 1)
 }
 
+/** Runs mocha, whose exit code 0 alone does not show that any test ran. */
+export function runMocha(command, args, options) {
+  const stdio = ['ignore', 'pipe', 'inherit']
+  const { status, signal, error, stdout } = spawnSync(command, args, { ...options, stdio, encoding: 'utf8' })
+  process.stdout.write(stdout ?? '')
+  if (status !== 0) fail(`${command} ended with ${error?.message ?? signal ?? `code ${status}`}`, status ?? 1)
+  if (!/^\s+[1-9]\d* passing/m.test(stdout)) fail(`${command} ran no test`)
+}
+
 /** Sanitizers want their shadow where newer kernels may put libraries: no randomization where we may. */
 export function atFixedAddresses() {
   const prefix = ['setarch', process.arch === 'arm64' ? 'aarch64' : 'x86_64', '-R']
