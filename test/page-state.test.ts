@@ -10,8 +10,6 @@ import {
   consume,
   consumedItem,
   counts,
-  decodeState,
-  encodeState,
   holds,
   isComplete,
   leased,
@@ -26,6 +24,7 @@ import {
   settle,
   wasSettled,
 } from '../lib/watchdog/state'
+import { decodeState, encodeState } from '../lib/watchdog/state-codec'
 
 const MAX_ATTEMPTS = 3
 

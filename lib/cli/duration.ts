@@ -4,11 +4,16 @@ import { InvalidArgumentError } from 'commander'
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
+/** Node's timers hold no more: beyond, they fire at once. */
+const MAX_MS = 2 ** 31 - 1
+
 /** `500ms`, `10s`, `1.5m`, `2h`, `1d` in milliseconds. The unit is required: nobody has to guess it. */
 export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim())
   if (!match) throw new InvalidArgumentError('Expected a duration like 500ms, 10s, 5m or 2h.')
-  return Math.round(Number(match[1]) * UNIT_MS[match[2]!]!)
+  const duration = Math.round(Number(match[1]) * UNIT_MS[match[2]!]!)
+  if (duration > MAX_MS) throw new InvalidArgumentError('Expected a duration of at most 24d.')
+  return duration
 }
 
 /** A parser of durations that are at least `minText` long. */

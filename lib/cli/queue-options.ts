@@ -120,23 +120,29 @@ export function defaultId(env: NodeJS.ProcessEnv = process.env): string {
 
 const MAX_EXPECTED = 1_000_000
 
+function tooMany(): InvalidArgumentError {
+  return new InvalidArgumentError(`Expected at most ${MAX_EXPECTED} workers.`)
+}
+
 /** `1-100`, `0-99%5`, `1,3,7-9`, `0-20:4` as Slurm writes array jobs, or names, into ids. A plain number alone is a count. */
 export function parseExpect(text: string): number | string[] {
-  if (/^\d+$/.test(text)) return Number(text)
+  if (/^\d+$/.test(text)) {
+    if (Number(text) > MAX_EXPECTED) throw tooMany()
+    return Number(text)
+  }
   const ids: string[] = []
   for (const part of text.replace(/%\d+$/, '').split(',')) {
-    const range = /^(\d+)-(\d+)(?::(\d+))?$/.exec(part)
     if (part === '')
       throw new InvalidArgumentError('Expected ids like 1-100, 0-99%5 or a,b,c, or a number of workers.')
-    if (range === null) {
-      ids.push(part)
-      continue
-    }
-    const [from, to, step] = [Number(range[1]), Number(range[2]), Number(range[3] ?? 1)]
-    if (to < from || step < 1 || (to - from) / step > MAX_EXPECTED) {
+    const range = /^(\d+)-(\d+)(?::(\d+))?$/.exec(part)
+    const [from, to, step] = range ? [Number(range[1]), Number(range[2]), Number(range[3] ?? 1)] : [0, 0, 1]
+    // Beyond the safe integers a number plus one may be the same number, and the range without end.
+    if (to < from || step < 1 || !Number.isSafeInteger(to + step)) {
       throw new InvalidArgumentError(`${part} is no range that counts up.`)
     }
-    for (let id = from; id <= to; id += step) ids.push(String(id))
+    if (ids.length + (to - from) / step >= MAX_EXPECTED) throw tooMany()
+    if (range === null) ids.push(part)
+    else for (let id = from; id <= to; id += step) ids.push(String(id))
   }
   return ids
 }

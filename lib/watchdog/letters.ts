@@ -14,6 +14,21 @@ interface Stored {
   readonly wid?: string
 }
 
+/** What a letter says; of one that was damaged, that it was. */
+export function decodeLetter(data: Buffer): Stored {
+  try {
+    const { attempts, error, worker, wid } = JSON.parse(data.toString()) as Stored
+    const isText = (value: unknown) => value === undefined || typeof value === 'string'
+    const hasMessage = error === undefined || typeof error.message === 'string'
+    if (Number.isSafeInteger(attempts) && hasMessage && isText(worker) && isText(wid)) {
+      return { attempts, error, worker, wid }
+    }
+  } catch {
+    // Not even JSON, or null.
+  }
+  return { attempts: 0, error: { message: 'The letter of this item is damaged' } }
+}
+
 /** `<page>-<index>`. */
 function parse(id: string): { page: string; index: number } {
   const dash = id.lastIndexOf('-')
@@ -45,7 +60,7 @@ export async function* deadLetters(
       run.store.get(run.at('dead', id)),
     ])
     if (node === undefined || !ranges.has(state.dead, index)) continue
-    const letter = JSON.parse(node.data.toString()) as Stored
+    const letter = decodeLetter(node.data)
     const worker = letter.worker ?? (letter.wid && (await timerId(attachment, letter.wid)))
     yield {
       id,
@@ -59,7 +74,7 @@ export async function* deadLetters(
 
 async function timerId(attachment: Attachment, wid: string): Promise<string | undefined> {
   const node = await attachment.run.store.get(attachment.run.at('members', wid))
-  return node && decodeMember(node.data).id
+  return node && decodeMember(node.data)?.id
 }
 
 /** Gives every dead item a new life. Returns how many there were. */

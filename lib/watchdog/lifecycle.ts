@@ -19,7 +19,8 @@ import {
   randomName,
   type Settings,
 } from './run'
-import { encodeState, newState } from './state'
+import { newState } from './state'
+import { encodeState } from './state-codec'
 import { ANY_VERSION, type Store } from './store'
 
 const CAPABILITY_BYTES = 16

@@ -37,7 +37,7 @@ export async function openStore(url: string, options: ConnectOptions): Promise<S
 }
 
 /** The directory that a URL names: `local:DIR`, or a path that does not look like a URL. */
-function localDirectory(url: string): string {
+export function localDirectory(url: string): string {
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
   const directory = scheme?.toLowerCase() === 'local' ? rest! : url
   if ((scheme !== undefined && directory === url) || directory === '' || directory.includes('\0')) {

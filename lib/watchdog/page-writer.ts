@@ -4,7 +4,8 @@
 import { WatchdogError } from '../errors'
 import { pageSize } from './page'
 import type { Run } from './run'
-import { decodeState, encodeState, newState, type Outcome, type PageState } from './state'
+import { newState, type Outcome, type PageState } from './state'
+import { decodeState, encodeState } from './state-codec'
 
 export interface Step<R> {
   /** Pure; may be called again on a newer state. */

@@ -99,23 +99,25 @@ export async function* encodePages(
 /** How many items a page has; undefined where the bytes are no page. */
 export function pageSize(page: Buffer): number | undefined {
   if (page.length < HEADER_BYTES || page.readUInt32LE(0) !== MAGIC) return undefined
-  return page.readUInt32LE(4)
+  const size = page.readUInt32LE(4)
+  return size * PREFIX_BYTES <= page.length - HEADER_BYTES ? size : undefined
 }
 
 /** The offsets of all items of a page, so that one can be read without decoding the rest. */
 export function pageIndex(page: Buffer): Uint32Array | undefined {
   const size = pageSize(page)
-  if (size === undefined || size > page.length) return undefined
+  if (size === undefined) return undefined
   const offsets = new Uint32Array(size)
   let at = HEADER_BYTES
   for (let i = 0; i < size; i++) {
-    if (at + PREFIX_BYTES > page.length) return undefined
+    if (at + PREFIX_BYTES > page.length || page.readUInt8(at) > JSON_VALUE) return undefined
     offsets[i] = at
     at += PREFIX_BYTES + page.readUInt32LE(at + 1)
   }
   return at === page.length ? offsets : undefined
 }
 
+/** @throws {SyntaxError} JSON that is none */
 export function itemAt(page: Buffer, offset: number): unknown {
   const kind = page.readUInt8(offset)
   const from = offset + PREFIX_BYTES

@@ -303,7 +303,15 @@ export class Pages {
   async item(page: string, index: number): Promise<unknown> {
     const { bytes, offsets } = await this.#load(page)
     if (index >= offsets.length) throw new WatchdogError('ERR_CORRUPT', `Page ${page} has no item ${index}`)
-    return itemAt(bytes, offsets[index]!)
+    try {
+      return itemAt(bytes, offsets[index]!)
+    } catch (cause) {
+      throw new WatchdogError(
+        'ERR_CORRUPT',
+        `Item ${index} of page ${page} is not the JSON it claims to be`,
+        { cause },
+      )
+    }
   }
 
   #load(page: string): Promise<LoadedPage> {

@@ -29,8 +29,25 @@ export function encodeMember(member: Member): Buffer {
   return Buffer.from(JSON.stringify(member))
 }
 
-export function decodeMember(data: Buffer): Member {
-  return JSON.parse(data.toString()) as Member
+const STATUSES: ReadonlySet<unknown> = new Set(['running', 'done', 'failed', 'expired', 'cleared'])
+
+/** The member in those bytes; undefined where they are none. One that was damaged must not hide the others. */
+export function decodeMember(data: Buffer): Member | undefined {
+  let member: Partial<Member> | null
+  try {
+    member = JSON.parse(data.toString())
+  } catch {
+    return undefined
+  }
+  const { id, pid, host, startedAt, status, code, deathDelayMs, expiring } = member ?? {}
+  const isSound =
+    typeof id === 'string' &&
+    typeof host === 'string' &&
+    STATUSES.has(status) &&
+    [pid, startedAt, code ?? 0, deathDelayMs ?? 0, expiring ?? 0].every(
+      (number) => typeof number === 'number',
+    )
+  return isSound ? (member as Member) : undefined
 }
 
 interface Age {
@@ -117,8 +134,9 @@ export class Roster {
 
   async #member(wid: string): Promise<KnownMember | undefined> {
     const node = await this.#run.store.get(this.#run.at('members', wid))
-    if (node === undefined) return undefined
-    const known = { member: decodeMember(node.data), born: node.born }
+    const member = node && decodeMember(node.data)
+    if (member === undefined) return undefined
+    const known = { member, born: node!.born }
     if (ENDED.has(known.member.status)) this.#ended.set(wid, known)
     return known
   }

@@ -57,14 +57,36 @@ export function decodeRecord(data: Buffer, url: string): RootRecord | undefined 
   } catch {
     return undefined
   }
-  if (typeof record !== 'object' || record?.format !== FORMAT) return undefined
+  if (record?.format !== FORMAT) return undefined
   if (record.version !== FORMAT_VERSION) {
     throw new WatchdogError(
       'ERR_VERSION',
       `The queue at ${url} has format ${record.version}; this version of rollcall knows ${FORMAT_VERSION}`,
     )
   }
-  return record
+  return isSound(record) ? record : undefined
+}
+
+const PHASES: readonly Phase[] = ['creating', 'open', 'sealed', 'closing']
+
+function isSound({ run, phase, capability, settings }: RootRecord): boolean {
+  if (typeof run !== 'string' || !PHASES.includes(phase)) return false
+  if (capability === undefined && settings === undefined) return phase === 'creating' || phase === 'closing'
+  return /^[0-9a-f]+$/.test(capability ?? '') && areSettings(settings)
+}
+
+function areSettings(settings: Settings | undefined): boolean {
+  const { timerMs, maxAttempts, onExpire, expect, itemless } = settings ?? {}
+  const isExpectation = Array.isArray(expect)
+    ? expect.every((id) => typeof id === 'string')
+    : expect === undefined || Number.isSafeInteger(expect)
+  return (
+    Number.isSafeInteger(timerMs) &&
+    Number.isSafeInteger(maxAttempts) &&
+    (onExpire === 'report' || onExpire === 'requeue') &&
+    typeof itemless === 'boolean' &&
+    isExpectation
+  )
 }
 
 export class Run {

@@ -330,29 +330,3 @@ export function redrive(state: PageState, indexes: readonly number[]): Outcome<n
   }
   return { state: revived === 0 ? state : { ...state, dead, retry }, result: revived }
 }
-
-export function encodeState(state: PageState): Buffer {
-  return Buffer.from(JSON.stringify(state))
-}
-
-/** The state in those bytes, or undefined where they are none. */
-export function decodeState(bytes: Uint8Array): PageState | undefined {
-  try {
-    const state = JSON.parse(
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(),
-    ) as PageState
-    const sound =
-      Number.isInteger(state.size) &&
-      Number.isInteger(state.cursor) &&
-      state.cursor <= state.size &&
-      Number.isInteger(state.fence) &&
-      typeof state.claims === 'object' &&
-      Array.isArray(state.retry) &&
-      Array.isArray(state.suspects) &&
-      Array.isArray(state.dead) &&
-      Array.isArray(state.revoked)
-    return sound ? state : undefined
-  } catch {
-    return undefined
-  }
-}

@@ -335,11 +335,10 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     const member = run.at('members', this.#wid)
     for (;;) {
       const node = await run.store.get(member)
-      if (node === undefined) break
-      const known = decodeMember(node.data)
-      if (known.status !== 'running') break
+      const known = node && decodeMember(node.data)
+      if (known?.status !== 'running') break
       const data = encodeMember({ ...known, status: result.status, ...(code === undefined ? {} : { code }) })
-      if ((await run.store.set(member, data, node.version)).kind === 'set') break
+      if ((await run.store.set(member, data, node!.version)).kind === 'set') break
     }
     this.#ended = true
     forgetTimer(this)

@@ -48,6 +48,9 @@ Status Claim(Board& board, const std::string& id, Claimed* claimed = nullptr);
 // Publishes `length` times `byte`.
 void PublishBytes(Board& board, uint8_t byte, uint32_t length);
 
+// No two parts of a board may overlap, and none may leave the file.
+void CheckParts(const Geometry& g, uint32_t page);
+
 // Copies of what a scan said.
 struct Seen {
   ScanEntry numbers;

@@ -1,4 +1,4 @@
-// main() of the test programs. An argument runs only the tests whose sentence contains it.
+// Runs the tests: all of them, or those whose sentence contains the program's argument.
 
 #include "harness.h"
 
@@ -96,13 +96,10 @@ uint64_t Random() {
   return mixed ^ mixed >> 31;
 }
 
-}  // namespace rollcall::test
-
 // What a worker becomes that calls exec: a program that knows no board and waits to be killed.
 static constexpr char kPauseArgument[] = "--pause";
 
-int main(int argc, char** argv) {
-  using namespace rollcall::test;
+int Main(int argc, char** argv) {
   if (argc > 1 && strcmp(argv[1], kPauseArgument) == 0) {
     for (;;) pause();
   }
@@ -114,3 +111,5 @@ int main(int argc, char** argv) {
   signal(SIGXFSZ, SIG_IGN);  // as Node does
   return RunTests(argc > 1 ? argv[1] : "");
 }
+
+}  // namespace rollcall::test

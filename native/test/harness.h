@@ -21,6 +21,9 @@ struct Registration {
   Registration(const char* sentence, void (*body)());
 };
 
+// The test programs' main().
+int Main(int argc, char** argv);
+
 // Different in each run, and printed, so that ROLLCALL_SEED=n repeats the random choices of one.
 uint64_t Random();
 void SeedRandom(uint64_t seed);

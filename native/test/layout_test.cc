@@ -64,23 +64,6 @@ Header HonestHeader(uint32_t slots = kSlots, uint32_t inline_bytes = kInline, ui
   return header;
 }
 
-// No two parts of a board may overlap, and none may leave the file.
-void CheckParts(const Geometry& g, uint32_t page) {
-  CHECK(g.header_bytes % page == 0 && g.shared_bytes % page == 0 && g.file_bytes % page == 0);
-  CHECK(g.header_bytes >= sizeof(FileHeader) + (g.counter_count + g.shared_count) * sizeof(NameEntry));
-  CHECK(g.retired_offset >= sizeof(SharedArea));
-  CHECK(g.retired_bytes >= 8 * (kRetiredHeaderWords + g.counter_count));
-  CHECK(g.counters_offset >= g.retired_offset + 2 * g.retired_bytes);
-  CHECK(g.shared_bytes >= g.counters_offset + g.shared_count * kLine);
-  CHECK(g.slot_stride % kLine == 0 && g.records_offset % kLine == 0 && g.record_bytes % kLine == 0);
-  CHECK(g.records_offset >= kCountersOffset + 8 * g.counter_count);
-  CHECK(kIdentityOffset + sizeof(Identity) <= kCountersOffset);
-  CHECK(g.record_bytes >= kRecordHeaderBytes + g.inline_bytes);
-  CHECK(uint64_t{g.slot_stride} >= g.records_offset + uint64_t{2} * g.record_bytes);
-  CHECK(g.SlotOffset(0) == uint64_t{g.header_bytes} + g.shared_bytes);
-  CHECK(g.file_bytes >= g.SlotOffset(g.slot_count - 1) + g.slot_stride);
-}
-
 TEST("a board's parts neither overlap nor leave the file, at every limit") {
   for (const uint32_t slots : {kMinSlots, 2u, 1024u, kMaxSlots}) {
     for (const uint32_t inline_bytes : {kMinInline, 65u, 71u, 72u, 1024u, kMaxInline - 1, kMaxInline}) {

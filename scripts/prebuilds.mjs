@@ -1,0 +1,90 @@
+// Makes the prebuilt addons that the package ships: `npm run prebuilds`, or `... -- x64` for one of them.
+//
+// Built in a copy of the sources, so that a developer's build/ stays as it is. Linux prebuilds carry their C++
+// library with them and may need nothing of a C library newer than 2.31 (Debian 11, Ubuntu 20.04): this is
+// checked for each symbol. There is no musl prebuild from here: Debian's musl has no C++ library. On
+// Alpine the package builds from source.
+
+import { execFileSync } from 'node:child_process'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fail, findCommand, need, run } from './tools.mjs'
+
+const NEWEST_GLIBC = [2, 31]
+/** N-API addons do not depend on it; node-gyp wants to know which headers are meant. */
+const NODE_TARGET = '20.19.0'
+
+const ARCHITECTURES = {
+  x64: { prefix: process.arch === 'x64' ? '' : 'x86_64-linux-gnu-', package: 'g++-x86-64-linux-gnu' },
+  arm64: { prefix: process.arch === 'arm64' ? '' : 'aarch64-linux-gnu-', package: 'g++-aarch64-linux-gnu' },
+}
+
+if (process.platform !== 'linux') fail('prebuilds for Linux are made on Linux')
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(ARCHITECTURES)
+for (const arch of chosen) {
+  if (!(arch in ARCHITECTURES)) fail(`no prebuild for ${arch}; there are x64 and arm64`, 64)
+  build(arch)
+}
+
+function build(arch) {
+  const { prefix, package: debian } = ARCHITECTURES[arch]
+  need(`${prefix}g++`, [prefix === '' ? 'g++' : debian], () => findCommand(`${prefix}g++`))
+  const copy = mkdtempSync(join(tmpdir(), 'rollcall-prebuild-'))
+  try {
+    for (const name of ['package.json', 'native']) {
+      cpSync(name, join(copy, name), { recursive: true, filter: (path) => path !== join('native', 'test') })
+    }
+    symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
+    writeFileSync(join(copy, 'binding.gyp'), JSON.stringify(portable()))
+    const args = ['--napi', '--strip', '--strip-bin', `${prefix}strip`, '--tag-libc', '--target', NODE_TARGET]
+    run(resolve('node_modules/.bin/prebuildify'), [...args, '--arch', arch], {
+      cwd: copy,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, CC: `${prefix}gcc`, CXX: `${prefix}g++`, npm_config_loglevel: 'error' },
+    })
+    const name = join('prebuilds', `linux-${arch}`, 'rollcall.glibc.node')
+    checkSymbols(join(copy, name), `${prefix}objdump`)
+    mkdirSync(join('prebuilds', `linux-${arch}`), { recursive: true })
+    cpSync(join(copy, name), name)
+    console.log(`${name}: ${statSync(name).size} bytes`)
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+
+/** The binding.gyp of everybody, with what only a prebuild needs. */
+function portable() {
+  const gyp = JSON.parse(readFileSync('binding.gyp', 'utf8'))
+  const [target] = gyp.targets
+  target.sources.push('native/prebuild/older_glibc.c')
+  target.ldflags = ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL']
+  return gyp
+}
+
+/** Fails where the addon needs a library that old systems lack, or a newer version of a symbol. */
+function checkSymbols(file, objdump) {
+  const dump = (...args) => execFileSync(objdump, [...args, file], { encoding: 'utf8' })
+  const libraries = [...dump('-p').matchAll(/NEEDED\s+(\S+)/g)].map(([, name]) => name)
+  const strange = libraries.filter((name) => !/^(libc|ld-linux.*|libm|libpthread|libdl)\.so\.\d+$/.test(name))
+  if (strange.length > 0) fail(`${file} needs ${strange.join(', ')}`)
+  const symbols = [...dump('-T').matchAll(/\*UND\*.*\(GLIBC_(\d+)\.(\d+)[.\d]*\)\s+(\S+)/g)]
+  if (symbols.length === 0) fail(`${objdump} shows no symbols of ${file}`)
+  const isTooNew = ([, major, minor]) => Number(major) !== NEWEST_GLIBC[0] || Number(minor) > NEWEST_GLIBC[1]
+  const newer = symbols.filter(isTooNew).map(([, major, minor, name]) => `${name} (${major}.${minor})`)
+  if (newer.length > 0)
+    fail(`${file} needs a C library newer than ${NEWEST_GLIBC.join('.')}: ${newer.join(', ')}`)
+  const newest = Math.max(...symbols.map(([, , minor]) => Number(minor)))
+  console.log(
+    `linux: ${symbols.length} symbols of glibc, none newer than 2.${newest}; needs ${libraries.join(', ')}`,
+  )
+}
