@@ -289,23 +289,24 @@ describe('The state of a page', () => {
   })
 
   it('says what is off the record, instead of guessing', () => {
-    const others = Array.from({ length: MAX_REVOKED }, (_, i) => ({ token: `r${i}`, settled: [] }))
+    const revoked = Array.from({ length: MAX_REVOKED }, (_, i) => ({ token: `r${i}`, settled: [] }))
     const claimed = claim(newState(2), { token: 'mine', wid: 'w', max: 1, source: 'fresh' }).state
     const reaped = reap(claimed, { isGone: () => true, maxAttempts: MAX_ATTEMPTS }).state
-    const later = { ...reaped, revoked: [...reaped.revoked.slice(1), ...others] }
+    const later = { ...reaped, revoked: [...reaped.revoked.slice(1), ...revoked] }
 
     assert.equal(wasSettled(claimed, 'mine', 0), false)
     assert.equal(wasSettled({ ...claimed, claims: {} }, 'mine', 0), true)
     assert.equal(wasSettled(reaped, 'mine', 0), false)
     assert.equal(wasSettled(later, 'mine', 0), 'forgotten')
 
-    let state = consume(newState(MAX_CONSUMERS + 2), { handle: 'mine', seq: 5, source: 'fresh' }).state
+    const mine = consume(newState(3), { handle: 'mine', seq: 5, source: 'fresh' }).state
     assert.deepEqual(
-      [5, 6].map((seq) => consumedItem(state, 'mine', seq)),
+      [5, 6].map((seq) => consumedItem(mine, 'mine', seq)),
       [0, undefined],
     )
-    for (const handle of Array.from({ length: MAX_CONSUMERS }, (_, i) => `h${i}`))
-      state = consume(state, { handle, seq: 1, source: 'fresh' }).state
+    const others = Array.from({ length: MAX_CONSUMERS - 1 }, (_, i) => [`h${i}`, [1, 0]] as const)
+    const crowded = { ...mine, consumed: { ...mine.consumed, ...Object.fromEntries(others) } }
+    const { state } = consume(crowded, { handle: 'last', seq: 1, source: 'fresh' })
     assert.equal(consumedItem(state, 'mine', 5), 'forgotten')
     assert.equal(consumedItem(state, 'h7', 2), undefined)
   })
