@@ -5,15 +5,32 @@ import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
 import net from 'node:net'
-import { instrument, isRequestStatus, type RequestStatus, type Scoreboard } from '../lib'
-// After http: boards close when their servers have.
+import {
+  type InstrumentableServer,
+  type InstrumentOptions,
+  isRequestStatus,
+  type RequestStatus,
+  instrument as reallyInstrument,
+  type Scoreboard,
+} from '../lib'
 import { open } from './helpers/boards'
 import { startReady } from './helpers/child'
 import { eventually } from './helpers/eventually'
 import { listen, request } from './helpers/http'
 import { tempDir } from './helpers/temp-dir'
 
+const sessions: http2.ClientHttp2Session[] = []
+
+afterEach(() => {
+  for (const session of sessions.splice(0)) session.destroy()
+})
+
 const COUNTERS = { requests: 'counter', bytes: 'counter' } as const
+
+/** After a test its boards close before its servers, and nobody wants to hear of that. */
+function instrument(server: InstrumentableServer, options: InstrumentOptions) {
+  return reallyInstrument(server, { onError() {}, ...options })
+}
 
 /** What the only worker of a board publishes. */
 function shown(board: Scoreboard): RequestStatus {
@@ -249,6 +266,7 @@ describe('instrument', () => {
     instrument(server, { board })
     const port = await listen(server)
     const session = http2.connect(`http://127.0.0.1:${port}`)
+    sessions.push(session)
 
     const stream = session.request({ ':path': '/two', ':method': 'GET' })
     await once(stream.resume(), 'close')

@@ -64,14 +64,25 @@ export interface FastifyApp {
  *
  * @throws {TypeError} wrong options; Fastify hands it on from `ready()`
  */
-export function fastifyPlugin(app: FastifyApp, options: InstrumentOptions, done: () => void): void {
-  const { begin, end } = follow(options)
+export function fastifyPlugin(
+  app: FastifyApp,
+  options: InstrumentOptions,
+  done: (error?: Error) => void,
+): void {
+  let followed: ReturnType<typeof follow>
+  try {
+    followed = follow(options)
+  } catch (error) {
+    // Thrown, it would be nobody's.
+    done(error as Error)
+    return
+  }
   app.addHook('onRequest', (request, reply, next) => {
-    begin(request.raw, reply.raw)
+    followed.begin(request.raw, reply.raw)
     next()
   })
   app.addHook('onClose', (_, closed) => {
-    end()
+    followed.end()
     closed()
   })
   done()

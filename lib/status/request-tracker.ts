@@ -6,7 +6,7 @@
 // bytes were written, whether an answer has begun). Nothing that goes wrong with the board reaches the server.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Session } from 'node:http2'
+import type { Http2ServerRequest, Http2ServerResponse, Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 
 import type { Scoreboard } from '../scoreboard/scoreboard'
@@ -40,7 +40,7 @@ const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 const seenKey = Symbol('rollcall.seen')
 const connectionKey = Symbol('rollcall.connection')
 
-type Carrier = (Socket | ServerHttp2Session) & { [connectionKey]?: Connection }
+type Carrier = (Socket | Http2Session) & { [connectionKey]?: Connection }
 
 /** A connection that a request has come by. */
 interface Connection {
