@@ -85,6 +85,21 @@ describeZookeeper('rollcall queue', () => {
     assert.match((await run(url, ['queue', 'timers'])).stdout, /worker\tfinished/)
   })
 
+  it('is shown by top', async () => {
+    const url = await uniqueUrl()
+    const queue = await connect(url)
+    await queue.createQueue({ queue: ['a', 'b'] })
+    const timer = await queue.createTimer('w-1')
+    await (await timer.lease())!.ack()
+
+    const { code, stdout } = await run(url, ['queue', 'top', '--rounds', '1', '--json'])
+
+    const { items, timers } = JSON.parse(stdout)
+    assert.equal(code, 0)
+    assert.deepEqual(items, { total: 2, ready: 1, leased: 0, done: 1, dead: 0 })
+    assert.deepEqual([timers[0].id, timers[0].state], ['w-1', 'alive'])
+  })
+
   it('has help with an example on every verb', async () => {
     const verbs = [
       'create',
@@ -97,6 +112,7 @@ describeZookeeper('rollcall queue', () => {
       'wait-sync',
       'wait',
       'dead',
+      'top',
       'destroy',
     ]
     const helps = await Promise.all(

@@ -200,6 +200,26 @@ describe('rollcall top, on a terminal', function () {
     assert.ok(terminal.lines(true).every((line) => !line.includes('\x1b')))
   })
 
+  it('prints plain rounds where a terminal can do no more', async () => {
+    workers({ 'web-1': 'GET /' })
+    const terminal = top(['--interval', '50ms'], { env: { TERM: 'dumb' } })
+
+    await terminal.shows(/web-1 [\s\S]* 1024 slots\n[\s\S]*web-1 /)
+
+    assert.ok(terminal.lines(true).every((line) => !line.includes('\x1b')))
+  })
+
+  it('needs no keyboard', async () => {
+    workers({ 'web-1': 'first' })
+    const terminal = new Terminal(`${process.execPath} ${MAIN} top --interval 100ms ${baseDir} < /dev/null`)
+    await terminal.shows(/web-1 /)
+
+    process.kill(await terminal.pid(), 'SIGINT')
+    const { code, restored, stderr } = await terminal.ended()
+
+    assert.deepEqual({ code, restored, stderr }, { code: 0, restored: true, stderr: '' })
+  })
+
   for (const [how, end, expected] of [
     ['Ctrl-C', (terminal: Terminal) => terminal.press('C-c'), 0],
     ['Ctrl-C while a filter is typed', (terminal: Terminal) => terminal.press('/', 'C-c'), 0],

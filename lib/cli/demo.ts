@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import type { DemoReport } from '../demo/run'
 import { integerFrom } from './arguments'
 import { CliError, EXIT } from './exit-codes'
-import { print } from './output'
+import { isScreen, print } from './output'
 import { StopSignal } from './stop-signal'
 
 interface DemoVerbOptions {
@@ -31,7 +31,7 @@ async function demo({ seconds, json }: DemoVerbOptions): Promise<void> {
   checkAutocannon()
   const [{ runDemo }, view] = await Promise.all([import('../demo/run.js'), import('./demo-view.js')])
   using stop = new StopSignal()
-  const audience = json ? view.silence() : process.stdout.isTTY ? view.onScreen(stop) : view.asText()
+  const audience = json ? view.silence() : isScreen() ? view.onScreen(stop) : view.asText()
   let report: DemoReport
   try {
     report = await runDemo({ seconds, signal: stop.signal, ...audience })

@@ -13,6 +13,11 @@ export function outputStyle(): { columns: number; colors: boolean } {
   }
 }
 
+/** Whether standard output can be a screen that is redrawn in place. */
+export function isScreen(): boolean {
+  return process.stdout.isTTY === true && process.env.TERM !== 'dumb'
+}
+
 function wantsColors(isTerminal: boolean, { NO_COLOR, FORCE_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
   if (NO_COLOR) return false
   if (FORCE_COLOR !== undefined) return FORCE_COLOR !== '0' && FORCE_COLOR !== 'false'

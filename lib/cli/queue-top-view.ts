@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { matches } from './live/list-model'
 import { ListView } from './live/list-view'
 import { type QUEUE_SORTS, QueueSource } from './live/queue-source'
-import { outputStyle, print } from './output'
+import { isScreen, outputStyle, print } from './output'
 import { type QueueOptions, useQueue } from './queue-options'
 import { showLive } from './screen'
 import { StopSignal } from './stop-signal'
@@ -28,7 +28,7 @@ export async function queueTop(options: QueueTopOptions): Promise<void> {
       options,
       async (queue) => {
         const source = new QueueSource(options.queue!, queue)
-        const isLive = process.stdout.isTTY === true && !options.json && options.rounds === undefined
+        const isLive = isScreen() && !options.json && options.rounds === undefined
         if (!isLive) return queueTopAsText(source, options, stop)
         // What is wrong from the start is told where it can be read, not on a screen that vanishes.
         await source.refresh()

@@ -11,7 +11,7 @@ import { BoardSource } from './live/board-source'
 import { matches } from './live/list-model'
 import { ListView } from './live/list-view'
 import { opener } from './open-board'
-import { outputStyle, print } from './output'
+import { isScreen, outputStyle, print } from './output'
 import { showLive } from './screen'
 import { StopSignal } from './stop-signal'
 
@@ -31,7 +31,7 @@ export async function top(dir: string, options: TopOptions): Promise<void> {
   using stop = new StopSignal()
   using board = new LastingReader(await opener(dir, { readOnly: true }))
   const source = new BoardSource({ title: dir, look: () => board.snapshot(), staleMs: options.stale })
-  const isLive = process.stdout.isTTY === true && !options.json && options.rounds === undefined
+  const isLive = isScreen() && !options.json && options.rounds === undefined
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
   else await topAsText(source, options, stop)
   process.exitCode = stop.exitCode

@@ -33,6 +33,8 @@ const open = new Set<Terminal>()
 export class Terminal {
   readonly #socket: string
   readonly #notes: string
+  /** Of the server: its socket may be gone, with the directory, before it is to end. */
+  readonly #server: number
 
   /** Starts a line of shell. */
   constructor(command: string, { columns = 100, rows = 20, env = {} }: TerminalOptions = {}) {
@@ -47,6 +49,7 @@ export class Terminal {
     const size = ['-x', String(columns), '-y', String(rows)]
     this.#tmux('-f', '/dev/null', 'new-session', '-d', '-c', this.#notes, ...size, `sh -c ${quoted(script)}`)
     open.add(this)
+    this.#server = Number(this.#tmux('display-message', '-p', '#{pid}'))
   }
 
   /** Starts `rollcall ...args`. */
@@ -115,12 +118,13 @@ export class Terminal {
     }
   }
 
+  /** Ends the server, and with it the terminal and what runs on it. */
   close(): void {
-    open.delete(this)
+    if (!open.delete(this)) return
     try {
-      this.#tmux('kill-server')
+      process.kill(this.#server, 'SIGTERM')
     } catch {
-      // Its program has ended, and the server with it.
+      // Ended already.
     }
   }
 

@@ -101,10 +101,8 @@ export class ListView<Row> implements LiveView {
     const { page } = this.#model
     if (page === 'help') return this.#page(helpLines(this.#source), 'keys', columns, rows)
     if (page !== 'details') return this.#list(columns, rows)
-    const isThere = this.#keys.includes(this.#model.chosen!)
-    if (isThere) this.#opened = this.#rows[this.#keys.indexOf(this.#model.chosen!)]
     const opened = this.#opened!
-    const gone = isThere ? '' : ', which has gone; as it was last seen'
+    const gone = this.#keys.includes(this.#model.chosen!) ? '' : ', which has gone; as it was last seen'
     const title = `${this.#source.noun} ${harmless(this.#source.nameOf(opened))}${gone}`
     return this.#page(this.#source.details(opened, columns), title, columns, rows)
   }
@@ -131,7 +129,8 @@ export class ListView<Row> implements LiveView {
   #list(columns: number, rows: number): string[] {
     const { bold, dim } = this.#colors
     const full = [...this.#source.head(columns), undefined, '']
-    const head = rows - full.length - 2 >= FEW_ROWS ? full : full.slice(0, Math.max(0, Math.min(1, rows - 3)))
+    const isSmall = rows - full.length - 2 < FEW_ROWS
+    const head = isSmall ? full.slice(0, rows > 3 ? 1 : 0) : full
     const room = Math.max(0, rows - head.length - 2)
     this.#pageRows = Math.max(1, room)
     this.#first = firstRow(this.#first, this.#model.position, room, this.#rows.length)
