@@ -1,183 +1,180 @@
-// The queue on one machine: four worker processes, lease and ack, beside BullMQ on a Redis server of
-// its own in the same run. The same rows for our own store on ZooKeeper are in queue.ts.
-//
-//   node dist/bench/queue-local.js            100,000 items
-//   node dist/bench/queue-local.js --quick    a tenth of them
+// The queue on one machine: four worker processes on an SQLite file, beside BullMQ on a local Redis, and beside
+// the least that SQLite itself needs for it.
 
-import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import fs from 'node:fs'
-import { createRequire } from 'node:module'
-import os from 'node:os'
 import path from 'node:path'
-import { WatchdogQueue } from '../lib'
-import type { DrainKind } from './children/queue-drainer'
-import { RIVALS_DIR } from './harness/paths'
-
-export interface Row {
-  readonly name: string
-  readonly unit: string
-  readonly values: number[]
-}
+import { WatchdogQueue, type WatchdogTimer } from '../lib'
+import { startNode, stop, useBothCores } from './harness/machine'
+import { CHILDREN_DIR } from './harness/paths'
+import type { Measurement, Subject, Trial, TrialParams } from './harness/plan'
+import { zookeeperUrl } from './queue'
+import {
+  type CreationPlace,
+  createdIn,
+  crewOfProcesses,
+  crewRate,
+  type DrainWay,
+  queueRate,
+  SHORT_STALL,
+  stalledIn,
+} from './queue-trial'
+import { bestOfBullmq, bullmqRedelivery } from './rivals/bullmq'
 
 const WORKERS = 4
-const ITEMS = 100_000
-const SINGLE_ITEMS = 20_000
-const RIVAL_ITEMS = 8_000
-const BEST_CONCURRENCY = [1, 50]
-const ROUNDS = 3
-const DEATHS = 10
+const ITEMS = {
+  leases: { full: 100_000, quick: 20_000 },
+  lease: { full: 20_000, quick: 4000 },
+  created: { full: 100_000, quick: 100_000 },
+}
+const DEATHS = { full: 30, quick: 5 }
 
-function list(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `item ${i}`)
+function countOf(kind: keyof typeof ITEMS, { quick }: TrialParams): number {
+  return quick ? ITEMS[kind].quick : ITEMS[kind].full
 }
 
-/** Items per second by four processes that start together. */
-async function drained(kind: DrainKind, where: string, items: number, concurrency = 1): Promise<number> {
-  const program = path.join(__dirname, 'children', 'queue-drainer.js')
-  const workers = Array.from({ length: WORKERS }, () => fork(program, [kind, where, String(concurrency)]))
-  try {
-    await Promise.all(workers.map((worker) => once(worker, 'message')))
-    const started = performance.now()
-    const answers = workers.map((worker) => once(worker, 'message') as Promise<[{ count: number }]>)
-    for (const worker of workers) worker.send('go')
-    const counts = (await Promise.all(answers)).map(([{ count }]) => count)
-    const seconds = (performance.now() - started) / 1000
-    const total = counts.reduce((sum, count) => sum + count, 0)
-    if (total !== items) throw new Error(`${kind}: ${total} of ${items} items were done`)
-    return items / seconds
-  } finally {
-    for (const worker of workers) worker.kill('SIGKILL')
+function ours(name: string, way: DrainWay): Trial {
+  return {
+    name,
+    role: 'ours',
+    async run(params) {
+      useBothCores(process.pid, params.otherCore)
+      const url = place.url(params)
+      return queueRate(url, countOf(way, params), () => crewOfProcesses(way, url, WORKERS))
+    },
   }
 }
 
-async function ours(directory: string, kind: DrainKind, items: number): Promise<number> {
-  const master = await WatchdogQueue.connect(directory)
-  await master.createQueue({ queue: list(items) })
-  const rate = await drained(kind, directory, items)
-  await master.destroy()
-  await master.close()
-  return rate
+/** The same on the store of many machines, on a server of this one. */
+const onZookeeper: Trial = {
+  name: 'leases() + ack(), on ZooKeeper',
+  role: 'ours',
+  rival: 'zookeeper',
+  async run(params) {
+    useBothCores(process.pid, params.otherCore)
+    const url = zookeeperUrl(params)
+    return queueRate(url, countOf('leases', params), () => crewOfProcesses('leases', url, WORKERS))
+  },
 }
 
-/** From the moment a leaseholder is gone to another having its item, in milliseconds. */
-async function redelivery(directory: string): Promise<number> {
-  const queue = await WatchdogQueue.connect(directory)
-  await queue.createQueue({ queue: ['a'], timerMs: 3_600_000 })
-  const script = `require(${JSON.stringify(path.join(__dirname, '..', 'lib'))}).WatchdogQueue.connect(process.argv[1])
-    .then((queue) => queue.createTimer('holder')).then((timer) => timer.lease()).then(() => console.log('held'))
-    setInterval(() => {}, 60000)`
-  const holder = spawn(process.execPath, ['-e', script, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
-  await once(holder.stdout!, 'data')
+/** A claim and an ack are a write each; nothing else is done here. */
+const bareWrites: Trial = {
+  name: 'two bare writes of libsql an item',
+  role: 'floor',
+  async run(params) {
+    useBothCores(process.pid, params.otherCore)
+    const items = countOf('lease', params)
+    const crew = await crewOfProcesses('bare', path.join(params.dir, 'bare.db'), WORKERS, items / WORKERS)
+    return crewRate(crew, items)
+  },
+}
+
+const bullmq: Trial = {
+  name: 'BullMQ at its best concurrency',
+  role: 'rival',
+  rival: 'bullmq',
+  run: (params) => bestOfBullmq(params, WORKERS),
+}
+
+async function redelivered(holderOf: string, timer: WatchdogTimer, queue: WatchdogQueue, core?: number) {
+  const holder = startNode(path.join(CHILDREN_DIR, 'queue-holder.js'), [holderOf], core)
+  try {
+    await once(holder, 'message')
+    const waiting = timer.lease({ waitMs: 60_000 })
+    // So that it is asleep when the death comes.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const started = performance.now()
+    holder.kill('SIGKILL')
+    const lease = await waiting
+    const ms = performance.now() - started
+    await lease!.ack()
+    await queue.add(['another'])
+    return ms
+  } finally {
+    await stop(holder)
+  }
+}
+
+/** From the signal that kills a leaseholder to another having its item: the kernel's own part is in it. */
+async function redelivery({ dir, quick, otherCore }: TrialParams): Promise<number[]> {
+  const url = path.join(dir, 'queue')
+  const queue = await WatchdogQueue.connect(url)
+  await queue.createQueue({ queue: ['one'], timerMs: 3_600_000, sealed: false })
   const timer = await queue.createTimer('waiter')
-  const waiting = timer.lease({ waitMs: 60_000 })
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  const started = performance.now()
-  holder.kill('SIGKILL')
-  const lease = await waiting
-  const ms = performance.now() - started
-  await lease!.ack()
+  const values: number[] = []
+  const deaths = quick ? DEATHS.quick : DEATHS.full
+  while (values.length < deaths) values.push(await redelivered(url, timer, queue, otherCore))
   await queue.destroy()
   await queue.close()
-  return ms
+  return values
 }
 
-interface Redis {
-  readonly socket: string
-  stop(): void
+const milliseconds = (values: number[]): Measurement => ({ unit: 'ms', values })
+
+const itemsOf = (kind: keyof typeof ITEMS) =>
+  `${ITEMS[kind].full.toLocaleString('en')} items; with --quick ${ITEMS[kind].quick.toLocaleString('en')}`
+
+const place: CreationPlace = {
+  url: ({ dir }) => path.join(dir, 'queue'),
+  count: (params) => countOf('created', params),
 }
 
-async function startRedis(directory: string): Promise<Redis> {
-  const socket = path.join(directory, 'redis.sock')
-  const options = [
-    '--port',
-    '0',
-    '--unixsocket',
-    socket,
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-    '--dir',
-    directory,
-  ]
-  const server: ChildProcess = spawn('redis-server', options, { stdio: 'ignore' })
-  const failed = once(server, 'error').then(([error]) => {
-    throw error
-  })
-  failed.catch(() => {})
-  for (const end = Date.now() + 10_000; !fs.existsSync(socket); ) {
-    await Promise.race([failed, new Promise((resolve) => setTimeout(resolve, 20))])
-    if (Date.now() > end) throw new Error('redis-server does not start')
-  }
-  return { socket, stop: () => void server.kill('SIGKILL') }
-}
-
-async function bullmq({ socket }: Redis, items: number, concurrency: number): Promise<number> {
-  const { Queue } = createRequire(path.join(RIVALS_DIR, 'package.json'))('bullmq')
-  const queue = new Queue('bench', { connection: { path: socket } })
-  await queue.obliterate({ force: true })
-  const options = { removeOnComplete: true }
-  for (let from = 0; from < items; from += 1000) {
-    const part = list(items).slice(from, from + 1000)
-    await queue.addBulk(part.map((data) => ({ name: 'item', data, opts: options })))
-  }
-  await queue.close()
-  return drained('bullmq', socket, items, concurrency)
-}
-
-/** The rows of the queue on one machine. `scale` 1 is the table's, less is quicker. */
-export async function queueLocalRows(scale = 1): Promise<Row[]> {
-  const base = fs.mkdtempSync(path.join(os.tmpdir(), 'rollcall-bench-'))
-  const rows = new Map<string, { unit: string; values: number[] }>()
-  const add = (name: string, unit: string, value: number) => {
-    const row = rows.get(name) ?? { unit, values: [] }
-    row.values.push(value)
-    rows.set(name, row)
-  }
-  let redis: Redis | undefined
-  try {
-    redis = await startRedis(base).catch((error: Error) => {
-      console.error(`without BullMQ: ${error.message}`)
-      return undefined
-    })
-    for (let round = 0; round < ROUNDS; round++) {
-      const many = await ours(path.join(base, 'queue'), 'leases', ITEMS * scale)
-      const single = await ours(path.join(base, 'queue'), 'lease', SINGLE_ITEMS * scale)
-      add('local: leases() + ack, 4 processes', 'items/s', many)
-      add('local: lease() + ack, one at a time, 4 processes', 'items/s', single)
-      if (redis === undefined) continue
-      let best = 0
-      for (const concurrency of BEST_CONCURRENCY) {
-        const rate = await bullmq(redis, RIVAL_ITEMS * scale, concurrency)
-        add(`BullMQ, concurrency ${concurrency}, 4 processes`, 'items/s', rate)
-        best = Math.max(best, rate)
-      }
-      add('leases() + ack / BullMQ at its best (bar: >= 10)', 'times', many / best)
-      add('lease() + ack / BullMQ at its best (bar: >= 3)', 'times', single / best)
-    }
-    for (let death = 0; death < DEATHS; death++) {
-      add(
-        'SIGKILL of a leaseholder to redelivery (bar: < 100)',
-        'ms',
-        await redelivery(path.join(base, 'queue')),
-      )
-    }
-  } finally {
-    redis?.stop()
-    fs.rmSync(base, { recursive: true, force: true })
-  }
-  return [...rows].map(([name, { unit, values }]) => ({ name, unit, values }))
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
-}
-
-if (require.main === module) {
-  queueLocalRows(process.argv.includes('--quick') ? 0.1 : 1).then((rows) => {
-    for (const { name, unit, values } of rows) {
-      console.log(`${name.padEnd(55)} ${median(values).toFixed(1).padStart(12)} ${unit}`)
-    }
-  })
+export const queueLocal: Subject = {
+  name: 'queue-local',
+  title: 'The queue on one machine',
+  rows: [
+    {
+      id: 'drain',
+      what: 'Leasing and acking items, 4 worker processes on two cores, an empty handler',
+      notes: [`leases(): ${itemsOf('leases')}`, `lease(): ${itemsOf('lease')}`],
+      trials: [
+        bareWrites,
+        ours('leases() + ack()', 'leases'),
+        ours('lease() + ack()', 'lease'),
+        onZookeeper,
+        bullmq,
+      ],
+      bars: [
+        { what: 'leases() + ack(), against BullMQ', of: 'leases() + ack()', by: bullmq.name, atLeast: 10 },
+        { what: 'lease() + ack(), against BullMQ', of: 'lease() + ack()', by: bullmq.name, atLeast: 3 },
+      ],
+    },
+    {
+      id: 'create',
+      what: 'Creating a queue in one call',
+      notes: [itemsOf('created')],
+      trials: [createdIn(place), stalledIn(place)],
+      bars: [SHORT_STALL],
+    },
+    {
+      id: 'death',
+      what: 'From SIGKILL of a leaseholder to another having its item',
+      rounds: 1,
+      trials: [
+        {
+          name: 'kill to redelivery',
+          role: 'ours',
+          run: async (params) => milliseconds(await redelivery(params)),
+        },
+        {
+          name: 'kill to redelivery, the slowest',
+          role: 'ours',
+          run: async (params) => milliseconds([Math.max(...(await redelivery(params)))]),
+        },
+        {
+          name: 'BullMQ, lockDuration 1 s, stalledInterval 0.5 s',
+          role: 'rival',
+          rival: 'bullmq',
+          run: bullmqRedelivery,
+        },
+      ],
+      bars: [
+        { what: 'kill to redelivery, p50 in ms', of: 'kill to redelivery', atMost: 100 },
+        {
+          what: 'kill to redelivery, the slowest in ms',
+          of: 'kill to redelivery, the slowest',
+          atMost: 100,
+        },
+      ],
+    },
+  ],
 }

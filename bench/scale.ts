@@ -3,6 +3,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { getHeapStatistics } from 'node:v8'
 import { Scoreboard } from '../lib'
 import { startCrowd } from './harness/crowd'
 import type { Measurement, Stage, StageContext, Subject, Trial, TrialParams } from './harness/plan'
@@ -62,28 +63,58 @@ function poll(board: Scoreboard): () => void {
   }
 }
 
-/** Private memory of this process: the board's own pages are shared by all. */
+/**
+ * Private memory of this process that is in use: the board's own pages are shared by all, and what V8
+ * keeps free of its heap belongs to whoever allocates next.
+ */
 function privateBytes(): number {
   global.gc?.()
   global.gc?.()
   const kib = /^RssAnon:\s*(\d+) kB/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1]
   if (kib === undefined) throw new Error('This system does not tell private memory')
-  return Number(kib) * 1024
+  const { total_physical_size, used_heap_size } = getHeapStatistics()
+  return Number(kib) * 1024 - total_physical_size + used_heap_size
 }
 
 const READS = 50
+const FURTHER_READERS = 3
 
+/** What any program with a Map of so many entries pays, whoever fills it. */
+function plainMap(size: Size): Trial {
+  return {
+    name: `a Map of as many strings, per entry, ${size}`,
+    role: 'floor',
+    prepare: (params) => {
+      const { workers } = crowdOf(params, size)
+      const batch = (calls: number) => {
+        for (let i = 0; i < calls; i++) fillMap(workers)
+      }
+      return { unit: 'ns', factor: 1 / workers, batch }
+    },
+  }
+}
+
+const texts: string[] = []
+
+function fillMap(size: number): Map<string, string> {
+  while (texts.length < size) texts.push(`worker-${texts.length}`)
+  const map = new Map<string, string>()
+  for (let i = 0; i < size; i++) map.set(texts[i]!, texts[i]!)
+  return map
+}
+
+/** What each further reader adds: the first also makes V8's heap as large as the Maps it gives away need. */
 function memory(params: TrialParams): Measurement {
   const { baseDir, workers } = crowdOf(params, 'many')
-  const small = new Scoreboard({ baseDir: crowdOf(params, 'few').baseDir })
-  for (let i = 0; i < READS; i++) small.readAll()
-  const before = privateBytes()
-  const board = new Scoreboard({ baseDir })
-  for (let i = 0; i < READS; i++) board.readAll()
-  const values = [(privateBytes() - before) / workers]
-  board.close()
-  small.close()
-  return { unit: 'bytes', values }
+  const boards: Scoreboard[] = []
+  const inUse = Array.from({ length: 1 + FURTHER_READERS }, () => {
+    const board = new Scoreboard({ baseDir })
+    boards.push(board)
+    for (let i = 0; i < READS; i++) board.readAll()
+    return privateBytes()
+  })
+  for (const board of boards) board.close()
+  return { unit: 'bytes', values: inUse.slice(1).map((bytes, i) => (bytes - inUse[i]!) / workers) }
 }
 
 function firstRead(params: TrialParams): Measurement {
@@ -125,6 +156,8 @@ export const scale: Subject = {
       trials: [
         perWorker('readAll per worker', 'few', (board) => () => board.readAll()),
         perWorker('readAll per worker', 'many', (board) => () => board.readAll()),
+        plainMap('few'),
+        plainMap('many'),
         perWorker('changes per worker', 'few', poll),
         perWorker('changes per worker', 'many', poll),
         { name: 'memory of a reader per worker, many', role: 'ours', run: memory },
@@ -132,6 +165,12 @@ export const scale: Subject = {
         { name: 'longest stall until watch() knows all, many', role: 'ours', run: firstWatch },
       ],
       bars: [
+        {
+          what: 'readAll of many against a Map of as many',
+          of: 'readAll per worker, many',
+          by: 'a Map of as many strings, per entry, many',
+          atMost: 1.5,
+        },
         {
           what: 'readAll per worker, many against few',
           of: 'readAll per worker, many',

@@ -142,6 +142,8 @@ interface NativeModule {
   crc32c(bytes: Uint8Array): number
   /** 0 off, 1 searching, 2 guarding: see native/addon/cloexec.cc. Returns how many sockets it marked. */
   guardSockets(mode: 0 | 1 | 2): number
+  /** Wakes those whose socket was closed without their knowing. Returns how many that were. */
+  reviveSockets(): number
   nothing(): undefined
 }
 

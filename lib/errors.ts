@@ -22,6 +22,7 @@ export type ScoreboardErrorCode =
   | 'ERR_BUSY'
   | 'ERR_SYSTEM'
 
+/** What else is known of a `ScoreboardError`. */
 export interface ScoreboardErrorDetails {
   cause?: unknown
   /** The system call that failed, where one did. */
@@ -37,6 +38,7 @@ export class ScoreboardError extends Error {
   readonly syscall?: string
   readonly errno?: number
 
+  /** Made by the library; public so that tests of yours can make one. */
   constructor(code: ScoreboardErrorCode, message: string, details: ScoreboardErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code
@@ -66,6 +68,7 @@ export type WatchdogErrorCode =
   | 'ERR_READ_ONLY'
   | 'ERR_SYSTEM'
 
+/** What else is known of a `WatchdogError`. */
 export interface WatchdogErrorDetails {
   cause?: unknown
   /** The node or file that the operation was on. */
@@ -95,6 +98,7 @@ export class WatchdogError extends Error {
   /** `ERR_TIMEOUT` of `waitDone()`: the DoneReport at that moment. */
   readonly report?: unknown
 
+  /** Made by the library; public so that tests of yours can make one. */
   constructor(code: WatchdogErrorCode, message: string, details: WatchdogErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.code = code

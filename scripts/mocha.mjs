@@ -1,12 +1,8 @@
-// Runs the compiled tests: those of the board in one process, each file that talks to a ZooKeeper server in
-// a process of its own.
-//
-// The process of the tests that cut connections on purpose was once ended by SIGABRT, without a word from
-// anybody: most likely libuv, which aborts when it is handed a socket that is closed already, as the
-// native client of npm `zookeeper` may do when a connection breaks. That is no result of a test. So a
-// file that ended so, and only so, is run once more, and this is said.
+// Runs the compiled tests in two lanes side by side, since most of them wait for something: those of the
+// board in one process, and one after the other each file that talks to a ZooKeeper server, in a process
+// of its own. What a lane says is printed when its process has ended.
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,15 +19,27 @@ const files = readdirSync(TESTS)
 const talksToServer = (file) =>
   /zookeeper-server|helpers\/queue|helpers\/fleet|queue-conformance/.test(readFileSync(file, 'utf8'))
 
+// What the tests would install by themselves, one after the other: two package managers at once get in each
+// other's way. Where something cannot be had, the tests that need it say so.
+const NEEDS = { zookeeper: 'ZOOKEEPER', chromium: 'BROWSER', tmux: 'TMUX' }
+for (const [script, name] of Object.entries(NEEDS)) {
+  if (process.env[`ROLLCALL_TEST_${name}`] === 'skip') continue
+  spawnSync(process.execPath, [join('scripts', `${script}.mjs`)], { stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
 const totals = { passed: 0, failed: 0, pending: 0 }
 let exitCode = 0
-await run(files.filter((file) => !talksToServer(file)))
-for (const file of files.filter(talksToServer)) await run([file])
+await Promise.all([
+  run(files.filter((file) => !talksToServer(file))),
+  (async () => {
+    for (const file of files.filter(talksToServer)) await run([file])
+  })(),
+])
 
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.pending} skipped`)
 process.exitCode = exitCode
 
-async function run(some, again = false) {
+async function run(some) {
   if (some.length === 0) return
   const child = spawn(process.execPath, ['--enable-source-maps', MOCHA, ...common, ...some], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -39,16 +47,9 @@ async function run(some, again = false) {
   let said = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
     said += text
-    process.stdout.write(text)
   })
   const [code, signal] = await once(child, 'close')
-  // 134 where mocha, asked for options of Node's, has started a Node of its own.
-  const isAbort = signal === 'SIGABRT' || code === 134
-  if (isAbort && some.length === 1 && !again) {
-    console.log(`\n${some[0]} was ended by SIGABRT; once more\n`)
-    await run(some, true)
-    return
-  }
+  process.stdout.write(said)
   const count = (word) => Number(new RegExp(`^  (\\d+) ${word}`, 'm').exec(said)?.[1] ?? 0)
   totals.passed += count('passing')
   totals.failed += count('failing')

@@ -1,13 +1,14 @@
 // Finds a ZooKeeper server for the tests and the benchmarks, installs Debian's package where it
-// may, and otherwise says what to do. Prints {"java", "classpath", "from"} on standard output.
+// may, and otherwise says what to do. Prints {"java", "classpath", "version", "from"} on standard output.
 //
-//   node scripts/zookeeper.mjs
+//   node scripts/zookeeper.mjs [--no-install]
 //
 // Looked for, in this order: ZOOKEEPER_HOME (an unpacked release), the system's zookeeper.jar.
 
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
+import { installDebianPackages } from './debian.mjs'
 
 const SYSTEM_JARS = ['/usr/share/java/zookeeper.jar', '/usr/share/java/zookeeper/zookeeper.jar']
 
@@ -37,6 +38,15 @@ function fromHome(home) {
   return fail(`ZOOKEEPER_HOME is ${home}, but no zookeeper-*.jar is there or in its lib folder.`)
 }
 
+/** From the name of the jar; Debian's has one without a version, and a link beside it that has it. */
+function versionOf(classpath) {
+  const [first] = classpath.split(delimiter)
+  const names = [...classpath.split(delimiter).map((jar) => basename(jar)), ...readdirSync(dirname(first))]
+  return (
+    names.map((name) => /^zookeeper-(\d[\w.]*?)\.jar$/.exec(name)?.[1]).find(Boolean) ?? 'of unknown version'
+  )
+}
+
 function find() {
   if (process.env.ZOOKEEPER_HOME)
     return { classpath: fromHome(process.env.ZOOKEEPER_HOME), from: 'ZOOKEEPER_HOME' }
@@ -44,22 +54,10 @@ function find() {
   return jar === undefined ? undefined : { classpath: jar, from: jar }
 }
 
-function install() {
-  if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return
-  const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }
-  console.error('No ZooKeeper server found: installing the package zookeeper')
-  try {
-    execFileSync('apt-get', ['update', '-qq'], options)
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'zookeeper'], options)
-  } catch (error) {
-    fail(`Cannot install the package zookeeper: ${error.message}`)
-  }
-}
-
 let server = find()
 if (server === undefined || javaCommand() === undefined) {
-  install()
+  if (!process.argv.includes('--no-install')) installDebianPackages('zookeeper')
   server = find() ?? fail('No ZooKeeper server was found.')
 }
 const java = javaCommand() ?? fail('A ZooKeeper server was found, but no Java to run it.')
-console.log(JSON.stringify({ java, ...server }))
+console.log(JSON.stringify({ java, ...server, version: versionOf(server.classpath) }))

@@ -50,21 +50,64 @@ describe('rollcall work, on a file of items', function () {
     assert.deepEqual(runs.filter((run) => run.startsWith('item-7 ')).sort(), ['item-7 1', 'item-7 2'])
   })
 
+  it('is stopped by Ctrl-C, and the same command does what is left, nothing twice', async () => {
+    const { file, log } = itemsFile()
+    // It finishes what it is at, whatever the terminal says; so what is in the log is done.
+    const command = `trap '' INT; sleep 0.05; echo $0 >> ${log}`
+    const args = ['work', '-j', '3', '-a', file, '--json', '--', 'sh', '-c', command, '{}']
+    const first = startCli(args)
+    await eventually(() => lines(log).length >= 5, 'some items to be done')
+    process.kill(-first.child.pid!, 'SIGINT')
+    const stopped = await first.ended()
+    const before = lines(log)
+
+    const second = await runCli(args)
+    const third = await runCli(args)
+
+    assert.equal(stopped.code, 130, stopped.stderr)
+    assert.ok(before.length < COUNT)
+    assert.deepEqual(JSON.parse(stopped.stdout), { done: before.length, failed: 0 })
+    assert.equal(second.code, 0, second.stderr)
+    assert.deepEqual(JSON.parse(second.stdout), { done: COUNT - before.length, failed: 0 })
+    assert.deepEqual(lines(log).sort(), lines(file).sort())
+    assert.deepEqual(JSON.parse(third.stdout), { done: 0, failed: 0 })
+    assert.match(third.stderr, /nothing is left .*rollcall queue destroy --queue/)
+  })
+
+  it('gives back what Ctrl-C has interrupted, and does not count the attempt', async () => {
+    const { file, log } = itemsFile()
+    const work = (command: string) =>
+      startCli(['work', '-j', '2', '-a', file, '--attempts', '1', '--', 'sh', '-c', command, '{}'])
+    const first = work(`echo "$0 $ROLLCALL_ATTEMPT" >> ${log}; exec sleep 1000`)
+    await eventually(() => lines(log).length === 2, 'two items to be begun')
+    process.kill(-first.child.pid!, 'SIGINT')
+    assert.equal((await first.ended()).code, 130)
+    const interrupted = lines(log)
+
+    const { code, stderr } = await work(`echo "$0 $ROLLCALL_ATTEMPT" >> ${log}`).ended()
+
+    assert.equal(code, 0, stderr)
+    const expected = [...lines(file).map((item) => `${item} 1`), ...interrupted]
+    assert.deepEqual(lines(log).sort(), expected.sort())
+  })
+
   it('goes on where it was after it was killed', async () => {
     const { file, log } = itemsFile()
-    const args = ['work', '-j', '2', '-a', file, '--', 'sh', '-c', `sleep 0.05; echo $0 >> ${log}`, '{}']
+    const command = `sleep 0.05; echo $0 >> ${log}`
+    const args = ['work', '-j', '2', '-a', file, '--json', '--', 'sh', '-c', command, '{}']
     const first = startCli(args)
     await eventually(() => lines(log).length >= 5, 'some items to be done')
     process.kill(-first.child.pid!, 'SIGKILL')
     await first.ended()
     const before = lines(log).length
 
-    const { code, stderr } = await runCli(args)
+    const { code, stderr, stdout } = await runCli(args)
 
     assert.equal(code, 0, stderr)
     assert.ok(before < COUNT)
     assert.deepEqual([...new Set(lines(log))].sort(), lines(file).sort())
     assert.ok(lines(log).length <= COUNT + 2, 'only what was in hand runs again')
+    assert.equal(JSON.parse(stdout).done, lines(log).length - before)
   })
 
   it('shows on a terminal how far it is', async function () {

@@ -295,6 +295,26 @@ describe('rollcall, about a board', () => {
       )
     })
 
+    it('shows those alone that a filter lets through, and colours where they are wanted', async () => {
+      await startWorker(baseDir, 'web-1', 'GET /')
+      await (await startWorker(baseDir, 'web-2', 'POST /')).killed()
+      const once = ['top', '--rounds', '1']
+
+      const plain = await runCli([...once, '--filter', 'web !post', baseDir])
+      const json = await runCli([...once, '--json', '--filter', 'dead', baseDir])
+      const forced = await runCli([...once, baseDir], { FORCE_COLOR: '1' })
+      const both = await runCli([...once, baseDir], { FORCE_COLOR: '1', NO_COLOR: '1' })
+
+      assert.match(plain.stdout, /web-1/)
+      assert.doesNotMatch(plain.stdout, /web-2/)
+      assert.deepEqual(
+        JSON.parse(json.stdout).workers.map(({ id }: { id: string }) => id),
+        ['web-2'],
+      )
+      assert.ok(forced.stdout.includes('\x1b[31m'))
+      assert.ok(!both.stdout.includes('\x1b') && !plain.stdout.includes('\x1b'))
+    })
+
     it('goes on until it is told to stop, and then ends cleanly', async () => {
       await startWorker(baseDir, 'web-1', 'x')
 

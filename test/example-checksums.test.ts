@@ -13,7 +13,7 @@ import { tempDir } from './helpers/temp-dir'
 const EXAMPLE = join(__dirname, '..', 'examples', 'checksums.js')
 const FILES = 400
 
-describeZookeeper('The example of checksums', () => {
+function checksumsOn(freshUrl: () => Promise<string>): void {
   it('has the checksum of every file, although a worker was killed', async () => {
     const dir = tempDir()
     const expected = new Set<string>()
@@ -24,7 +24,7 @@ describeZookeeper('The example of checksums', () => {
       writeFileSync(join(folder, `${i}`), data)
       expected.add(`${createHash('sha256').update(data).digest('hex')}  ${join(folder, `${i}`)}`)
     }
-    const env = { ...process.env, ROLLCALL_QUEUE: await uniqueUrl() }
+    const env = { ...process.env, ROLLCALL_QUEUE: await freshUrl() }
     const children: ChildProcess[] = []
     const outputs: { text: string }[] = []
     const lines = () => outputs.flatMap(({ text }) => text.split('\n').filter((line) => line !== ''))
@@ -55,4 +55,12 @@ describeZookeeper('The example of checksums', () => {
       for (const child of children) child.kill('SIGKILL')
     }
   })
+}
+
+describe('The example of checksums, on this machine', () => {
+  checksumsOn(async () => join(tempDir(), 'queue'))
+})
+
+describeZookeeper('The example of checksums, on ZooKeeper', () => {
+  checksumsOn(uniqueUrl)
 })

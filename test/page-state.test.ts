@@ -13,6 +13,8 @@ import {
   holds,
   isComplete,
   leased,
+  MAX_CONSUMERS,
+  MAX_REVOKED,
   newState,
   type PageState,
   ready,
@@ -42,6 +44,8 @@ class World {
   readonly gone = new Set<string>()
   /** Tokens whose leases were taken away while their holder still had them. */
   readonly overtaken: Held[] = []
+  /** Leases that their holders ended. */
+  readonly ended: Held[] = []
   #next = 0
 
   constructor(size: number) {
@@ -74,7 +78,7 @@ class World {
     const { state, result } = settle(this.state, { ...lease, as, maxAttempts: MAX_ATTEMPTS })
     assert.notEqual(result, 'lost', 'who was not reaped still holds')
     this.state = state
-    assert.ok(wasSettled(state, lease.token, lease.index))
+    this.ended.push(lease)
     if (as === 'ack') this.#ack(lease.index)
   }
 
@@ -146,6 +150,12 @@ class World {
     assert.equal(this.acked.size, state.done)
     assert.ok([...state.retry, ...state.suspects].every(({ attempts }) => attempts < MAX_ATTEMPTS))
     for (const { token, index } of this.held) assert.ok(holds(state, token, index))
+    for (const { token, index } of this.ended)
+      assert.equal(
+        wasSettled(state, token, index),
+        true,
+        'who settled is told so, also after the rest was reaped',
+      )
     const sum = counts(state)
     assert.equal(sum.ready + sum.leased + sum.done + sum.dead, sum.total)
     assert.equal(isComplete(state), ready(state) + leased(state) === 0)
@@ -276,6 +286,28 @@ describe('The state of a page', () => {
 
     assert.deepEqual(attempts, [0, 1, 2])
     assert.deepEqual(state.dead, [[0, 1]])
+  })
+
+  it('says what is off the record, instead of guessing', () => {
+    const others = Array.from({ length: MAX_REVOKED }, (_, i) => ({ token: `r${i}`, settled: [] }))
+    const claimed = claim(newState(2), { token: 'mine', wid: 'w', max: 1, source: 'fresh' }).state
+    const reaped = reap(claimed, { isGone: () => true, maxAttempts: MAX_ATTEMPTS }).state
+    const later = { ...reaped, revoked: [...reaped.revoked.slice(1), ...others] }
+
+    assert.equal(wasSettled(claimed, 'mine', 0), false)
+    assert.equal(wasSettled({ ...claimed, claims: {} }, 'mine', 0), true)
+    assert.equal(wasSettled(reaped, 'mine', 0), false)
+    assert.equal(wasSettled(later, 'mine', 0), 'forgotten')
+
+    let state = consume(newState(MAX_CONSUMERS + 2), { handle: 'mine', seq: 5, source: 'fresh' }).state
+    assert.deepEqual(
+      [5, 6].map((seq) => consumedItem(state, 'mine', seq)),
+      [0, undefined],
+    )
+    for (const handle of Array.from({ length: MAX_CONSUMERS }, (_, i) => `h${i}`))
+      state = consume(state, { handle, seq: 1, source: 'fresh' }).state
+    assert.equal(consumedItem(state, 'mine', 5), 'forgotten')
+    assert.equal(consumedItem(state, 'h7', 2), undefined)
   })
 
   it('refuses bytes that are no state', () => {

@@ -3,23 +3,20 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { killEvery, type Running, survive } from './helpers/fleet'
-import { connect, describeZookeeper, LONG, SESSION_MS, uniqueRoot } from './helpers/queue'
+import { connect, describeZookeeper, SESSION_MS, uniqueRoot } from './helpers/queue'
 import { type Ensemble, startZookeeper } from './helpers/zookeeper-server'
 
-/** Five thousand items and ten workers; less where only the server is disturbed, unless it may take long. */
-const FULL = { workers: 10, items: 5000 }
-const SERVER_FAULTS = LONG ? FULL : { workers: 4, items: 1500 }
+const SIZE = { workers: 10, items: 5000 }
 const LIMIT_MS = 120_000
 
 async function surviveOn(
   ensemble: Ensemble,
-  size: typeof FULL,
   disturb: (running: Running) => Promise<void>,
   portions?: number,
 ): Promise<void> {
   const url = `zk://${ensemble.hosts}${uniqueRoot()}`
   const master = await connect(url, { connectTimeoutMs: 30_000, sessionTimeoutMs: 4000 })
-  const trial = { master, url, ...size, itemMs: 8, sessionMs: SESSION_MS, limitMs: LIMIT_MS }
+  const trial = { master, url, ...SIZE, itemMs: 8, sessionMs: SESSION_MS, limitMs: LIMIT_MS }
   await survive(trial, disturb, portions)
 }
 
@@ -34,23 +31,23 @@ describeZookeeper('A queue that many workers share', function () {
   after(() => Promise.all([single?.stop(), three?.stop()]))
 
   it('is done, each item once, when nothing happens', async () => {
-    await surviveOn(single, FULL, async () => {})
+    await surviveOn(single, async () => {})
   })
 
   it('is done, each item acked once, while a worker is killed every second', async () => {
     const kills = 5
-    await surviveOn(single, FULL, killEvery(1000, kills), kills + 1)
+    await surviveOn(single, killEvery(1000, kills), kills + 1)
   })
 
   it('is done, each item acked once, when the server is killed and started again', async () => {
-    await surviveOn(single, SERVER_FAULTS, async ({ progress }) => {
+    await surviveOn(single, async ({ progress }) => {
       while (progress() < 0.2) await delay(20)
       await single.servers[0]!.restart()
     })
   })
 
   it('is done, each item acked once, when the leader of three is killed', async () => {
-    await surviveOn(three, SERVER_FAULTS, async ({ progress }) => {
+    await surviveOn(three, async ({ progress }) => {
       while (progress() < 0.2) await delay(20)
       const leader = await three.leader()
       await leader.kill()
@@ -61,7 +58,7 @@ describeZookeeper('A queue that many workers share', function () {
   })
 
   it('is done, each item acked once, when the quorum is lost for five seconds', async () => {
-    await surviveOn(three, SERVER_FAULTS, async ({ progress }) => {
+    await surviveOn(three, async ({ progress }) => {
       while (progress() < 0.2) await delay(20)
       const [, second, third] = three.servers
       await Promise.all([second!.kill(), third!.kill()])

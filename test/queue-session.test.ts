@@ -2,14 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { WatchdogQueue } from '../lib'
+import { startCli } from './helpers/cli'
 import { eventually } from './helpers/eventually'
 import { Hand } from './helpers/hand'
 import { BreakingProxy } from './helpers/proxy'
 import { connect, describeZookeeper, SESSION_MS, sharedServer, uniqueRoot, uniqueUrl } from './helpers/queue'
+import { tempDir } from './helpers/temp-dir'
 import { freePorts, startZookeeper } from './helpers/zookeeper-server'
 
 const CONNECT_MS = 1500
@@ -30,6 +33,22 @@ function socketsOf(pid: number | 'self'): Set<string> {
     }
   })
   return new Set(links.filter((link) => link.startsWith('socket:')))
+}
+
+/** Inodes of a process's sockets of TCP. */
+function internetSocketsOf(pid: number): string[] {
+  const lines = ['tcp', 'tcp6'].flatMap((name) =>
+    readFileSync(`/proc/net/${name}`, 'utf8').trim().split('\n').slice(1),
+  )
+  const all = new Set(lines.map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`))
+  return [...socketsOf(pid)].filter((socket) => all.has(socket))
+}
+
+/** The processor time that a process has used. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  const ticksPerSecond = 100
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
 describeZookeeper('Connecting', () => {
@@ -198,6 +217,47 @@ describeZookeeper('The heartbeat', () => {
     assert.deepEqual(await blocked.child.exited, { code: 0, signal: null })
   })
 
+  it('of a thread looks after the others too: the dead are reaped and the silent told, by a blocked process', async () => {
+    const url = await uniqueUrl()
+    const queue = await connect(url)
+    await queue.createQueue({ queue: ['a', 'b'], timerMs: SESSION_MS, onExpire: 'requeue' })
+    const [dying, silent] = [await Hand.on(url), await Hand.on(url)]
+    for (const hand of [dying, silent]) {
+      await hand.do('queue', 'createTimer', 'other')
+      await hand.do('timer', 'lease')
+    }
+    const blocked = await Hand.on(url, { heartbeat: 'thread' })
+    await blocked.do('queue', 'createTimer', 'blocked')
+    // Nobody else waits, so nobody else looks after the run.
+    await blocked.do('queue', 'beginWaiting')
+    const released = join(tempDir(), 'released')
+    const blocking = blocked.do('blockUntil', '', released)
+
+    const blockedAt = Date.now()
+    await dying.child.killed()
+    const timer = await queue.createTimer('polling')
+    const items: string[] = []
+    const states = new Set<string>()
+    await eventually(async () => {
+      assert.equal(await timer.kick(), true)
+      const lease = await timer.lease()
+      if (lease !== undefined) items.push(lease.item)
+      for (const { id, state } of await queue.getTimers()) if (id === 'blocked') states.add(state)
+      return items.length === 2 && states.has('expired') && Date.now() - blockedAt > 3 * SESSION_MS
+    }, 'the items of the dead and of the silent')
+    const told = await silent.do<boolean>('timer', 'kick')
+    writeFileSync(released, '')
+    await blocking
+
+    assert.deepEqual(items.sort(), ['a', 'b'])
+    assert.equal(told, false)
+    assert.deepEqual([...states].sort(), ['alive', 'expired'])
+    assert.equal(await blocked.do('timer', 'kick'), false)
+    await blocked.do('queue', 'close')
+    await blocked.do('exit', '')
+    assert.deepEqual(await blocked.child.exited, { code: 0, signal: null })
+  })
+
   it('has one home in a process, which the first connect chooses', async () => {
     const url = await uniqueUrl()
     const connecting = (heartbeat: string) =>
@@ -254,20 +314,38 @@ describeZookeeper('What a connection leaves', () => {
     }
   })
 
-  it('is an idle process while the server is away, and a connection after it', async function () {
+  it('is an idle process while the server is away, with a child or without, and a connection after it', async function () {
     this.timeout(60_000)
     const own = await startZookeeper(1)
     try {
-      const queue = await connect(`zk://${own.hosts}${uniqueRoot()}`, { sessionTimeoutMs: 6000 })
-      await queue.createQueue({ queue: ['a'] })
-      await own.servers[0]!.kill()
-      const before = process.cpuUsage()
-      await delay(2000)
-      const { user, system } = process.cpuUsage(before)
+      const url = `zk://${own.hosts}${uniqueRoot()}`
+      const queue = await connect(url, { sessionTimeoutMs: 20_000 })
+      await queue.createQueue({ queue: ['a'], timerMs: 60_000 })
+      const args = ['run', '--session-timeout', '20s', '--', 'sh', '-c', 'echo pid $$; exec sleep 60']
+      const running = startCli(args, { ROLLCALL_QUEUE: url })
+      await running.says(/pid \d+/)
+      const command = running.child.pid!
+      const child = Number(/pid (\d+)/.exec(running.stdout)![1])
+      await eventually(() => readFileSync(`/proc/${child}/comm`, 'utf8') === 'sleep\n', 'sleep to run')
 
-      assert.ok((user + system) / 1e6 < 0.5, `${(user + system) / 1e6} s of CPU in 2 s`)
+      const [inherited, ofCommand] = [internetSocketsOf(child), internetSocketsOf(command)]
+      await own.servers[0]!.kill()
+      const before = [process.pid, command].map(cpuSeconds)
+      await delay(2000)
+      const spent = [process.pid, command].map((pid, i) => cpuSeconds(pid) - before[i]!)
       await own.servers[0]!.restart()
+
+      assert.deepEqual(inherited, [])
+      assert.ok(ofCommand.length > 0)
+      assert.ok(
+        spent.every((seconds) => seconds < 0.5),
+        `${spent} s of CPU in 2 s`,
+      )
       assert.equal(await queue.consume(), 'a')
+      assert.equal((await queue.checkTimers()).alive, 1)
+      process.kill(child, 'SIGTERM')
+      assert.equal((await running.ended()).code, 143)
+      assert.equal((await queue.checkTimers()).failed, 1)
     } finally {
       await own.stop()
     }
@@ -282,10 +360,14 @@ describeZookeeper('What a connection leaves', () => {
     const timer = await queue.createTimer('worker')
     const descriptors = () => readdirSync('/proc/self/fd').length
     const watches = async () => (await server!.figures()).get('zk_watch_count')!
+    const atOnce = 20
     const cycle = async (times: number) => {
-      for (let i = 0; i < times; i++) {
-        await timer.kick(i)
-        if (i % 10 === 0) await queue.waitSync({ timeoutMs: 0 })
+      for (let i = 0; i < times; i += atOnce) {
+        const kicksAndWatches = Array.from({ length: atOnce }, async (_, n) => {
+          await timer.kick(i + n)
+          await queue.waitSync({ timeoutMs: 0 })
+        })
+        await Promise.all(kicksAndWatches)
       }
     }
     const connects = async (times: number) => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { TimerCounts, TimerInfo } from '../lib'
+import type { TimerCounts, TimerInfo, WatchdogQueue } from '../lib'
 import { eventually } from './helpers/eventually'
 import { Hand } from './helpers/hand'
 import { BreakingProxy, REQUEST_TYPES } from './helpers/proxy'
@@ -53,6 +53,66 @@ describeZookeeper('The watchdog', () => {
     await fast.do('lease', 'ack')
     await slow.do('lease', 'ack')
     assert.equal((await master.counts()).done, 2)
+  })
+})
+
+describeZookeeper('A silent worker whose timer is taken away by one who is killed meanwhile', () => {
+  let proxy: BreakingProxy
+  let root: string
+  let queue: WatchdogQueue
+  let silent: Hand
+
+  beforeEach(async () => {
+    root = uniqueRoot()
+    const { hosts, servers } = await sharedServer()
+    proxy = await BreakingProxy.start(servers[0]!.port)
+    queue = await connect(`zk://${hosts}${root}`)
+    await queue.createQueue({ queue: ['a'], timerMs: 400, onExpire: 'requeue' })
+    silent = await Hand.on(`zk://${hosts}${root}`)
+    await silent.do('queue', 'createTimer', 'silent')
+  })
+  afterEach(() => proxy.stop())
+
+  /** Somebody waits, and so looks after the run, until he is killed in place of a request. */
+  async function keepUntil(isLast: (type: number) => boolean): Promise<void> {
+    const keeper = await Hand.on(`zk://127.0.0.1:${proxy.port}${root}`)
+    proxy.judge = ({ type }) => {
+      if (!isLast(type)) return 'pass'
+      keeper.child.signal('SIGKILL')
+      return 'withhold'
+    }
+    void keeper.do('queue', 'waitDone').catch(() => {})
+    await keeper.child.exited
+  }
+
+  async function states(): Promise<string[]> {
+    return (await queue.getTimers()).map(({ state }) => state)
+  }
+
+  it('has expired and did not die, once its timer is gone', async () => {
+    await keepUntil((type) => type === REQUEST_TYPES.set && proxy.seen.has(REQUEST_TYPES.delete))
+
+    assert.equal(await silent.do('timer', 'kick'), false)
+    assert.deepEqual(await states(), ['expired'])
+  })
+
+  it('has died when it kicked again and was killed later', async () => {
+    await keepUntil((type) => type === REQUEST_TYPES.delete)
+    assert.equal(await silent.do('timer', 'kick'), true)
+    const stop = new AbortController()
+    const waiting = assert.rejects(queue.waitDone({ signal: stop.signal }), { name: 'AbortError' })
+    const members = `${(await queue.node(''))!.children[0]}/members`
+    const [wid] = (await queue.node(members))!.children
+    await eventually(async () => {
+      await silent.do('timer', 'kick')
+      return !(await queue.node(`${members}/${wid}`))!.data.includes('expiring')
+    }, 'the mark to go')
+    stop.abort()
+    await waiting
+
+    await silent.child.killed()
+
+    await eventually(async () => (await states())[0] === 'died', 'the death')
   })
 })
 

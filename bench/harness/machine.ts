@@ -36,13 +36,29 @@ export interface Cores {
 /** Interrupts tend to go to the first core, so trials get the last. */
 export function chooseCores(): Cores {
   const cores = hasTaskset() ? allowedCores() : []
-  return { trial: cores.at(-1), other: cores.length > 1 ? cores[0] : undefined }
+  chosen = { trial: cores.at(-1), other: cores.length > 1 ? cores[0] : undefined }
+  return chosen
 }
 
 /** Moves this process, all of its threads, to a core. */
 export function pinSelf(core: number | undefined): void {
   if (core === undefined) return
   execFileSync('taskset', ['-a', '-c', '-p', String(core), String(process.pid)], { stdio: 'ignore' })
+}
+
+let chosen: Cores = { trial: undefined, other: undefined }
+
+/**
+ * Lets a process, all of its threads, and what it will start, have the trial's core and the helpers'.
+ *
+ * @param other the helpers' core, for a trial that asks; the benchmark itself knows both
+ */
+export function useBothCores(pid: number, other = chosen.other): void {
+  if (other === undefined) return
+  const cores = [
+    ...new Set([...allowedCores(), other, ...(chosen.trial === undefined ? [] : [chosen.trial])]),
+  ]
+  execFileSync('taskset', ['-a', '-c', '-p', cores.join(','), String(pid)], { stdio: 'ignore' })
 }
 
 /** Starts a Node program on a core, with a channel for messages. */

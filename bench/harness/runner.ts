@@ -110,7 +110,7 @@ export class Runner {
     let what = this.#rivals.get(name)
     if (what !== undefined) return what
     try {
-      what = RIVALS[name].describe()
+      what = RIVALS[name].describe({ mayInstall: !this.#options.quick })
     } catch (error) {
       what = error instanceof Error ? error : new Error(String(error))
     }

@@ -48,8 +48,9 @@ function areRivalsInstalled(): boolean {
 export function installRivals(say: (text: string) => void): void {
   if (areRivalsInstalled()) return
   say('installing the rivals in bench/rivals (better-sqlite3 may be compiled: a few minutes) ...')
+  // Not `npm ci`: it refuses a lock file without the binaries that some package has for other platforms.
   // Without a console of its own, so that Ctrl-C still ends this benchmark and npm with it.
-  const install = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  const install = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: RIVALS_DIR,
     encoding: 'utf8',
   })

@@ -2,13 +2,26 @@
 
 import { changes } from '../changes'
 import { counters } from '../counters'
+import { faces } from '../faces'
+import { queue } from '../queue'
+import { queueLocal } from '../queue-local'
 import { read } from '../read'
 import { scale } from '../scale'
 import { update } from '../update'
 import { watch } from '../watch'
 import type { Row, Subject } from './plan'
 
-export const SUBJECTS: readonly Subject[] = [update, read, changes, counters, watch, scale]
+export const SUBJECTS: readonly Subject[] = [
+  update,
+  read,
+  changes,
+  counters,
+  watch,
+  scale,
+  faces,
+  queueLocal,
+  queue,
+]
 
 export function findRow(subjectName: string, rowId: string): Row {
   const subject = SUBJECTS.find(({ name }) => name === subjectName)

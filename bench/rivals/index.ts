@@ -5,10 +5,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { stop } from '../harness/machine'
+import { findZookeeper, startZookeeper } from '../../test/helpers/zookeeper-server'
+import { stop, useBothCores } from '../harness/machine'
 import { RIVALS_DIR } from '../harness/paths'
 
-export type RivalName = 'lmdb' | 'better-sqlite3' | 'redis' | 'prom-client' | 'perl'
+export type RivalName = 'lmdb' | 'better-sqlite3' | 'redis' | 'bullmq' | 'prom-client' | 'perl' | 'zookeeper'
 
 export interface Service {
   params: Record<string, unknown>
@@ -17,7 +18,7 @@ export interface Service {
 
 export interface Rival {
   /** What is compared, with its version. Throws an error that says what is missing. */
-  describe(): string
+  describe(options: { mayInstall: boolean }): string
   /** Starts what it needs; `dir` is empty and its own. */
   start?(dir: string): Promise<Service>
 }
@@ -45,7 +46,12 @@ function run(command: string, args: string[], otherwise: string): string {
   }
 }
 
-async function startRedis(dir: string): Promise<Service> {
+function redisVersion(): string {
+  const server = run('redis-server', ['--version'], 'there is no redis-server')
+  return `Redis ${/v=(\S+)/.exec(server)?.[1] ?? server}`
+}
+
+async function startRedis(dir: string): Promise<Service & { pid: number }> {
   const socket = path.join(dir, 'redis.sock')
   // Nothing of it touches a disk or the network.
   const options = ['--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no', '--dir', dir]
@@ -63,7 +69,13 @@ async function startRedis(dir: string): Promise<Service> {
   } finally {
     client.disconnect()
   }
-  return { params: { redisSocket: socket }, close: () => stop(server) }
+  return { params: { redisSocket: socket }, pid: server.pid!, close: () => stop(server) }
+}
+
+/** The server of our own queue, and of its ancestor's protocol. */
+async function startServer(dir: string): Promise<Service> {
+  const server = await startZookeeper(1, dir)
+  return { params: { zookeeperHosts: server.hosts }, close: () => server.stop() }
 }
 
 export const RIVALS: Record<RivalName, Rival> = {
@@ -78,11 +90,18 @@ export const RIVALS: Record<RivalName, Rival> = {
   },
   redis: {
     describe: () => {
-      const client = installedVersion('ioredis')
-      const server = run('redis-server', ['--version'], 'there is no redis-server')
-      return `Redis ${/v=(\S+)/.exec(server)?.[1] ?? server} over a unix socket, ${client}`
+      return `${redisVersion()} over a unix socket, ${installedVersion('ioredis')}`
     },
     start: startRedis,
+  },
+  bullmq: {
+    describe: () => `${installedVersion('bullmq')}, ${redisVersion()} over a unix socket`,
+    start: async (dir) => {
+      const server = await startRedis(dir)
+      // Its workers have both cores too.
+      useBothCores(server.pid)
+      return server
+    },
   },
   'prom-client': { describe: () => installedVersion('prom-client') },
   perl: {
@@ -94,5 +113,13 @@ export const RIVALS: Record<RivalName, Rival> = {
         'there is no perl with the module Parallel::Scoreboard (PERL5LIB may lead to it)',
       )
     },
+  },
+  zookeeper: {
+    describe: ({ mayInstall }) => {
+      const { version } = findZookeeper({ mayInstall })
+      const client = rivalRequire('zookeeper/package.json') as { version: string }
+      return `ZooKeeper ${version}, over npm zookeeper ${client.version}`
+    },
+    start: startServer,
   },
 }

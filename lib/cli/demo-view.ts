@@ -72,13 +72,13 @@ export function onScreen(stop: StopSignal): Audience {
     onReady(lookNow) {
       look = lookNow
       shown = showLive({ intervalMs: 200, lines }, over)
-      // Without its view the demo ends; why is said by end().
-      shown.catch(stop.stop)
-      // q ends the view, and with it the demo.
-      over.signal.addEventListener('abort', stop.stop)
+      // Without its view the demo ends, be it by q or by an error, which end() tells.
+      const viewEnded = () => {
+        if (!over.signal.aborted) stop.stop()
+      }
+      shown.then(viewEnded, viewEnded)
     },
     async end() {
-      over.signal.removeEventListener('abort', stop.stop)
       over.stop()
       over[Symbol.dispose]()
       await shown

@@ -2,49 +2,14 @@
 // The command `rollcall`: arguments in, one call, an exit code out. A verb's own code and the addon are
 // loaded only when that verb runs.
 
-import { Command, CommanderError } from 'commander'
+import { CommanderError } from 'commander'
 
-import { registerBoards } from './boards'
-import { registerDemo } from './demo'
 import { EXIT, exitCodeOf, isExpected } from './exit-codes'
 import { tolerateClosedOutput } from './output'
-import { registerQueue } from './queue'
-import { registerRun } from './run'
-import { registerTop } from './top'
-import { registerWatch } from './watch'
-import { registerWork } from './work'
+import { createProgram } from './program'
 
 // As seen from the compiled file, dist/lib/cli/main.js.
 const { version } = require('../../../package.json') as { version: string }
-
-const EXIT_CODES = `
-Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not possible here; 70 a bug of ours; 71 the
-system refused; 73 exists already; 74 no space or broken disk; 75 try again; 77 permission.
-
-Examples:
-  $ rollcall demo
-  $ rollcall ls /run/app
-  $ rollcall top /run/app`
-
-function createProgram(): Command {
-  const program = new Command('rollcall')
-    .description('Who is alive, what is each worker doing, and is the work done?')
-    .version(version, '-V, --version')
-    .exitOverride()
-    .enablePositionalOptions()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'rollcall:')) })
-    .showHelpAfterError('(--help tells more, with an example)')
-    .configureHelp({ showGlobalOptions: false })
-    .addHelpText('after', EXIT_CODES)
-  registerBoards(program)
-  registerTop(program)
-  registerWatch(program)
-  registerDemo(program)
-  registerQueue(program)
-  registerRun(program)
-  registerWork(program)
-  return program
-}
 
 async function main(argv: string[]): Promise<void> {
   tolerateClosedOutput()
@@ -54,7 +19,7 @@ async function main(argv: string[]): Promise<void> {
     process.exit(EXIT.bug)
   })
   try {
-    await createProgram().parseAsync(argv)
+    await createProgram(version).parseAsync(argv)
   } catch (error) {
     process.exitCode = report(error)
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import type { ScoreboardOptions } from '../scoreboard/types'
 import { CliError, EXIT } from './exit-codes'
+import { placeHint } from './place-hints'
 
 /** Opens the board in `baseDir` to look at it. A missing one is an error, and stays missing. */
 export async function openToRead(baseDir: string): Promise<Scoreboard> {
@@ -33,10 +34,13 @@ export async function opener(
 
 function checkExists(baseDir: string): void {
   try {
-    lstatSync(join(baseDir, 'board'))
+    // A directory of that name is likely to have the board in it.
+    if (!lstatSync(join(baseDir, 'board')).isDirectory()) return
+    throw Object.assign(new Error(`${join(baseDir, 'board')} is a directory`), { code: 'ENOENT' })
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause
-    throw new CliError(EXIT.notFound, `No board in ${baseDir}: no worker has made one there`, { cause })
+    const message = `No board in ${baseDir}: no worker has made one there${placeHint(baseDir, 'board')}`
+    throw new CliError(EXIT.notFound, message, { cause })
   }
 }

@@ -1,13 +1,22 @@
 // Where text goes: standard output, its width and colours, and what happens when nobody reads it any more.
 
-/** How a table may look on standard output. Not a terminal: as wide as it likes, without colours. */
+/**
+ * How a table may look on standard output. Not a terminal: as wide as it likes, without colours. NO_COLOR takes
+ * the colours (no-color.org), FORCE_COLOR gives them where there is no terminal; of both, NO_COLOR counts.
+ */
 export function outputStyle(): { columns: number; colors: boolean } {
   const { stdout, env } = process
   const fixed = Number(env.COLUMNS)
   return {
     columns: stdout.columns ?? (fixed > 0 ? fixed : Infinity),
-    colors: stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb',
+    colors: wantsColors(stdout.isTTY === true, env),
   }
+}
+
+function wantsColors(isTerminal: boolean, { NO_COLOR, FORCE_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
+  if (NO_COLOR) return false
+  if (FORCE_COLOR !== undefined) return FORCE_COLOR !== '0' && FORCE_COLOR !== 'false'
+  return isTerminal && TERM !== 'dumb'
 }
 
 /** Prints one text and a line end. */

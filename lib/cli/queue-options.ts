@@ -2,9 +2,11 @@
 
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { WatchdogError } from '../errors'
 import type { WatchdogQueue } from '../watchdog/watchdog-queue'
 import { durationFrom } from './duration'
 import { CliError, EXIT } from './exit-codes'
+import { placeHint } from './place-hints'
 
 export interface QueueOptions {
   queue?: string
@@ -52,17 +54,20 @@ export async function openQueue(options: QueueOptions, signal?: AbortSignal): Pr
     throw new CliError(EXIT.usage, 'Which queue? Give --queue <url> or set ROLLCALL_QUEUE')
   }
   const { WatchdogQueue } = await import('../watchdog/watchdog-queue.js')
-  const queue = await WatchdogQueue.connect(options.queue, {
+  const url = options.queue
+  const queue = await WatchdogQueue.connect(url, {
     ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
     ...(options.auth === undefined ? {} : { auth: { scheme: 'digest', secret: options.auth } }),
     ...(signal === undefined ? {} : { signal }),
+  }).catch((error) => {
+    throw withPlaceHint(error, url)
   })
   try {
     if (options.waitQueue !== undefined) await queue.attachQueue({ timeoutMs: options.waitQueue, signal })
   } catch (error) {
     await queue.close()
-    throw error
+    throw withPlaceHint(error, url)
   }
   return queue
 }
@@ -76,9 +81,21 @@ export async function useQueue<R>(
   const queue = await openQueue(options, signal)
   try {
     return await work(queue)
+  } catch (error) {
+    throw withPlaceHint(error, options.queue!)
   } finally {
     await queue.close()
   }
+}
+
+/** An error that says there is no queue, with what may have been meant. */
+export function withPlaceHint(error: unknown, url: string): unknown {
+  if (!(error instanceof WatchdogError)) return error
+  const { code, message, path, retryable, maybeApplied } = error
+  if (code !== 'ERR_NOT_FOUND' && code !== 'ERR_UNSUPPORTED') return error
+  const hint = placeHint(url, 'queue')
+  if (hint === '') return error
+  return new WatchdogError(code, `${message}${hint}`, { cause: error, path, retryable, maybeApplied })
 }
 
 /** The number of this task in its array job, by the names that schedulers give it. */

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander'
 import { WatchdogError } from '../errors'
+import { harmless } from '../status/harmless'
 import type { CreateQueueOptions, DoneReport, TimerInfo } from '../watchdog/types'
 import type { WatchdogQueue } from '../watchdog/watchdog-queue'
 import { integerFrom } from './arguments'
@@ -10,6 +11,7 @@ import { CliError, EXIT } from './exit-codes'
 import { jsonItem, readItems, showItem } from './items'
 import { note, print } from './output'
 import { parseExpect, type QueueOptions, useQueue, withQueue, withWaitQueue } from './queue-options'
+import { registerQueueTop } from './queue-top'
 import { StopSignal } from './stop-signal'
 
 const EMPTY_NOW = 4
@@ -40,6 +42,7 @@ export function registerQueue(program: Command): void {
     .description('Make, watch and end a queue that workers on many machines share.')
   registerMaking(queue)
   registerLooking(queue)
+  registerQueueTop(queue)
   registerWaiting(queue)
 }
 
@@ -225,16 +228,16 @@ async function dead(
     if (json) print(JSON.stringify({ ...letter, item: jsonItem(letter.item) }))
     else
       print(
-        `${letter.id}\t${letter.attempts} attempts\t${showItem(letter.item)}\t${letter.error?.message ?? 'its worker died'}`,
+        `${letter.id}\t${letter.attempts} attempts\t${harmless(showItem(letter.item))}\t${harmless(letter.error?.message ?? 'its worker died')}`,
       )
   }
   if (redrive) note(`queued ${await handle.redrive()} again`)
 }
 
 function describeTimer({ id, state, ageMs, host, pid, code }: TimerInfo): string {
-  const where = host === undefined ? '' : `\t${host} ${pid}`
+  const where = host === undefined ? '' : `\t${harmless(host)} ${pid}`
   const age = ageMs === undefined ? '' : `\tkicked ${(ageMs / 1000).toFixed(1)} s ago`
-  return `${id}\t${state}${code === undefined ? '' : ` (${code})`}${where}${age}`
+  return `${harmless(id)}\t${state}${code === undefined ? '' : ` (${code})`}${where}${age}`
 }
 
 function registerWaiting(queue: Command): void {
@@ -286,7 +289,11 @@ function registerWaiting(queue: Command): void {
 
 async function consume(handle: WatchdogQueue, { json }: Options): Promise<void> {
   const item = await handle.consume()
-  if (item !== undefined) return print(json ? JSON.stringify(jsonItem(item)) : showItem(item))
+  if (item !== undefined) {
+    // A pipe gets the item as it is; a terminal would obey what is in it.
+    const text = process.stdout.isTTY ? harmless(showItem(item)) : showItem(item)
+    return print(json ? JSON.stringify(jsonItem(item)) : text)
+  }
   const done = await handle.waitDone({ timeoutMs: 0 }).then(
     () => true,
     (error: WatchdogError) => {

@@ -6,7 +6,7 @@ import type { WatchdogQueue } from '../watchdog/watchdog-queue'
 import { forwardSignals, type KickFlags, keepKicking, startCommand, withKicks } from './command'
 import { isExpected } from './exit-codes'
 import { note } from './output'
-import { defaultId, openQueue, type QueueOptions, withWaitQueue } from './queue-options'
+import { defaultId, openQueue, type QueueOptions, withPlaceHint, withWaitQueue } from './queue-options'
 
 const OWN_FAILURE = 125
 
@@ -49,7 +49,8 @@ async function runCommand(words: string[], flags: RunFlags): Promise<void> {
   try {
     queue = await openQueue(flags)
     timer = await queue.createTimer(id)
-  } catch (error) {
+  } catch (thrown) {
+    const error = withPlaceHint(thrown, flags.queue ?? '')
     if (!isExpected(error)) throw error
     note(`nothing was run: ${error.message}`)
     // A handle that was opened may be what keeps the process.

@@ -5,8 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ScoreboardError } from '../errors'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot } from '../scoreboard/types'
-import { renderJson, renderLine, renderScreen, renderTable } from '../status/render'
-import { SORT_KEYS, type SortKey, sortWorkers } from '../status/sort'
+import { renderJson, renderLine, renderTable } from '../status/render'
+import type { SortKey } from '../status/sort-keys'
+import { BoardSource } from './live/board-source'
+import { matches } from './live/list-model'
+import { ListView } from './live/list-view'
 import { opener } from './open-board'
 import { outputStyle, print } from './output'
 import { showLive } from './screen'
@@ -19,6 +22,7 @@ export interface TopOptions {
   rounds?: number
   sort: SortKey
   reverse?: boolean
+  filter?: string
   json?: boolean
 }
 
@@ -26,41 +30,20 @@ export interface TopOptions {
 export async function top(dir: string, options: TopOptions): Promise<void> {
   using stop = new StopSignal()
   using board = new LastingReader(await opener(dir, { readOnly: true }))
+  const source = new BoardSource({ title: dir, look: () => board.snapshot(), staleMs: options.stale })
   const isLive = process.stdout.isTTY === true && !options.json && options.rounds === undefined
-  if (isLive) await topOnScreen(dir, board, options, stop)
-  else await topAsText(board, options, stop)
+  if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
+  else await topAsText(source, options, stop)
   process.exitCode = stop.exitCode
 }
 
-async function topOnScreen(
-  dir: string,
-  board: LastingReader,
-  options: TopOptions,
-  stop: StopSignal,
-): Promise<void> {
-  const view = { sort: options.sort, reverse: options.reverse ?? false }
-  const { colors } = outputStyle()
-  const lines = (columns: number, rows: number) => {
-    const order = `sorted by ${view.sort}${view.reverse ? ', reversed' : ''}`
-    return renderScreen(sortWorkers(board.snapshot(), view), {
-      title: dir,
-      footer: `q quit   s sort   r reverse   ${order}`,
-      columns,
-      rows,
-      colors,
-      staleMs: options.stale,
-    })
-  }
-  const onKey = (key: string) => {
-    if (key === 's') view.sort = SORT_KEYS[(SORT_KEYS.indexOf(view.sort) + 1) % SORT_KEYS.length]!
-    if (key === 'r') view.reverse = !view.reverse
-  }
-  await showLive({ intervalMs: options.interval, lines, onKey }, stop)
-}
-
-async function topAsText(board: LastingReader, options: TopOptions, stop: StopSignal): Promise<void> {
+async function topAsText(source: BoardSource, options: TopOptions, stop: StopSignal): Promise<void> {
+  const { sort, reverse = false, filter = '' } = options
   for (let round = 1; !stop.signal.aborted; round += 1) {
-    const snapshot = sortWorkers(board.snapshot(), options)
+    source.refresh()
+    const all = source.sorted({ sort, reverse })
+    const workers = all.workers.filter((worker) => matches(source.textOf(worker), filter))
+    const snapshot = { ...all, workers }
     print(options.json ? renderJson(snapshot) : textRound(snapshot, options))
     if (round === options.rounds) return
     // Rejects when it is time to stop, which the loop's condition says better.

@@ -2,9 +2,10 @@
 
 import { type Command, Option } from 'commander'
 
-import { SORT_KEYS } from '../status/sort'
+import { SORT_KEYS } from '../status/sort-keys'
 import { directory, integerFrom } from './arguments'
 import { durationFrom, parseDuration } from './duration'
+import { KEYS_HELP } from './live/help'
 import type { TopOptions } from './top-view'
 
 export function registerTop(program: Command): void {
@@ -22,18 +23,20 @@ export function registerTop(program: Command): void {
       parseDuration,
       10_000,
     )
-    .option('-n, --rounds <n>', 'print so many rounds of plain text, then end', integerFrom(1, 1e9))
-    .addOption(new Option('-s, --sort <key>', 'what to sort by').choices([...SORT_KEYS]).default('slot'))
+    .addOption(new Option('-s, --sort <key>', 'what to sort by').choices(SORT_KEYS).default('slot'))
     .option('-r, --reverse', 'the other way round')
+    .option('-f, --filter <words>', 'only workers that have all of these words, and no !word')
+    .option('-n, --rounds <n>', 'print so many rounds of plain text, then end', integerFrom(1, 1e9))
     .option('--json', 'print one line of JSON a round')
     .addHelpText(
       'after',
       `
-Keys: q or Ctrl-C ends, s sorts by the next column, r reverses.
+${KEYS_HELP}
 
 Examples:
   $ rollcall top /run/app
   $ rollcall top --sort age --stale 30s /run/app
+  $ rollcall top --filter 'POST !/health' /run/app
   $ rollcall top --rounds 1 /run/app > report.txt`,
     )
     .action(async (dir: string, options: TopOptions) => (await import('./top-view.js')).top(dir, options))

@@ -1,14 +1,14 @@
 // How far `rollcall work` is: one line on a terminal, redrawn in place, and what failed at the end.
 
+import { harmless } from '../status/harmless'
 import type { QueueCounts } from '../watchdog/types'
 import type { WatchdogQueue } from '../watchdog/watchdog-queue'
 import { showItem } from './items'
 import { note } from './output'
+import { RateWindow } from './rate-window'
 
 const EVERY_MS = 500
 const BAR_WIDTH = 24
-/** The rate is that of about so many milliseconds, so that it follows what happens. */
-const RATE_MS = 10_000
 const MOST_FAILURES = 20
 
 /** `45s`, `3m10s`, `2h05m`. */
@@ -20,33 +20,40 @@ export function showDuration(ms: number): string {
   return `${Math.floor(seconds / 3600)}h${two(Math.floor((seconds % 3600) / 60))}m`
 }
 
+/** How long the rest takes at this rate, in milliseconds; undefined where nobody can know. */
+export function timeLeftMs(
+  { total, done, dead }: QueueCounts,
+  perSecond: number | undefined,
+): number | undefined {
+  const left = total - done - dead
+  if (left === 0) return 0
+  return perSecond ? (left / perSecond) * 1000 : undefined
+}
+
 /** One line: a bar, how many of how many, items a second, the time left, and the dead. */
-export function progressLine(counts: QueueCounts, perSecond: number): string {
+export function progressLine(counts: QueueCounts, perSecond: number | undefined): string {
   const { total, done, dead } = counts
   const ended = done + dead
   const share = total === 0 ? 1 : ended / total
   const filled = Math.floor(share * BAR_WIDTH)
   const bar = `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}]`
-  const left = perSecond > 0 ? showDuration(((total - ended) / perSecond) * 1000) : '?'
+  const etaMs = timeLeftMs(counts, perSecond)
+  const left = etaMs === undefined ? '?' : showDuration(etaMs)
   const failed = dead > 0 ? `, ${dead} failed` : ''
-  return `${bar} ${Math.floor(share * 100)}% ${ended}/${total}, ${perSecond.toFixed(1)}/s, ${left} left${failed}`
+  return `${bar} ${Math.floor(share * 100)}% ${ended}/${total}, ${perSecond?.toFixed(1) ?? '?'}/s, ${left} left${failed}`
 }
 
 /** Shows how far the queue is until the returned function is called. Nothing where nobody sees it. */
 export function showProgress(queue: WatchdogQueue): () => void {
   const { stderr } = process
   if (!stderr.isTTY) return () => {}
-  const seen: { at: number; ended: number }[] = []
+  const rate = new RateWindow()
   let isLooking = false
   const draw = async () => {
     const counts = await queue.counts()
-    const now = { at: performance.now(), ended: counts.done + counts.dead }
-    seen.push(now)
-    while (seen.length > 2 && now.at - seen[0]!.at > RATE_MS) seen.shift()
-    const [first] = seen
-    const passed = (now.at - first!.at) / 1000
-    const rate = passed > 0 ? (now.ended - first!.ended) / passed : 0
-    if (isLooking) stderr.write(`\r\x1b[K${progressLine(counts, rate).slice(0, (stderr.columns ?? 80) - 1)}`)
+    const perSecond = rate.add(performance.now(), counts.done + counts.dead)
+    if (isLooking)
+      stderr.write(`\r\x1b[K${progressLine(counts, perSecond).slice(0, (stderr.columns ?? 80) - 1)}`)
   }
   const timer = setInterval(() => {
     if (isLooking) return
@@ -70,7 +77,7 @@ export async function summarizeFailures(queue: WatchdogQueue): Promise<number> {
   for await (const { item, attempts, error } of queue.deadLetters()) {
     if (++count > MOST_FAILURES) continue
     const why = error === undefined ? 'its worker died' : error.message
-    note(`failed after ${attempts} attempts: ${showItem(item)} (${why})`)
+    note(harmless(`failed after ${attempts} attempts: ${showItem(item)} (${why})`))
   }
   if (count > MOST_FAILURES) note(`and ${count - MOST_FAILURES} more: rollcall queue dead`)
   return count

@@ -71,6 +71,11 @@ Examples:
 async function fill(queue: WatchdogQueue, flags: WorkFlags): Promise<void> {
   const items = readItems(flags.argFile!, flags.null ?? false)
   await queue.createQueue({ queue: items, maxAttempts: flags.attempts, ifExists: 'attach' })
+  const { total, done, dead } = await queue.counts()
+  if (total === 0 || done + dead < total) return
+  note(
+    `nothing is left of the ${total} items of ${flags.queue}; to do them again: rollcall queue destroy --queue ${flags.queue}`,
+  )
 }
 
 async function work_(words: string[], flags: WorkFlags): Promise<void> {

@@ -114,6 +114,11 @@ export class Counters {
     return this.#mine(this.#board.getCounter(this.#names.find(name).index))
   }
 
+  /** The names, in the order of `view`. */
+  get names(): string[] {
+    return Array.from(this.#names, ({ name }) => name)
+  }
+
   /** Where a counter is in `view`. */
   index(name: string): number {
     return this.#names.find(name).index
@@ -179,6 +184,11 @@ export class SharedCounters {
     return this.#open(this.#board.getShared(this.#names.find(name).index))
   }
 
+  /** Their names, in the order of `sharedCounters`. */
+  get names(): string[] {
+    return Array.from(this.#names, ({ name }) => name)
+  }
+
   /** All values, in the order of `sharedCounters`. @internal */
   values(): number[] {
     return Array.from(this.#names, ({ index }) => this.#open(this.#board.getShared(index)))
@@ -206,6 +216,11 @@ export class CounterReader {
   ofWorker(slot: number, epoch: number): Record<string, number> | undefined {
     if (this.#names.size === 0) return {}
     return this.#board.counters(slot, epoch, this.#values) ? this.#asObject() : undefined
+  }
+
+  kinds(): Record<string, 'counter' | 'gauge'> {
+    const kindOf = (kind: number) => (kind === CounterKind.counter ? 'counter' : 'gauge')
+    return Object.fromEntries(Array.from(this.#names, ({ name, kind }) => [name, kindOf(kind)]))
   }
 
   totals(): Record<string, number> {

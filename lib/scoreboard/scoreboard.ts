@@ -69,6 +69,7 @@ export class Scoreboard {
   /** Whether some overflow file may have to go after the next update. */
   #hasFiles = false
   #isClosed = false
+  #ownKey: string | undefined
 
   /**
    * Opens the board in `baseDir`, and makes it when it is missing.
@@ -94,6 +95,16 @@ export class Scoreboard {
   /** The id of this worker; undefined until a slot is claimed. */
   get workerId(): string | undefined {
     return this.#workerId
+  }
+
+  /** `<slot>-<epoch>` of this worker, which is nobody else's; undefined until a slot is claimed. @internal */
+  get ownKey(): string | undefined {
+    return this.#ownKey
+  }
+
+  /** Of the file: a board that takes another's place has its own. @internal */
+  get boardId(): string {
+    return this.#board.boardId
   }
 
   /**
@@ -141,6 +152,25 @@ export class Scoreboard {
           ? this.#publishText(status)
           : publishTextAt(this.#number, status)
     if (outcome !== undefined || this.#hasFiles) this.#afterPublish(outcome, status)
+  }
+
+  /**
+   * For who publishes on every request: `update()` of a value that is JSON text already. False: it does not
+   * fit into the slot, and nothing was published. The text is not checked.
+   *
+   * @throws {ScoreboardError} as `update()`
+   * @internal
+   */
+  updateJson(text: string): boolean {
+    const outcome = this.#board.publishJson(text)
+    if (outcome === Outcome.tooLong) return false
+    if (outcome === Outcome.notClaimed) {
+      this.#checkWritable('publish a status')
+      this.claim()
+      return this.updateJson(text)
+    }
+    if (outcome !== undefined || this.#hasFiles) this.#afterPublish(outcome, text)
+    return true
   }
 
   /**
@@ -230,6 +260,11 @@ export class Scoreboard {
     return this.#counterReader.totals()
   }
 
+  /** The names of the board's counters, each with its kind, in the order in which the board was made. */
+  get counterKinds(): Record<string, 'counter' | 'gauge'> {
+    return this.#counterReader.kinds()
+  }
+
   /**
    * Frees the slots of workers that are gone and removes overflow files that nobody can name any
    * more. When somebody else is cleaning right now, leaves it to them.
@@ -247,6 +282,12 @@ export class Scoreboard {
     return cleanBoard(this.#board, this.baseDir, ended)
   }
 
+  /** Frees these slots, where their owners are gone. @internal */
+  retire(slots: number[]): void {
+    this.#checkWritable('clean up')
+    retireSlots(this.#board, this.baseDir, slots)
+  }
+
   /** Says good-bye, gives the slot up and removes this worker's files. Calling it again is fine. */
   close(): void {
     if (this.#isClosed) return
@@ -258,6 +299,7 @@ export class Scoreboard {
     this.#files?.removeAll()
   }
 
+  /** `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }
@@ -334,6 +376,7 @@ export class Scoreboard {
 
   #settleIn(slot: number, epoch: number): void {
     const { boardId } = this.#board
+    this.#ownKey = `${slot}-${epoch}`
     this.#files = new OverflowWriter(this.baseDir, this.#options.mode, { boardId, slot, epoch })
     if (claimed.size === 0) process.on('exit', closeAllAtExit)
     claimed.add(this)

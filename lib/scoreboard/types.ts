@@ -12,6 +12,7 @@ export type JsonValue =
 /** What a worker may publish: text, bytes, or anything JSON can say. Bytes come back as a Buffer. */
 export type Status = Uint8Array | JsonValue
 
+/** Where the board is, who opens it, and what it is like if it has to be made. */
 export interface ScoreboardOptions {
   /** The directory of the board. Made when it is missing, unless `readOnly`. */
   baseDir: string
@@ -91,6 +92,7 @@ export interface WorkerEntryError {
   preview?: string
 }
 
+/** One worker as a reader sees it. */
 export interface WorkerEntry {
   id: string
   pid: number
@@ -114,6 +116,7 @@ export interface WorkerEntry {
   error?: WorkerEntryError
 }
 
+/** Everything known of a board at one moment. */
 export interface Snapshot {
   boardId: string
   /** How many workers the board can hold. */
@@ -154,6 +157,7 @@ export interface Changes extends Snapshot {
   gone: GoneWorker[]
 }
 
+/** When to end, and how often to look. */
 export interface WatchOptions {
   /** Ends the watch; the pending `next()` rejects with its reason. */
   signal?: AbortSignal

@@ -1,11 +1,10 @@
 // A snapshot as text: a table, one line, a full screen, JSON. Pure functions; whoever calls
 // them decides where the text goes and how wide and colourful it may be.
 
-import Table from 'cli-table3'
 import pc from 'picocolors'
-import stringWidth from 'string-width'
 
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
+import { type TableColumn, tableLines } from './table'
 import { ageText, cut, harmless, statusText } from './text'
 
 export interface TableOptions {
@@ -30,18 +29,7 @@ export interface ScreenOptions extends TableOptions {
   footer?: string
 }
 
-interface Column {
-  name: string
-  /** Which goes first on a narrow terminal; left out: it stays. */
-  dropOrder?: number
-  align?: 'right'
-  text(worker: WorkerEntry): string
-}
-
 export type ShownState = WorkerEntry['state'] | 'stale'
-
-const GAP = 2
-const STATUS_MIN_COLUMNS = 16
 
 /** Living, dead, or living and silent for longer than `staleMs`. */
 export function shownState(worker: WorkerEntry, takenAt: number, staleMs = Infinity): ShownState {
@@ -58,21 +46,12 @@ export function countStates(snapshot: Snapshot, staleMs?: number): Record<ShownS
 
 /** A header and one line for each worker, in the order of the snapshot. */
 export function renderTable(snapshot: Snapshot, options: TableOptions = {}): string[] {
-  const columns = options.columns ?? Infinity
-  const all = columnsFor(snapshot, options)
-  const cells = (column: Column) => [column.name, ...snapshot.workers.map((worker) => column.text(worker))]
-  const sized = all.map((column) => ({ column, width: widest(cells(column)) }))
-  const kept = fitColumns(sized, columns)
-  const room = columns - kept.reduce((sum, { width }) => sum + width + GAP, 0)
-
-  const shown = kept.map(({ column }) => column)
-  const table = plainTable(shown.map((column) => column.align ?? 'left'))
-  table.push([...shown.map((column) => column.name), 'STATUS'])
-  for (const worker of snapshot.workers) {
-    table.push([...shown.map((column) => column.text(worker)), entryText(worker, room, options)])
+  const last = {
+    name: 'STATUS',
+    text: (worker: WorkerEntry, room: number) => entryText(worker, room, options),
   }
-  const lines = table.toString().split('\n')
-  return lines.map((line, row) => decorate(cut(line.trimEnd(), columns), snapshot, row - 1, options))
+  const lines = tableLines(snapshot.workers, workerColumns(snapshot.takenAt, options), last, options.columns)
+  return lines.map((line, row) => decorate(line, snapshot, row - 1, options))
 }
 
 /** `3 live, 1 stale, 1 dead, 1024 slots`. */
@@ -116,15 +95,12 @@ export function jsonStatus(status: Status | undefined): unknown {
   return { type: 'bytes', base64: Buffer.from(status).toString('base64') }
 }
 
-function widest(cells: string[]): number {
-  return cells.reduce((most, cell) => Math.max(most, stringWidth(cell)), 0)
-}
-
-function columnsFor(snapshot: Snapshot, options: TableOptions): Column[] {
+/** Everything about a worker but its status. */
+export function workerColumns(takenAt: number, options: TableOptions): TableColumn<WorkerEntry>[] {
   const idColumns = Math.max(8, Math.floor((options.columns ?? Infinity) * 0.3))
-  const state: Column = {
+  const state: TableColumn<WorkerEntry> = {
     name: 'STATE',
-    text: (worker) => shownState(worker, snapshot.takenAt, options.staleMs).replace('dead', 'DEAD'),
+    text: (worker) => shownState(worker, takenAt, options.staleMs).replace('dead', 'DEAD'),
   }
   return [
     { name: 'SLOT', align: 'right', dropOrder: 3, text: (worker) => String(worker.slot) },
@@ -136,41 +112,12 @@ function columnsFor(snapshot: Snapshot, options: TableOptions): Column[] {
   ]
 }
 
-interface SizedColumn {
-  column: Column
-  width: number
-}
-
-/** Leaves out what matters least until the status has room. */
-function fitColumns(sized: SizedColumn[], columns: number): SizedColumn[] {
-  const used = sized.reduce((sum, { width }) => sum + width + GAP, 0)
-  if (used + STATUS_MIN_COLUMNS <= columns) return sized
-
-  const droppable = sized.filter(({ column }) => column.dropOrder !== undefined)
-  if (droppable.length === 0) return sized
-  const first = Math.min(...droppable.map(({ column }) => column.dropOrder!))
-  return fitColumns(
-    sized.filter(({ column }) => column.dropOrder !== first),
-    columns,
-  )
-}
-
-function entryText(worker: WorkerEntry, columns: number, options: TableOptions): string {
+/** A status, or why there is none, on one line. */
+export function entryText(worker: WorkerEntry, columns: number, options: TableOptions): string {
   const room = Math.max(1, columns)
   if (!worker.error) return (options.statusText ?? statusText)(worker.status, room)
   const { code, message, preview } = worker.error
   return statusText(`! ${code}: ${message}${preview === undefined ? '' : ` (${preview})`}`, room)
-}
-
-function plainTable(alignments: ('left' | 'right')[]) {
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' }
-  const edges = { bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' }
-  const inner = { left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '' }
-  return new Table({
-    chars: { ...none, ...edges, ...inner, middle: ' '.repeat(GAP) },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colAligns: [...alignments, 'left'],
-  })
 }
 
 function decorate(line: string, snapshot: Snapshot, row: number, options: TableOptions): string {

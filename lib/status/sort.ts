@@ -1,25 +1,55 @@
 // The order of workers in a list.
 
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
+import { ownerKey } from './rates'
+import { type ShownState, shownState } from './render'
+import type { SortKey } from './sort-keys'
+import { statusText } from './text'
 
-export const SORT_KEYS = ['slot', 'age', 'updates', 'id', 'pid'] as const
+export interface SortOptions {
+  sort: SortKey
+  reverse?: boolean
+  /** By `ownerKey`, for `rate`. */
+  rates?: ReadonlyMap<string, number>
+  /** A living worker silent for longer counts as stale, in milliseconds, for `state`. @default Infinity */
+  staleMs?: number
+}
 
-export type SortKey = (typeof SORT_KEYS)[number]
+type Compare = (a: WorkerEntry, b: WorkerEntry) => number
 
 // web-10 comes after web-9.
 const byNumberedName = new Intl.Collator('en', { numeric: true })
-
-const COMPARE: Record<SortKey, (a: WorkerEntry, b: WorkerEntry) => number> = {
-  slot: (a, b) => a.slot - b.slot,
-  // Longest silent and busiest first: that is what somebody sorts for.
-  age: (a, b) => (b.ageMs ?? Infinity) - (a.ageMs ?? Infinity) || 0,
-  updates: (a, b) => b.updates - a.updates,
-  id: (a, b) => byNumberedName.compare(a.id, b.id),
-  pid: (a, b) => a.pid - b.pid,
-}
+const STATES: readonly ShownState[] = ['dead', 'stale', 'live']
+const MOST_TEXT = 100
 
 /** The same snapshot with its workers in order; equal ones by slot. */
-export function sortWorkers(snapshot: Snapshot, by: { sort: SortKey; reverse?: boolean }): Snapshot {
-  const workers = snapshot.workers.toSorted((a, b) => COMPARE[by.sort](a, b) || a.slot - b.slot)
+export function sortWorkers(snapshot: Snapshot, by: SortOptions): Snapshot {
+  const compare = comparison(by, snapshot)
+  const workers = snapshot.workers.toSorted((a, b) => compare(a, b) || a.slot - b.slot)
   return { ...snapshot, workers: by.reverse ? workers.toReversed() : workers }
+}
+
+function comparison({ sort, rates, staleMs }: SortOptions, { workers, takenAt }: Snapshot): Compare {
+  switch (sort) {
+    case 'slot':
+      return (a, b) => a.slot - b.slot
+    case 'age':
+      return (a, b) => (b.ageMs ?? Infinity) - (a.ageMs ?? Infinity) || 0
+    case 'updates':
+      return (a, b) => b.updates - a.updates
+    case 'rate':
+      return (a, b) => (rates?.get(ownerKey(b)) ?? 0) - (rates?.get(ownerKey(a)) ?? 0)
+    case 'id':
+      return (a, b) => byNumberedName.compare(a.id, b.id)
+    case 'pid':
+      return (a, b) => a.pid - b.pid
+    case 'state': {
+      const rank = (worker: WorkerEntry) => STATES.indexOf(shownState(worker, takenAt, staleMs))
+      return (a, b) => rank(a) - rank(b)
+    }
+    case 'status': {
+      const texts = new Map(workers.map((worker) => [worker, statusText(worker.status, MOST_TEXT)]))
+      return (a, b) => byNumberedName.compare(texts.get(a)!, texts.get(b)!)
+    }
+  }
 }

@@ -4,26 +4,14 @@
 import stringWidth from 'string-width'
 
 import type { Status } from '../scoreboard/types'
+import { harmless } from './harmless'
 
-// What could move the cursor, recolour the screen, reorder or hide its text: control and format
-// characters, line separators, lone surrogates. The joiners that emoji and several scripts need stay.
-const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu
+export { harmless }
+
 const PLAIN = /^[\x20-\x7e]*$/
 const MAX_COLUMNS = 4096
-const NAMED: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 const graphemes = new Intl.Segmenter()
-
-/** One line that does nothing but show: what a terminal would obey is written as an escape, `\x1b`. */
-export function harmless(text: string): string {
-  if (PLAIN.test(text)) return text
-  return text.replace(UNSAFE, (character) => {
-    const code = character.codePointAt(0)!
-    if (code >= 0xd800 && code <= 0xdfff) return '\ufffd'
-    if (code > 0xff) return `\\u{${code.toString(16)}}`
-    return NAMED[character] ?? `\\x${code.toString(16).padStart(2, '0')}`
-  })
-}
 
 /** The first `columns` columns of `text`, the last one an ellipsis where something was cut off. */
 export function cut(text: string, columns: number): string {

@@ -4,12 +4,13 @@ import { Keeper } from './keeper'
 import { Pages } from './pages'
 import { Roster } from './roster'
 import type { Run } from './run'
+import type { Caretaker } from './store'
 import type { WatchdogTimer } from './timer'
 
 export class Attachment {
   readonly run: Run
   readonly pages: Pages
-  readonly keeper: Keeper
+  readonly keeper: Caretaker
   /** For reports: ages as this handle has seen them. */
   readonly roster: Roster
   // biome-ignore lint/suspicious/noExplicitAny: timers of any item type
@@ -20,7 +21,7 @@ export class Attachment {
   constructor(run: Run) {
     this.run = run
     this.pages = new Pages(run)
-    this.keeper = new Keeper(run, this.pages)
+    this.keeper = run.store.caretaker?.(run) ?? new Keeper(run, this.pages)
     this.roster = new Roster(run)
   }
 

@@ -6,6 +6,8 @@ import { Bell } from './bell'
 import type { Run } from './run'
 
 const MAX_JITTER_MS = 300
+/** Where a look costs next to nothing, and a death should be made good at once. */
+const MAX_JITTER_WITHOUT_SERVER_MS = 20
 const JITTER_PER_WORKER_MS = 1
 
 export class Idle {
@@ -25,7 +27,8 @@ export class Idle {
     this.#stops.push(await store.watch(this.#run.at('signal'), 'data', this.#bell.ring))
     this.#stops.push(await store.watch(this.#run.at('open'), 'children', this.#bell.ring))
     const workers = (await store.info(this.#run.at('timers')))?.children ?? 1
-    this.#jitterMs = Math.min(MAX_JITTER_MS, (workers - 1) * JITTER_PER_WORKER_MS)
+    const most = store.needsBoss ? MAX_JITTER_MS : MAX_JITTER_WITHOUT_SERVER_MS
+    this.#jitterMs = Math.min(most, (workers - 1) * JITTER_PER_WORKER_MS)
   }
 
   /** Says whether there is a reason to look for items. */

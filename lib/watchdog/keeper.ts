@@ -6,10 +6,10 @@
 
 import { Bell } from './bell'
 import type { Pages } from './pages'
-import { decodeMember, type Entry, encodeMember, Roster } from './roster'
+import { decodeMember, type Entry, encodeMember, type Member, Roster } from './roster'
 import { EMPTY, type Run } from './run'
 import { isComplete } from './state'
-import { ANY_VERSION } from './store'
+import { ANY_VERSION, type Caretaker } from './store'
 
 const MIN_PERIOD_MS = 20
 const MAX_PERIOD_MS = 15_000
@@ -24,7 +24,7 @@ export function periodOf(run: Run): number {
   return Math.min(MAX_PERIOD_MS, Math.max(MIN_PERIOD_MS, run.settings.timerMs / 8))
 }
 
-export class Keeper {
+export class Keeper implements Caretaker {
   readonly #run: Run
   readonly #pages: Pages
   readonly #roster: Roster
@@ -41,7 +41,6 @@ export class Keeper {
     this.#roster = new Roster(run)
   }
 
-  /** Keeps the run until the returned function is called, the last of several ends it. */
   hold(): () => void {
     this.#holders++
     this.#working ??= this.#work().finally(() => {
@@ -55,7 +54,6 @@ export class Keeper {
     }
   }
 
-  /** Resolves when no work of the keeper is on its way. */
   async idle(): Promise<void> {
     await this.#working
   }
@@ -134,9 +132,15 @@ export class Keeper {
     const { settings } = this.#run
     if (settings.onExpire === 'requeue') {
       const entries = await this.#roster.observe(2 * periodOf(this.#run))
-      await Promise.all(
-        entries.filter((entry) => entry.seenMs > settings.timerMs).map((entry) => this.#expire(entry)),
+      const silent = entries.filter(({ seenMs }) => seenMs > settings.timerMs)
+      // What a keeper that was killed in the middle has left.
+      const spared = entries.filter(
+        ({ expiring, version }) => expiring !== undefined && version !== undefined && version !== expiring,
       )
+      await Promise.all([
+        ...silent.map((entry) => this.#expire(entry)),
+        ...spared.map(({ wid }) => this.#spare(wid)),
+      ])
     }
     const timers = new Set((await this.#run.store.list(this.#run.at('timers'))) ?? [])
     const vanished = [...this.#known].some((wid) => !timers.has(wid))
@@ -149,16 +153,33 @@ export class Keeper {
     if (returned > 0 || vanished || first) await this.#run.ring()
   }
 
-  /** Takes the timer of a silent worker, unless it kicked meanwhile. */
-  async #expire(entry: Entry): Promise<void> {
+  /**
+   * Takes the timer of a silent worker, unless it kicked meanwhile. The member says so first, so that at
+   * no moment, wherever this ends, the worker looks as if it had died.
+   */
+  async #expire({ wid, version }: Entry): Promise<void> {
     const { store } = this.#run
-    const outcome = await store.delete(this.#run.at('timers', entry.wid), entry.version!)
-    if (outcome !== 'deleted') return
-    const path = this.#run.at('members', entry.wid)
-    const node = await store.get(path)
-    const member = node && decodeMember(node.data)
-    if (member?.status === 'running') {
-      await store.set(path, encodeMember({ ...member, status: 'expired' }), node!.version)
+    const marked = await this.#changeMember(wid, (member) => ({ ...member, expiring: version! }))
+    if (!marked) return
+    const outcome = await store.delete(this.#run.at('timers', wid), version!)
+    if (outcome === 'conflict') await this.#spare(wid)
+    else await this.#changeMember(wid, ({ expiring: _, ...member }) => ({ ...member, status: 'expired' }))
+  }
+
+  /** It kicked after all. */
+  async #spare(wid: string): Promise<void> {
+    await this.#changeMember(wid, ({ expiring: _, ...member }) => member)
+  }
+
+  /** Says whether there was a member without a verdict to change. */
+  async #changeMember(wid: string, change: (member: Member) => Member): Promise<boolean> {
+    const { store } = this.#run
+    const path = this.#run.at('members', wid)
+    for (;;) {
+      const node = await store.get(path)
+      const member = node && decodeMember(node.data)
+      if (member?.status !== 'running') return false
+      if ((await store.set(path, encodeMember(change(member)), node!.version)).kind === 'set') return true
     }
   }
 

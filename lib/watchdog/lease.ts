@@ -31,6 +31,7 @@ function errorMessage(error: unknown): { message: string } | undefined {
   return { message: String(message).slice(0, MAX_ERROR_CHARACTERS) }
 }
 
+/** An item that one worker has, until it acks, nacks or releases it, or loses it. */
 export class Lease<Item = string> {
   readonly item: Item
   /** The item's id: the same on every attempt and in its dead letter. */
@@ -69,7 +70,12 @@ export class Lease<Item = string> {
     return this.#ending !== undefined
   }
 
-  /** The work is done. Resolves once that is on record; ERR_LEASE_LOST: another has (had) the item. */
+  /**
+   * The work is done. Resolves once that is on record.
+   *
+   * @throws {WatchdogError} ERR_LEASE_LOST: another has (had) the item. ERR_AMBIGUOUS: the connection broke, and
+   *   so much has happened before it was back that nobody can know whether the ack was in time.
+   */
   ack(): Promise<void> {
     return this.#end('ack')
   }
@@ -89,11 +95,12 @@ export class Lease<Item = string> {
     return this.#end('release')
   }
 
+  /** Gives the item back where nothing was said about it, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ending !== undefined) await this.#ending.catch(() => {})
     if (this.#ended) return
     await this.release().catch((error: WatchdogError) => {
-      if (error.code !== 'ERR_LEASE_LOST') throw error
+      if (error.code !== 'ERR_LEASE_LOST' && error.code !== 'ERR_AMBIGUOUS') throw error
     })
   }
 
@@ -115,13 +122,18 @@ export class Lease<Item = string> {
     try {
       outcome = await this.#holder.settle(this.#ticket, as, letter)
     } catch (error) {
+      if (error instanceof WatchdogError && error.code === 'ERR_AMBIGUOUS') {
+        // Nobody can know any more; the item is in the queue's hands, or done.
+        this.#over()
+        this.#abort.abort(error)
+        throw error
+      }
       // Not known to have happened: the caller may try again.
       if (error instanceof WatchdogError && error.maybeApplied) this.#ticket.inDoubt = true
       this.#ending = undefined
       throw error
     }
-    this.#ended = true
-    this.#holder.forget(this.#ticket)
+    this.#over()
     if (outcome !== 'lost') return
     const error = new WatchdogError(
       'ERR_LEASE_LOST',
@@ -130,5 +142,9 @@ export class Lease<Item = string> {
     )
     this.#abort.abort(error)
     throw error
+  }
+  #over(): void {
+    this.#ended = true
+    this.#holder.forget(this.#ticket)
   }
 }

@@ -3,10 +3,9 @@
 //
 //   creating --(compare-and-set: the commit)--> open --seal--> sealed      any --destroy--> closing --> gone
 
-import { setTimeout as delay } from 'node:timers/promises'
 import { WatchdogError } from '../errors'
 import { abortable, Bell, Deadline } from './bell'
-import { encodePages } from './page'
+import { type EncodedPage, encodePages } from './page'
 import {
   decodeRecord,
   EMPTY,
@@ -29,7 +28,6 @@ const CAPABILITY = /^[0-9a-f]{32}$/
 const CREATING = 'creating-'
 /** How long a root without a sign of its creator is given before it counts as abandoned. */
 const GRACE_MS = 500
-const WAIT_MS = 250
 /** How long a slow creator is waited for, once its queue was told to close. */
 const CREATOR_MS = 60_000
 
@@ -144,7 +142,7 @@ async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promi
   } else if (record.phase === 'creating' && (await creatorLives(store, record))) {
     if (ifExists === 'error') throw existsError(store, 'A queue is being created')
     if (ifExists === 'attach') {
-      await delay(WAIT_MS)
+      await creationEnds(store, record)
       return undefined
     }
   }
@@ -152,16 +150,46 @@ async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promi
   return undefined
 }
 
+/**
+ * Looks at the root now and after each change of it or of the names below it, until `isOver` says so or
+ * the time is over. Says which.
+ */
+async function watchRoot(store: Store, ms: number, isOver: () => Promise<boolean>): Promise<boolean> {
+  const deadline = new Deadline(ms)
+  const bell = new Bell()
+  const stops: (() => void)[] = []
+  try {
+    for (const kind of ['data', 'children'] as const) stops.push(await store.watch('', kind, bell.ring))
+    for (;;) {
+      if (await isOver()) return true
+      if (deadline.over) return false
+      await bell.wait(deadline.left)
+    }
+  } finally {
+    for (const stop of stops) stop()
+  }
+}
+
+/** Whether that creation has come to its end, or another root is in its place. */
+async function isCreated(store: Store, { run }: RootRecord): Promise<boolean> {
+  const now = await readRoot(store)
+  return now === undefined || now.record.run !== run || now.record.phase !== 'creating'
+}
+
 /** Whether somebody is at work on a root in phase `creating`, whose creator may not have said so yet. */
 async function creatorLives(store: Store, record: RootRecord): Promise<boolean> {
-  const deadline = new Deadline(GRACE_MS)
-  for (;;) {
+  return watchRoot(store, GRACE_MS, async () => {
     if ((await store.info(CREATING + record.run)) !== undefined) return true
-    if (deadline.over) return false
-    await delay(WAIT_MS / 5)
-    const now = await readRoot(store)
-    if (now === undefined || now.record.run !== record.run || now.record.phase !== 'creating') return true
-  }
+    return isCreated(store, record)
+  })
+}
+
+/** Resolves when a creation has come to its end, or its creator has died. */
+async function creationEnds(store: Store, record: RootRecord): Promise<void> {
+  await watchRoot(store, CREATOR_MS, async () => {
+    if (await isCreated(store, record)) return true
+    return (await store.info(CREATING + record.run)) === undefined
+  })
 }
 
 async function build(store: Store, record: RootRecord, request: CreateRequest): Promise<Run> {
@@ -243,29 +271,53 @@ async function writePages(
   await Promise.all(pending)
 }
 
-/** Adds items to a queue that is not sealed. */
+/**
+ * Adds items to a queue that is not sealed, page by page. An error says by `maybeApplied` that some are
+ * in the queue already.
+ */
 export async function addItems(run: Run, items: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
   const { store } = run
-  const sealed = () =>
-    new WatchdogError(
-      'ERR_SEALED',
-      `The queue at ${store.url} is sealed; create it with option 'sealed': false`,
-    )
-  if ((await run.assertThere()).phase !== 'open') throw sealed()
+  if ((await run.assertThere()).phase !== 'open') throw sealed(store)
   const prefix = `a${randomName(6)}`
   let number = 0
-  for await (const page of encodePages(items)) {
-    const name = `${prefix}${String(number++).padStart(5, '0')}`
-    if ((await store.create(run.at('pages', name), page.bytes)) === 'orphan') throw run.closed()
-    // The commit: from here on the items belong to the queue, whoever meets the marker makes the state.
-    if ((await store.create(run.at('open', name), EMPTY)) === 'orphan') {
-      await run.assertThere()
-      await store.delete(run.at('pages', name), ANY_VERSION)
-      throw sealed()
+  try {
+    for await (const page of encodePages(items)) {
+      const name = `${prefix}${String(number).padStart(5, '0')}`
+      await addPage(run, name, page)
+      number++
     }
-    await store.create(run.at('states', name), encodeState(newState(page.size)))
+  } catch (error) {
+    throw number === 0 ? error : partlyApplied(error)
   }
-  await run.ring()
+  await run.ring().catch((error) => {
+    throw partlyApplied(error)
+  })
+}
+
+async function addPage(run: Run, name: string, { bytes, size }: EncodedPage): Promise<void> {
+  const { store } = run
+  if ((await store.create(run.at('pages', name), bytes)) === 'orphan') throw run.closed()
+  // The commit: from here on the items belong to the queue, whoever meets the marker makes the state.
+  if ((await store.create(run.at('open', name), EMPTY)) === 'orphan') {
+    await run.assertThere()
+    await store.delete(run.at('pages', name), ANY_VERSION)
+    throw sealed(store)
+  }
+  await store.create(run.at('states', name), encodeState(newState(size))).catch((error) => {
+    throw partlyApplied(error)
+  })
+}
+
+function sealed(store: Store): WatchdogError {
+  const why = `The queue at ${store.url} is sealed; create it with option 'sealed': false`
+  return new WatchdogError('ERR_SEALED', why)
+}
+
+/** The same error, which tells that part of what was asked for has happened. */
+function partlyApplied(error: unknown): unknown {
+  if (!(error instanceof WatchdogError)) return error
+  const { code, message, cause, path, retryable } = error
+  return new WatchdogError(code, message, { cause: cause ?? error, path, retryable, maybeApplied: true })
 }
 
 export async function seal(run: Run): Promise<void> {
@@ -295,23 +347,25 @@ export async function destroy(store: Store): Promise<void> {
     if (now === undefined || now.record.run !== root.record.run) return
     root = now
   }
-  const deadline = new Deadline(CREATOR_MS)
+  if (await removeRoot(store)) return
+  const isGone = await watchRoot(store, CREATOR_MS, () => removeRoot(store))
+  if (!isGone) {
+    throw new WatchdogError(
+      'ERR_TIMEOUT',
+      `The creator of ${store.url} neither ends nor gives up; try again later`,
+    )
+  }
+}
+
+/** Removes a root that is closing, with all that is ours below it; false while a creator holds on to it. */
+async function removeRoot(store: Store): Promise<boolean> {
   for (;;) {
     const names = (await store.list('')) ?? []
     for (const name of names) if (CAPABILITY.test(name)) await store.deleteTree(name)
-    if (names.some((name) => name.startsWith(CREATING))) {
-      // A creator that is still at work finds its folder gone and gives up; a dead one's node goes with its session.
-      if (deadline.over) {
-        throw new WatchdogError(
-          'ERR_TIMEOUT',
-          `The creator of ${store.url} neither ends nor gives up; try again later`,
-        )
-      }
-      await delay(WAIT_MS / 5)
-      continue
-    }
+    // A creator that is still at work finds its folder gone and gives up; a dead one's node goes with its session.
+    if (names.some((name) => name.startsWith(CREATING))) return false
     const outcome = await store.delete('', ANY_VERSION)
-    if (outcome === 'deleted' || outcome === 'missing') return
+    if (outcome === 'deleted' || outcome === 'missing') return true
     const foreign = names.filter((name) => !CAPABILITY.test(name))
     if (foreign.length > 0) {
       throw new WatchdogError(

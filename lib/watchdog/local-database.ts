@@ -10,9 +10,11 @@
 //
 // A commit survives the death of any process at once; a power cut only after `flush()`.
 //
-// A statement of the package that fails (or finds the database busy) stays active, and with it what
-// the connection reads from then on stays as old as it is. So only BEGIN, which is no such statement,
-// ever meets another writer, and after any other failure the connection is made anew.
+// A write of one statement is a transaction by itself, half as long as one with a BEGIN of its own. But a
+// statement of the package that fails, or finds the database busy, stays active: what the connection
+// reads from then on stays as old as it is, and what it writes is not committed. So nothing else is done
+// between such a write and its next try; and when the tries are used up, as after any other failure, the
+// connection is made anew, and the next one begins with BEGIN, which leaves nothing behind when it fails.
 
 import fs from 'node:fs'
 import type { Database, Statement } from 'libsql'
@@ -46,6 +48,12 @@ export interface NodeRow {
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
+
+/** How often a write is tried before the caller is told: for some two milliseconds. */
+const TRIES_AT_ONCE = 16
+/** Another's write takes some twenty microseconds, a try that fails as long; so this sleep is worth its while. */
+const PAUSE_MS = 0.05
+const NEVER = new Int32Array(new SharedArrayBuffer(4))
 
 type Libsql = new (path: string, options?: object) => Database
 
@@ -184,6 +192,8 @@ export class LocalDatabase {
   #connection: Connection | undefined
   #isClosed = false
   #isWriting = false
+  /** Somebody has held the database for longer than a write takes. */
+  #isHeld = false
   #log: number | undefined
   #flushing: Promise<void> | undefined
   #nextFlush: Promise<void> | undefined
@@ -214,8 +224,24 @@ export class LocalDatabase {
     }
   }
 
+  /** A write of one statement. */
   #write<T>(work: (statements: Connection['statements']) => T): T {
-    return this.#isWriting ? this.#read(work) : this.exclusively(() => this.#read(work))
+    if (this.#isWriting) return this.#read(work)
+    if (this.#isHeld) return this.exclusively(() => this.#read(work))
+    const { statements } = this.#open()
+    for (let tries = 1; ; tries++) {
+      try {
+        return work(statements)
+      } catch (error) {
+        if (isBusy(error) && tries < TRIES_AT_ONCE) {
+          Atomics.wait(NEVER, 0, 0, PAUSE_MS * (0.5 + Math.random()))
+          continue
+        }
+        if (isDatabaseError(error)) this.#forget()
+        this.#isHeld = isBusy(error)
+        throw error
+      }
+    }
   }
 
   #forget(): void {
@@ -247,14 +273,16 @@ export class LocalDatabase {
   }
 
   update(path: string, data: Uint8Array, version: number, now: number): boolean {
-    return this.#write(({ update }) => update.run(asBuffer(data), now, path, version).changes === 1)
+    return this.#write(({ update }) => update.run([asBuffer(data), now, path, version]).changes === 1)
   }
 
   /** The new version; undefined when the row is missing. */
   overwrite(path: string, data: Uint8Array, now: number): number | undefined {
-    return this.#write(({ overwrite }) => {
-      return overwrite.run(asBuffer(data), now, path).changes === 1 ? this.get(path)?.version : undefined
-    })
+    return this.exclusively(() =>
+      this.#read(({ overwrite }) => {
+        return overwrite.run(asBuffer(data), now, path).changes === 1 ? this.get(path)?.version : undefined
+      }),
+    )
   }
 
   /** Not a row that has rows below it. */
@@ -290,6 +318,7 @@ export class LocalDatabase {
   exclusively<T>(work: () => T): T {
     const { database } = this.#open()
     database.exec('BEGIN IMMEDIATE')
+    this.#isHeld = false
     this.#isWriting = true
     try {
       const result = work()

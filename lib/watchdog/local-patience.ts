@@ -13,11 +13,12 @@ const LONGEST_RUN_MS = 4
 
 let turnedAt = performance.now()
 
-/** Gives the event loop its turn when it has had none for a while. */
-export async function breathe(): Promise<void> {
-  if (performance.now() - turnedAt < LONGEST_RUN_MS) return
-  await nextTurn()
-  turnedAt = performance.now()
+/** Gives the event loop its turn; undefined when it has had one not long ago. */
+export function breathe(): Promise<void> | undefined {
+  if (performance.now() - turnedAt < LONGEST_RUN_MS) return undefined
+  return nextTurn().then(() => {
+    turnedAt = performance.now()
+  })
 }
 
 /** Tries `work` until the database is free; after `limitMs` that is ERR_TIMEOUT. */

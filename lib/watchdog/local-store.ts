@@ -4,7 +4,7 @@
 
 import path from 'node:path'
 import { WatchdogError } from '../errors'
-import { loadLibsql, monotonicMs } from './local-database'
+import { databaseError, isBusy, loadLibsql, monotonicMs } from './local-database'
 import { breathe, patiently } from './local-patience'
 import { LocalPlace, makePlace, placeError } from './local-place'
 import { parentOf } from './local-slots'
@@ -70,14 +70,19 @@ export class LocalStore implements Store {
 
   /** Runs `work` until the database is free. Its errors become the queue's. */
   async #patiently<T>(doing: string, work: () => T): Promise<T> {
-    await breathe()
-    this.#assertOpen()
-    const what = { doing, path: this.#directory, limitMs: this.#patienceMs }
+    const turn = breathe()
+    if (turn !== undefined) await turn
+    const guarded = () => {
+      this.#assertOpen()
+      return work()
+    }
     try {
-      return await patiently(() => {
-        this.#assertOpen()
-        return work()
-      }, what)
+      try {
+        return guarded()
+      } catch (error) {
+        if (!isBusy(error)) throw databaseError(error, doing, this.#directory)
+      }
+      return await patiently(guarded, { doing, path: this.#directory, limitMs: this.#patienceMs })
     } catch (error) {
       throw placeError(error, this.url)
     }

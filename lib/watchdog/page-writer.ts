@@ -88,7 +88,7 @@ export class PageWriter {
         results.push(outcome.result)
         if (!recalled && step.prepare) preparations.push(step.prepare(outcome.result))
       }
-      await Promise.all(preparations)
+      if (preparations.length > 0) await Promise.all(preparations)
       if (state === known.state) {
         // Nothing to write. An answer from the cache may be old, one just read may not.
         if (fresh) return this.#resolve(batch, results)

@@ -11,6 +11,8 @@ import {
   consume,
   consumedItem,
   isComplete,
+  MAX_CONSUMERS,
+  MAX_REVOKED,
   type PageState,
   type Reaped,
   ready,
@@ -162,8 +164,8 @@ export class Pages {
     return held === 'revoked' ? undefined : held
   }
 
-  consume(handle: string, seq: number): Promise<TakenFrom<number> | 'empty' | 'done'> {
-    return this.take((source) => ({
+  async consume(handle: string, seq: number): Promise<TakenFrom<number> | 'empty' | 'done'> {
+    const taken = await this.take<number | 'forgotten'>((source) => ({
       // What was handed out must not be handed out again, not even after a power cut.
       durable: true,
       apply: (state) => consume(state, { handle, seq, source }),
@@ -172,6 +174,20 @@ export class Pages {
         return item === undefined ? undefined : { result: item }
       },
     }))
+    if (typeof taken === 'string') return taken
+    const { page, result } = taken
+    if (result === 'forgotten') {
+      const why = `${MAX_CONSUMERS} others have consumed from page ${page} since`
+      throw this.#ambiguous(`An item may have been consumed and lost with the connection: ${why}`)
+    }
+    return { page, result }
+  }
+
+  #ambiguous(message: string): WatchdogError {
+    return new WatchdogError('ERR_AMBIGUOUS', `${message}, so what came of it is no longer on record`, {
+      retryable: false,
+      maybeApplied: true,
+    })
   }
 
   /** Ends one lease; then, if that was the last item, the page. `inDoubt`: an earlier try may have been applied. */
@@ -181,20 +197,29 @@ export class Pages {
   ): Promise<'settled' | 'dead' | 'lost'> {
     const { maxAttempts } = this.#run.settings
     const writer = this.writer(page)
-    const result = await writer.submit<'settled' | 'dead' | 'lost'>({
+    const earlier = (state: PageState) => {
+      const was = wasSettled(state, request.token, request.index)
+      return was === 'forgotten' ? was : was ? 'settled' : undefined
+    }
+    const result = await writer.submit<'settled' | 'dead' | 'lost' | 'forgotten'>({
       apply: (state) => {
         const outcome = settle(state, { ...request, maxAttempts })
-        const earlier =
-          outcome.result === 'lost' && request.inDoubt && wasSettled(state, request.token, request.index)
-        return earlier ? { state, result: 'settled' } : outcome
+        const found = outcome.result === 'lost' && request.inDoubt ? earlier(state) : undefined
+        return found === undefined ? outcome : { state, result: found }
       },
       prepare: async (outcome) => {
         if (outcome === 'dead') await this.#record(page, request.index, request.letter ?? {})
       },
-      recall: (state) =>
-        wasSettled(state, request.token, request.index) ? { result: 'settled' } : undefined,
+      recall: (state) => {
+        const found = earlier(state)
+        return found && { result: found }
+      },
     })
     await this.finishIfComplete(page)
+    if (result === 'forgotten') {
+      const why = `${MAX_REVOKED} leases of page ${page} have been taken from dead workers since`
+      throw this.#ambiguous(`Item ${page}-${request.index} may be settled or leased anew: ${why}`)
+    }
     return result
   }
 

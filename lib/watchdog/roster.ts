@@ -19,6 +19,8 @@ export interface Member {
   readonly startedAt: number
   readonly status: MemberStatus
   readonly code?: number
+  /** Its timer is being taken away at this version: once it is gone, it has expired. */
+  readonly expiring?: number
   /** How long after its death the store takes its timer away. */
   readonly deathDelayMs?: number
 }
@@ -62,6 +64,7 @@ export interface Entry extends TimerInfo {
   readonly version: number | undefined
   readonly seenMs: number
   readonly deathDelayMs: number
+  readonly expiring: number | undefined
 }
 
 interface KnownMember {
@@ -157,9 +160,8 @@ export class Roster {
     this.#ages.delete(wid)
     // The timer is gone; only now does "running" mean that it died. It may have ended just before.
     const now = known.member.status === 'running' ? ((await this.#member(wid)) ?? known) : known
-    const { status } = now.member
-    if (status === 'cleared') return undefined
-    const state = status === 'running' ? 'died' : status === 'done' ? 'finished' : status
+    const state = verdict(now.member)
+    if (state === 'cleared') return undefined
     return { ...describe(wid, now), state, ageMs: undefined, version: undefined, seenMs: 0 }
   }
 
@@ -177,9 +179,26 @@ export class Roster {
   }
 }
 
+/** What became of a worker whose timer is gone. */
+function verdict({ status, expiring }: Member): 'died' | 'finished' | 'failed' | 'expired' | 'cleared' {
+  if (status === 'done') return 'finished'
+  if (status !== 'running') return status
+  return expiring === undefined ? 'died' : 'expired'
+}
+
 function describe(wid: string, { member, born }: KnownMember) {
-  const { id, startedAt, host, pid, code, deathDelayMs = 0 } = member
-  return { wid, born, deathDelayMs, id, startedAt, host, pid, ...(code === undefined ? {} : { code }) }
+  const { id, startedAt, host, pid, code, expiring, deathDelayMs = 0 } = member
+  return {
+    wid,
+    born,
+    deathDelayMs,
+    expiring,
+    id,
+    startedAt,
+    host,
+    pid,
+    ...(code === undefined ? {} : { code }),
+  }
 }
 
 function readProgress(data: Buffer): JsonValue | undefined {
@@ -203,7 +222,8 @@ function neverStarted(id: string): TimerInfo {
 /** The public entries, with those of the expected workers that nobody has seen. */
 export function report(entries: readonly Entry[], expect: number | string[] | undefined): TimerInfo[] {
   const infos = entries.map(
-    ({ wid: _w, born: _b, version: _v, seenMs: _s, deathDelayMs: _d, ...info }): TimerInfo => info,
+    ({ wid: _w, born: _b, version: _v, seenMs: _s, deathDelayMs: _d, expiring: _e, ...info }): TimerInfo =>
+      info,
   )
   const ids = new Set(infos.map(({ id }) => id))
   if (Array.isArray(expect)) infos.push(...expect.filter((id) => !ids.has(id)).map(neverStarted))

@@ -30,6 +30,13 @@ export interface Claim {
   readonly settled: readonly Range[]
 }
 
+/** What is remembered of a reaped claim: the holder of an ambiguous answer can still be told the truth. */
+export interface Revoked {
+  readonly token: string
+  /** What its holder had settled before. */
+  readonly settled: readonly Range[]
+}
+
 /** Items that wait for another attempt. */
 export interface Waiting {
   readonly from: number
@@ -46,8 +53,8 @@ export interface PageState {
   readonly suspects: readonly Waiting[]
   readonly done: number
   readonly dead: readonly Range[]
-  /** Tokens of reaped claims, newest last: what tells "acked" from "taken away" after an ambiguous answer. */
-  readonly revoked: readonly string[]
+  /** Reaped claims, newest last: what tells "acked" from "taken away" after an ambiguous answer. */
+  readonly revoked: readonly Revoked[]
   /** The last consume of each handle, `[its number, the item]`, for the same purpose. */
   readonly consumed: { readonly [handle: string]: readonly [number, number] }
   /** Grows by one with every claim and consume. */
@@ -76,9 +83,10 @@ export type Settlement = 'ack' | 'nack' | 'release'
 export type Source = 'fresh' | 'retry' | 'suspects'
 export const SOURCES: readonly Source[] = ['fresh', 'retry', 'suspects']
 
-/** How many revoked tokens a state remembers; older holders are long gone. */
+/** How many revoked claims a state remembers; older holders are long gone. */
 export const MAX_REVOKED = 2000
-const MAX_CONSUMERS = 2000
+/** How many handles' last consumes a state remembers. */
+export const MAX_CONSUMERS = 2000
 
 export function newState(size: number): PageState {
   return {
@@ -106,6 +114,10 @@ export function readyIn(state: PageState, source: Source): number {
 
 export function ready(state: PageState): number {
   return SOURCES.reduce((total, source) => total + readyIn(state, source), 0)
+}
+
+function revokedClaim(state: PageState, token: string): Revoked | undefined {
+  return state.revoked.find((one) => one.token === token)
 }
 
 export function unsettled(claim: Claim): number {
@@ -172,7 +184,7 @@ export function claim(
 /** What an ambiguous claim came to: held, never made, or made and meanwhile revoked (which gives nothing). */
 export function claimed(state: PageState, token: string): Taken | 'revoked' | undefined {
   const entry = state.claims[token]
-  if (entry === undefined) return state.revoked.includes(token) ? 'revoked' : undefined
+  if (entry === undefined) return revokedClaim(state, token) && 'revoked'
   const { from, to, attempts, fence } = entry
   return { token, from, to, attempts, fence }
 }
@@ -193,10 +205,15 @@ export function consume(
   }
 }
 
-/** The item that consume number `seq` of `handle` took, if it was applied. */
-export function consumedItem(state: PageState, handle: string, seq: number): number | undefined {
+/** The item that consume number `seq` of `handle` took, if it was applied; `'forgotten'`: that may be off the record. */
+export function consumedItem(
+  state: PageState,
+  handle: string,
+  seq: number,
+): number | 'forgotten' | undefined {
   const last = state.consumed[handle]
-  return last !== undefined && last[0] === seq ? last[1] : undefined
+  if (last !== undefined) return last[0] === seq ? last[1] : undefined
+  return Object.keys(state.consumed).length < MAX_CONSUMERS ? undefined : 'forgotten'
 }
 
 function addWaiting(list: readonly Waiting[], entry: Waiting): Waiting[] {
@@ -248,11 +265,15 @@ export function settle(
   return { state: { ...rest, returned, retry }, result: 'settled' }
 }
 
-/** Whether an ambiguous settlement was applied: nobody but the holder settles, so settled means by it. */
-export function wasSettled(state: PageState, token: string, index: number): boolean {
-  const entry = state.claims[token]
-  if (entry === undefined) return !state.revoked.includes(token)
-  return ranges.has(entry.settled, index)
+/**
+ * Whether an ambiguous settlement was applied: nobody but the holder settles, so settled means by it.
+ * `'forgotten'`: the claim is gone, and that it was taken away may be off the record.
+ */
+export function wasSettled(state: PageState, token: string, index: number): boolean | 'forgotten' {
+  const entry = state.claims[token] ?? revokedClaim(state, token)
+  if (entry !== undefined) return ranges.has(entry.settled, index)
+  // A claim that ended by itself ended with its last item.
+  return state.revoked.length < MAX_REVOKED ? true : 'forgotten'
 }
 
 export interface Reaped {
@@ -272,14 +293,14 @@ export function reap(
 ): Outcome<Reaped> {
   let { suspects, dead, returned } = state
   const claims: Record<string, Claim> = {}
-  const revoked: string[] = []
+  const revoked: Revoked[] = []
   const letters: { index: number; attempts: number; wid: string }[] = []
   for (const [token, entry] of Object.entries(state.claims)) {
     if (!request.isGone(entry.wid)) {
       claims[token] = entry
       continue
     }
-    revoked.push(token)
+    revoked.push({ token, settled: entry.settled })
     const attempts = entry.attempts + (entry.to - entry.from === 1 ? 1 : 0)
     for (const [from, to] of ranges.gaps(entry.settled, entry.from, entry.to)) {
       if (attempts >= request.maxAttempts) {
@@ -293,8 +314,8 @@ export function reap(
   }
   const result = { returned: returned - state.returned, dead: letters }
   if (revoked.length === 0) return { state, result }
-  const tokens = [...state.revoked, ...revoked].slice(-MAX_REVOKED)
-  return { state: { ...state, claims, suspects, dead, returned, revoked: tokens }, result }
+  const remembered = [...state.revoked, ...revoked].slice(-MAX_REVOKED)
+  return { state: { ...state, claims, suspects, dead, returned, revoked: remembered }, result }
 }
 
 /** Gives dead items a new life with all attempts ahead; those that are not dead stay as they are. */

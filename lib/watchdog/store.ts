@@ -10,6 +10,8 @@
 // - After `sync()` every read sees at least what any process had written before it.
 // - Every call ends. A connection that is down is waited for, within limits, then ERR_CONNECTION.
 
+import type { Settings } from './run'
+
 /** Matches whatever version the node has. */
 export const ANY_VERSION = -1
 
@@ -51,6 +53,21 @@ export interface SetOptions {
 /** Connection trouble, as the queue's events tell it. After `'lost'` everything ephemeral of this store is gone. */
 export type StoreEvent = 'suspended' | 'resumed' | 'lost'
 
+/** A run, as plain data. */
+export interface KeptRun {
+  readonly id: string
+  readonly capability: string
+  readonly settings: Settings
+}
+
+/** Looks after a run while somebody holds it (see keeper.ts). */
+export interface Caretaker {
+  /** Keeps the run until the returned function is called; the last of several ends it. */
+  hold(): () => void
+  /** Resolves when no work of it is on its way. REQUIRES: the store is closed, or nobody holds it. */
+  idle(): Promise<void>
+}
+
 export interface Store {
   /** What was connected to, for messages. */
   readonly url: string
@@ -87,6 +104,8 @@ export interface Store {
    */
   watch(path: string, kind: WatchKind, listener: () => void): Promise<() => void>
   onEvent(listener: (event: StoreEvent) => void): () => void
+  /** One that works in another thread of this process, where there is one; without it, this thread's own does. */
+  caretaker?(run: KeptRun): Caretaker | undefined
   /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */
   look(path: string): Promise<{ data: Buffer; version: number; children: string[] } | undefined>
   close(): Promise<void>

@@ -21,11 +21,18 @@ const MAX_WAIT_MS = 2 ** 31 - 1
 /** How many acks `run()` leaves on their way before it waits for one. */
 const MAX_PENDING_ACKS = 2000
 
+/** What says that an item is out of this worker's hands. */
+const NOT_OURS: ReadonlySet<string | undefined> = new Set(['ERR_LEASE_LOST', 'ERR_AMBIGUOUS'])
+
 interface Doubt {
   readonly page: string
   readonly token: string
 }
 
+/**
+ * A worker's timer: it says that the worker is there, by kicks that it makes progress, and what it has
+ * leased.
+ */
 export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly id: string
   readonly #attachment: Attachment
@@ -37,6 +44,9 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly #ticketOf = new WeakMap<Lease<Item>, LeaseTicket>()
   #handed = 0
   #doubts: Doubt[] = []
+  /** What the tokens of its claims begin with. */
+  readonly #name = randomName(6)
+  #claims = 0
   #kickedAt: number
   #trailing: NodeJS.Timeout | undefined
   #progress: JsonValue | undefined
@@ -60,7 +70,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return this.#attachment.run.at('timers', this.#wid)
   }
 
-  /** Ends the timer from outside: whatever waits or works on it hears of it. */
+  /** @internal Ends the timer from outside: whatever waits or works on it hears of it. */
   lose(error: WatchdogError): void {
     clearTimeout(this.#trailing)
     if (!this.#ended) this.#abort.abort(error)
@@ -99,6 +109,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return false
   }
 
+  /** @internal */
   goneError(): WatchdogError {
     return new WatchdogError('ERR_NOT_FOUND', `Timer ${this.id} is gone: it expired or was cleared`)
   }
@@ -160,8 +171,8 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     const track = (set: Set<Promise<void>>, work: Promise<void>) => {
       const tracked = work
         .catch((error) => {
-          // Another has redone that item meanwhile; the others are still ours.
-          if ((error as { code?: string }).code !== 'ERR_LEASE_LOST') failure.error ??= error
+          // That item is done, or another has it; the others are still ours.
+          if (!NOT_OURS.has((error as { code?: string }).code)) failure.error ??= error
         })
         .finally(() => set.delete(tracked))
       set.add(tracked)
@@ -238,7 +249,8 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     const { pages } = this.#attachment
     const adopted = await this.#adopt()
     if (adopted !== undefined) return adopted
-    const token = randomName(6)
+    // Of no other timer, and of no other claim of this one.
+    const token = `${this.#name}${(this.#claims++).toString(36)}`
     let tried: string | undefined
     try {
       const taken = await pages.claim({ token, wid: this.#wid, max }, (page) => {
@@ -280,7 +292,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return leases
   }
 
-  /** For leases. */
+  /** @internal For leases. */
   async settle(ticket: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'> {
     const { page, token, index, inDoubt } = ticket
     this.#touch()
@@ -289,13 +301,13 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return outcome
   }
 
-  /** For leases. */
+  /** @internal For leases. */
   forget(ticket: LeaseTicket): void {
     if (this.#tickets.get(ticket)) this.#handed--
     this.#tickets.delete(ticket)
   }
 
-  /** Gives back what is still leased; attempts do not count. */
+  /** @internal Gives back what is still leased; attempts do not count. */
   async releaseAll(): Promise<void> {
     await Promise.all(
       [...this.#tickets.keys()].map(async (ticket) => {
@@ -334,6 +346,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     await run.store.delete(this.#path, ANY_VERSION)
   }
 
+  /** `end()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end()
   }

@@ -2,6 +2,7 @@
 
 import type { JsonValue } from '../scoreboard/types'
 
+/** What a queue is made of, and how it behaves for all who share it. */
 export interface CreateQueueOptions<Item = string> {
   /**
    * A timer that was not kicked for this long, in milliseconds, is expired.
@@ -56,6 +57,7 @@ export interface CreateQueueOptions<Item = string> {
   sealed?: boolean
 }
 
+/** How to reach a queue. All but `connectTimeoutMs` and `signal` are for ZooKeeper. */
 export interface ConnectOptions {
   /**
    * ZooKeeper: how long a silent session lives, in milliseconds, 100 to 3,600,000. The server may clamp it.
@@ -74,8 +76,8 @@ export interface ConnectOptions {
   /** ZooKeeper: `secret` is 'user:password'. Every node of the queue is then closed to others. */
   auth?: { scheme: 'digest'; secret: string }
   /**
-   * ZooKeeper: who keeps the session alive. `'thread'` survives a blocked event loop. The first
-   * connect of a process decides for all.
+   * ZooKeeper: who keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
+   * run meanwhile, over a second connection. The first connect of a process decides for all.
    *
    * @default 'loop'
    */
@@ -83,12 +85,14 @@ export interface ConnectOptions {
   signal?: AbortSignal
 }
 
+/** How long to wait. */
 export interface WaitOptions {
   /** In milliseconds. @default no limit */
   timeoutMs?: number
   signal?: AbortSignal
 }
 
+/** Items of a queue by what has become of them; `total` is the sum of the others. */
 export interface QueueCounts {
   total: number
   ready: number
@@ -97,6 +101,7 @@ export interface QueueCounts {
   dead: number
 }
 
+/** An item that has failed as often as it may. */
 export interface DeadLetter<Item = string> {
   id: string
   item: Item
@@ -108,6 +113,10 @@ export interface DeadLetter<Item = string> {
   worker?: string
 }
 
+/**
+ * `suspended` and `resumed` are about the connection, `lost` is the end of a session, `done` is the
+ * end of the work, the others are about a timer or an item.
+ */
 export type WatchdogEventType =
   | 'started'
   | 'kicked'
@@ -122,6 +131,7 @@ export type WatchdogEventType =
   | 'resumed'
   | 'lost'
 
+/** Something that happened to a timer, an item, the connection or the whole queue. */
 export interface WatchdogEvent {
   type: WatchdogEventType
   /** When this subscriber saw it, in milliseconds since the Unix epoch. */
@@ -132,8 +142,10 @@ export interface WatchdogEvent {
   item?: string
 }
 
+/** `died` went without a word, `expired` is there and does not kick, `failed` said so itself. */
 export type TimerState = 'alive' | 'expired' | 'finished' | 'failed' | 'died' | 'never-started'
 
+/** A worker as the master sees it. The same id twice: two entries, the newest last. */
 export interface TimerInfo {
   id: string
   state: TimerState
@@ -149,6 +161,7 @@ export interface TimerInfo {
   progress?: JsonValue
 }
 
+/** Workers by what has become of them. */
 export interface TimerCounts {
   /** Timers that are there, expired ones included. */
   alive: number
@@ -159,6 +172,7 @@ export interface TimerCounts {
   neverStarted: number
 }
 
+/** How it all ended. */
 export interface DoneReport {
   /** No dead letters and, with `workers`, none that failed, died, expired or never started. */
   ok: boolean
@@ -167,12 +181,14 @@ export interface DoneReport {
   workers: TimerInfo[]
 }
 
+/** How to take one item. */
 export interface LeaseOptions {
   /** How long to wait for an item, in milliseconds. @default 0 */
   waitMs?: number
   signal?: AbortSignal
 }
 
+/** How to take one item after the other. */
 export interface LeasesOptions {
   /**
    * When the iteration ends: when the queue is done, or as soon as nothing is ready.
@@ -183,11 +199,13 @@ export interface LeasesOptions {
   signal?: AbortSignal
 }
 
+/** How to work on items. */
 export interface RunOptions extends LeasesOptions {
   /** Handlers at work at the same time, 1 to 10,000. @default 1 */
   concurrency?: number
 }
 
+/** How a worker ended, in its own words. */
 export interface EndResult {
   status: 'done' | 'failed'
   /** An exit code, for the report. */

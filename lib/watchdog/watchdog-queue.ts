@@ -30,6 +30,10 @@ import { countItems, timerInfos, waitDone, waitStarted, waitSync } from './waits
 
 const MAX_WID_PREFIX = 60
 
+/**
+ * A handle on a queue that many workers share, for its master, its workers, and who only looks.
+ * `connect()` makes one; it makes no queue.
+ */
 export class WatchdogQueue<Item = string> {
   readonly #store: Store
   readonly #forget: () => void
@@ -205,6 +209,7 @@ export class WatchdogQueue<Item = string> {
     return (await this.counts()).ready
   }
 
+  /** How many items are ready, leased, done and dead. */
   counts(): Promise<QueueCounts> {
     return this.#with(countItems)
   }
@@ -243,6 +248,7 @@ export class WatchdogQueue<Item = string> {
     })
   }
 
+  /** The items that have failed as often as they may, as they are found. */
   async *deadLetters(): AsyncGenerator<DeadLetter<Item>, void, undefined> {
     yield* deadLetters(await this.#attach()) as AsyncGenerator<DeadLetter<Item>, void, undefined>
   }
@@ -373,6 +379,7 @@ export class WatchdogQueue<Item = string> {
     await attachment?.keeper.idle()
   }
 
+  /** `close()`, for `await using`. The queue stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

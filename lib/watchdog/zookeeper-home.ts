@@ -5,11 +5,19 @@
 import { readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import { WatchdogError } from '../errors'
-import type { OpenSession } from './zookeeper-protocol'
+import type { Heartbeat, OpenSession } from './zookeeper-protocol'
 import { assertClientInstalled, closeAllSessions, openLoopSession } from './zookeeper-session'
-import { openThreadSession } from './zookeeper-thread'
+import { hireStaff, openThreadSession, type Staff, type StaffOptions } from './zookeeper-thread'
 
-export type Heartbeat = 'loop' | 'thread'
+/** Where the sessions of this process live. */
+export interface Home {
+  readonly openSession: OpenSession
+  /** Who looks after runs there; undefined: whoever waits does so himself. */
+  readonly hireStaff?: (options: StaffOptions) => Staff
+}
+
+const LOOP: Home = { openSession: openLoopSession }
+const THREAD: Home = { openSession: openThreadSession, hireStaff }
 
 let home: Heartbeat | undefined
 
@@ -32,7 +40,7 @@ function refuse(why: string): never {
   )
 }
 
-export function chooseHome(heartbeat: Heartbeat): OpenSession {
+export function chooseHome(heartbeat: Heartbeat): Home {
   if (home === undefined) {
     assertClientInstalled()
     if (isLoadedElsewhere()) refuse('Another thread of this process has loaded the ZooKeeper client')
@@ -41,5 +49,5 @@ export function chooseHome(heartbeat: Heartbeat): OpenSession {
   } else if (home === 'loop' && heartbeat === 'thread') {
     refuse("Option 'heartbeat' is 'thread', but an earlier connect of this process chose 'loop'")
   }
-  return home === 'loop' ? openLoopSession : openThreadSession
+  return home === 'loop' ? LOOP : THREAD
 }

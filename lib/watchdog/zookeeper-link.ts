@@ -6,28 +6,16 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { WatchdogError } from '../errors'
 import type { StoreEvent } from './store'
-import { chooseHome, type Heartbeat } from './zookeeper-home'
+import { chooseHome, type Home } from './zookeeper-home'
 import {
   classify,
-  type OpenSession,
+  type LinkOptions,
   type Reply,
   type Request,
   type Session,
   type SessionConfig,
   type SessionEvent,
 } from './zookeeper-protocol'
-import type { ZookeeperAddress } from './zookeeper-url'
-
-export interface LinkOptions {
-  url: string
-  address: ZookeeperAddress
-  sessionTimeoutMs: number
-  connectTimeoutMs: number
-  session?: { id: string; password: string }
-  auth?: { scheme: 'digest'; secret: string }
-  heartbeat: Heartbeat
-  signal?: AbortSignal
-}
 
 /** The session's authentication was refused for good. */
 const AUTH_FAILED_STATE = -113
@@ -66,7 +54,7 @@ async function resolveHosts(options: LinkOptions): Promise<string> {
 
 export class ZookeeperLink {
   readonly #options: LinkOptions
-  readonly #open: OpenSession
+  readonly home: Home
   readonly #waiters = new Set<() => void>()
   #session: Session | undefined
   /** Tells events of the session at hand from those of its predecessors. */
@@ -82,7 +70,7 @@ export class ZookeeperLink {
 
   private constructor(options: LinkOptions) {
     this.#options = options
-    this.#open = chooseHome(options.heartbeat)
+    this.home = chooseHome(options.heartbeat)
     this.sessionTimeoutMs = options.sessionTimeoutMs
   }
 
@@ -119,7 +107,7 @@ export class ZookeeperLink {
     const config: SessionConfig = { connect, timeoutMs: this.#options.sessionTimeoutMs }
     if (session) config.session = session
     if (this.#options.auth) config.auth = this.#options.auth
-    this.#session = this.#open(config, (event) => {
+    this.#session = this.home.openSession(config, (event) => {
       if (generation === this.#generation) this.#receive(event)
     })
   }

@@ -1,6 +1,21 @@
 // What passes between the ZooKeeper store and a session: plain data, so that a session may live
 // in another thread.
 
+import type { ZookeeperAddress } from './zookeeper-url'
+
+export type Heartbeat = 'loop' | 'thread'
+
+export interface LinkOptions {
+  url: string
+  address: ZookeeperAddress
+  sessionTimeoutMs: number
+  connectTimeoutMs: number
+  session?: { id: string; password: string }
+  auth?: { scheme: 'digest'; secret: string }
+  heartbeat: Heartbeat
+  signal?: AbortSignal
+}
+
 export type Request =
   | { op: 'get' | 'info' | 'list'; path: string; watch: boolean }
   | { op: 'create'; path: string; data: Uint8Array; ephemeral: boolean }

@@ -6,6 +6,8 @@
 // - Many requests at once block the loop until the session dies: a window bounds what is in flight.
 // - Its wrapper formats every request for a log that is off: the native object is called directly.
 // - A request that is refused at once never calls back: the code it returns is the reply then.
+// - A request that meets a broken connection closes the socket under the binding's poll handle, which
+//   ends in an abort of libuv: the addon mends that before anything else runs (see cloexec.cc).
 // - `aw_*` leak: watches are set with a flag and arrive as events of the handle.
 // - It may be used by one thread of a process only (see zookeeper-home.ts).
 
@@ -20,6 +22,8 @@ const REQUEST_BYTES = 64
 const OUT_OF_REACH = 2 ** 31 - 1
 const DRAIN_MS = 1000
 const EPHEMERAL = 1
+/** The state of a client that has closed its socket and told nobody. */
+const NOT_CONNECTED_STATE = 999
 
 interface NativeStat {
   version: number
@@ -36,6 +40,7 @@ interface NativeClient {
   readonly client_id: string
   readonly client_password: string
   readonly timeout: number
+  readonly state: number
   add_auth(scheme: string, secret: string, callback: NativeCallback): number
   a_get(path: string, watch: boolean, callback: NativeCallback): number
   a_exists(path: string, watch: boolean, callback: NativeCallback): number
@@ -234,7 +239,17 @@ class LoopSession implements Session {
       }
     }
     const rc = start()
+    if (this.connected && client.state === NOT_CONNECTED_STATE) this.#brokeSilently()
     if (rc !== 0) queueMicrotask(() => done({ rc }))
+  }
+
+  #brokeSilently(): void {
+    this.connected = false
+    native.reviveSockets()
+    updateGuard()
+    queueMicrotask(() => {
+      if (!this.#closed && !this.connected) this.#onEvent({ type: 'connecting' })
+    })
   }
 
   /** Waits for what is in flight, since closing answers it with an ambiguous code and may block. */

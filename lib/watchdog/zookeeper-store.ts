@@ -4,8 +4,10 @@
 import { WatchdogError } from '../errors'
 import {
   ANY_VERSION,
+  type Caretaker,
   type CreateOutcome,
   type DeleteOutcome,
+  type KeptRun,
   type NodeInfo,
   type SetOptions,
   type SetOutcome,
@@ -14,10 +16,11 @@ import {
   type StoreEvent,
   type WatchKind,
 } from './store'
-import { type LinkOptions, ZookeeperLink } from './zookeeper-link'
+import { ZookeeperLink } from './zookeeper-link'
 import {
   AUTH_FAILED,
   BAD_VERSION,
+  type LinkOptions,
   NO_AUTH,
   NO_NODE,
   NODE_EXISTS,
@@ -27,6 +30,7 @@ import {
   type Request,
   type Stat,
 } from './zookeeper-protocol'
+import type { Staff } from './zookeeper-thread'
 import { badPath } from './zookeeper-url'
 import { ZookeeperWatches } from './zookeeper-watches'
 
@@ -50,6 +54,7 @@ export class ZookeeperStore implements Store {
   readonly #link: ZookeeperLink
   readonly #secured: boolean
   readonly #watches: ZookeeperWatches
+  readonly #staff: Staff | undefined
   readonly #listeners = new Set<(event: StoreEvent) => void>()
 
   private constructor(options: LinkOptions, link: ZookeeperLink) {
@@ -57,6 +62,8 @@ export class ZookeeperStore implements Store {
     this.#root = options.address.root
     this.#secured = options.auth !== undefined
     this.#link = link
+    const { signal: _, session: __, heartbeat: ___, ...staffOptions } = options
+    this.#staff = link.home.hireStaff?.(staffOptions)
     this.#watches = new ZookeeperWatches((request) => link.call(request))
     link.onWatch = (event) => this.#watches.receive(event)
     link.onEvent = (event) => {
@@ -310,7 +317,13 @@ export class ZookeeperStore implements Store {
     return { data: asBuffer(node.data!), version: node.stat!.version, children: list.children! }
   }
 
+  caretaker(run: KeptRun): Caretaker | undefined {
+    const { id, capability, settings } = run
+    return this.#staff?.caretaker({ id, capability, settings })
+  }
+
   async close(): Promise<void> {
+    await this.#staff?.dismiss()
     await this.#link.close()
     this.#watches.end()
   }

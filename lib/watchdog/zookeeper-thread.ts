@@ -1,26 +1,50 @@
-// Sessions in a thread of our own, for `heartbeat: 'thread'`: the thread answers the server's
-// heartbeat while the main thread is blocked. The same file is both ends: imported, it is the
-// proxy; run as a worker, it is the host.
+// Sessions in a thread of our own, for `heartbeat: 'thread'`: while the main thread is blocked, the
+// thread answers the server's heartbeat, and looks after the runs that somebody waits on. This is the
+// main thread's end; the other one is zookeeper-thread-host.ts.
 //
 // At exit the main thread asks the host to close its sessions and waits for it, since a thread
 // that ends with an open handle aborts the process.
 
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import type { OpenSession, Reply, Request, Session, SessionConfig, SessionEvent } from './zookeeper-protocol'
-import { closeAllSessions, openLoopSession } from './zookeeper-session'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Caretaker, KeptRun } from './store'
+import type {
+  LinkOptions,
+  OpenSession,
+  Reply,
+  Request,
+  Session,
+  SessionConfig,
+  SessionEvent,
+} from './zookeeper-protocol'
 
+const HOST = join(__dirname, 'zookeeper-thread-host.js')
 const EXIT_MS = 3000
 
-type ToHost =
+/** What a handle has in the thread besides its session: a store of its own, with keepers. */
+export type StaffOptions = Omit<LinkOptions, 'signal' | 'session' | 'heartbeat'>
+
+export type ToHost =
   | { kind: 'open'; session: number; config: SessionConfig }
   | { kind: 'call'; session: number; call: number; request: Request }
   | { kind: 'close'; session: number }
+  | { kind: 'hold'; staff: number; options: StaffOptions; keeper: number; run: KeptRun }
+  | { kind: 'release'; staff: number; keeper: number }
+  | { kind: 'dismiss'; staff: number }
   | { kind: 'exit' }
-type FromHost =
+export type FromHost =
   | { kind: 'event'; session: number; event: SessionEvent }
   | { kind: 'reply'; call: number; reply: Reply }
   | { kind: 'failed'; session: number; error: Error }
   | { kind: 'closed'; session: number }
+  | { kind: 'dismissed'; staff: number }
+
+/** Who looks after the runs that one handle waits on. */
+export interface Staff {
+  caretaker(run: KeptRun): Caretaker
+  /** Ends their work, and the connection that they share. */
+  dismiss(): Promise<void>
+}
 
 interface Proxy {
   onEvent: (event: SessionEvent) => void
@@ -32,13 +56,15 @@ class Host {
   readonly #exited = new Int32Array(new SharedArrayBuffer(4))
   readonly #proxies = new Map<number, Proxy>()
   readonly #calls = new Map<number, { session: number; resolve: (reply: Reply) => void }>()
+  readonly #dismissals = new Map<number, () => void>()
   #next = 1
 
   constructor() {
-    this.#worker = new Worker(__filename, { workerData: { rollcallSessions: this.#exited }, stdout: false })
+    this.#worker = new Worker(HOST, { workerData: { rollcallSessions: this.#exited }, stdout: false })
     this.#worker.on('message', (message: FromHost) => this.#receive(message))
     this.#worker.on('error', (error) => {
       for (const session of [...this.#proxies.keys()]) this.#fail(session, error)
+      for (const staff of [...this.#dismissals.keys()]) this.#dismissed(staff)
     })
     this.#worker.unref()
     process.once('exit', () => {
@@ -60,6 +86,8 @@ class Host {
       this.#proxies.get(message.session)?.onEvent(message.event)
     } else if (message.kind === 'failed') {
       this.#fail(message.session, message.error)
+    } else if (message.kind === 'dismissed') {
+      this.#dismissed(message.staff)
     } else {
       this.#proxies.get(message.session)?.onClosed()
       this.#forget(message.session)
@@ -82,6 +110,44 @@ class Host {
       waiting.resolve({ rc: -116 })
     }
     if (this.#proxies.size === 0) this.#worker.unref()
+  }
+
+  #dismissed(staff: number): void {
+    this.#dismissals.get(staff)?.()
+    this.#dismissals.delete(staff)
+  }
+
+  /** REQUIRES: a session that stays open until they are dismissed; it keeps the thread. */
+  staff(options: StaffOptions): Staff {
+    const staff = this.#next++
+    let hired = false
+    let dismissal: Promise<void> | undefined
+    return {
+      caretaker: (run) => {
+        const keeper = this.#next++
+        return {
+          hold: () => {
+            let held = dismissal === undefined
+            if (held) this.#post({ kind: 'hold', staff, options, keeper, run })
+            hired ||= held
+            return () => {
+              if (held && dismissal === undefined) this.#post({ kind: 'release', staff, keeper })
+              held = false
+            }
+          },
+          idle: async () => dismissal,
+        }
+      },
+      dismiss: () => {
+        dismissal ??= hired
+          ? new Promise((resolve) => {
+              this.#dismissals.set(staff, resolve)
+              this.#post({ kind: 'dismiss', staff })
+            })
+          : Promise.resolve()
+        return dismissal
+      },
+    }
   }
 
   open(config: SessionConfig, onEvent: (event: SessionEvent) => void): Session {
@@ -112,41 +178,14 @@ class Host {
 
 let host: Host | undefined
 
-export const openThreadSession: OpenSession = (config, onEvent) => {
+function theHost(): Host {
   host ??= new Host()
-  return host.open(config, onEvent)
+  return host
 }
 
-function serve(exited: Int32Array<SharedArrayBuffer>): void {
-  const port = parentPort!
-  const open = new Map<number, Session>()
-  const post = (message: FromHost) => port.postMessage(message)
-  port.on('message', async (message: ToHost) => {
-    if (message.kind === 'exit') {
-      closeAllSessions()
-      Atomics.store(exited, 0, 1)
-      Atomics.notify(exited, 0)
-      return
-    }
-    const { session } = message
-    if (message.kind === 'open') {
-      try {
-        open.set(
-          session,
-          openLoopSession(message.config, (event) => post({ kind: 'event', session, event })),
-        )
-      } catch (error) {
-        post({ kind: 'failed', session, error: error as Error })
-      }
-    } else if (message.kind === 'call') {
-      const reply = (await open.get(session)?.call(message.request)) ?? { rc: -9 }
-      post({ kind: 'reply', call: message.call, reply })
-    } else {
-      await open.get(session)?.close()
-      open.delete(session)
-      post({ kind: 'closed', session })
-    }
-  })
-}
+export const openThreadSession: OpenSession = (config, onEvent) => theHost().open(config, onEvent)
 
-if (!isMainThread && workerData?.rollcallSessions !== undefined) serve(workerData.rollcallSessions)
+/** Hires who looks after runs in the thread; they begin when something is first held. */
+export function hireStaff(options: StaffOptions): Staff {
+  return theHost().staff(options)
+}

@@ -12,6 +12,12 @@
 //
 // Sockets that were inheritable before the first search (the process was started with them) and
 // listening sockets are left alone.
+//
+// A second fault of the same library is mended here, since it takes the same knowledge. A request whose
+// send fails closes the socket at once, and the binding, whose poll handle is active on it, does not
+// hear of that. What follows when nobody interferes: libuv aborts the process, since epoll_ctl fails on
+// the closed descriptor; or the next file that gets the number loses its events to that handle. So
+// whoever sees such a request end calls reviveSockets() before anything else can run.
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -169,9 +175,62 @@ napi_value GuardSockets(napi_env env, napi_callback_info info) {
   return result;
 }
 
+bool IsClosed(const Guard& guard, int fd) {
+  if (fcntl(fd, F_GETFD) < 0) return true;
+  // Its number may be another thread's already.
+  return std::any_of(guard.ours.begin(), guard.ours.end(), [&](const Marked& one) {
+    return one.fd == fd && one.inode != InodeOf(fd);
+  });
+}
+
+std::vector<uv_poll_t*> ActivePolls(uv_loop_t* loop) {
+  std::vector<uv_poll_t*> found;
+  uv_walk(
+      loop,
+      [](uv_handle_t* handle, void* list) {
+        if (handle->type != UV_POLL || !uv_is_active(handle) || uv_is_closing(handle)) return;
+        static_cast<std::vector<uv_poll_t*>*>(list)->push_back(reinterpret_cast<uv_poll_t*>(handle));
+      },
+      &found);
+  return found;
+}
+
+int FdOf(const uv_poll_t* poll) {
+  uv_os_fd_t fd = -1;
+  return uv_fileno(reinterpret_cast<const uv_handle_t*>(poll), &fd) == 0 ? fd : -1;
+}
+
+// Tells every poll handle whose socket was closed under it that something is wrong, as libuv does
+// after an error: its owner opens the next socket. That one is shut down, and the one after it is
+// good: the client still has the request that was cut off and would send the rest of it
+// first, where a server might take what it carries for a request; a connection that fails makes
+// the client throw its buffers away.
+uint32_t Revive(const Guard& guard) {
+  uint32_t count = 0;
+  uv_loop_t* loop = guard.prepare.loop;
+  for (uv_poll_t* poll : ActivePolls(loop)) {
+    if (!IsClosed(guard, FdOf(poll))) continue;
+    void* owner = poll->data;
+    poll->poll_cb(poll, UV_EBADF, 0);
+    for (uv_poll_t* next : ActivePolls(loop)) {
+      if (next->data == owner) shutdown(FdOf(next), SHUT_RDWR);
+    }
+    count++;
+  }
+  return count;
+}
+
+// reviveSockets(): number of poll handles that had lost their socket.
+napi_value ReviveSockets(napi_env env, napi_callback_info info) {
+  const Guard* guard = GuardOf(env, info);
+  napi_value result;
+  napi_create_uint32(env, guard == nullptr ? 0 : Revive(*guard), &result);
+  return result;
+}
+
 }  // namespace
 
-// Adds `guardSockets` to the addon's exports.
+// Adds `guardSockets` and `reviveSockets` to the addon's exports.
 napi_value InitCloexec(napi_env env, napi_value exports) {
   auto** slot = new Guard*(nullptr);
   napi_add_env_cleanup_hook(
@@ -182,9 +241,13 @@ napi_value InitCloexec(napi_env env, napi_value exports) {
         delete held;
       },
       slot);
-  napi_value function;
-  napi_create_function(env, "guardSockets", NAPI_AUTO_LENGTH, GuardSockets, slot, &function);
-  napi_set_named_property(env, exports, "guardSockets", function);
+  const auto add = [&](const char* name, napi_callback callback) {
+    napi_value function;
+    napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, slot, &function);
+    napi_set_named_property(env, exports, name, function);
+  };
+  add("guardSockets", GuardSockets);
+  add("reviveSockets", ReviveSockets);
   return exports;
 }
 

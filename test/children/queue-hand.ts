@@ -3,10 +3,11 @@
 //
 // argv: how far the clock of this process is off, in milliseconds
 
+import { existsSync } from 'node:fs'
 import { type ConnectOptions, type Lease, WatchdogQueue, type WatchdogTimer } from '../../lib'
 
 export interface Order {
-  target: 'connect' | 'queue' | 'timer' | 'lease' | 'block' | 'exit'
+  target: 'connect' | 'queue' | 'timer' | 'lease' | 'block' | 'blockUntil' | 'exit'
   method?: string
   args?: unknown[]
 }
@@ -26,6 +27,15 @@ async function obey({ target, method = '', args = [] }: Order): Promise<unknown>
   }
   if (target === 'block') {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, args[0] as number)
+    return undefined
+  }
+  if (target === 'blockUntil') {
+    const turn = new Int32Array(new SharedArrayBuffer(4))
+    while (!existsSync(args[0] as string)) Atomics.wait(turn, 0, 0, 20)
+    return undefined
+  }
+  if (method === 'beginWaiting') {
+    queue!.waitDone().catch(() => {})
     return undefined
   }
   if (method === 'runUntilKiller') {

@@ -1,6 +1,7 @@
 // What goes in comes out, and a queue is made as a whole or not at all.
 
 import assert from 'node:assert/strict'
+import { eventually } from '../helpers/eventually'
 import { connect } from '../helpers/queue'
 import type { QueuePlace } from '../queue-conformance'
 
@@ -77,6 +78,57 @@ export function itemsAndCreation(place: QueuePlace): void {
       assert.equal(await two.queueCount(), 1)
       await assert.rejects(one.queueCount(), { code: 'ERR_CLOSED' })
       assert.equal(await one.consume(), 'c')
+    })
+
+    /** A creation that has begun and goes on when it is told. */
+    async function slowCreation(url: string) {
+      let goOn = () => {}
+      let hasBegun = () => {}
+      const told = new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+      const begun = new Promise<void>((resolve) => {
+        hasBegun = resolve
+      })
+      const items = async function* () {
+        yield 'slow'
+        hasBegun()
+        await told
+        yield 'slower'
+      }
+      const ended = (await connect(url)).createQueue({ queue: items() })
+      // What became of it is asked later.
+      ended.catch(() => {})
+      await begun
+      return { ended, goOn }
+    }
+
+    it('does as ifExists says while a slow creator is at work: refuse, or wait for it', async () => {
+      const url = await place.freshUrl()
+      const { ended, goOn } = await slowCreation(url)
+      const [patient, impatient] = [await connect(url), await connect(url)]
+      const attaching = patient.createQueue({ queue: ['c'], ifExists: 'attach' })
+
+      await assert.rejects(impatient.createQueue({ queue: ['c'] }), { code: 'ERR_EXISTS' })
+      goOn()
+      await Promise.all([ended, attaching])
+
+      assert.equal(await patient.queueCount(), 2)
+    })
+
+    it('replaces what a slow creator is at work on, as soon as that one has given up', async () => {
+      const url = await place.freshUrl()
+      const { ended, goOn } = await slowCreation(url)
+      const [other, observer] = [await connect(url), await connect(url)]
+
+      const replacing = other.createQueue({ queue: ['c'], ifExists: 'replace' })
+      const isClosing = (error: Error) => / is closing /.test(error.message)
+      await eventually(() => observer.attachQueue().then(() => false, isClosing), 'the old one to be closed')
+      goOn()
+      await assert.rejects(ended, { code: 'ERR_EXISTS' })
+      await replacing
+
+      assert.deepEqual(await Promise.all([observer.consume(), observer.consume()]), ['c', undefined])
     })
 
     it('is refused as a whole when an item is', async () => {

@@ -99,7 +99,7 @@ export async function startWorker(baseDir: string, workerId: string, status: unk
 }
 
 function start(command: string, args: string[], env: NodeJS.ProcessEnv): RunningCli {
-  const { NO_COLOR: _, COLUMNS: __, ...inherited } = process.env
+  const { NO_COLOR: _, FORCE_COLOR: __, COLUMNS: ___, ...inherited } = process.env
   // A group of its own, as a shell gives each command: a terminal's Ctrl-C goes to all of it.
   const child = spawn(command, args, { env: { ...inherited, ...env }, detached: true })
   running.add(child)

@@ -24,16 +24,22 @@ export interface ProxiedRequest {
 }
 
 /**
- * What to do with a request: pass it and its reply, cut the connection in place of the reply, swallow
- * the reply, or withhold the request itself.
+ * What to do with a request: pass it and its reply, cut the connection in place of the reply or right
+ * after it, swallow the reply, or withhold the request itself.
  */
-export type Verdict = 'pass' | 'cut' | 'drop' | 'withhold'
+export type Verdict = 'pass' | 'cut' | 'last' | 'drop' | 'withhold'
 
 /** A stream cannot go on without what was dropped: this long after, the connection breaks. */
 const STALL_MS = 30
 
 class Frames {
   #buffer = Buffer.alloc(0)
+
+  /** Whether `chunk` would begin a frame of a length that nobody sends. */
+  isGarbage(chunk: Buffer): boolean {
+    const start = Buffer.concat([this.#buffer.subarray(0, 4), chunk.subarray(0, 4)])
+    return start.length >= 4 && (start.readInt32BE(0) < 0 || start.readInt32BE(0) > MAX_FRAME_BYTES)
+  }
 
   /** The complete frames, with their lengths, that `chunk` completes. */
   add(chunk: Buffer): Buffer[] {
@@ -49,12 +55,21 @@ class Frames {
   }
 }
 
+/** More than any request or reply of a test. */
+const MAX_FRAME_BYTES = 4 << 20
+
 export class BreakingProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   judge: (request: ProxiedRequest) => Verdict = () => 'pass'
+  /** Called when a connection is closed after its last reply. */
+  onEnd: () => void = () => {}
   /** Replies that never arrived, by type of request. */
   readonly broken = new Map<number, number>()
+  /** Whether a client sent what is no request. */
+  hadGarbage = false
+  /** Types of requests that the server has been sent. */
+  readonly seen = new Set<number>()
   refusing = false
   connections = 0
 
@@ -92,6 +107,7 @@ export class BreakingProxy {
       const request = { xid: frame.readInt32BE(4), type: frame.readInt32BE(8) }
       const verdict = request.xid < 0 ? 'pass' : this.judge(request)
       if (verdict === 'withhold') return 'drop'
+      this.seen.add(request.type)
       if (verdict !== 'pass') {
         doomed.set(request.xid, verdict)
         this.broken.set(request.type, (this.broken.get(request.type) ?? 0) + 1)
@@ -107,6 +123,11 @@ export class BreakingProxy {
     const frames = new Frames()
     let first = true
     from.on('data', (chunk) => {
+      if (frames.isGarbage(chunk)) {
+        this.hadGarbage = true
+        from.destroy()
+        return
+      }
       for (const frame of frames.add(chunk)) {
         const verdict = judge(frame, first)
         first = false
@@ -115,10 +136,16 @@ export class BreakingProxy {
           to.destroy()
           return
         }
-        if (verdict === 'pass') to.write(frame)
+        if (verdict === 'last') to.write(frame, () => this.#end(to))
+        else if (verdict === 'pass') to.write(frame)
         else setTimeout(() => to.destroy(), STALL_MS)
       }
     })
+  }
+
+  #end(client: Socket): void {
+    client.once('close', () => this.onEnd())
+    client.destroy()
   }
 
   /** Cuts every connection there is. */

@@ -32,9 +32,6 @@ export async function uniqueUrl(): Promise<string> {
   return `zk://${(await sharedServer()).hosts}${uniqueRoot()}`
 }
 
-/** `npm run test:long`: the same tests with their full numbers everywhere. */
-export const LONG = process.env.ROLLCALL_TEST_LONG === '1'
-
 /** Short, so that deaths are noticed soon. */
 export const SESSION_MS = 1000
 

@@ -14,5 +14,7 @@ export function tempDir(base = os.tmpdir()): string {
 const directories: string[] = []
 
 afterEach(() => {
-  for (const directory of directories.splice(0)) fs.rmSync(directory, { recursive: true, force: true })
+  // A process that is ending may still make a file.
+  const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }
+  for (const directory of directories.splice(0)) fs.rmSync(directory, options)
 })

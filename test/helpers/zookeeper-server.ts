@@ -1,9 +1,10 @@
 // Real ZooKeeper servers for the tests: one alone or an ensemble on loopback, each with temporary
-// data and free ports of its own, ended by process id whatever happened to the test.
+// data and free ports of its own, ended by process id whatever happened to the test, even when its
+// process was killed.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { appendFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,20 +13,53 @@ const SCRIPT = join(__dirname, '..', '..', '..', 'scripts', 'zookeeper.mjs')
 const START_MS = 60_000
 const POLL_MS = 50
 
-let found: { java: string; classpath: string } | undefined
+interface Found {
+  java: string
+  classpath: string
+  version: string
+}
 
-function server() {
-  found ??= JSON.parse(execFileSync(process.execPath, [SCRIPT], { encoding: 'utf8' })) as typeof found
-  return found!
+let found: Found | undefined
+
+/**
+ * The server on this machine. Throws an error that says what is missing.
+ *
+ * @param options.mayInstall whether a missing one may be installed, default yes
+ */
+export function findZookeeper({ mayInstall = true }: { mayInstall?: boolean } = {}): Found {
+  if (found !== undefined) return found
+  const run = spawnSync(process.execPath, [SCRIPT, ...(mayInstall ? [] : ['--no-install'])], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', mayInstall ? 'inherit' : 'pipe'],
+  })
+  if (run.status !== 0) throw new Error(run.stderr?.trim() || 'There is no ZooKeeper server on this machine')
+  found = JSON.parse(run.stdout) as Found
+  return found
 }
 
 /** Whether the tests that need a server were asked to be left out. */
 export const skipped = process.env.ROLLCALL_TEST_ZOOKEEPER === 'skip'
 
-const children = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL')
-})
+/**
+ * Ends what its parent left, as soon as that is gone, however it went: with a parent its standard input
+ * ends. `pids` in the directory names the servers; a number that is somebody else's by now is spared.
+ */
+const REAPER = `while read -r line; do :; done
+for pid in $(cat "$1/pids"); do grep -qF "$1" "/proc/$pid/cmdline" && kill -KILL "$pid"; done
+sleep 0.1; rm -rf "$1"`
+
+/** In a session of its own, which no Ctrl-C reaches. */
+function startReaper(dir: string): ChildProcess {
+  writeFileSync(join(dir, 'pids'), '')
+  const reaper = spawn('sh', ['-c', REAPER, 'sh', dir], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  reaper.unref()
+  ;(reaper.stdin as Socket).unref()
+  reaper.stdin!.on('error', () => {})
+  return reaper
+}
 
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer())
@@ -55,6 +89,12 @@ export function fourLetterWord(port: number, word: string): Promise<string> {
     socket.on('error', reject)
     socket.on('close', () => resolve(answer))
   })
+}
+
+/** The figures of `mntr`. */
+export async function figuresOf(port: number): Promise<Map<string, number>> {
+  const lines = (await fourLetterWord(port, 'mntr')).split('\n').map((line) => line.split('\t'))
+  return new Map(lines.map(([name, value]) => [name!, Number(value)]))
 }
 
 export class ZookeeperServer {
@@ -94,7 +134,7 @@ export class ZookeeperServer {
   }
 
   launch(): void {
-    const { java, classpath } = server()
+    const { java, classpath } = findZookeeper()
     const log = openSync(this.#log, 'a')
     const args = [
       '-Xmx384m',
@@ -110,8 +150,7 @@ export class ZookeeperServer {
     ]
     const env = { ...process.env, JMXDISABLE: 'true' }
     const child = spawn(java, args, { stdio: ['ignore', log, log], env })
-    children.add(child)
-    child.once('exit', () => children.delete(child))
+    if (child.pid !== undefined) appendFileSync(join(this.dir, '..', 'pids'), `${child.pid}\n`)
     this.#child = child
   }
 
@@ -132,10 +171,8 @@ export class ZookeeperServer {
     return /Mode: (\w+)/.exec(await fourLetterWord(this.port, 'srvr').catch(() => ''))?.[1]
   }
 
-  /** The figures of `mntr`. */
-  async figures(): Promise<Map<string, number>> {
-    const lines = (await fourLetterWord(this.port, 'mntr')).split('\n').map((line) => line.split('\t'))
-    return new Map(lines.map(([name, value]) => [name!, Number(value)]))
+  figures(): Promise<Map<string, number>> {
+    return figuresOf(this.port)
   }
 
   signal(name: NodeJS.Signals): void {
@@ -165,8 +202,9 @@ export interface Ensemble {
   stop(): Promise<void>
 }
 
-export async function startZookeeper(count = 1): Promise<Ensemble> {
-  const dir = mkdtempSync(join(tmpdir(), 'rollcall-zk-'))
+/** Starts one server or an ensemble, with data of its own below `parent` that goes with it. */
+export async function startZookeeper(count = 1, parent = tmpdir()): Promise<Ensemble> {
+  const dir = mkdtempSync(join(parent, 'rollcall-zk-'))
   const ports = await freePorts(count * 3)
   const members =
     count === 1
@@ -182,12 +220,14 @@ export async function startZookeeper(count = 1): Promise<Ensemble> {
   const stop = async () => {
     await Promise.all(servers.map((one) => one.kill()))
     rmSync(dir, { recursive: true, force: true })
+    reaper.stdin!.end()
   }
+  const reaper = startReaper(dir)
   try {
     for (const one of servers) one.launch()
     await Promise.all(servers.map((one) => one.ready()))
   } catch (error) {
-    await Promise.all(servers.map((one) => one.kill()))
+    await stop()
     throw error
   }
   const leader = async () => {

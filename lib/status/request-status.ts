@@ -1,0 +1,74 @@
+// What a worker that serves requests publishes: the shape that instrument() writes and that pages,
+// terminals and metrics read.
+
+import type { Status } from '../scoreboard/types'
+
+/**
+ * - `waiting`: nothing to do, and no client is connected
+ * - `keep-alive`: nothing to do, clients that have asked before are still connected
+ * - `reading`: the newest request has begun, its body is not all here
+ * - `working`: the newest request is here, its answer has not begun
+ * - `writing`: its answer has begun and is not all written
+ */
+export type RequestState = 'waiting' | 'reading' | 'working' | 'writing' | 'keep-alive'
+
+/** One request among those in flight. */
+export type RequestInFlight = {
+  method: string
+  path: string
+  /** When it began, in milliseconds since the Unix epoch. */
+  since: number
+}
+
+/**
+ * What one worker does now. A worker serves many requests at once: `state` and the request are those of the
+ * newest one in flight, because that is the one whose code runs when the worker hangs; `inFlight` says
+ * how many there are, and `oldest` is the one that takes longest. While nothing is in flight, the
+ * request is the last one that was.
+ */
+export type RequestStatus = {
+  state: RequestState
+  /** When this state began, in milliseconds since the Unix epoch. */
+  since: number
+  /** Left out, as all of the request, until there was one. */
+  method?: string
+  /** The host that the client asked for; left out when it named none. */
+  host?: string
+  path?: string
+  remoteAddress?: string
+  /** `HTTP/1.1`, `HTTP/2.0`. */
+  protocol?: string
+  /** How many requests have begun and not ended. */
+  inFlight: number
+  /** Left out unless it is another one than the newest. */
+  oldest?: RequestInFlight
+  /** How many requests this worker has served: answered, or given up by their clients. */
+  requests: number
+  /** How many bytes it has written to its clients, heads included; up to a second late. */
+  bytes: number
+}
+
+/** The states, each with its letter in the scoreboard of Apache's mod_status, which knows no `working`. */
+export const STATE_LETTERS: Readonly<Record<RequestState, string>> = {
+  waiting: '_',
+  'keep-alive': 'K',
+  reading: 'R',
+  working: 'W',
+  writing: 'W',
+}
+
+/** Whether a status is one of these; workers may publish what they like. */
+export function isRequestStatus(status: Status | undefined): status is RequestStatus {
+  if (typeof status !== 'object' || status === null || !('state' in status)) return false
+  const { state, since, inFlight, requests, bytes } = status as Record<string, unknown>
+  return (
+    typeof state === 'string' &&
+    Object.hasOwn(STATE_LETTERS, state) &&
+    [since, inFlight, requests, bytes].every((number) => typeof number === 'number')
+  )
+}
+
+/** Whether a worker in this state has something to do. */
+export function isBusy(state: RequestState): boolean {
+  return state !== 'waiting' && state !== 'keep-alive'
+}

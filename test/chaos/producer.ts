@@ -1,0 +1,33 @@
+// A producer of a round: adds items in batches of many sizes until it is told to stop.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { WatchdogError } from '../../lib'
+import { codeOf, play, random } from './role'
+
+const BATCH = 40
+const PAUSE_MS = 60
+/** Items that nobody has taken; a producer waits while there are more. */
+const BACKLOG = 300
+
+let next = 0
+
+play(async (queue, { name, history, stopped }) => {
+  await queue.attachQueue()
+  while (!stopped()) {
+    if ((await queue.queueCount()) > BACKLOG) {
+      await delay(PAUSE_MS)
+      continue
+    }
+    const items = Array.from({ length: 1 + random(BATCH) }, () => `${name}/${next++}`)
+    history.write({ op: 'adding', items })
+    try {
+      await queue.add(items)
+      history.write({ op: 'added', items })
+    } catch (error) {
+      if (!(error as WatchdogError).maybeApplied && codeOf(error) === 'ERR_NO_SPACE')
+        history.write({ op: 'refused', items, code: codeOf(error) })
+      throw error
+    }
+    await delay(random(PAUSE_MS))
+  }
+})

@@ -1,0 +1,88 @@
+// A worker of a round: leases items one by one or as a stream, and acks most of them.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Lease, WatchdogError, WatchdogTimer } from '../../lib'
+import { monotonicMs } from './history'
+import { codeOf, play, type Role, random } from './role'
+
+const WORK_MS = 20
+/** In percent of the items. */
+const NACKED = 3
+const RELEASED = 3
+
+async function settle(lease: Lease<string>, timer: string, { history }: Role): Promise<void> {
+  const fence = lease.fence.toString()
+  const { item } = lease
+  await delay(random(WORK_MS))
+  const chance = random(100)
+  try {
+    if (chance < NACKED) {
+      await lease.nack(new Error('chaos'))
+      history.write({ op: 'gave-back', timer, item, how: 'nack' })
+    } else if (chance < NACKED + RELEASED) {
+      await lease.release()
+      history.write({ op: 'gave-back', timer, item, how: 'release' })
+    } else {
+      history.write({ op: 'acking', timer, item, fence })
+      await lease.ack()
+      history.write({ op: 'acked', timer, item, fence })
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ERR_LEASE_LOST' && !(error as WatchdogError).maybeApplied)
+      history.write({ op: 'lost', timer, item, fence })
+    else throw error
+  }
+}
+
+interface Asked {
+  lease: Lease<string>
+  /** Nothing of this lease had happened before. */
+  askedAt: number
+}
+
+/** By one call for each item. */
+async function* singly(
+  timer: WatchdogTimer<string>,
+  isDone: () => Promise<boolean>,
+): AsyncIterableIterator<Asked> {
+  for (;;) {
+    const askedAt = monotonicMs()
+    const lease = await timer.lease({ waitMs: 500 })
+    if (lease !== undefined) yield { lease, askedAt }
+    else if (await isDone()) return
+  }
+}
+
+/** A stream asks ahead: all that is known is when it began. */
+async function* streamed(timer: WatchdogTimer<string>): AsyncIterableIterator<Asked> {
+  const askedAt = monotonicMs()
+  for await (const lease of timer.leases()) yield { lease, askedAt }
+}
+
+play(async (queue, role, number) => {
+  const { history } = role
+  const id = `${role.name}.${number}`
+  await queue.attachQueue()
+  const timer = await queue.createTimer(id)
+  history.write({ op: 'timer', timer: id, pid: process.pid })
+  const kicking = setInterval(() => timer.kick().catch(() => {}), 200)
+  // With a sealed queue only: one that may still grow is not done.
+  const isDone = async () => {
+    const { total, done, dead } = await queue.counts()
+    return role.stopped() && total === done + dead
+  }
+  try {
+    for await (const { lease, askedAt } of random(2) === 0 ? streamed(timer) : singly(timer, isDone)) {
+      const { item, attempt, fence } = lease
+      history.write({ op: 'leased', timer: id, item, attempt, fence: fence.toString(), askedAt })
+      await settle(lease, id, role)
+    }
+    await timer.end()
+    history.write({ op: 'ended', timer: id })
+  } catch (error) {
+    history.write({ op: 'abandoned', timer: id })
+    throw error
+  } finally {
+    clearInterval(kicking)
+  }
+})

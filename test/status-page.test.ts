@@ -1,0 +1,477 @@
+import assert from 'node:assert/strict'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import express from 'express'
+import fastify from 'fastify'
+import Koa from 'koa'
+
+import { Scoreboard, statusHandler, WatchdogQueue } from '../lib'
+import { History } from '../lib/status/page/history'
+import { html } from '../lib/status/page/html'
+import { bytesText, rateText } from '../lib/status/page/numbers'
+import { open } from './helpers/boards'
+import { startChild, startReady } from './helpers/child'
+import { startWorker } from './helpers/cli'
+import { eventually } from './helpers/eventually'
+import { ask, EventStream, listen, listening, type ServerEvent } from './helpers/raw-http'
+import { tempDir } from './helpers/temp-dir'
+
+const NOW = Date.now()
+const BUSY = {
+  state: 'working',
+  since: NOW,
+  method: 'GET',
+  host: 'shop.example',
+  path: '/orders/17?x=<b>',
+  remoteAddress: '198.51.100.7',
+  protocol: 'HTTP/1.1',
+  inFlight: 2,
+  requests: 40,
+  bytes: 4096,
+}
+
+interface View {
+  key: string
+  id: string
+  doing: string
+  isDead: boolean
+  updates: number
+}
+
+/** What an open page knows, kept as its script keeps it. */
+class Follower {
+  readonly known = new Map<string, View>()
+  events: string[] = []
+  ticks: { texts: Record<string, string>; queues: string }[] = []
+
+  readonly onEvent = ({ event, data }: ServerEvent) => {
+    this.events.push(event)
+    const parts = data as { workers?: View[]; changed?: View[]; removed?: string[]; tick?: never }
+    if (event === 'tick') this.ticks.push(data as never)
+    if (event === 'all') this.known.clear()
+    for (const key of parts.removed ?? []) this.known.delete(key)
+    for (const view of parts.workers ?? parts.changed ?? []) this.known.set(view.key, view)
+  }
+
+  find(id: string): View | undefined {
+    return [...this.known.values()].find((view) => view.id === id)
+  }
+}
+
+describe('statusHandler', () => {
+  let baseDir: string
+  let board: Scoreboard
+
+  beforeEach(() => {
+    baseDir = tempDir()
+    board = open({ baseDir, workerId: 'web-1', counters: { images: 'counter' } })
+    board.update(BUSY)
+  })
+
+  it('renders a page that is whole without JavaScript', async () => {
+    const idle = open({ baseDir, workerId: 'web-2' })
+    idle.update({ ...BUSY, state: 'keep-alive', inFlight: 0 })
+    const victim = await startWorker(baseDir, 'web-3', 'sums')
+    await victim.killed()
+    board.counters.add('images', 1234)
+    const { port } = await listen(statusHandler(board, { title: 'The <shop>' }))
+
+    const { status, body, headers } = await ask(port)
+
+    assert.equal(status, 200)
+    assert.equal(headers['content-type'], 'text/html; charset=utf-8')
+    assert.match(body, /<h1>The &lt;shop&gt;<\/h1>/)
+    assert.match(
+      body,
+      /<tr class="busy"[\s\S]*?working[\s\S]*?web-1[\s\S]*?198\.51\.100\.7[\s\S]*?GET shop\.example\/orders\/17\?x=&lt;b&gt; HTTP\/1\.1 \(2 in flight\)/,
+    )
+    assert.match(body, /<tr class="idle"[\s\S]*?keep-alive[\s\S]*?web-2/)
+    assert.match(body, /<tr class="dead"[\s\S]*?dead[\s\S]*?web-3[\s\S]*?sums/)
+    assert.match(
+      body,
+      /<i class="busy"[^>]*>W<\/i><i class="idle"[^>]*>K<\/i><i class="dead"[^>]*>x<\/i><\/div>/,
+    )
+    assert.match(body, /images<\/dt><dd[^>]*>1,234</)
+    assert.match(body, /<noscript><meta http-equiv="refresh"/)
+    assert.doesNotMatch(body, /(src|href)="(?!data:|\?|#)/)
+  })
+
+  it('sorts and filters by its address', async () => {
+    for (const [id, updates] of [
+      ['web-10', 3],
+      ['web-9', 5],
+    ] as const) {
+      const worker = open({ baseDir, workerId: id })
+      for (let i = 0; i < updates; i++) worker.update(`job of ${id}`)
+    }
+    const { port } = await listen(statusHandler(board))
+    const ids = async (query: string) => {
+      const { body } = await ask(port, { path: `/${query}` })
+      return [...body.matchAll(/<td class="c-id">(.*?)<\/td>/g)].map(([, id]) => id)
+    }
+
+    assert.deepEqual(await ids(''), ['web-1', 'web-10', 'web-9'])
+    assert.deepEqual(await ids('?sort=id'), ['web-1', 'web-9', 'web-10'])
+    assert.deepEqual(await ids('?sort=slot&sort=-id'), ['web-10', 'web-9', 'web-1'])
+    assert.deepEqual(await ids('?sort=updates'), ['web-9', 'web-10', 'web-1'])
+    assert.deepEqual(await ids('?filter=JOB+web-9'), ['web-9'])
+    assert.deepEqual(await ids('?state=dead'), [])
+    assert.deepEqual(await ids('?sort=__proto__&state=constructor&filter='), ['web-1', 'web-10', 'web-9'])
+  })
+
+  it('prints the lines of mod_status', async () => {
+    const idle = open({ baseDir, workerId: 'web-2' })
+    idle.update({ ...BUSY, state: 'waiting', inFlight: 0, requests: 2, bytes: 1024 })
+    const { port } = await listen(statusHandler(board))
+
+    const { body, headers } = await ask(port, { path: '/?auto' })
+    const lines = new Map(
+      body
+        .trim()
+        .split('\n')
+        .map((line) => line.split(': ') as [string, string]),
+    )
+
+    assert.equal(headers['content-type'], 'text/plain; charset=utf-8')
+    assert.equal(lines.get('Total Accesses'), '42')
+    assert.equal(lines.get('Total kBytes'), '5')
+    assert.equal(lines.get('BusyWorkers'), '1')
+    assert.equal(lines.get('IdleWorkers'), '1')
+    assert.match(lines.get('Uptime')!, /^\d+$/)
+    for (const name of ['ReqPerSec', 'BytesPerSec', 'BytesPerReq'])
+      assert.match(lines.get(name)!, /^\d+(\.\d+)?$/)
+    assert.equal(lines.get('Scoreboard'), `W_${'.'.repeat(1022)}`)
+  })
+
+  it('is scraped by Prometheus, queues too, one that fails left out', async () => {
+    const queue = await WatchdogQueue.connect(tempDir())
+    const gone = await WatchdogQueue.connect(tempDir())
+    try {
+      await queue.createQueue({ queue: ['a', 'b', 'c'] })
+      const { port } = await listen(statusHandler(board, { queues: { gone, jobs: queue } }))
+      const accept = 'application/openmetrics-text;version=1.0.0,text/plain;q=0.5'
+
+      const plain = await ask(port, { path: '/metrics' })
+      const open = await ask(port, { path: '/?metrics', headers: { accept } })
+
+      assert.match(String(plain.headers['content-type']), /^text\/plain; version=0\.0\.4/)
+      assert.match(String(open.headers['content-type']), /^application\/openmetrics-text/)
+      assert.match(open.body, /# EOF\n$/)
+      assert.match(plain.body, /^rollcall_slots 1024$/m)
+      assert.match(plain.body, /queue="jobs"[^}]*\} 3$/m)
+      assert.doesNotMatch(plain.body, /queue="gone"/)
+    } finally {
+      await queue.close()
+      await gone.close()
+    }
+  })
+
+  it('takes totals from the board where it has counters for them', async () => {
+    const other = tempDir()
+    const counting = open({ baseDir: other, counters: { requests: 'counter', bytes: 'counter' } })
+    counting.update({ ...BUSY, requests: 1, bytes: 1 })
+    counting.counters.add('requests', 5000)
+    counting.counters.add('bytes', 2048)
+    const { port } = await listen(statusHandler(counting))
+
+    const { body } = await ask(port, { path: '/?auto' })
+
+    assert.match(body, /^Total Accesses: 5000$/m)
+    assert.match(body, /^Total kBytes: 2$/m)
+  })
+
+  it('tells programs everything', async () => {
+    const victim = await startWorker(baseDir, 'victim', { deep: [1, null] })
+    await victim.killed()
+    const bytes = open({ baseDir, workerId: 'bytes' })
+    bytes.update(Buffer.of(0, 255))
+    const { port } = await listen(statusHandler(board))
+
+    const { body, headers } = await ask(port, { path: '/?json' })
+    const all = JSON.parse(body)
+    const byId = Object.fromEntries(all.workers.map((worker: { id: string }) => [worker.id, worker]))
+
+    assert.equal(headers['content-type'], 'application/json; charset=utf-8')
+    assert.equal(all.slots, 1024)
+    assert.equal(all.baseDir, baseDir)
+    assert.deepEqual(all.counts, { dead: 1, stale: 0, busy: 2, idle: 0 })
+    assert.deepEqual(all.sums, { updates: 2, requests: 40, bytes: 4096 })
+    assert.deepEqual(byId['web-1'].status, BUSY)
+    assert.deepEqual([byId['web-1'].kind, byId['web-1'].letter], ['busy', 'W'])
+    assert.deepEqual(
+      [byId.victim.state, byId.victim.kind, byId.victim.status],
+      ['dead', 'dead', { deep: [1, null] }],
+    )
+    assert.deepEqual(byId.bytes.status, { type: 'bytes', base64: 'AP8=' })
+  })
+
+  it('calls a silent worker stale, but not a server that waits for requests', async () => {
+    const waiting = open({ baseDir, workerId: 'waiting' })
+    waiting.update({ ...BUSY, state: 'waiting', inFlight: 0 })
+    const { port } = await listen(statusHandler(board, { staleAfterMs: 1 }))
+
+    const kinds = await eventually(async () => {
+      const { workers } = JSON.parse((await ask(port, { path: '/?json' })).body)
+      const found = workers.map(({ kind }: { kind: string }) => kind)
+      return found[0] === 'stale' && found
+    }, 'the busy worker to be stale')
+
+    assert.deepEqual(kinds, ['stale', 'idle'])
+  })
+
+  it('tells an open page of what is new, changes, closes and dies', async () => {
+    const { port } = await listen(statusHandler(board, { intervalMs: 50 }))
+    const page = new Follower()
+    const stream = await EventStream.open(port, page.onEvent)
+    await eventually(() => page.find('web-1'), 'the first worker')
+    const worker = await startWorker(baseDir, 'job-1', 'one')
+    await eventually(() => page.find('job-1')?.doing === 'one', 'the new worker')
+    await worker.ask({ method: 'update', args: ['two'] })
+    await eventually(() => page.find('job-1')?.doing === 'two', 'its change')
+    await worker.killed()
+    await eventually(() => page.find('job-1')?.isDead, 'its death')
+    const again = await startWorker(baseDir, 'job-1', 'three')
+    await eventually(
+      () => page.find('job-1')?.isDead === false && page.known.size === 2,
+      'the one in its place',
+    )
+    await again.ask({ method: 'close' })
+    await eventually(() => page.find('job-1') === undefined, 'its good-bye')
+
+    assert.equal(stream.headers['content-type'], 'text/event-stream; charset=utf-8')
+    assert.equal(page.events[0], 'all')
+    assert.equal(page.events.filter((event) => event === 'all').length, 1)
+    assert.deepEqual(
+      [...page.known.values()].map(({ id }) => id),
+      ['web-1'],
+    )
+  })
+
+  it('ticks while nothing happens, so that a lost connection is noticed', async () => {
+    const { port } = await listen(statusHandler(board))
+    const page = new Follower()
+    await EventStream.open(port, page.onEvent)
+
+    await eventually(() => page.ticks.length >= 2, 'two ticks')
+
+    assert.equal(page.ticks[1]!.texts.workers, '1')
+  })
+
+  it('watches a board once, however many pages are open, and not at all without any', async () => {
+    let watchers = 0
+    const watch = board.watch.bind(board)
+    board.watch = (options) => {
+      watchers++
+      options!.signal!.addEventListener('abort', () => watchers--)
+      return watch(options)
+    }
+    const { port } = await listen(statusHandler(board, { intervalMs: 50 }))
+    const pages = Array.from({ length: 20 }, () => new Follower())
+    const streams = await Promise.all(pages.map((page) => EventStream.open(port, page.onEvent)))
+    board.update('together')
+    await eventually(() => pages.every((page) => page.find('web-1')?.doing === 'together'), 'all pages')
+    const most = watchers
+    for (const stream of streams) stream.close()
+
+    await eventually(() => watchers === 0, 'the watcher to go')
+
+    assert.equal(most, 1)
+  })
+
+  it('lets a page that does not read miss frames, and gives it everything once it reads', async () => {
+    const many = await startReady(
+      'status-crowd',
+      JSON.stringify({ baseDir, count: 1000, perSecond: 20_000, fill: 200 }),
+    )
+    let buffered = 0
+    let handled: ServerResponse | undefined
+    const handler = statusHandler(board, { intervalMs: 50 })
+    const { port } = await listen((request, response) => {
+      handled = response
+      handler(request, response)
+    })
+    const page = new Follower()
+    const stream = await EventStream.open(port, page.onEvent)
+    await eventually(() => page.known.size === 1001, 'everything')
+    stream.pause()
+    // The kernel's own buffers take some megabytes first.
+    await eventually(() => handled!.writableLength > 1024 * 1024, 'the page to fall behind')
+    const other = new Follower()
+    await EventStream.open(port, other.onEvent)
+    await eventually(() => {
+      buffered = Math.max(buffered, handled!.writableLength)
+      return other.events.filter((event) => event === 'change').length > 20
+    }, 'others to go on')
+    await many.ask('rest')
+    stream.resume()
+
+    await eventually(() => page.find('crowd-999')?.doing === 'at rest', 'it to catch up')
+
+    assert.ok(page.events.filter((event) => event === 'all').length >= 2)
+    assert.ok(buffered < 2 * 1024 * 1024, `${buffered} bytes were kept for it`)
+    assert.ok([...page.known.values()].every(({ id, doing }) => id === 'web-1' || doing === 'at rest'))
+  })
+
+  it('opens no more pages than it may', async () => {
+    const { port } = await listen(statusHandler(board, { maxPages: 2 }))
+    const [first] = await Promise.all([EventStream.open(port, () => {}), EventStream.open(port, () => {})])
+
+    const third = await ask(port, { path: '/?events' })
+    first.close()
+    await eventually(async () => {
+      const page = new Follower()
+      const stream = await EventStream.open(port, page.onEvent)
+      return /event-stream/.test(String(stream.headers['content-type']))
+    }, 'room for another page')
+
+    assert.equal(third.status, 503)
+    assert.equal(third.headers['retry-after'], '5')
+  })
+
+  it('ends its pages when it is closed, and says why a board cannot be shown', async () => {
+    const own = new Scoreboard({ baseDir: tempDir() })
+    const handler = statusHandler(own)
+    const { port } = await listen(handler)
+    const stream = await EventStream.open(port, () => {})
+    handler.close()
+    await stream.ended
+    const after = await EventStream.open(port, () => {})
+    own.close()
+
+    await after.ended
+    const { status, body } = await ask(port)
+
+    assert.equal(status, 503)
+    assert.match(body, /cannot be shown now: .*closed/i)
+  })
+
+  it('lets the process end that has closed its server', async () => {
+    const server = await startReady('status-server', baseDir)
+    server.process.disconnect()
+
+    assert.deepEqual(await server.exited, { code: 0, signal: null })
+  })
+
+  it('works under any path, in node:http, Express, Fastify and Koa', async () => {
+    const handler = statusHandler(board)
+    const inExpress = express()
+    inExpress.use('/deep/status', handler)
+    const inFastify = fastify()
+    for (const url of ['/deep/status', '/deep/status/*']) {
+      inFastify.get(url, (request, reply) => {
+        reply.hijack()
+        handler(request.raw, reply.raw)
+      })
+    }
+    await inFastify.ready()
+    const inKoa = new Koa().use((context) => {
+      context.respond = false
+      handler(context.req, context.res)
+    })
+    type Listener = (request: IncomingMessage, response: ServerResponse) => void
+    const fastifyListener: Listener = (request, response) => inFastify.routing(request, response)
+
+    for (const listener of [handler, inExpress as Listener, fastifyListener, inKoa.callback()]) {
+      const { port } = await listening(createServer(listener))
+      const page = await ask(port, { path: '/deep/status?sort=id' })
+      const json = await ask(port, { path: '/deep/status?json' })
+      const metrics = await ask(port, { path: '/deep/status/metrics' })
+      const events = await EventStream.open(port, () => {}, '/deep/status?events')
+      assert.match(page.body, /<td class="c-id">web-1</)
+      assert.equal(JSON.parse(json.body).workers[0].id, 'web-1')
+      assert.match(metrics.body, /^rollcall_slots 1024$/m)
+      assert.match(String(events.headers['content-type']), /event-stream/)
+    }
+    await inFastify.close()
+  })
+
+  it('shows queues with their progress and their expired timers, and goes on without one that fails', async () => {
+    const queue = await WatchdogQueue.connect(tempDir())
+    const gone = await WatchdogQueue.connect(tempDir())
+    try {
+      await queue.createQueue({ timerMs: 1, queue: ['a', 'b', 'c', 'd'] })
+      const timer = await queue.createTimer('slow <worker>')
+      await (await timer.lease())!.ack()
+      await timer.kick({ file: '<i>' })
+      const { port } = await listen(statusHandler(board, { queues: { '<jobs>': queue, gone } }))
+
+      const body = (await eventually(async () => {
+        const text = (await ask(port)).body
+        return /<b>1<\/b> expired/.test(text) && text
+      }, 'the timer to expire')) as string
+
+      assert.match(body, /<h3>&lt;jobs&gt;<\/h3>/)
+      assert.match(body, /aria-valuenow="25"/)
+      assert.match(body, /<b>4<\/b> items.*<b>1<\/b> done.*<b>3<\/b> ready/)
+      assert.match(body, /<td>slow &lt;worker&gt;<\/td>/)
+      assert.match(body, /\{&quot;file&quot;:&quot;&lt;i&gt;&quot;\}/)
+      assert.match(body, /<h3>gone<\/h3>\s*<p class="error" role="alert">Not up to date: /)
+      const { queues } = JSON.parse((await ask(port, { path: '/?json' })).body)
+      assert.deepEqual(queues[0].counts, { total: 4, ready: 3, leased: 0, done: 1, dead: 0 })
+    } finally {
+      await queue.close()
+      await gone.close()
+    }
+  })
+
+  it('remembers the recently died of a board that others clean', async () => {
+    const { port } = await listen(statusHandler(board, { intervalMs: 50 }))
+    const page = new Follower()
+    await EventStream.open(port, page.onEvent)
+    const victim = startChild('worker', JSON.stringify({ baseDir, workerId: 'victim' }))
+    await victim.message()
+    for (const request of [{ method: 'open' }, { method: 'update', args: ['last words'] }])
+      await victim.ask(request)
+    await eventually(() => page.find('victim'), 'the victim')
+    await victim.killed()
+    await eventually(() => page.find('victim')?.isDead, 'its death')
+
+    board.readAll() // cleans
+    const { body } = await ask(port)
+
+    assert.match(body, /<tr class="dead"[\s\S]*?victim[\s\S]*?last words/)
+  })
+})
+
+describe('the pieces of the status page', () => {
+  it('escape whatever is not HTML already', () => {
+    const hostile = `<script>alert("x")</script>&'`
+
+    assert.equal(
+      html`<b title="${hostile}">${[hostile, html`<i>${1}</i>`, undefined, false]}</b>`.text,
+      `<b title="&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;">&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;<i>1</i></b>`,
+    )
+  })
+
+  it('write numbers as people read them', () => {
+    assert.deepEqual([0, 999, 1000, 99_949, 999_499, 999_500, 1e15].map(bytesText), [
+      '0 B',
+      '999 B',
+      '1.0 kB',
+      '99.9 kB',
+      '999 kB',
+      '1.0 MB',
+      '1.0 PB',
+    ])
+    assert.deepEqual([0, 0.44, 9.94, 12.3, 12_345].map(rateText), [
+      '0/s',
+      '0.4/s',
+      '9.9/s',
+      '12/s',
+      '12,345/s',
+    ])
+  })
+
+  it('draw rates from sums, two minutes of them', () => {
+    const history = new History()
+    for (let second = 0; second <= 200; second++) {
+      const sums = { updates: 10 * Math.min(second, 150), requests: 0, bytes: 0 }
+      history.take(sums, second % 3, second * 1000)
+    }
+
+    assert.equal(history.now('updates'), 0)
+    assert.equal(history.peak('updates'), 10)
+    assert.match(history.line('updates'), /^M0 1L1 1L.*L119 29$/)
+    assert.equal(new History().line('updates'), '')
+  })
+})
