@@ -69,6 +69,13 @@ function isConsumption(value: unknown): boolean {
   return Array.isArray(value) && value.length === 2 && value.every(isCount)
 }
 
+/** What a reaped claim was. */
+function isRevoked(value: unknown): boolean {
+  return (
+    isFields(value) && typeof value.token === 'string' && areRanges(value.settled, 0, Number.MAX_SAFE_INTEGER)
+  )
+}
+
 function isState(value: unknown): value is PageState {
   if (!isFields(value)) return false
   const { size, cursor, claims, retry, suspects, done, dead, revoked, consumed, fence, returned } = value
@@ -82,7 +89,7 @@ function isState(value: unknown): value is PageState {
     areWaiting(suspects, end) &&
     areRanges(dead, 0, end) &&
     Array.isArray(revoked) &&
-    revoked.every((token) => typeof token === 'string') &&
+    revoked.every(isRevoked) &&
     isFields(consumed) &&
     Object.values(consumed).every(isConsumption)
   return sound && isBalanced(value as unknown as PageState)
