@@ -12,7 +12,7 @@ import { fail, run } from './tools.mjs'
 
 const NODES = ['20', '22', '24', 'latest']
 const ALLOWED =
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp|dist\/lib\/.*\.(js|d\.ts)|native\/(core|addon)\/[a-z0-9_]+\.(cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z.+]+\.node|docs\/[A-Z]+\.md)$/
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|binding\.gyp|dist\/lib\/.*\.(js|d\.ts)|native\/(core|addon)\/[a-z0-9_]+\.(cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z.+]+\.node|docs\/[A-Z]+\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
 
 const PROGRAM = `
 const baseDir = fs.mkdtempSync(path.join(os.tmpdir(), 'rollcall-package-'))

@@ -29,8 +29,17 @@ const ARCHITECTURES = {
   arm64: { prefix: process.arch === 'arm64' ? '' : 'aarch64-linux-gnu-', package: 'g++-aarch64-linux-gnu' },
 }
 
-if (process.platform !== 'linux') fail('prebuilds for Linux are made on Linux')
-const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(ARCHITECTURES)
+const isGlibc = process.report?.getReport().header.glibcVersionRuntime !== undefined
+if (!isGlibc) {
+  // macOS, Alpine: for this machine alone, without promises about a C library.
+  run('npx', ['prebuildify', '--napi', '--strip', '--tag-libc', '--target', NODE_TARGET])
+  process.exit()
+}
+/** This machine's, and those there is a compiler for or one may be installed. */
+const possible = Object.keys(ARCHITECTURES).filter(
+  (arch) => process.getuid() === 0 || findCommand(`${ARCHITECTURES[arch].prefix}g++`) !== undefined,
+)
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : possible
 for (const arch of chosen) {
   if (!(arch in ARCHITECTURES)) fail(`no prebuild for ${arch}; there are x64 and arm64`, 64)
   build(arch)

@@ -65,6 +65,7 @@ function isClaim(value: unknown, cursor: number): boolean {
   )
 }
 
+/** What a reaped claim was. */
 function isRevoked(value: unknown, cursor: number): boolean {
   return isFields(value) && typeof value.token === 'string' && areRanges(value.settled, 0, cursor)
 }
