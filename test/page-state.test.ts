@@ -311,13 +311,14 @@ describe('The state of a page', () => {
     assert.equal(wasSettled(reaped, 'mine', 0), false)
     assert.equal(wasSettled(later, 'mine', 0), 'forgotten')
 
-    let state = consume(newState(MAX_CONSUMERS + 2), { handle: 'mine', seq: 5, source: 'fresh' }).state
+    let state = consume(newState(3), { handle: 'mine', seq: 5, source: 'fresh' }).state
     assert.deepEqual(
       [5, 6].map((seq) => consumedItem(state, 'mine', seq)),
       [0, undefined],
     )
-    for (const handle of Array.from({ length: MAX_CONSUMERS }, (_, i) => `h${i}`))
-      state = consume(state, { handle, seq: 1, source: 'fresh' }).state
+    const handles = Array.from({ length: MAX_CONSUMERS - 1 }, (_, i) => [`h${i}`, [1, 0]] as const)
+    state = { ...state, consumed: { ...state.consumed, ...Object.fromEntries(handles) } }
+    state = consume(state, { handle: 'last', seq: 1, source: 'fresh' }).state
     assert.equal(consumedItem(state, 'mine', 5), 'forgotten')
     assert.equal(consumedItem(state, 'h7', 2), undefined)
   })
