@@ -18,6 +18,7 @@ import {
   newState,
   type PageState,
   ready,
+  readyIn,
   reap,
   redrive,
   SOURCES,
@@ -286,6 +287,16 @@ describe('The state of a page', () => {
 
     assert.deepEqual(attempts, [0, 1, 2])
     assert.deepEqual(state.dead, [[0, 1]])
+  })
+
+  it('leases a suspect alone also after it was given back', () => {
+    let state = claim(newState(3), { token: 'batch', wid: 'w', max: 3, source: 'fresh' }).state
+    state = reap(state, { isGone: () => true, maxAttempts: MAX_ATTEMPTS }).state
+    state = claim(state, { token: 'one', wid: 'v', max: 3, source: 'suspects' }).state
+
+    state = settle(state, { token: 'one', index: 0, as: 'release', maxAttempts: MAX_ATTEMPTS }).state
+
+    assert.deepEqual([readyIn(state, 'suspects'), readyIn(state, 'retry')], [3, 0])
   })
 
   it('says what is off the record, instead of guessing', () => {
