@@ -9,6 +9,7 @@ import Database from 'libsql'
 import type { WatchdogError, WatchdogQueue } from '../lib'
 import { BoardBytes, HEADER_FIELDS } from './helpers/board-file'
 import { type Child, startReady } from './helpers/child'
+import { runCli } from './helpers/cli'
 import { eventually } from './helpers/eventually'
 import { killEvery, survive } from './helpers/fleet'
 import { Hand } from './helpers/hand'
@@ -25,6 +26,20 @@ function freshDirectory(): string {
 function databaseOf(directory: string): string {
   const folder = path.join(directory, 'queue')
   return path.join(folder, fs.readdirSync(folder).find((name) => name.endsWith('.db'))!)
+}
+
+/** The state says "acked"; the marker of its page, which the worker removes next, is still there. */
+function pretendAcked(directory: string): void {
+  const database = new Database(databaseOf(directory))
+  const row = database.prepare("SELECT path, data FROM nodes WHERE path LIKE '%/states/%'").get() as {
+    path: string
+    data: Buffer
+  }
+  const acked = { ...JSON.parse(row.data.toString()), claims: {}, done: 1 }
+  database
+    .prepare('UPDATE nodes SET data = ?, version = version + 1 WHERE path = ?')
+    .run(Buffer.from(JSON.stringify(acked)), row.path)
+  database.close()
 }
 
 describe('A queue on this machine, when workers are killed', function () {
@@ -64,17 +79,7 @@ describe('A queue on this machine, when workers are killed', function () {
     const last = await Hand.on(directory)
     await last.do('queue', 'createTimer', 'last')
     await last.do('timer', 'lease')
-    // The state says "acked"; the marker of its page, which the worker removes next, is still there.
-    const database = new Database(databaseOf(directory))
-    const row = database.prepare("SELECT path, data FROM nodes WHERE path LIKE '%/states/%'").get() as {
-      path: string
-      data: Buffer
-    }
-    const acked = { ...JSON.parse(row.data.toString()), claims: {}, done: 1 }
-    database
-      .prepare('UPDATE nodes SET data = ?, version = version + 1 WHERE path = ?')
-      .run(Buffer.from(JSON.stringify(acked)), row.path)
-    database.close()
+    pretendAcked(directory)
     let dones = 0
     const abort = new AbortController()
     const watching = (async () => {
@@ -89,6 +94,22 @@ describe('A queue on this machine, when workers are killed', function () {
     abort.abort()
     await watching
     assert.equal(dones, 1)
+  })
+})
+
+describe('A queue on this machine, whose last item was acked by one who went no further', () => {
+  it('is done for whoever asks for the next item', async () => {
+    const directory = freshDirectory()
+    const worker = await Hand.on(directory)
+    await worker.do('queue', 'createQueue', { queue: ['a'], timerMs: 3_600_000 })
+    await worker.do('queue', 'createTimer', 'worker')
+    await worker.do('timer', 'lease')
+    pretendAcked(directory)
+    await worker.child.killed()
+
+    const { code } = await runCli(['queue', 'consume', '--queue', directory])
+
+    assert.equal(code, 5, 'finished for ever, not empty for now')
   })
 })
 

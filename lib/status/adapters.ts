@@ -31,6 +31,7 @@ export interface KoaContext {
   res: ServerResponse
 }
 
+/** For `app.use()` of Koa; disposing it undoes it. */
 export type KoaMiddleware = Disposable &
   ((context: KoaContext, next: () => Promise<unknown>) => Promise<unknown>)
 
@@ -51,10 +52,12 @@ export function koaMiddleware(options: InstrumentOptions): KoaMiddleware {
 
 /** An instance of Fastify, as far as it matters here. */
 export interface FastifyApp {
+  /** Before each request, with Node's own request and response. */
   addHook(
     name: 'onRequest',
     hook: (request: { raw: AnyRequest }, reply: { raw: AnyResponse }, done: () => void) => void,
   ): unknown
+  /** When the app closes. */
   addHook(name: 'onClose', hook: (app: never, done: () => void) => void): unknown
 }
 

@@ -2,8 +2,10 @@
 // can write it: that takes a registry for each scrape, says no units, and would have to be installed by everybody
 // who only wants to be scraped.
 
+/** OpenMetrics, or the older text format 0.0.4 of Prometheus. */
 export type MetricsFormat = 'openmetrics' | 'text'
 
+/** What to answer as `Content-Type`. */
 export const CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
   text: 'text/plain; version=0.0.4; charset=utf-8',

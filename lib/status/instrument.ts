@@ -11,6 +11,7 @@ import { type AnyRequest, type AnyResponse, type RequestView, trackerOf } from '
 /** What can be instrumented: the servers of node:http, node:https and node:http2. */
 export type InstrumentableServer = Server | SecureServer | Http2Server | Http2SecureServer
 
+/** What `instrument()` and the adapters take. */
 export interface InstrumentOptions {
   /**
    * The handle by which this worker publishes. Its status is the server's from now on: publish nothing else by
@@ -48,6 +49,7 @@ export interface InstrumentOptions {
 /** Undoes it. Calling it again is fine. */
 export interface Instrumentation {
   (): void
+  /** The same, for `using`. */
   [Symbol.dispose](): void
 }
 

@@ -16,6 +16,7 @@ export interface QueueReading {
   timers: readonly TimerInfo[]
 }
 
+/** What `renderMetrics()` takes. */
 export interface MetricsOptions {
   /** @default 'text', the format that everybody reads */
   format?: MetricsFormat

@@ -23,6 +23,7 @@ export interface MetricsRegistry {
   getMetricsAsJSON(): Promise<unknown>
 }
 
+/** What `publishMetrics()` takes. */
 export interface PublishMetricsOptions {
   /** The directory of the board that carries the metrics and nothing else. Made when it is missing. */
   baseDir: string
@@ -41,6 +42,7 @@ export interface PublishMetricsOptions {
   onError?: (error: Error) => void
 }
 
+/** A registry that is being published, until it is closed. */
 export interface MetricsPublication {
   /** Publishes now. Rejects with what went wrong. */
   publish(): Promise<void>
@@ -144,6 +146,7 @@ class Publisher implements MetricsPublication {
   }
 }
 
+/** What `clusterMetrics()` takes. */
 export interface ClusterMetricsOptions {
   /** The directory that the workers publish to. */
   baseDir: string

@@ -100,7 +100,10 @@ export class Pages {
     const known = await this.#takeFresh(make)
     if (known !== undefined) return known
     if ((await this.#refreshOrder()) === 'done') return 'done'
-    return (await this.#takeFresh(make)) ?? (await this.#takeReturned(make)) ?? 'empty'
+    const taken = (await this.#takeFresh(make)) ?? (await this.#takeReturned(make))
+    // The page that somebody left complete may have been the last one.
+    if (taken === 'finished') return (await this.#refreshOrder()) === 'done' ? 'done' : 'empty'
+    return taken ?? 'empty'
   }
 
   async #takeFresh<R>(
@@ -118,16 +121,21 @@ export class Pages {
 
   async #takeReturned<R>(
     make: (source: Source, page: string) => Step<R | undefined>,
-  ): Promise<TakenFrom<R> | undefined> {
+  ): Promise<TakenFrom<R> | 'finished' | undefined> {
     const order = shuffle([...this.#order])
     const found: { page: string; state: PageState }[] = []
+    let hasFinished = false
     for (let i = 0; i < order.length; i += READ_AT_ONCE) {
       const some = order.slice(i, i + READ_AT_ONCE)
       const states = await Promise.all(
         some.map(async (page) => ({ page, ...(await this.writer(page).read()) })),
       )
       found.push(...states.filter(({ state }) => ready(state) > 0))
-      for (const { page, state } of states) if (isComplete(state)) await this.finish(page)
+      for (const { page, state } of states) {
+        if (!isComplete(state)) continue
+        await this.finish(page)
+        hasFinished = true
+      }
     }
     for (const source of ['retry', 'suspects'] as const) {
       for (const { page, state } of found) {
@@ -136,7 +144,7 @@ export class Pages {
         if (result !== undefined) return { page, result }
       }
     }
-    return undefined
+    return hasFinished ? 'finished' : undefined
   }
 
   /** One token for all tries, by which an ambiguous one is recalled. `onTry` hears of each page before it is tried. */

@@ -27,11 +27,12 @@ constexpr uint64_t kProbeRoundNs = 1000000000;
 constexpr uint64_t kProbeShare = 50;
 constexpr int kEventsPerCall = 64;
 
-// The program around us needs descriptors too.
-size_t MaxProcesses() {
+// The program around us needs descriptors too. The kernel gives the lowest free number, so one in the
+// upper half says that half of all are taken, by whichever of the readers in this process.
+bool IsUpperHalf(int descriptor) {
   rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 512;
-  return static_cast<size_t>(std::min<rlim_t>(limit.rlim_cur / 2, kMaxSlots));
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return descriptor >= 512;
+  return static_cast<rlim_t>(descriptor) >= limit.rlim_cur / 2;
 }
 
 }  // namespace
@@ -61,10 +62,15 @@ int Liveness::descriptor() {
 }
 
 int Liveness::OpenPidfd(uint32_t pid) {
-  if (unavailable_ || processes_.size() >= MaxProcesses() || descriptor() < 0) return -1;
+  if (unavailable_ || descriptor() < 0 || CoarseMonotonicNs() < full_until_ns_) return -1;
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (pidfd < 0) {
     unavailable_ = errno == ENOSYS || errno == EPERM;
+    return -1;
+  }
+  if (IsUpperHalf(pidfd)) {
+    close(pidfd);
+    full_until_ns_ = CoarseMonotonicNs() + kProbeRoundNs;
     return -1;
   }
   epoll_event event = {};

@@ -8,8 +8,9 @@
 // pidfd is its process. When that process ends, its locks are gone too.
 //
 // What a pidfd cannot see: exec, and slots lost inside a living process. So each slot's lock is
-// probed again about once a second, in rotation (with thousands of workers less often: kProbeShare). Slots whose process cannot have a pidfd (another
-// pid namespace, too few descriptors, an old kernel, macOS) are probed each time.
+// probed again about once a second, in rotation (with thousands of workers less often: kProbeShare). Slots
+// whose process cannot have a pidfd (another pid namespace, too few descriptors, an old kernel, macOS) are
+// probed each time.
 #pragma once
 
 #include <cstdint>
@@ -75,6 +76,7 @@ class Liveness {
   bool unavailable_ = false;  // this kernel has no pidfds
   uint32_t watched_ = 0;
   uint64_t pid_namespace_ = 0;
+  uint64_t full_until_ns_ = 0;  // until then no descriptor is to be had, and none is asked for
   uint64_t probed_at_ns_ = 0;
   uint32_t next_probe_ = 0;
 };

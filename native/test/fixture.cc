@@ -206,9 +206,13 @@ void DawdleRandomly() { Pause(static_cast<long>(RandomBetween(0, 1500000))); }
 
 int CountDescriptors() { return static_cast<int>(NamesIn("/dev/fd").size()); }
 
-void ExhaustDescriptors() {
-  const rlimit few = {64, 64};
+void LimitDescriptors(unsigned count) {
+  const rlimit few = {count, count};
   CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+}
+
+void ExhaustDescriptors() {
+  LimitDescriptors(64);
   while (open("/dev/null", O_RDONLY) >= 0) {
   }
   CHECK_EQ(errno, EMFILE);

@@ -107,6 +107,9 @@ void DawdleRandomly();
 
 int CountDescriptors();
 
+// Allows this process only so many descriptors: only for children.
+void LimitDescriptors(unsigned count);
+
 // Uses up all descriptors of this process: only for children.
 void ExhaustDescriptors();
 

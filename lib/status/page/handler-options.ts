@@ -5,6 +5,7 @@ import type { WatchdogQueue } from '../../watchdog/watchdog-queue'
 import type { AccessRules } from './access'
 import type { Queues } from './queue-feed'
 
+/** What `statusHandler()` takes. */
 export interface StatusHandlerOptions {
   /**
    * Who may look, by address: `'10.1.2.3'`, `'10.0.0.0/8'`, `'fd00::/8'`, or `'loopback'`. Replaces the
