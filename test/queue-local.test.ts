@@ -6,6 +6,8 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { WatchdogQueue } from '../lib'
+import { openStore } from '../lib/watchdog/open-store'
+import { ANY_VERSION } from '../lib/watchdog/store'
 import { startReady } from './helpers/child'
 import { eventually } from './helpers/eventually'
 import { connect } from './helpers/queue'
@@ -133,6 +135,24 @@ describe('The directory of a queue on this machine', () => {
     await assert.rejects(waiting, { code: 'ERR_CLOSED' })
     await assert.rejects(lease.ack(), { code: 'ERR_CLOSED' })
     assert.equal(await timer.kick(), false)
+  })
+})
+
+describe('A watch on the children of a node on this machine', () => {
+  it('tells of the end of the node itself, also where it has none', async () => {
+    const directory = path.join(tempDir(), 'queue')
+    const queue = await connect(directory)
+    await queue.createQueue({ queue: ['a'] })
+    const store = await openStore(directory, {})
+    const open = `${(await store.list(''))![0]}/open`
+    for (const name of (await store.list(open))!) await store.delete(`${open}/${name}`, ANY_VERSION)
+    let calls = 0
+    await store.watch(open, 'children', () => calls++)
+
+    await store.delete(open, ANY_VERSION)
+
+    await eventually(() => calls > 0, 'the watch')
+    await store.close()
   })
 })
 

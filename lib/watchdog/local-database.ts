@@ -147,7 +147,10 @@ function prepareAll(database: Database) {
       AND NOT EXISTS (SELECT 1 FROM nodes c WHERE c.parent = nodes.path)`),
     removeTree: prepare(`DELETE FROM nodes WHERE path = ? OR (path >= ? AND path < ?)`),
     stamp: raw('SELECT version, born FROM nodes WHERE path = ?'),
-    childrenStamp: raw('SELECT count(*), max(born) FROM nodes WHERE parent = ?'),
+    // Its own end is a change to its children too, also where it had none.
+    childrenStamp: raw(
+      'SELECT count(*), max(born), (SELECT count(*) FROM nodes WHERE path = ?1) FROM nodes WHERE parent = ?1',
+    ),
     revoke: prepare('INSERT OR IGNORE INTO revoked (path) VALUES (?)'),
     revoked: raw('SELECT number, path FROM revoked WHERE number > ?'),
   }
