@@ -147,12 +147,15 @@ describe('A watch on the children of a node on this machine', () => {
     const open = `${(await store.list(''))![0]}/open`
     for (const name of (await store.list(open))!) await store.delete(`${open}/${name}`, ANY_VERSION)
     let calls = 0
-    await store.watch(open, 'children', () => calls++)
+    try {
+      await store.watch(open, 'children', () => calls++)
 
-    await store.delete(open, ANY_VERSION)
+      await store.delete(open, ANY_VERSION)
 
-    await eventually(() => calls > 0, 'the watch')
-    await store.close()
+      await eventually(() => calls > 0, 'the watch')
+    } finally {
+      await store.close()
+    }
   })
 })
 
