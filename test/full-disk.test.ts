@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Scoreboard } from '../lib'
+import { fillUp, mountSmallDisk } from './helpers/small-disk'
 import { tempDir } from './helpers/temp-dir'
 
 describe('Scoreboard, on a full file system', () => {
@@ -13,8 +14,7 @@ describe('Scoreboard, on a full file system', () => {
 
   before(function () {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'rollcall-full-'))
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', directory])
-    if (mounted.status === 0) {
+    if (mountSmallDisk(directory, 'size=1m,mode=700')) {
       mountPoint = directory
       return
     }
@@ -126,18 +126,3 @@ describe('Scoreboard, under a file size limit', () => {
     assert.deepEqual(fs.readdirSync(baseDir), ['board'])
   })
 })
-
-function fillUp(directory: string): void {
-  const descriptor = fs.openSync(path.join(directory, 'filler'), 'w')
-  try {
-    for (let size = 64 * 1024; size >= 1; ) {
-      try {
-        if (fs.writeSync(descriptor, Buffer.alloc(size)) < size) size /= 2
-      } catch {
-        size = Math.floor(size / 2)
-      }
-    }
-  } finally {
-    fs.closeSync(descriptor)
-  }
-}

@@ -14,6 +14,7 @@ import { eventually } from './helpers/eventually'
 import { killEvery, survive } from './helpers/fleet'
 import { Hand } from './helpers/hand'
 import { connect } from './helpers/queue'
+import { fillUp, mountSmallDisk } from './helpers/small-disk'
 import { strace } from './helpers/strace'
 import { tempDir } from './helpers/temp-dir'
 
@@ -273,29 +274,13 @@ describe('A queue on a file system of its own', () => {
 
   beforeEach(function () {
     const directory = tempDir()
-    const options = ['-t', 'tmpfs', '-o', 'size=12m,mode=755', 'tmpfs', directory]
-    if (spawnSync('mount', options).status !== 0) this.skip() // only root may mount
+    if (!mountSmallDisk(directory, 'size=12m,mode=755')) this.skip() // only root may mount
     mountPoint = directory
   })
   afterEach('unmount', () => {
     // Lazily: descriptors of a closed handle stay until they are collected as garbage.
     if (mountPoint !== undefined) execFileSync('umount', ['-l', mountPoint])
   })
-
-  function fillUp(): void {
-    const filler = fs.openSync(path.join(mountPoint, 'filler'), 'w')
-    try {
-      for (let size = 1 << 20; size >= 1; size >>= 1) {
-        try {
-          while (fs.writeSync(filler, Buffer.alloc(size)) === size);
-        } catch {
-          // Smaller pieces may still fit.
-        }
-      }
-    } finally {
-      fs.closeSync(filler)
-    }
-  }
 
   it('lies in the mount point itself, and leaves it empty', async () => {
     const queue = await connect(mountPoint)
@@ -308,7 +293,7 @@ describe('A queue on a file system of its own', () => {
   })
 
   it('is ERR_NO_SPACE to make when the disk is full, and leaves nothing', async () => {
-    fillUp()
+    fillUp(mountPoint)
     const queue = await connect(path.join(mountPoint, 'queue'))
 
     await assert.rejects(queue.createQueue({ queue: ['a'] }), { code: 'ERR_NO_SPACE' })
@@ -326,7 +311,7 @@ describe('A queue on a file system of its own', () => {
     const queue = await connect<string>(path.join(mountPoint, 'queue'))
     await queue.createQueue({ queue: ['a', 'b', 'c'], sealed: false })
     const timer = await queue.createTimer('worker')
-    fillUp()
+    fillUp(mountPoint)
 
     await assert.rejects(queue.add(['x'.repeat(900_000)]), { code: 'ERR_NO_SPACE' })
 

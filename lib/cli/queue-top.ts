@@ -1,10 +1,10 @@
 // The verb `queue top`: a queue, live. What it does is in queue-top-view.ts, loaded when it runs.
 
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 
-import { integerFrom } from './arguments'
 import { durationFrom } from './duration'
 import { KEYS_HELP } from './live/help'
+import { withListOptions } from './live/list-options'
 import { withWaitQueue } from './queue-options'
 import type { QueueTopOptions } from './queue-top-view'
 
@@ -17,13 +17,13 @@ export function registerQueueTop(queue: Command): void {
     .description(
       'Watch a queue live: how far it is, how fast, how long yet, and what each worker is at. Plain text when piped.',
     )
-  withWaitQueue(top)
-    .option('-i, --interval <duration>', 'time between two looks', durationFrom('100ms'), 1000)
-    .addOption(new Option('-s, --sort <key>', 'what to sort by').choices(SORTS).default('state'))
-    .option('-r, --reverse', 'the other way round')
-    .option('-f, --filter <words>', 'only workers that have all of these words, and no !word')
-    .option('-n, --rounds <n>', 'print so many rounds of plain text, then end', integerFrom(1, 1e9))
-    .option('--json', 'print one line of JSON a round')
+  withWaitQueue(top).option(
+    '-i, --interval <duration>',
+    'time between two looks',
+    durationFrom('100ms'),
+    1000,
+  )
+  withListOptions(top, SORTS, 'state')
     .addHelpText(
       'after',
       `

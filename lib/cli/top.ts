@@ -1,15 +1,16 @@
 // The verb `top`: a board, live. What it does is in top-view.ts, loaded when it runs.
 
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 
 import { SORT_KEYS } from '../status/sort-keys'
-import { directory, integerFrom } from './arguments'
+import { directory } from './arguments'
 import { durationFrom, parseDuration } from './duration'
 import { KEYS_HELP } from './live/help'
+import { withListOptions } from './live/list-options'
 import type { TopOptions } from './top-view'
 
 export function registerTop(program: Command): void {
-  program
+  const top = program
     .command('top')
     .summary('watch a board live')
     .description(
@@ -23,11 +24,7 @@ export function registerTop(program: Command): void {
       parseDuration,
       10_000,
     )
-    .addOption(new Option('-s, --sort <key>', 'what to sort by').choices(SORT_KEYS).default('slot'))
-    .option('-r, --reverse', 'the other way round')
-    .option('-f, --filter <words>', 'only workers that have all of these words, and no !word')
-    .option('-n, --rounds <n>', 'print so many rounds of plain text, then end', integerFrom(1, 1e9))
-    .option('--json', 'print one line of JSON a round')
+  withListOptions(top, SORT_KEYS, 'slot')
     .addHelpText(
       'after',
       `

@@ -6,6 +6,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BreakingProxy } from '../helpers/proxy'
+import { fillUp, mountSmallDisk } from '../helpers/small-disk'
 import { type Ensemble, startZookeeper } from '../helpers/zookeeper-server'
 import type { Promises } from './checker'
 import type { FaultKind, History } from './history'
@@ -35,8 +36,7 @@ const DISK_BYTES = 48 * 1024 * 1024
 function openLocal(directory: string): Place {
   const disk = path.join(directory, 'disk')
   fs.mkdirSync(disk)
-  const options = ['-t', 'tmpfs', '-o', `size=${DISK_BYTES},mode=700`, 'tmpfs', disk]
-  const isMounted = spawnSync('mount', options).status === 0 // only root may mount
+  const isMounted = mountSmallDisk(disk, `size=${DISK_BYTES},mode=700`) // only root may mount
   const filler = path.join(disk, 'filler')
   return {
     promises: { deathIsCertain: true, aliveAfterDeathMs: 2000 },
@@ -44,7 +44,7 @@ function openLocal(directory: string): Place {
     isRough: false,
     url: (round) => `local:${path.join(disk, `round-${round}`)}`,
     async suffer(_fault, history) {
-      fillUp(filler)
+      fillUp(disk, 4096)
       const ms = 200 + random(1000)
       history.write({ op: 'fault', kind: 'disk' })
       await delay(ms)
@@ -53,21 +53,6 @@ function openLocal(directory: string): Place {
     async close() {
       if (isMounted) spawnSync('umount', ['-l', disk])
     },
-  }
-}
-
-function fillUp(file: string): void {
-  const filler = fs.openSync(file, 'w')
-  try {
-    for (let size = 1 << 20; size >= 4096; size >>= 1) {
-      try {
-        while (fs.writeSync(filler, Buffer.alloc(size)) === size);
-      } catch {
-        // Smaller pieces may still fit.
-      }
-    }
-  } finally {
-    fs.closeSync(filler)
   }
 }
 

@@ -1,0 +1,26 @@
+// A file system of its own that is soon full: a small tmpfs.
+
+import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+
+/** Mounts one on an empty directory; false: only root may. `options` are those of the mount. */
+export function mountSmallDisk(directory: string, options: string): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]).status === 0
+}
+
+/** Writes the file `filler` until not even `smallest` bytes fit. */
+export function fillUp(directory: string, smallest = 1): void {
+  const filler = fs.openSync(path.join(directory, 'filler'), 'w')
+  try {
+    for (let size = 1 << 20; size >= smallest; size >>= 1) {
+      try {
+        while (fs.writeSync(filler, Buffer.alloc(size)) === size);
+      } catch {
+        // Smaller pieces may still fit.
+      }
+    }
+  } finally {
+    fs.closeSync(filler)
+  }
+}
