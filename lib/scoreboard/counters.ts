@@ -27,7 +27,7 @@ class CounterNames {
     return this.#byName.size
   }
 
-  [Symbol.iterator](): MapIterator<NamedCounter> {
+  [Symbol.iterator](): IterableIterator<NamedCounter> {
     return this.#byName.values()
   }
 
