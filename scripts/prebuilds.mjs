@@ -2,23 +2,13 @@
 //
 // Built in a copy of the sources, so that a developer's build/ stays as it is. Linux prebuilds carry their C++
 // library with them and may need nothing of a C library newer than 2.31 (Debian 11, Ubuntu 20.04): this is
-// checked for each symbol. There is no musl prebuild from here: Debian's musl has no C++ library. On
-// Alpine the package builds from source.
+// checked for each symbol. One for musl takes a C++ library made for musl, which Debian has not (`musl-gcc -x c++`:
+// "fatal error: vector: No such file or directory"): on Alpine, this same script makes it.
 
 import { execFileSync } from 'node:child_process'
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { fail, findCommand, need, run } from './tools.mjs'
+import { fail, findCommand, need, run, temporaryFolder } from './tools.mjs'
 
 const NEWEST_GLIBC = [2, 31]
 /** N-API addons do not depend on it; node-gyp wants to know which headers are meant. */
@@ -44,39 +34,45 @@ for (const arch of chosen) {
   if (!(arch in ARCHITECTURES)) fail(`no prebuild for ${arch}; there are x64 and arm64`, 64)
   build(arch)
 }
+console.log(
+  'no prebuild for musl from here: there is no C++ library for it (Alpine makes its own: release.yml)',
+)
 
 function build(arch) {
   const { prefix, package: debian } = ARCHITECTURES[arch]
   need(`${prefix}g++`, [prefix === '' ? 'g++' : debian], () => findCommand(`${prefix}g++`))
-  const copy = mkdtempSync(join(tmpdir(), 'rollcall-prebuild-'))
-  try {
-    for (const name of ['package.json', 'native']) {
-      cpSync(name, join(copy, name), { recursive: true, filter: (path) => path !== join('native', 'test') })
-    }
-    symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
-    writeFileSync(join(copy, 'binding.gyp'), JSON.stringify(portable()))
-    const args = ['--napi', '--strip', '--strip-bin', `${prefix}strip`, '--tag-libc', '--target', NODE_TARGET]
-    run(resolve('node_modules/.bin/prebuildify'), [...args, '--arch', arch], {
-      cwd: copy,
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, CC: `${prefix}gcc`, CXX: `${prefix}g++`, npm_config_loglevel: 'error' },
-    })
-    const name = join('prebuilds', `linux-${arch}`, 'rollcall.glibc.node')
-    checkSymbols(join(copy, name), `${prefix}objdump`)
-    mkdirSync(join('prebuilds', `linux-${arch}`), { recursive: true })
-    cpSync(join(copy, name), name)
-    console.log(`${name}: ${statSync(name).size} bytes`)
-  } finally {
-    rmSync(copy, { recursive: true, force: true })
+  const copy = temporaryFolder('prebuild')
+  for (const name of ['package.json', 'native']) {
+    cpSync(name, join(copy, name), { recursive: true, filter: (path) => path !== join('native', 'test') })
   }
+  symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
+  writeFileSync(join(copy, 'binding.gyp'), JSON.stringify(portable()))
+  const args = ['--napi', '--strip', '--strip-bin', `${prefix}strip`, '--tag-libc', '--target', NODE_TARGET]
+  run(resolve('node_modules/.bin/prebuildify'), [...args, '--arch', arch], {
+    cwd: copy,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...process.env,
+      CC: `${prefix}gcc`,
+      CXX: `${prefix}g++`,
+      JOBS: 'max',
+      npm_config_loglevel: 'error',
+    },
+  })
+  const name = join('prebuilds', `linux-${arch}`, 'rollcall.glibc.node')
+  checkSymbols(join(copy, name), `${prefix}objdump`)
+  mkdirSync(join('prebuilds', `linux-${arch}`), { recursive: true })
+  cpSync(join(copy, name), name)
+  console.log(`${name}: ${statSync(name).size} bytes`)
 }
 
-/** The binding.gyp of everybody, with what only a prebuild needs. */
+/** The binding.gyp of everybody, with what only a prebuild needs: it takes along of the C++ library what it uses. */
 function portable() {
   const gyp = JSON.parse(readFileSync('binding.gyp', 'utf8'))
   const [target] = gyp.targets
   target.sources.push('native/prebuild/older_glibc.c')
-  target.ldflags = ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL']
+  target.cflags = ['-ffunction-sections', '-fdata-sections']
+  target.ldflags = ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL', '-Wl,--gc-sections']
   return gyp
 }
 
@@ -86,7 +82,7 @@ function checkSymbols(file, objdump) {
   const libraries = [...dump('-p').matchAll(/NEEDED\s+(\S+)/g)].map(([, name]) => name)
   const strange = libraries.filter((name) => !/^(libc|ld-linux.*|libm|libpthread|libdl)\.so\.\d+$/.test(name))
   if (strange.length > 0) fail(`${file} needs ${strange.join(', ')}`)
-  const symbols = [...dump('-T').matchAll(/\*UND\*.*\(GLIBC_(\d+)\.(\d+)[.\d]*\)\s+(\S+)/g)]
+  const symbols = [...dump('-T').matchAll(/\*UND\*.*\bGLIBC_(\d+)\.(\d+)[.\d]*\)?\s+(\S+)/g)]
   if (symbols.length === 0) fail(`${objdump} shows no symbols of ${file}`)
   const isTooNew = ([, major, minor]) => Number(major) !== NEWEST_GLIBC[0] || Number(minor) > NEWEST_GLIBC[1]
   const newer = symbols.filter(isTooNew).map(([, major, minor, name]) => `${name} (${major}.${minor})`)
