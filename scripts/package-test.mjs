@@ -28,6 +28,7 @@ const NODES = [OLDEST, '20', '22', '24', 'latest']
 const TYPESCRIPTS = ['5.0', '5']
 const ALLOWED =
   /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/lib\/.*\.(js|d\.ts)|native\/(core|addon)\/[a-z0-9_]+\.(cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z.+]+\.node|docs\/[A-Z]+\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
+const COMMAND = join('node_modules', '.bin', 'rollcall')
 const prebuild = (arch) => `prebuilds/linux-${arch}/rollcall.glibc.node`
 
 const home = temporaryFolder('package-test')
@@ -39,6 +40,7 @@ checkTypes(project)
 for (const version of NODES) useWith(installNode(home, version), project)
 if (process.arch === 'x64') useWith(installArmNode(home, NODES[1]), project, 'arm64')
 else console.log('   -  arm64 in the emulator: this machine is one itself')
+runDemo(project)
 buildFromPackedSources(project)
 installOptional(project)
 console.log(`${checks} passed, 0 failed`)
@@ -150,7 +152,7 @@ function useWith(node, project, arch = process.arch) {
   const where = `Node ${output(node, ['--version']).trim()} on ${arch}`
   use('by-require.cjs', where, prebuild(arch), options)
   use('by-import.mjs', where, prebuild(arch), options)
-  const version = output(join('node_modules', '.bin', 'rollcall'), ['--version'], options).trim()
+  const version = output(COMMAND, ['--version'], options).trim()
   if (version !== ours) fail(`rollcall --version says ${version} on ${where}`)
   passed(`${where}: the command`)
 }
@@ -159,6 +161,15 @@ function useWith(node, project, arch = process.arch) {
 function use(program, where, addon, options) {
   if (!output('node', [program, addon], options).includes('used')) fail(`${program} on ${where} did not end`)
   passed(`${where}: ${program}`)
+}
+
+/** A cluster, and the load that an optional dependency puts on it. */
+function runDemo(project) {
+  const options = { cwd: project, env: bareEnvironment(process.execPath) }
+  const report = output(COMMAND, ['demo', '--seconds', '2', '--json'], options)
+  const { requests, isClean } = JSON.parse(report)
+  if (requests === 0 || !isClean) fail(`the demo says ${report}`)
+  passed(`the demo: ${requests} requests`)
 }
 
 /** What a queue says is missing is all it takes. */

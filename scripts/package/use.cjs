@@ -3,14 +3,16 @@
 
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
+const { once } = require('node:events')
 const fs = require('node:fs')
+const http = require('node:http')
 const os = require('node:os')
 const path = require('node:path')
 
 module.exports = async function use(rollcall) {
   const baseDir = fs.mkdtempSync(path.join(os.tmpdir(), 'rollcall-use-'))
   try {
-    useBoard(rollcall, baseDir)
+    await useBoard(rollcall, baseDir)
     checkAddon()
     await missOptionalPackages(rollcall, baseDir)
   } finally {
@@ -20,7 +22,7 @@ module.exports = async function use(rollcall) {
   console.log('used')
 }
 
-function useBoard({ Scoreboard }, baseDir) {
+async function useBoard({ Scoreboard, statusHandler }, baseDir) {
   const board = new Scoreboard({ baseDir, workerId: 'w', counters: { done: 'counter' } })
   board.update('x'.repeat(5000))
   board.update({ job: 7 })
@@ -34,7 +36,21 @@ function useBoard({ Scoreboard }, baseDir) {
     seen.workers.map(({ id, pid, status }) => ({ id, pid, status })),
     [{ id: 'w', pid: process.pid, status: { job: 7 } }],
   )
+  await showPage(statusHandler(board))
   board.close()
+}
+
+async function showPage(handler) {
+  const server = http.createServer(handler).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const page = await (await fetch(`http://127.0.0.1:${server.address().port}/`)).text()
+  assert.ok(
+    ['<style', '<script', 'job'].every((part) => page.includes(part)),
+    page.slice(0, 200),
+  )
+  handler.close()
+  server.close()
+  server.closeAllConnections()
 }
 
 function checkAddon() {
