@@ -92,7 +92,8 @@ function kibibytes(bytes) {
 /** Development tools of this check alone: too large to be in everybody's node_modules. */
 function lint(tarball) {
   const tool = (name, ...args) => output('npx', ['--yes', name, ...args], { cwd: home })
-  tool('publint@0.3', tarball, '--strict')
+  const opinion = tool('publint@0.3', tarball, '--strict')
+  if (!opinion.includes('All good!')) fail(`publint says\n${opinion}`)
   passed('publint finds nothing')
   tool('@arethetypeswrong/cli@0.18', tarball)
   passed('arethetypeswrong finds nothing')
