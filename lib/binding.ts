@@ -151,7 +151,12 @@ export function isFailure(answer: unknown): answer is Failure {
   return typeof answer === 'object' && answer !== null && 'code' in answer
 }
 
-const nodeGypBuild = require('node-gyp-build') as (root: string) => unknown
+const nodeGypBuild = require('node-gyp-build') as { (root: string): unknown; path(root: string): string }
+
+/** The path of the addon of the package in `root`. Throws where there is none for this machine. */
+export function findAddon(root: string): string {
+  return nodeGypBuild.path(root)
+}
 
 function load(): NativeModule {
   if (process.platform !== 'linux' && process.platform !== 'darwin') {
@@ -162,8 +167,9 @@ function load(): NativeModule {
     return nodeGypBuild(root) as NativeModule
   } catch (cause) {
     const where = `${process.platform}-${process.arch}, Node ${process.versions.node}`
+    // Not `npm rebuild`, which says that all is well and does nothing where install scripts are off or not approved.
     throw new Error(
-      `rollcall has no native addon for ${where}. Build it with 'npm rebuild rollcall' (needs python3, make and a C++ compiler)`,
+      `rollcall has no native addon for ${where}. Build it with: npm --prefix '${root}' run install (needs python3, make and a C++ compiler)`,
       { cause },
     )
   }

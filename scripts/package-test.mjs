@@ -187,9 +187,9 @@ function buildFromPackedSources(original) {
   rmSync(join(project, 'node_modules', 'rollcall', 'prebuilds'), { recursive: true })
   const options = { cwd: project, env: bareEnvironment(process.execPath) }
   const { status, stderr } = spawnSync('node', ['by-require.cjs'], { ...options, encoding: 'utf8' })
-  const isHelpful = status !== 0 && /no native addon for .*npm rebuild rollcall.*C\+\+ compiler/.test(stderr)
-  if (!isHelpful) fail(`without a prebuild a user is told: ${stderr}`)
+  const [, remedy] = /no native addon for .*: (npm .*) \(needs .* C\+\+ compiler\)/.exec(stderr) ?? []
+  if (status === 0 || remedy === undefined) fail(`without a prebuild a user is told: ${stderr}`)
   passed('without a prebuild the error says what to do')
-  output('npm', ['rebuild', 'rollcall'], { cwd: project })
-  use('by-require.cjs', 'built from its own sources', 'build/Release/rollcall.node', options)
+  output('sh', ['-c', remedy], { cwd: project })
+  use('by-require.cjs', 'built as the error says', 'build/Release/rollcall.node', options)
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -98,6 +98,24 @@ describeZookeeper('Connecting', () => {
         await WatchdogQueue.connect('zk://127.0.0.1:1/q', { heartbeat: '${heartbeat}' }).catch(({ code, message }) => console.log(code, message))`)
       assert.equal(status, 0)
       assert.match(stdout, /^ERR_UNSUPPORTED .*npm install zookeeper@/)
+    }
+  })
+
+  it('says how to compile the client where npm has not run its install script, whoever keeps the session', () => {
+    const folder = join(tempDir(), 'zookeeper')
+    mkdirSync(folder)
+    for (const name of ['package.json', 'index.js']) writeFileSync(join(folder, name), '{}')
+    for (const heartbeat of ['loop', 'thread']) {
+      const { status, stdout } = script(`
+        const Module = require('node:module')
+        const resolve = Module._resolveFilename
+        Module._resolveFilename = (name, ...rest) =>
+          resolve(name.replace(/^zookeeper\\b/, ${JSON.stringify(folder)}), ...rest)
+        await WatchdogQueue.connect('zk://127.0.0.1:1/q', { heartbeat: '${heartbeat}' }).catch(({ code, message }) => console.log(code, message))`)
+
+      assert.equal(status, 0)
+      assert.match(stdout, /^ERR_UNSUPPORTED .* does not load \(No native build was found .*\)\. /)
+      assert.ok(stdout.includes(`Compile it with: npm --prefix '${folder}' run install (`), stdout)
     }
   })
 

@@ -11,7 +11,9 @@
 // - `aw_*` leak: watches are set with a flag and arrive as events of the handle.
 // - It may be used by one thread of a process only (see zookeeper-home.ts).
 
-import { native } from '../binding'
+import { dirname } from 'node:path'
+
+import { findAddon, native } from '../binding'
 import { WatchdogError } from '../errors'
 import type { Acl, Reply, Request, Session, SessionConfig, SessionEvent, Stat } from './zookeeper-protocol'
 
@@ -56,20 +58,36 @@ type NativeModule = new () => { native: NativeClient }
 
 let loaded: NativeModule | undefined
 
-function unusable(why: string, cause: unknown): WatchdogError {
+const NEEDS = 'which needs a C and a C++ compiler and make'
+
+function unusable(why: string, remedy: string, cause: unknown): WatchdogError {
   return new WatchdogError(
     'ERR_UNSUPPORTED',
-    `A zk:// queue needs the package zookeeper, which ${why}. Install it with: npm install zookeeper@7.3.0 (it is compiled, so a C and a C++ compiler and make are needed)`,
+    `A zk:// queue needs the package zookeeper, which ${why}. ${remedy}`,
     { cause },
   )
 }
 
-/** Throws where npm `zookeeper`, which only a queue on ZooKeeper needs, is not installed. */
+function unloadable(cause: unknown): WatchdogError {
+  const folder = dirname(require.resolve('zookeeper/package.json'))
+  const [why] = (cause as Error).message.split('\n')
+  const remedy = `Compile it with: npm --prefix '${folder}' run install (${NEEDS})`
+  return unusable(`does not load (${why})`, remedy, cause)
+}
+
+/** Throws where npm `zookeeper`, which only a queue on ZooKeeper needs, is not there. Does not load it. */
 export function assertClientInstalled(): void {
   try {
     require.resolve('zookeeper')
   } catch (cause) {
-    throw unusable('is not installed', cause)
+    const remedy = `Install it with: npm install zookeeper@7.3.0 (it is compiled then, ${NEEDS})`
+    throw unusable('is not installed', remedy, cause)
+  }
+  try {
+    // It is compiled by its install script, and npm 12 runs that only where it was approved.
+    findAddon(dirname(require.resolve('zookeeper/package.json')))
+  } catch (cause) {
+    throw unloadable(cause)
   }
 }
 
@@ -79,7 +97,7 @@ function loadClient(): NativeModule {
   try {
     loaded = require('zookeeper') as NativeModule
   } catch (cause) {
-    throw unusable(`does not load (${(cause as Error).message})`, cause)
+    throw unloadable(cause)
   }
   return loaded
 }
