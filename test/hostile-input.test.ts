@@ -107,7 +107,11 @@ describe('The state of a page, as a store gives it', () => {
 
   const damages: [name: string, change: (state: PageState) => object][] = [
     ['claims that are null', (state) => ({ ...state, claims: null })],
-    ['a claim that is a number', (state) => ({ ...state, claims: { t: 7 } })],
+    ['a claim that is a number', (state) => ({ ...state, claims: [7] })],
+    [
+      'claims of one name',
+      (state) => ({ ...state, claims: state.claims.map((one) => ({ ...one, token: 't' })) }),
+    ],
     ['a range that runs backwards', (state) => ({ ...state, dead: [[3, 1]] })],
     ['an item too many', (state) => ({ ...state, done: state.done + 1 })],
     ['an item beyond the cursor', (state) => ({ ...state, retry: [{ from: 90, to: 91, attempts: 0 }] })],

@@ -10,7 +10,7 @@ import {
   consume,
   consumedItem,
   counts,
-  holds,
+  holder,
   isComplete,
   leased,
   MAX_CONSUMERS,
@@ -134,7 +134,7 @@ class World {
   check(): void {
     const { state } = this
     const places = [
-      ...Object.values(state.claims).flatMap((entry: Claim) => [
+      ...state.claims.flatMap((entry: Claim) => [
         ...ranges.numbers(ranges.gaps(entry.settled, entry.from, entry.to)),
       ]),
       ...ranges.numbers(state.retry.map(({ from, to }) => [from, to] as const)),
@@ -150,7 +150,7 @@ class World {
     )
     assert.equal(this.acked.size, state.done)
     assert.ok([...state.retry, ...state.suspects].every(({ attempts }) => attempts < MAX_ATTEMPTS))
-    for (const { token, index } of this.held) assert.ok(holds(state, token, index))
+    for (const { token, index } of this.held) assert.ok(holder(state, token, index))
     for (const { token, index } of this.ended)
       assert.equal(
         wasSettled(state, token, index),
@@ -306,7 +306,7 @@ describe('The state of a page', () => {
     const later = { ...reaped, revoked: [...reaped.revoked.slice(1), ...revoked] }
 
     assert.equal(wasSettled(claimed, 'mine', 0), false)
-    assert.equal(wasSettled({ ...claimed, claims: {} }, 'mine', 0), true)
+    assert.equal(wasSettled({ ...claimed, claims: [] }, 'mine', 0), true)
     assert.equal(wasSettled(reaped, 'mine', 0), false)
     assert.equal(wasSettled(later, 'mine', 0), 'forgotten')
 
