@@ -44,6 +44,17 @@ function shuffle<T>(list: T[]): T[] {
   return list
 }
 
+function claimStep(request: Parameters<typeof claim>[1]): Step<Taken | undefined> {
+  return {
+    apply: (state) => claim(state, request),
+    recall: (state) => {
+      const held = claimed(state, request.token)
+      if (held === 'revoked') return { result: undefined }
+      return held && { result: held }
+    },
+  }
+}
+
 interface LoadedPage {
   readonly bytes: Buffer
   readonly offsets: Uint32Array
@@ -154,15 +165,13 @@ export class Pages {
   ): Promise<TakenFrom<Taken> | 'empty' | 'done'> {
     return this.take((source, page) => {
       onTry(page)
-      return {
-        apply: (state) => claim(state, { ...request, source }),
-        recall: (state) => {
-          const held = claimed(state, request.token)
-          if (held === 'revoked') return { result: undefined }
-          return held && { result: held }
-        },
-      }
+      return claimStep({ ...request, source })
     })
+  }
+
+  /** Leases fresh items of that page, if it has some. */
+  claimFrom(page: string, request: { token: string; wid: string; max: number }): Promise<Taken | undefined> {
+    return this.writer(page).submit(claimStep({ ...request, source: 'fresh' }))
   }
 
   /** What is held under a token whose claim was left in doubt. */

@@ -2,9 +2,22 @@
 
 import assert from 'node:assert/strict'
 import { type WatchdogEvent, WatchdogQueue } from '../../lib'
+import { openStore } from '../../lib/watchdog/open-store'
 import { eventually } from '../helpers/eventually'
 import { collect, connect } from '../helpers/queue'
 import type { QueuePlace } from '../queue-conformance'
+
+/** How often the states of all pages were written, the first time not counted. */
+async function writes(url: string): Promise<number> {
+  const store = await openStore(url, {})
+  try {
+    const states = `${(await store.list(''))!.find((name) => !name.startsWith('creating-'))}/states`
+    const nodes = (await store.list(states))!.map((name) => store.get(`${states}/${name}`))
+    return (await Promise.all(nodes)).reduce((sum, node) => sum + node!.version, 0)
+  } finally {
+    await store.close()
+  }
+}
 
 export function queueUse(place: QueuePlace): void {
   describe(`A watchdog queue, on ${place.name}`, () => {
@@ -54,6 +67,52 @@ export function queueUse(place: QueuePlace): void {
         [report.ok, report.workers.map(({ id, state, code }) => [id, state, code])],
         [true, [['worker', 'finished', 0]]],
       )
+    })
+
+    it('needs little more than a write an item where each ack is followed by lease()', async () => {
+      const url = await place.freshUrl()
+      const queue = await connect(url)
+      const items = Array.from({ length: 60 }, (_, i) => `item ${i}`)
+      await queue.createQueue({ queue: items })
+      const timer = await queue.createTimer('worker')
+      const fences = new Set<bigint>()
+      const acked: string[] = []
+
+      for (let lease = await timer.lease(); lease !== undefined; lease = await timer.lease()) {
+        fences.add(lease.fence)
+        acked.push(lease.item)
+        await lease.ack()
+      }
+
+      assert.deepEqual(acked, items)
+      assert.equal(fences.size, items.length)
+      // Two writes an item until the worker is known, and again at the end.
+      assert.ok((await writes(url)) <= items.length + 10, `${await writes(url)} writes`)
+    })
+
+    it('gives back what was leased with an ack when nobody asks for it', async () => {
+      const queue = await connect(await place.freshUrl())
+      const items = Array.from({ length: 20 }, (_, i) => `item ${i}`)
+      await queue.createQueue({ queue: items })
+      const first = await queue.createTimer('first')
+      const acked: string[] = []
+      const attempts = new Set<number>()
+      for (let i = 0; i < 8; i++) {
+        const lease = await first.lease()
+        await lease!.ack()
+        acked.push(lease!.item)
+      }
+
+      const second = await queue.createTimer('second')
+      for await (const lease of second.leases()) {
+        attempts.add(lease.attempt)
+        acked.push(lease.item)
+        await lease.ack()
+      }
+
+      assert.deepEqual(acked.sort(), items.sort())
+      assert.deepEqual([...attempts], [1])
+      assert.equal((await queue.counts()).done, items.length)
     })
 
     it('makes a poison item a dead letter after exactly maxAttempts nacks, and redrives it', async () => {
