@@ -1,0 +1,130 @@
+// Who looks after a queue takes the timer of a silent worker in several steps, and other processes go on
+// between them. Each test lets them do so at one exact step.
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { WatchdogError, type WatchdogQueue, type WatchdogTimer } from '../lib'
+import { Keeper } from '../lib/watchdog/keeper'
+import { attach } from '../lib/watchdog/lifecycle'
+import { openStore } from '../lib/watchdog/open-store'
+import { Pages } from '../lib/watchdog/pages'
+import { decodeMember, type Member } from '../lib/watchdog/roster'
+import type { Run } from '../lib/watchdog/run'
+import type { Store } from '../lib/watchdog/store'
+import { interleaved, type StoreCall } from './helpers/interleaved-store'
+import { connect } from './helpers/queue'
+import { tempDir } from './helpers/temp-dir'
+
+/** Passes in silence before a worker is taken for silent. */
+const TIMER_MS = 100
+
+describe('Who looks after a queue with a silent worker', () => {
+  let queue: WatchdogQueue
+  let worker: WatchdogQueue
+  let silent: WatchdogTimer
+  let store: Store
+  let run: Run
+
+  beforeEach(async () => {
+    const directory = join(tempDir(), 'queue')
+    queue = await connect(directory)
+    await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS, onExpire: 'requeue' })
+    worker = await connect(directory)
+    silent = await worker.createTimer('silent')
+    store = await openStore(directory, {})
+    run = await attach(store, {})
+  })
+  afterEach(() => store.close())
+
+  /** Looks after the queue until `before` says that it was long enough: then the look at hand is the last. */
+  async function keep(before: (call: StoreCall) => Promise<'last' | undefined>): Promise<void> {
+    const kept = interleaved(store, async (call) => {
+      if ((await before(call)) === 'last') release()
+    })
+    const keptRun = await attach(kept, {})
+    const keeper = new Keeper(keptRun, new Pages(keptRun))
+    const release = keeper.hold()
+    await keeper.idle()
+  }
+
+  function isOf(what: 'timers' | 'members', method: StoreCall['method'], call: StoreCall): boolean {
+    return call.method === method && call.path.startsWith(run.at(what, ''))
+  }
+
+  async function member(): Promise<Member> {
+    const [wid] = (await store.list(run.at('members')))!
+    return decodeMember((await store.get(run.at('members', wid!)))!.data)!
+  }
+
+  async function states(): Promise<string[]> {
+    return (await queue.getTimers()).map(({ state }) => state)
+  }
+
+  it('takes its timer and its lease', async () => {
+    await silent.lease()
+
+    await keep(async (call) => (isOf('timers', 'delete', call) ? 'last' : undefined))
+
+    assert.deepEqual([await silent.kick(), silent.signal.aborted], [false, true])
+    assert.deepEqual(await states(), ['expired'])
+    assert.equal((await queue.counts()).leased, 0)
+  })
+
+  it('leaves it alone when it kicks after the last look, and no mark on it', async () => {
+    const lease = await silent.lease()
+
+    await keep(async (call) => {
+      if (!isOf('timers', 'delete', call)) return undefined
+      assert.equal((await member()).expiring === undefined, false)
+      assert.equal(await silent.kick(), true)
+      return 'last'
+    })
+
+    const { status, expiring } = await member()
+    assert.deepEqual([status, expiring], ['running', undefined])
+    assert.equal(await silent.kick(), true)
+    await lease!.ack()
+    assert.equal((await queue.counts()).done, 1)
+  })
+
+  it('takes nothing from one that ends after the last look: it has finished, and not expired', async () => {
+    await keep(async (call) => {
+      if (!isOf('members', 'set', call)) return undefined
+      await silent.end()
+      return 'last'
+    })
+
+    assert.deepEqual(await states(), ['finished'])
+  })
+
+  describe('and is killed after the mark', () => {
+    beforeEach(async () => {
+      await keep(async (call) => {
+        if (isOf('timers', 'delete', call)) throw new WatchdogError('ERR_CLOSED', 'killed here')
+        return undefined
+      })
+      assert.equal((await member()).status, 'running')
+    })
+
+    it('leaves one who is silent for good, and is told to have expired when its timer goes', async () => {
+      await worker.close()
+
+      assert.deepEqual(await states(), ['expired'])
+    })
+
+    it('has the mark taken off by the next keeper, if the worker has kicked since', async () => {
+      assert.equal(await silent.kick(), true)
+      let looks = 0
+
+      await keep(async (call) => {
+        await silent.kick()
+        if (call.method === 'list' && call.path === run.at('members') && ++looks > 1) return 'last'
+        return undefined
+      })
+      assert.equal((await member()).expiring, undefined)
+      await worker.close()
+
+      assert.deepEqual(await states(), ['died'])
+    })
+  })
+})
