@@ -3,14 +3,17 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { WatchdogError, type WatchdogQueue, type WatchdogTimer } from '../lib'
 import { Keeper } from '../lib/watchdog/keeper'
 import { attach } from '../lib/watchdog/lifecycle'
 import { openStore } from '../lib/watchdog/open-store'
 import { Pages } from '../lib/watchdog/pages'
 import { decodeMember, type Member } from '../lib/watchdog/roster'
-import type { Run } from '../lib/watchdog/run'
-import type { Store } from '../lib/watchdog/store'
+import { EMPTY, type Run } from '../lib/watchdog/run'
+import { consume } from '../lib/watchdog/state'
+import { ANY_VERSION, type Store } from '../lib/watchdog/store'
+import { eventually } from './helpers/eventually'
 import { interleaved, type StoreCall } from './helpers/interleaved-store'
 import { connect } from './helpers/queue'
 import { tempDir } from './helpers/temp-dir'
@@ -97,6 +100,58 @@ describe('Who looks after a queue with a silent worker', () => {
     assert.deepEqual(await states(), ['finished'])
   })
 
+  for (const [what, leases] of [
+    ['held an item', 1],
+    ['held nothing', 0],
+  ] as const) {
+    it(`looks again as soon as it has died, and wakes who waits, where it ${what}`, async () => {
+      if (leases > 0) await silent.lease()
+      let rings = 0
+
+      await keep(async (call) => {
+        if (call.method === 'set' && call.path === run.at('signal')) rings++
+        if (rings === 0 || call.method !== 'list' || call.path !== run.at('timers')) return undefined
+        await worker.close()
+        // What was seen in this turn of the event loop is not looked at again.
+        await nextTurn()
+        return 'last'
+      })
+
+      assert.equal(rings, 2)
+      assert.deepEqual(await queue.counts(), { total: 1, ready: 1, leased: 0, done: 0, dead: 0 })
+    })
+  }
+
+  it('takes nothing from a worker that came during the look', async () => {
+    const other = await openStore(store.url, {})
+    const others = await attach(other, {})
+    const newcomer = others.at('timers', 'newcomer')
+    const claim = { token: 't', wid: 'newcomer', max: 1 }
+
+    await keep(async (call) => {
+      if (call.method !== 'get' || call.path !== run.at('states', 'p00000')) return undefined
+      if ((await other.create(newcomer, EMPTY, { ephemeral: true })) === 'created') {
+        await new Pages(others).claim(claim, () => {})
+      }
+      return 'last'
+    })
+
+    assert.equal((await queue.counts()).leased, 1)
+    await other.close()
+  })
+
+  it('is done once all of those who wait have let go, and not when one has done so twice', async () => {
+    const keeper = new Keeper(run, new Pages(run))
+    const [one, another] = [keeper.hold(), keeper.hold()]
+
+    one()
+    one()
+    await eventually(async () => (await member()).status === 'expired', 'the silent worker to expire')
+    another()
+
+    await keeper.idle()
+  })
+
   describe('and is killed after the mark', () => {
     beforeEach(async () => {
       await keep(async (call) => {
@@ -126,5 +181,41 @@ describe('Who looks after a queue with a silent worker', () => {
 
       assert.deepEqual(await states(), ['died'])
     })
+  })
+})
+
+describe('Who looks after a queue that somebody left unfinished', () => {
+  let queue: WatchdogQueue
+  let store: Store
+  let run: Run
+  let page: string
+
+  beforeEach(async () => {
+    const directory = join(tempDir(), 'queue')
+    queue = await connect(directory)
+    await queue.createQueue({ queue: ['a'] })
+    store = await openStore(directory, {})
+    run = await attach(store, {})
+    ;[page] = (await store.list(run.at('open'))) as [string]
+    await new Pages(run).writer(page).submit<unknown>({
+      apply: (state) => consume(state, { handle: 'h', seq: 1, source: 'fresh' }),
+    })
+  })
+  afterEach(() => store.close())
+
+  it('closes a page whose last item was acked, and says that all is done', async () => {
+    const report = await queue.waitDone({ timeoutMs: 30_000 })
+
+    assert.equal(report.done, 1)
+    assert.equal(await store.list(run.at('open')), undefined)
+  })
+
+  it('says that all is done when the last page was closed', async () => {
+    await store.delete(run.at('open', page), ANY_VERSION)
+
+    const report = await queue.waitDone({ timeoutMs: 30_000 })
+
+    assert.equal(report.done, 1)
+    assert.equal(await store.list(run.at('open')), undefined)
   })
 })

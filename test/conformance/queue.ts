@@ -160,6 +160,28 @@ export function queueUse(place: QueuePlace): void {
       assert.equal(await timer.lease({ waitMs: 1000 }), undefined)
     })
 
+    it('gives back at once what is still leased at the end of a timer or of a loop over leases()', async () => {
+      const queue = await connect(await place.freshUrl())
+      await queue.createQueue({ queue: Array.from({ length: 400 }, (_, i) => `item ${i}`) })
+      const timer = await queue.createTimer('worker')
+      let acked = 0
+
+      for await (const lease of timer.leases()) {
+        await lease.ack()
+        if (++acked === 200) break
+      }
+      const afterLoop = await queue.counts()
+      for (let i = 0; i < 3; i++) await timer.lease()
+      await timer.end()
+      const afterEnd = await queue.counts()
+
+      assert.deepEqual([afterLoop.leased, afterLoop.ready], [0, 200])
+      assert.deepEqual([afterEnd.leased, afterEnd.ready], [0, 200])
+      const attempts = new Set<number>()
+      await (await queue.createTimer('another')).run(async ({ attempt }) => attempts.add(attempt))
+      assert.deepEqual([...attempts], [1])
+    })
+
     it('wakes a waiting worker when something comes back, and ends its wait when all is done', async () => {
       const url = await place.freshUrl()
       const [one, two] = [await connect(url), await connect(url)]
