@@ -7,6 +7,7 @@ import path from 'node:path'
 import { createDatabase, isBusy, LocalDatabase } from '../lib/watchdog/local-database'
 import { makePlace } from '../lib/watchdog/local-place'
 import { openSlotBoard } from '../lib/watchdog/local-slots'
+import { openStore } from '../lib/watchdog/open-store'
 import { connect } from './helpers/queue'
 import { tempDir } from './helpers/temp-dir'
 
@@ -143,6 +144,20 @@ describe('The folder of a queue on this machine', () => {
 
     assert.equal((await queue.counts()).total, 1)
     assert.deepEqual(fs.readdirSync(directory), ['queue'])
+  })
+
+  it('is not made again by who had it open when somebody removed it', async () => {
+    const directory = path.join(tempDir(), 'queue')
+    await (await connect(directory)).createQueue({ queue: ['a'] })
+    const store = await openStore(directory, {})
+    const [run] = (await store.list(''))!
+
+    fs.rmSync(directory, { recursive: true })
+    const made = await store.create(`${run}/timers/late`, EMPTY, { ephemeral: true })
+
+    assert.equal(made, 'orphan')
+    assert.equal(fs.existsSync(directory), false)
+    await store.close()
   })
 
   for (const [when, act] of [

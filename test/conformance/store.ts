@@ -85,6 +85,11 @@ export function storePromises(place: QueuePlace): void {
       assert.equal(await mine.delete('d/a', ANY_VERSION), 'deleted')
       assert.equal(await mine.delete('d/a', ANY_VERSION), 'missing')
       assert.equal(await mine.delete('d', ANY_VERSION), 'deleted')
+      await other.create('t', bytes(''), { ephemeral: true })
+      await mine.sync()
+      assert.equal(await mine.delete('', ANY_VERSION), 'notEmpty')
+      await other.delete('t', ANY_VERSION)
+      await mine.sync()
       await other.set('', bytes('changed'), rootVersion)
       assert.equal(await mine.delete('', rootVersion), 'conflict')
       assert.equal(await mine.delete('', ANY_VERSION), 'deleted')
@@ -126,11 +131,18 @@ export function storePromises(place: QueuePlace): void {
       assert.equal(await other.create('d/t', bytes('y'), { ephemeral: true }), 'created')
     })
 
-    it('shows at once what this handle did, and without sync() what others did some time ago', async () => {
+    it('shows at once what this handle did, after sync() what anybody did, and without it what was done some time ago', async () => {
       assert.deepEqual(await mine.list('d'), [])
       await mine.create('d/t', bytes(''), { ephemeral: true })
       assert.deepEqual(await mine.list('d'), ['t'])
       await mine.delete('d/t', ANY_VERSION)
+      assert.deepEqual(await mine.list('d'), [])
+
+      await other.create('d/s', bytes(''), { ephemeral: true })
+      await mine.sync()
+      assert.deepEqual(await mine.list('d'), ['s'])
+      await other.delete('d/s', ANY_VERSION)
+      await mine.sync()
       assert.deepEqual(await mine.list('d'), [])
 
       await other.create('d/t', bytes(''), { ephemeral: true })
@@ -213,6 +225,7 @@ export function storePromises(place: QueuePlace): void {
         await prepare(other)
         let calls = 0
         const stop = await mine.watch(path, kind, () => calls++)
+        await listening()
 
         await change(other)
         await eventually(() => calls > 0, 'the call')
@@ -220,10 +233,21 @@ export function storePromises(place: QueuePlace): void {
       })
     }
 
+    /** Who has just begun to watch may look once more of itself: so first a change that is told of. */
+    async function listening(): Promise<void> {
+      let calls = 0
+      const stop = await mine.watch('', 'data', () => calls++)
+      await other.set('', bytes('listen'), ANY_VERSION)
+      await eventually(() => calls > 0, 'the first call')
+      stop()
+      await mine.sync()
+    }
+
     it('tells the maker of a node that another took it', async () => {
       await mine.create('d/t', bytes(''), { ephemeral: true })
       let calls = 0
       await mine.watch('d/t', 'gone', () => calls++)
+      await listening()
 
       await other.delete('d/t', ANY_VERSION)
 
