@@ -9,7 +9,7 @@ import {
   consume,
   consumedItem,
   counts,
-  holds,
+  holder,
   isComplete,
   leased,
   newState,
@@ -101,7 +101,7 @@ class Page {
   checkPlaces(): void {
     const { state } = this
     const waiting = [...state.retry, ...state.suspects].map(({ from, to }) => [from, to] as const)
-    const held = Object.values(state.claims).flatMap(({ from, to, settled }) => {
+    const held = state.claims.flatMap(({ from, to, settled }) => {
       const over = new Set(numbers(settled))
       return numbers([[from, to]]).filter((index) => !over.has(index))
     })
@@ -134,7 +134,7 @@ class Page {
       assert.equal(wasSettled(this.state, token, index), this.model.wasSettled(token, index))
       assert.deepEqual(claimed(this.state, token), this.model.claimed(token))
       for (const near of [index - 1, index, index + 1]) {
-        assert.equal(holds(this.state, token, near), this.model.holds(token, near))
+        assert.equal(holder(this.state, token, near)?.token === token, this.model.holds(token, near))
       }
     }
     for (const handle of WORKERS) assert.equal(consumedItem(this.state, handle, -1), undefined)
@@ -240,7 +240,7 @@ describe('The state of a page', () => {
 
         for (const from of SOURCES) {
           while (page.claim('survivor', 7, from)) {
-            const [token, { from: first, to }] = Object.entries(page.state.claims)[0]!
+            const { token, from: first, to } = page.state.claims[0]!
             for (const index of numbers([[first, to]])) page.settle(token, index, 'ack')
           }
         }

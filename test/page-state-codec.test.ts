@@ -6,7 +6,9 @@ import { decodeState, encodeState } from '../lib/watchdog/state-codec'
 const lively = (): PageState => ({
   size: 12,
   cursor: 10,
-  claims: { t: { from: 0, to: 4, wid: 'w', fence: 1, attempts: 0, suspect: false, settled: [[1, 2]] } },
+  claims: [
+    { token: 't', from: 0, to: 4, wid: 'w', fence: 1, attempts: 0, suspect: false, settled: [[1, 2]] },
+  ],
   retry: [{ from: 4, to: 6, attempts: 1 }],
   suspects: [{ from: 6, to: 7, attempts: 0 }],
   done: 3,
@@ -69,8 +71,8 @@ describe('The state of a page as bytes', () => {
   const damages: [what: string, changes: Iterable<object>][] = [
     ['counts that are none', combine(['size', 'cursor', 'done', 'fence', 'returned'], NO_COUNTS)],
     ['a cursor beyond the end', [{ size: 9 }]],
-    ['claims that are no record', combine(['claims'], [7, 'xy', []], { done: 6 })],
-    ['a claim that is none', [null, 7, []].map((t) => ({ claims: { ...lively().claims, u: t } }))],
+    ['claims that are no list', combine(['claims'], [7, 'xy', {}], { done: 6 })],
+    ['a claim that is none', [null, 7, []].map((one) => ({ claims: [...lively().claims, one] }))],
     [
       'a claim of items that were never leased',
       [withClaim({ from: 10, to: 13, settled: [] }), withClaim({ from: 9, to: 12, settled: [] })],
@@ -88,6 +90,11 @@ describe('The state of a page as bytes', () => {
       [withClaim({ from: 1, to: 5, settled: [[0, 1]] }), withClaim({ settled: [[4, 5]] })],
     ],
     ['a claim that settled no ranges', withClaims('settled', NO_RANGES)],
+    ['a claim without a name', withClaims('token', [undefined, 7, null])],
+    [
+      'two claims of one name',
+      [{ claims: [...lively().claims, { ...lively().claims[0], from: 4, to: 6, settled: [] }], retry: [] }],
+    ],
     ['a claim without a holder', withClaims('wid', [undefined, 7, null])],
     ['a claim that may or may not be of a suspect', withClaims('suspect', [undefined, 0, 'no'])],
     ['a claim without a fence', withClaims('fence', NO_COUNTS)],
@@ -163,7 +170,7 @@ function combine(names: string[], values: unknown[], others: object = {}): objec
 }
 
 function withClaim(change: object): object {
-  return { claims: { t: { ...lively().claims.t, ...change } } }
+  return { claims: [{ ...lively().claims[0], ...change }] }
 }
 
 function withClaims(name: string, values: unknown[]): object[] {

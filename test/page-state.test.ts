@@ -76,7 +76,7 @@ describe('A page of items, step by step', () => {
     const later = { ...reaped, revoked: [...reaped.revoked.slice(1), ...revoked] }
 
     assert.equal(wasSettled(claimed, 'mine', 0), false)
-    assert.equal(wasSettled({ ...claimed, claims: {} }, 'mine', 0), true)
+    assert.equal(wasSettled({ ...claimed, claims: [] }, 'mine', 0), true)
     assert.equal(wasSettled(reaped, 'mine', 0), false)
     assert.equal(wasSettled(later, 'mine', 0), 'forgotten')
 

@@ -73,8 +73,11 @@ export class Pages {
   }
 
   writer(page: string): PageWriter {
-    const writer = this.#writers.get(page) ?? new PageWriter(this.#run, page)
-    this.#writers.set(page, writer)
+    let writer = this.#writers.get(page)
+    if (writer === undefined) {
+      writer = new PageWriter(this.#run, page)
+      this.#writers.set(page, writer)
+    }
     return writer
   }
 

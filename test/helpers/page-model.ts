@@ -23,7 +23,7 @@ export class PageModel {
   readonly #items: Item[]
   /** Items that wait, in the order in which they come out. */
   readonly #queues: Record<'retry' | 'suspects', number[]> = { retry: [], suspects: [] }
-  /** In the order of their last change. */
+  /** The oldest first. */
   readonly #claims = new Map<string, ModelClaim>()
   /** Every claim there ever was. */
   readonly #history = new Map<string, ModelClaim>()
@@ -77,8 +77,7 @@ export class PageModel {
     if (!this.holds(token, index)) return 'lost'
     const claim = this.#claims.get(token)!
     claim.settled.add(index)
-    this.#claims.delete(token)
-    if (claim.settled.size < claim.indexes.length) this.#claims.set(token, claim)
+    if (claim.settled.size === claim.indexes.length) this.#claims.delete(token)
 
     const item = this.#items[index]!
     if (as === 'ack') item.place = 'done'
@@ -138,16 +137,19 @@ export class PageModel {
 
   /** The state that says all this. */
   toState(): PageState {
-    const claims = [...this.#claims].map(([token, { indexes, settled, ...rest }]) => [
+    const claims = [...this.#claims].map(([token, { indexes, settled, ...rest }]) => ({
       token,
-      { from: indexes[0]!, to: indexes.at(-1)! + 1, ...rest, settled: spans([...settled].sort(ascending)) },
-    ])
+      from: indexes[0]!,
+      to: indexes.at(-1)! + 1,
+      ...rest,
+      settled: spans([...settled].sort(ascending)),
+    }))
     const dead = [...this.#items.keys()].filter((index) => this.#items[index]!.place === 'dead')
     const settledOf = (token: string) => [...this.#history.get(token)!.settled].sort(ascending)
     return {
       size: this.#items.length,
       cursor: this.#items.length - this.count('fresh'),
-      claims: Object.fromEntries(claims),
+      claims,
       retry: this.#waiting('retry'),
       suspects: this.#waiting('suspects'),
       done: this.count('done'),
