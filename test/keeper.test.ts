@@ -193,17 +193,32 @@ describe('Who looks after a queue that somebody left unfinished', () => {
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
     queue = await connect(directory)
-    await queue.createQueue({ queue: ['a'] })
+    await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS })
     store = await openStore(directory, {})
     run = await attach(store, {})
     ;[page] = (await store.list(run.at('open'))) as [string]
-    await new Pages(run).writer(page).submit<unknown>({
-      apply: (state) => consume(state, { handle: 'h', seq: 1, source: 'fresh' }),
-    })
   })
   afterEach(() => store.close())
 
+  /** The last item is done; whose it was goes no further. */
+  async function complete(): Promise<void> {
+    await new Pages(run).writer(page).submit<unknown>({
+      apply: (state) => consume(state, { handle: 'h', seq: 1, source: 'fresh' }),
+    })
+  }
+
+  it('looks through the pages again and again, though nobody dies', async () => {
+    const waiting = queue.waitDone({ timeoutMs: 30_000 })
+    await eventually(async () => (await store.get(run.at('signal')))!.version > 0, 'the first look')
+
+    await complete()
+
+    assert.equal((await waiting).done, 1)
+  })
+
   it('closes a page whose last item was acked, and says that all is done', async () => {
+    await complete()
+
     const report = await queue.waitDone({ timeoutMs: 30_000 })
 
     assert.equal(report.done, 1)
@@ -211,6 +226,7 @@ describe('Who looks after a queue that somebody left unfinished', () => {
   })
 
   it('says that all is done when the last page was closed', async () => {
+    await complete()
     await store.delete(run.at('open', page), ANY_VERSION)
 
     const report = await queue.waitDone({ timeoutMs: 30_000 })

@@ -87,6 +87,14 @@ describe('A worker that sleeps until there is an item', () => {
     assert.equal(await waiting, undefined)
   })
 
+  it('wakes with ERR_CLOSED when its own timer is ended', async () => {
+    const rejected = assert.rejects(waiting, { code: 'ERR_CLOSED' })
+
+    await sleeper.end()
+
+    await rejected
+  })
+
   it('wakes when a dead item gets a new life', async () => {
     await held.nack()
     await (await waiting)!.nack()
