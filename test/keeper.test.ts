@@ -4,15 +4,17 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { WatchdogError, type WatchdogQueue, type WatchdogTimer } from '../lib'
+import { WatchdogError, type WatchdogQueue } from '../lib'
+import { Attachment } from '../lib/watchdog/attachment'
 import { Keeper } from '../lib/watchdog/keeper'
 import { attach } from '../lib/watchdog/lifecycle'
 import { openStore } from '../lib/watchdog/open-store'
 import { Pages } from '../lib/watchdog/pages'
-import { decodeMember, type Member } from '../lib/watchdog/roster'
+import { decodeMember, encodeMember, type Member } from '../lib/watchdog/roster'
 import { EMPTY, type Run } from '../lib/watchdog/run'
 import { consume } from '../lib/watchdog/state'
 import { ANY_VERSION, type Store } from '../lib/watchdog/store'
+import { WatchdogTimer } from '../lib/watchdog/timer'
 import { eventually } from './helpers/eventually'
 import { interleaved, type StoreCall } from './helpers/interleaved-store'
 import { connect } from './helpers/queue'
@@ -98,6 +100,23 @@ describe('Who looks after a queue with a silent worker', () => {
     })
 
     assert.deepEqual(await states(), ['finished'])
+  })
+
+  it('does not keep a worker from its good end by a mark that comes in between', async () => {
+    const wid = 'ending'
+    const running = { ...(await member()), id: wid }
+    await store.create(run.at('members', wid), encodeMember(running))
+    await store.create(run.at('timers', wid), EMPTY, { ephemeral: true })
+    let marks = 0
+    const ending = interleaved(store, async (call) => {
+      if (!isOf('members', 'set', call) || marks++ > 0) return
+      await store.set(call.path, encodeMember({ ...running, expiring: 1 }), ANY_VERSION)
+    })
+
+    await new WatchdogTimer(new Attachment(await attach(ending, {})), wid, wid).end()
+
+    const { status } = decodeMember((await store.get(run.at('members', wid)))!.data)!
+    assert.deepEqual([status, marks], ['done', 2])
   })
 
   for (const [what, leases] of [
