@@ -121,7 +121,10 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     this.kick().catch(() => {})
   }
 
-  /** Leases one item, at least once; undefined when there was none (in time), or the queue is done. */
+  /**
+   * Leases one item, at least once; undefined when there was none (in time), or the queue is done. Who asks
+   * again and again as soon as an ack is on record gets the next item with that ack, in one write.
+   */
   async lease(options: LeaseOptions = {}): Promise<Lease<Item> | undefined> {
     checkOptions(options, ['waitMs', 'signal'], 'the options of lease()')
     const waitMs = optionalInteger(options.waitMs, 'waitMs', 0, MAX_WAIT_MS) ?? 0
