@@ -11,7 +11,7 @@ import { attach } from '../lib/watchdog/lifecycle'
 import { openStore } from '../lib/watchdog/open-store'
 import { Pages } from '../lib/watchdog/pages'
 import { decodeMember, encodeMember, type Member } from '../lib/watchdog/roster'
-import { EMPTY, type Run } from '../lib/watchdog/run'
+import { EMPTY, Run } from '../lib/watchdog/run'
 import { consume } from '../lib/watchdog/state'
 import { ANY_VERSION, type Store } from '../lib/watchdog/store'
 import { WatchdogTimer } from '../lib/watchdog/timer'
@@ -140,6 +140,29 @@ describe('Who looks after a queue with a silent worker', () => {
       assert.deepEqual(await queue.counts(), { total: 1, ready: 1, leased: 0, done: 0, dead: 0 })
     })
   }
+
+  it('looks again when it is told that a timer came or went, long before it would of itself', async () => {
+    let looks = 0
+    const kept = interleaved(store, async ({ method, path }) => {
+      if (method === 'list' && path === run.at('timers')) looks++
+    })
+    const told = new Map<string, () => void>()
+    kept.watch = async (path, kind, listener) => {
+      told.set(`${kind} of ${path}`, listener)
+      return () => {}
+    }
+    const patient = new Run(kept, run.id, run.capability, { ...run.settings, timerMs: 600_000 })
+    const keeper = new Keeper(patient, new Pages(patient))
+    const release = keeper.hold()
+    await eventually(() => looks === 2, 'the look at the timers, and that at the pages')
+    await nextTurn()
+
+    told.get(`children of ${run.at('timers')}`)!()
+
+    await eventually(() => looks === 3, 'another look')
+    release()
+    await keeper.idle()
+  })
 
   it('takes nothing from a worker that came during the look', async () => {
     const other = await openStore(store.url, {})

@@ -119,6 +119,23 @@ describe('The database of a queue on this machine', () => {
   })
 })
 
+describe('A program that only calls what returns at once', () => {
+  it('leaves the event loop its turns', async () => {
+    const directory = path.join(tempDir(), 'queue')
+    await (await connect(directory)).createQueue({ queue: ['a'] })
+    const store = await openStore(directory, {})
+    let turned = false
+    setImmediate(() => {
+      turned = true
+    })
+
+    for (let calls = 0; calls < 100_000 && !turned; calls++) await store.get('')
+
+    assert.ok(turned)
+    await store.close()
+  })
+})
+
 describe('The folder of a queue on this machine', () => {
   it('is for its user only, whatever the mask', () => {
     const directory = path.join(tempDir(), 'queue')

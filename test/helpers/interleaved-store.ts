@@ -19,10 +19,11 @@ export function interleaved(store: Store, before: (call: StoreCall) => Promise<v
       await before({ method, path: String(args[0] ?? '') })
       return call(...args)
     }
-    Object.defineProperty(wrapped, method, { value })
+    Object.defineProperty(wrapped, method, { value, writable: true })
   }
   for (const method of ['now', 'watch', 'onEvent', 'close'] as const) {
-    Object.defineProperty(wrapped, method, { value: (store[method] as () => unknown).bind(store) })
+    const value = (store[method] as () => unknown).bind(store)
+    Object.defineProperty(wrapped, method, { value, writable: true })
   }
   for (const name of ['url', 'needsBoss', 'deathDelayMs'] as const) {
     Object.defineProperty(wrapped, name, { value: store[name] })
