@@ -154,12 +154,12 @@ describe('Who looks after a queue with a silent worker', () => {
     const patient = new Run(kept, run.id, run.capability, { ...run.settings, timerMs: 600_000 })
     const keeper = new Keeper(patient, new Pages(patient))
     const release = keeper.hold()
-    await eventually(() => looks === 2, 'the look at the timers, and that at the pages')
+    await eventually(() => looks >= 2, 'the look at the timers, and that at the pages')
     await nextTurn()
 
     told.get(`children of ${run.at('timers')}`)!()
 
-    await eventually(() => looks === 3, 'another look')
+    await eventually(() => looks > 2, 'another look')
     release()
     await keeper.idle()
   })
