@@ -1,6 +1,7 @@
 // The queue as its users know it: the master's side, the worker's side, and the ancestor's scenario.
 
 import assert from 'node:assert/strict'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type WatchdogEvent, WatchdogQueue } from '../../lib'
 import { openStore } from '../../lib/watchdog/open-store'
 import { eventually } from '../helpers/eventually'
@@ -158,6 +159,44 @@ export function queueUse(place: QueuePlace): void {
       await last.ack()
       await assert.rejects(last.ack(), { code: 'ERR_CLOSED' })
       assert.equal(await timer.lease({ waitMs: 1000 }), undefined)
+    })
+
+    it('gives back at once what is still leased at the end of a timer or of a loop over leases()', async () => {
+      const queue = await connect(await place.freshUrl())
+      await queue.createQueue({ queue: Array.from({ length: 120 }, (_, i) => `item ${i}`) })
+      const timer = await queue.createTimer('worker')
+      let acked = 0
+
+      for await (const lease of timer.leases()) {
+        await lease.ack()
+        if (++acked === 40) break
+      }
+      const afterLoop = await queue.counts()
+      for (let i = 0; i < 3; i++) await timer.lease()
+      await timer.end()
+      const afterEnd = await queue.counts()
+
+      assert.deepEqual([afterLoop.leased, afterLoop.ready], [0, 80])
+      assert.deepEqual([afterEnd.leased, afterEnd.ready], [0, 80])
+      const attempts = new Set<number>()
+      await (await queue.createTimer('another')).run(async ({ attempt }) => attempts.add(attempt))
+      assert.deepEqual([...attempts], [1])
+    })
+
+    it('has ended every handler, and has every ack on record, when run() resolves', async () => {
+      const queue = await connect(await place.freshUrl())
+      await queue.createQueue({ queue: ['a', 'b', 'c'], sealed: false })
+      const ended: string[] = []
+
+      const timer = await queue.createTimer('worker')
+      const slow = async ({ item }: { item: string }) => {
+        await delay(30)
+        ended.push(item)
+      }
+      await timer.run(slow, { concurrency: 5, until: 'empty' })
+
+      assert.deepEqual(ended.sort(), ['a', 'b', 'c'])
+      assert.equal((await queue.counts()).done, 3)
     })
 
     it('wakes a waiting worker when something comes back, and ends its wait when all is done', async () => {
