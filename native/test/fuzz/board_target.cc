@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "../../core/file_lock.h"
@@ -22,7 +24,11 @@
 namespace rollcall::test {
 namespace {
 
-constexpr int kMaxSteps = 48;
+constexpr int kMaxSteps = 20;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kCounterValues[] = {1, 2.5, -3, 1e15, 1e308, -1e308, kInfinity, -kInfinity, NAN};
+constexpr size_t kCounterValueCount = sizeof kCounterValues / sizeof kCounterValues[0];
 
 struct Handles {
   std::unique_ptr<Board> boards[kHandles];
@@ -125,8 +131,15 @@ class Session {
     if (step == kWriteCounter) {
       const uint64_t at = slot + kCountersOffset + 8 * (input_.Byte() % (g.counter_count + 1));
       const uint64_t value = input_.Value(0, g);
-      return file_.WriteWord(at, value < 128 ? CounterWord(static_cast<double>(value)) : value);
+      return file_.WriteWord(at, value < 128 ? CounterWord(kCounterValues[value % kCounterValueCount]) : value);
     }
+    if (step == kWriteKind) {
+      const uint64_t at = slot + g.records_offset + 4 + input_.Byte() % 2;
+      const std::vector<uint8_t> value(1, input_.Byte() % 8);
+      file_.Write(at, value);
+      return file_.Write(at + g.record_bytes, value);
+    }
+    if (step == kWriteIdBytes) return file_.Write(slot + kIdentityOffset + 36, input_.Bytes(1));
     CHECK(step == kWriteRecord);
     const uint64_t at = slot + g.records_offset + 8 * (input_.Byte() % kRecordHeaderWords);
     const uint64_t value = input_.Value(epoch, g);
@@ -254,6 +267,7 @@ class Session {
     const bool keeps_totals = expected.code == Code::kOk && expected.slot < reading.used() &&
                               (expected.ended_epoch != 0 || reading.Slot(expected.slot).epoch == 0);
     Before before(file_.bytes(), reading);
+    const TotalsBefore totals(reading);
     const auto length = static_cast<uint32_t>(id.size());
     Claimed claimed;
 
@@ -263,7 +277,7 @@ class Session {
     if (status.ok()) {
       CHECK(claimed.slot == expected.slot && claimed.epoch == expected.epoch);
       CHECK(claimed.ended_epoch == expected.ended_epoch && claimed.ended_generation == expected.ended_generation);
-      if (keeps_totals) before.CheckTotalsKept();
+      if (keeps_totals) totals.CheckKept();
       before.AllowHousekeeping();
       before.AllowSlot(claimed.slot);
     }
@@ -420,6 +434,7 @@ class Session {
     const uint32_t own = board.slot();
     const std::vector<Retired> expected = ExpectRetired(reading, board.has_slot() ? &own : nullptr, LockedOn(board));
     Before before(file_.bytes(), reading);
+    const TotalsBefore totals(reading);
     bool keeps_totals = true, closed[256] = {};
     for (const Retired& one : expected) {
       closed[one.slot % 256] = reading.Slot(one.slot).said_goodbye();
@@ -441,7 +456,7 @@ class Session {
       before.AllowSlot(one.slot, 16, 4);
       before.AllowSlot(one.slot, 32, 8);
     }
-    if (keeps_totals) before.CheckTotalsKept();
+    if (keeps_totals) totals.CheckKept();
     before.AllowHousekeeping();
     before.CheckUntouched();
   }

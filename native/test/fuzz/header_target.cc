@@ -12,7 +12,8 @@ namespace {
 // about the header that follows; an input without any of these is taken as it is.
 enum Flag : uint8_t {
   kSized = 1,    // its sizes are those that its counts ask for
-  kNamed = 2,    // entries of the counter table behind the input's end are sound
+  kNamed = 2,    // entries of the counter table behind the input's end are sound, but for the one that the reserved
+                 // bytes of the header describe: which, its kind, its length (0: leave it)
   kWhole = 4,    // zeros follow up to its end
   kSigned = 8,   // its checksum is right
   kExact = 16,   // the file is as long as it says
@@ -49,6 +50,11 @@ struct HeaderInput {
       bytes.resize(256 + 64 * (i + 1));
       bytes[256 + 64 * i] = i < counters ? 1 + i % 2 : 3;
       bytes[256 + 64 * i + 1] = static_cast<uint8_t>(1 + i % kMaxNameBytes);
+    }
+    if (all == 0) return;
+    uint8_t* odd = &bytes[256 + 64 * (bytes[44] % all)];
+    for (const int field : {0, 1}) {
+      if (bytes[45 + field] != 0) odd[field] = bytes[45 + field];
     }
   }
 };
@@ -88,6 +94,9 @@ std::vector<Seed> HeaderSeeds() {
         const uint8_t* names = reinterpret_cast<const uint8_t*>(board->file().names().data());
         if ((flags & kNamed) == 0) bytes.insert(bytes.end(), names, names + counters * sizeof(NameEntry));
         seeds.push_back({name + "-" + std::to_string(flags), bytes});
+        if ((flags & kNamed) == 0) continue;
+        memcpy(&bytes[kPrefix + 44], "\1\2\76", 3);  // its second one a gauge with the longest name
+        seeds.push_back({name + "-" + std::to_string(flags) + "-odd", bytes});
       }
     }
   }

@@ -16,8 +16,10 @@ enum Step : uint8_t {
   kWriteSlot,      // slot, at (2 bytes), length, bytes
   kWriteControl,   // slot, word, value
   kWriteIdentity,  // slot, word, value
-  kWriteCounter,   // slot, counter, value: a double
+  kWriteCounter,   // slot, counter, value: which of some doubles, or its bits
   kWriteRecord,    // slot, word, value: into both records
+  kWriteKind,      // slot, 0: kind, 1: encoding; which: into both records
+  kWriteIdBytes,   // slot, length of its owner's id
   kWriteRetired,   // word, value: into both records of the retired totals
   kSetSizes,       // of the header, to what its counts ask for
   kSign,

@@ -198,11 +198,6 @@ void CheckTotals(const BoardReading& board, const std::vector<double>& totals) {
 
 Before::Before(const uint8_t* bytes, const BoardReading& board) : now_(bytes), board_(board), bytes_(SharedBytes()) {
   bytes_.assign(bytes, bytes + board.geometry().file_bytes);
-  for (uint32_t i = 0; i < board.geometry().counter_count; i++) {
-    double magnitude;
-    totals_.push_back(board.Total(i, &magnitude));
-    magnitudes_.push_back(magnitude);
-  }
 }
 
 void Before::Allow(uint64_t from, uint64_t bytes) { memcpy(bytes_.data() + from, now_ + from, bytes); }
@@ -226,7 +221,15 @@ void Before::AllowHousekeeping() {
 
 void Before::CheckUntouched() const { CHECK(memcmp(bytes_.data(), now_, bytes_.size()) == 0); }
 
-void Before::CheckTotalsKept() const {
+TotalsBefore::TotalsBefore(const BoardReading& board) : board_(board) {
+  for (uint32_t i = 0; i < board.geometry().counter_count; i++) {
+    double magnitude;
+    totals_.push_back(board.Total(i, &magnitude));
+    magnitudes_.push_back(magnitude);
+  }
+}
+
+void TotalsBefore::CheckKept() const {
   for (uint32_t i = 0; i < totals_.size(); i++) {
     double magnitude;
     const double total = board_.Total(i, &magnitude);

@@ -49,15 +49,23 @@ class Before {
 
   void CheckUntouched() const;
 
-  // Fails if totals are not what they were, but for what rounding does.
-  void CheckTotalsKept() const;
-
  private:
   void Allow(uint64_t from, uint64_t bytes);
 
   const uint8_t* now_;
   const BoardReading& board_;
   std::vector<uint8_t>& bytes_;
+};
+
+class TotalsBefore {
+ public:
+  explicit TotalsBefore(const BoardReading& board);
+
+  // Fails if totals are not what they were, but for what rounding does.
+  void CheckKept() const;
+
+ private:
+  const BoardReading& board_;
   std::vector<double> totals_, magnitudes_;
 };
 

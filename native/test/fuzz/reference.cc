@@ -82,14 +82,16 @@ double FiniteAt(const uint8_t* at) {
 
 }  // namespace
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+
 uint64_t LoadLittle(const uint8_t* at, int bytes) {
   uint64_t value = 0;
-  for (int i = 0; i < bytes; i++) value |= uint64_t{at[i]} << (8 * i);
+  memcpy(&value, at, static_cast<size_t>(bytes));
   return value;
 }
 
 void StoreLittle(uint8_t* at, int bytes, uint64_t value) {
-  for (int i = 0; i < bytes; i++) at[i] = static_cast<uint8_t>(value >> (8 * i));
+  memcpy(at, &value, static_cast<size_t>(bytes));
 }
 
 // Section 1.1.
