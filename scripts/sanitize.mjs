@@ -104,7 +104,10 @@ function buildSanitized(copy) {
   })
 }
 
-/** Reports go to files: that of a child which its test would have killed anyway must not be missed. */
+/**
+ * AddressSanitizer's reports go to files: that of a child which its test would have killed anyway must not be missed.
+ * UndefinedBehaviorSanitizer writes to stderr and ends the process.
+ */
 function testSanitized(copy, file, reports) {
   // What a program leaves to the system when it calls process.exit() is Node's whole heap and no leak. The program
   // that runs the tests does not: it frees everything, so that whatever LeakSanitizer finds there is ours.
@@ -113,14 +116,13 @@ function testSanitized(copy, file, reports) {
   const [command, ...before] = [...atFixedAddresses(), process.execPath]
   const mocha = [join('node_modules', 'mocha', 'bin', 'mocha.js'), '--no-config', '--timeout', '600000']
   const asan = ['detect_leaks=1', 'handle_segv=0', 'allocator_may_return_null=1', 'exitcode=99']
-  const ubsan = ['print_stacktrace=1', 'halt_on_error=1']
   runMocha(command, [...before, ...mocha, '--require', children, file], {
     cwd: copy,
     env: {
       ...process.env,
       LD_PRELOAD: execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim(),
       ASAN_OPTIONS: [...asan, `log_path=${join(reports, 'asan')}`].join(':'),
-      UBSAN_OPTIONS: [...ubsan, `log_path=${join(reports, 'ubsan')}`].join(':'),
+      UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
     },
   })
 }

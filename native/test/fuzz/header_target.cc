@@ -51,7 +51,7 @@ struct HeaderInput {
       bytes[256 + 64 * i] = i < counters ? 1 + i % 2 : 3;
       bytes[256 + 64 * i + 1] = static_cast<uint8_t>(1 + i % kMaxNameBytes);
     }
-    if (all == 0) return;
+    if (all == 0 || bytes.size() < 256 + 64 * all) return;
     uint8_t* odd = &bytes[256 + 64 * (bytes[44] % all)];
     for (const int field : {0, 1}) {
       if (bytes[45 + field] != 0) odd[field] = bytes[45 + field];
