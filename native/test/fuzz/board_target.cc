@@ -139,7 +139,10 @@ class Session {
       file_.Write(at, value);
       return file_.Write(at + g.record_bytes, value);
     }
-    if (step == kWriteIdBytes) return file_.Write(slot + kIdentityOffset + 36, input_.Bytes(1));
+    if (step == kWriteIdBytes) {
+      const std::vector<uint8_t> length(1, static_cast<uint8_t>(kMaxIdBytes - 8 + input_.Byte() % 16));
+      return file_.Write(slot + kIdentityOffset + 36, length);
+    }
     CHECK(step == kWriteRecord);
     const uint64_t at = slot + g.records_offset + 8 * (input_.Byte() % kRecordHeaderWords);
     const uint64_t value = input_.Value(epoch, g);

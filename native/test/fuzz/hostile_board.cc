@@ -160,7 +160,7 @@ std::vector<Seed> BoardSeeds() {
       {"torn", {kWriteControl, 0, 0, 7, kWriteRecord, 0, 0, 255, 255, 255, 255, 1, 9, 0, 0, 0, kOpen, 0, kScan, 0, 0, 3,
                 0, 3, 0, 2, kClaim, 0, 0, 'z'}},
       {"older-record", {kWriteControl, 1, 1, 9, kOpen, 0, kRetire, 0, kClaim, 0, 0, 'a'}},
-      {"long-id", {kWriteIdBytes, 0, 128, kOpen, kReader, kAsk, kReader, 0, 0, kWriteCounter, 0, 0, 6, kTotals, kReader}},
+      {"long-id", {kWriteIdBytes, 0, 8, kOpen, kReader, kAsk, kReader, 0, 0, kWriteCounter, 0, 0, 6, kTotals, kReader}},
       {"odd-kind", {kWriteKind, 0, 0, 2, kWriteKind, 1, 1, 3, kOpen, 0, kScan, 0, 0, 3, 0, 3, 0, 2, kTotals, 0}},
       {"intact", {kWriteRecord, 1, 1, usual, kWriteControl, 1, 1, usual, kOpen, 0, kScan, 0, 0, 3, 0, 3, 0, 2}},
       {"worn", {kWriteControl, 0, 1, 128 + 6 + 18, kOpen, 0, kClaim, 0, 0, 'z', kScan, 0, 0, 3, 0, 3, 0, 2}},

@@ -19,7 +19,7 @@ enum Step : uint8_t {
   kWriteCounter,   // slot, counter, value: which of some doubles, or its bits
   kWriteRecord,    // slot, word, value: into both records
   kWriteKind,      // slot, 0: kind, 1: encoding; which: into both records
-  kWriteIdBytes,   // slot, length of its owner's id
+  kWriteIdBytes,   // slot, length of its owner's id: 0 to 15 are 120 to 135
   kWriteRetired,   // word, value: into both records of the retired totals
   kSetSizes,       // of the header, to what its counts ask for
   kSign,
