@@ -13,29 +13,50 @@ import { scale, timePromises } from './measure'
 import { collectTrials } from './rivals/counting'
 
 const PLAIN = 'node:http, an answer of 11 bytes'
+const LEAST = 'the same, with one listener and one update of 64 B'
 const OURS = 'the same, instrumented'
+const KINDS = [PLAIN, LEAST, OURS] as const
+type Kind = (typeof KINDS)[number]
+
+const ROUNDS = { full: 12, quick: 2 }
 
 interface Range {
-  plain: string
-  ours: string
-  shoot(url: string, seconds: number): Promise<number>
+  /** Requests a second, for one second. */
+  shoot(kind: Kind): Promise<number>
   close(): Promise<void>
 }
 
-/** Both servers in this process, so that they have the same heap, the same core and the same minute. */
+const counters = { requests: 'counter', bytes: 'counter' } as const
+const status = 'x'.repeat(64)
+
+function serverOf(kind: Kind, dir: string): http.Server {
+  if (kind === PLAIN) return http.createServer((_, response) => response.end('hello world'))
+  const board = new Scoreboard({ baseDir: path.join(dir, kind === OURS ? 'ours' : 'least'), counters })
+  if (kind === LEAST) {
+    let ended = 0
+    return http.createServer((_, response) => {
+      response.on('close', () => ended++)
+      board.update(status)
+      response.end('hello world')
+    })
+  }
+  const server = http.createServer((_, response) => response.end('hello world'))
+  instrument(server, { board })
+  return server
+}
+
+/** All servers in this process, so that they have the same heap, the same core and the same minute. */
 async function openRange({ dir, otherCore }: TrialParams): Promise<Range> {
-  const board = new Scoreboard({ baseDir: dir, counters: { requests: 'counter', bytes: 'counter' } })
-  const servers = [0, 1].map(() => http.createServer((_, response) => response.end('hello world')))
-  instrument(servers[1]!, { board })
-  const urls = await Promise.all(servers.map(listen))
+  const urls = new Map<Kind, string>()
+  for (const kind of KINDS) urls.set(kind, await listen(serverOf(kind, dir)))
   const cannon = startNode(path.join(CHILDREN_DIR, 'cannon.js'), [], otherCore)
-  const shoot = (url: string, seconds: number) => {
-    cannon.send({ url, seconds } satisfies Shots)
+  const shoot = (kind: Kind) => {
+    cannon.send({ url: urls.get(kind)!, seconds: 1 } satisfies Shots)
     return nextMessage<number>(cannon)
   }
   // So that none is the first to be compiled.
-  for (const url of urls) await shoot(url, 1)
-  return { plain: urls[0]!, ours: urls[1]!, shoot, close: () => stop(cannon) }
+  for (const kind of KINDS) await shoot(kind)
+  return { shoot, close: () => stop(cannon) }
 }
 
 function listen(server: http.Server): Promise<string> {
@@ -46,23 +67,23 @@ function listen(server: http.Server): Promise<string> {
   })
 }
 
-async function requestRate(params: TrialParams, which: 'plain' | 'ours'): Promise<Measurement> {
+async function requestRate(params: TrialParams, kind: Kind): Promise<Measurement> {
   const range = await openRange(params)
   const values: number[] = []
-  for (let i = 0; i < (params.quick ? 1 : 3); i++) values.push(await range.shoot(range[which], 1))
+  for (let i = 0; i < (params.quick ? 1 : 3); i++) values.push(await range.shoot(kind))
   await range.close()
   return { unit: 'ops/s', values }
 }
 
 /** In turns, and in turns of who begins. */
-async function requestRatios(params: TrialParams): Promise<number[]> {
+async function requestRatios(params: TrialParams, kind: Kind): Promise<number[]> {
   const range = await openRange(params)
   const ratios: number[] = []
-  for (let i = 0; i < (params.quick ? 2 : 10); i++) {
-    const order = i % 2 === 0 ? (['plain', 'ours'] as const) : (['ours', 'plain'] as const)
-    const rates = { plain: 0, ours: 0 }
-    for (const which of order) rates[which] = await range.shoot(range[which], 1)
-    ratios.push(rates.ours / rates.plain)
+  for (let i = 0; i < (params.quick ? ROUNDS.quick : ROUNDS.full); i++) {
+    const rates = new Map<Kind, number>()
+    const order: Kind[] = i % 2 === 0 ? [PLAIN, kind] : [kind, PLAIN]
+    for (const which of order) rates.set(which, await range.shoot(which))
+    ratios.push(rates.get(kind)! / rates.get(PLAIN)!)
   }
   await range.close()
   return ratios
@@ -93,10 +114,20 @@ export const faces: Subject = {
       id: 'instrument',
       what: 'Requests a second of a server that does next to nothing',
       trials: [
-        { name: PLAIN, role: 'floor', run: (params) => requestRate(params, 'plain') },
-        { name: OURS, role: 'ours', run: (params) => requestRate(params, 'ours') },
+        { name: PLAIN, role: 'floor', run: (params) => requestRate(params, PLAIN) },
+        { name: LEAST, role: 'floor', run: (params) => requestRate(params, LEAST) },
+        { name: OURS, role: 'ours', run: (params) => requestRate(params, OURS) },
       ],
-      bars: [{ what: OURS, of: OURS, by: PLAIN, atLeast: 0.98, ratios: requestRatios }],
+      bars: [
+        {
+          what: OURS,
+          of: OURS,
+          by: PLAIN,
+          atLeast: 0.98,
+          ratios: (params) => requestRatios(params, OURS),
+        },
+        { what: LEAST, of: LEAST, by: PLAIN, ratios: (params) => requestRatios(params, LEAST) },
+      ],
       slow: true,
     },
     {

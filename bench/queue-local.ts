@@ -23,7 +23,7 @@ import { bestOfBullmq, bullmqRedelivery } from './rivals/bullmq'
 const WORKERS = 4
 const ITEMS = {
   leases: { full: 100_000, quick: 20_000 },
-  lease: { full: 20_000, quick: 4000 },
+  lease: { full: 60_000, quick: 4000 },
   created: { full: 100_000, quick: 100_000 },
 }
 const DEATHS = { full: 30, quick: 5 }

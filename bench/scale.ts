@@ -77,8 +77,6 @@ function privateBytes(): number {
 }
 
 const READS = 50
-/** Few: with ten thousand workers a reader takes ten thousand descriptors. */
-const FURTHER_READERS = 1
 
 /** What any program with a Map of so many entries pays, whoever fills it. */
 function plainMap(size: Size): Trial {
@@ -104,18 +102,18 @@ function fillMap(size: number): Map<string, string> {
   return map
 }
 
-/** What each further reader adds: the first also makes V8's heap as large as the Maps it gives away need. */
+/** What one reader adds to a program that has read a small board, and has Maps as large as those it gives away. */
 function memory(params: TrialParams): Measurement {
   const { baseDir, workers } = crowdOf(params, 'many')
-  const boards: Scoreboard[] = []
-  const inUse = Array.from({ length: 1 + FURTHER_READERS }, () => {
-    const board = new Scoreboard({ baseDir })
-    boards.push(board)
-    for (let i = 0; i < READS; i++) board.readAll()
-    return privateBytes()
-  })
-  for (const board of boards) board.close()
-  return { unit: 'bytes', values: inUse.slice(1).map((bytes, i) => (bytes - inUse[i]!) / workers) }
+  using other = new Scoreboard({ baseDir: crowdOf(params, 'few').baseDir })
+  for (let i = 0; i < READS; i++) {
+    other.readAll()
+    fillMap(workers)
+  }
+  const before = privateBytes()
+  using board = new Scoreboard({ baseDir })
+  for (let i = 0; i < READS; i++) board.readAll()
+  return { unit: 'bytes', values: [(privateBytes() - before) / workers] }
 }
 
 function firstRead(params: TrialParams): Measurement {

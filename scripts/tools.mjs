@@ -2,7 +2,7 @@
 // packages of them where it may, and otherwise says what to install.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** The first of `names` that is a command, or undefined. */
@@ -62,6 +62,16 @@ export function run(command, args, options = {}) {
   const { status, signal, error } = spawnSync(command, args, { stdio: 'inherit', ...options })
   if (status === 0) return
   fail(`${command} ${args.join(' ')} ended with ${error?.message ?? signal ?? `code ${status}`}`, status ?? 1)
+}
+
+/** Installs the locked packages of a folder that has a package.json of its own, unless they are there. */
+export function installOwn(folder) {
+  const read = (...names) => JSON.parse(readFileSync(join(folder, ...names), 'utf8'))
+  const isThere = ([name, version]) =>
+    existsSync(join(folder, 'node_modules', name, 'package.json')) &&
+    read('node_modules', name, 'package.json').version === version
+  if (Object.entries(read('package.json').dependencies).every(isThere)) return
+  run('npm', ['ci', '--no-audit', '--no-fund', '--silent'], { cwd: folder })
 }
 
 /** Runs mocha, whose exit code 0 alone does not show that any test ran. */

@@ -91,6 +91,43 @@ describe('rollcall work, on a file of items', function () {
     assert.deepEqual(lines(log).sort(), expected.sort())
   })
 
+  it('gives back also what has heard of Ctrl-C first', async () => {
+    const { file, log } = itemsFile()
+    const work = (command: string) =>
+      startCli(['work', '-a', file, '--attempts', '1', '--json', '--', 'sh', '-c', command, '{}'])
+    const first = work(`echo $$ >> ${log}; exec sleep 1000`)
+    await eventually(() => lines(log).length === 1, 'an item to be begun')
+    const command = Number(lines(log)[0])
+    process.kill(command, 'SIGINT')
+    while (existsSync(`/proc/${command}`)) {
+      // Until it was waited for; without a turn of the loop, so that the other signal follows at once.
+    }
+    process.kill(first.child.pid!, 'SIGINT')
+
+    const { code, stdout, stderr } = await first.ended()
+
+    assert.equal(code, 130, stderr)
+    assert.deepEqual(JSON.parse(stdout), { done: 0, failed: 0 })
+  })
+
+  it('ends at the second Ctrl-C what takes no notice, kills at the third what still does not', async () => {
+    const { file, log } = itemsFile()
+    const stubborn = `trap 'echo asked >> ${log}' TERM; trap '' INT; echo begun >> ${log}; while :; do sleep 0.02; done`
+    const running = startCli(['work', '-a', file, '--json', '--', 'sh', '-c', stubborn, '{}'])
+    await eventually(() => lines(log).at(-1) === 'begun', 'an item to be begun')
+
+    process.kill(-running.child.pid!, 'SIGINT')
+    await eventually(() => running.stderr.includes('once more ends it'), 'the first to be heard')
+    process.kill(-running.child.pid!, 'SIGINT')
+    await eventually(() => lines(log).at(-1) === 'asked', 'the second to be heard')
+    process.kill(-running.child.pid!, 'SIGINT')
+    const { code, stdout, stderr } = await running.ended()
+
+    assert.equal(code, 130, stderr)
+    assert.deepEqual(JSON.parse(stdout), { done: 0, failed: 0 })
+    assert.match(stderr, /waiting for what still runs \(1\)/)
+  })
+
   it('goes on where it was after it was killed', async () => {
     const { file, log } = itemsFile()
     const command = `sleep 0.05; echo $0 >> ${log}`

@@ -42,8 +42,8 @@ describe('rollcall demo', () => {
     assert.equal(report.workers, 4)
     assert.ok(Math.round(report.seconds) >= 2)
     assert.ok(report.requests > 0)
-    // Four updates for each request that was answered.
-    assert.ok(report.updates >= 4 * report.requests)
+    // Each request is published when it begins.
+    assert.ok(report.updates >= report.requests)
     assert.ok(report.reads > 0 && report.meanReadMs > 0)
     assert.equal(report.deaths.length, 1)
     assert.ok(report.deaths[0].seenAfterMs > 0)
@@ -99,7 +99,7 @@ describe('rollcall demo', () => {
     // Only lines that change are drawn again, so each is waited for by itself.
     await demo.says(/q ends it early/)
     await demo.says(/rollcall demo .*4 live/)
-    await demo.says(/web-4 .*live +\w+ +(GET|POST) \//)
+    await demo.says(/web-4 .*live +[\w-]+ +(GET|POST) \//)
     demo.child.stdin!.write('q')
 
     const { code, stdout } = await demo.ended()

@@ -104,24 +104,6 @@ describe('The state of a page, as a store gives it', () => {
 
     assert.ok(accepted > 0)
   })
-
-  const damages: [name: string, change: (state: PageState) => object][] = [
-    ['claims that are null', (state) => ({ ...state, claims: null })],
-    ['a claim that is a number', (state) => ({ ...state, claims: { t: 7 } })],
-    ['a range that runs backwards', (state) => ({ ...state, dead: [[3, 1]] })],
-    ['an item too many', (state) => ({ ...state, done: state.done + 1 })],
-    ['an item beyond the cursor', (state) => ({ ...state, retry: [{ from: 90, to: 91, attempts: 0 }] })],
-    ['a revoked claim without a token', (state) => ({ ...state, revoked: [{ settled: [] }] })],
-    [
-      'a revoked claim that settled nothing possible',
-      (state) => ({ ...state, revoked: [{ token: 't', settled: [[1, 0]] }] }),
-    ],
-  ]
-  for (const [name, change] of damages) {
-    it(`is none with ${name}`, () => {
-      assert.equal(decodeState(Buffer.from(JSON.stringify(change(lively())))), undefined)
-    })
-  }
 })
 
 describe('The records of a queue, as a store gives them', () => {
@@ -214,19 +196,6 @@ describe('A page of items, as a store gives it', () => {
       assert.ok(error instanceof SyntaxError)
     }
   }
-
-  it('is none when it speaks of more items than it has bytes for, or of a kind nobody knows', async () => {
-    const [page] = await collect(encodePages(['a', 'b']))
-    const boasting = Buffer.from(page!.bytes)
-    boasting.writeUInt32LE(0xffffffff, 4)
-    const strange = Buffer.from(page!.bytes)
-    strange[8] = 3
-
-    assert.deepEqual(
-      [pageSize(boasting), pageIndex(boasting), pageIndex(strange)],
-      [undefined, undefined, undefined],
-    )
-  })
 })
 
 describe('A status, as a board gives it', () => {

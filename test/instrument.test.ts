@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
+import https from 'node:https'
 import net from 'node:net'
 import {
   type InstrumentableServer,
@@ -258,6 +259,26 @@ describe('instrument', () => {
 
     await showing(board, { requests: 2, state: 'waiting' })
     assert.equal(board.totals().requests, 2)
+  })
+
+  it('serves HTTPS as well', async () => {
+    const board = open({ baseDir: tempDir() })
+    // A key that both sides know instead of a certificate.
+    const psk = Buffer.from('0123456789abcdef0123456789abcdef', 'hex')
+    const tls = { ciphers: 'PSK', maxVersion: 'TLSv1.2' } as const
+    const server = https.createServer({ ...tls, pskCallback: () => psk }, (_, response) => {
+      response.end('hello')
+    })
+    instrument(server, { board })
+    const port = await listen(server)
+
+    const pskCallback = () => ({ psk, identity: 'test' })
+    const options = { ...tls, port, path: '/three', pskCallback, checkServerIdentity: () => undefined }
+    const [response] = await once(https.get({ ...options, agent: false }), 'response')
+    await once(response.resume(), 'close')
+    const { path, protocol, remoteAddress } = await showing(board, { requests: 1, state: 'waiting' })
+
+    assert.deepEqual([path, protocol, remoteAddress], ['/three', 'HTTP/1.1', '127.0.0.1'])
   })
 
   it('serves HTTP/2 as well', async () => {

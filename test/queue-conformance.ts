@@ -3,6 +3,7 @@
 
 import { itemsAndCreation } from './conformance/items'
 import { queueUse } from './conformance/queue'
+import { storePromises } from './conformance/store'
 import { timerVerdicts } from './conformance/timers'
 
 export interface QueuePlace {
@@ -16,4 +17,5 @@ export function queueConformance(place: QueuePlace): void {
   queueUse(place)
   timerVerdicts(place)
   itemsAndCreation(place)
+  storePromises(place)
 }

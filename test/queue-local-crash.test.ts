@@ -36,7 +36,7 @@ function pretendAcked(directory: string): void {
     path: string
     data: Buffer
   }
-  const acked = { ...JSON.parse(row.data.toString()), claims: {}, done: 1 }
+  const acked = { ...JSON.parse(row.data.toString()), claims: [], done: 1 }
   database
     .prepare('UPDATE nodes SET data = ?, version = version + 1 WHERE path = ?')
     .run(Buffer.from(JSON.stringify(acked)), row.path)

@@ -208,6 +208,29 @@ describe('A queue on this machine', function () {
     assert.equal(syncs(acked), 0)
   })
 
+  it('is on the disk when createQueue() resolves: its rows, its names, and that it is open', () => {
+    const directory = path.join(tempDir(), 'queue')
+    const log = path.join(tempDir(), 'trace')
+    const lib = JSON.stringify(path.join(__dirname, '..', 'lib'))
+    const program = `require(${lib}).WatchdogQueue.connect(${JSON.stringify(directory)})
+      .then((queue) => queue.createQueue({ queue: ['a'] })).then(() => process.exit())`
+    const command = ['-f', '-y', '-e', 'trace=fsync,fdatasync', '-o', log, process.execPath, '-e', program]
+
+    const { status, stderr } = spawnSync(strace(), command, { encoding: 'utf8' })
+
+    assert.equal(status, 0, stderr)
+    const flushed = [...fs.readFileSync(log, 'utf8').matchAll(/sync\(\d+<([^>]*)>/g)].map(([, file]) =>
+      path.relative(directory, file!).replace(/[0-9a-f]{16}/g, 'ID'),
+    )
+    const order = ['.new-ID/ID.db', '.new-ID', '', 'queue/ID.db-wal']
+    assert.equal(flushed.at(-1), order.at(-1))
+    const last = order.map((file) => flushed.lastIndexOf(file))
+    assert.ok(
+      last.every((at, i) => at > (last[i - 1] ?? -1)),
+      `${flushed}`,
+    )
+  })
+
   it('has room for two thousand timers, and tells of all of them when their process is killed', async () => {
     const directory = path.join(tempDir(), 'queue')
     const master = await connect(directory)

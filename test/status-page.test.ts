@@ -185,6 +185,8 @@ describe('statusHandler', () => {
     await victim.killed()
     const bytes = open({ baseDir, workerId: 'bytes' })
     bytes.update(Buffer.of(0, 255))
+    const huge = open({ baseDir, workerId: 'huge' })
+    huge.update('x'.repeat(200_000))
     const { port } = await listen(statusHandler(board))
 
     const { body, headers } = await ask(port, { path: '/?json' })
@@ -194,8 +196,8 @@ describe('statusHandler', () => {
     assert.equal(headers['content-type'], 'application/json; charset=utf-8')
     assert.equal(all.slots, 1024)
     assert.equal(all.baseDir, baseDir)
-    assert.deepEqual(all.counts, { dead: 1, stale: 0, busy: 2, idle: 0 })
-    assert.deepEqual(all.sums, { updates: 2, requests: 40, bytes: 4096 })
+    assert.deepEqual(all.counts, { dead: 1, stale: 0, busy: 3, idle: 0 })
+    assert.deepEqual(all.sums, { updates: 3, requests: 40, bytes: 4096 })
     assert.deepEqual(byId['web-1'].status, BUSY)
     assert.deepEqual([byId['web-1'].kind, byId['web-1'].letter], ['busy', 'W'])
     assert.deepEqual(
@@ -203,6 +205,9 @@ describe('statusHandler', () => {
       ['dead', 'dead', { deep: [1, null] }],
     )
     assert.deepEqual(byId.bytes.status, { type: 'bytes', base64: 'AP8=' })
+    const { json, ...cut } = byId.huge.status
+    assert.deepEqual([cut, json.slice(0, 4)], [{ type: 'cut', length: 200_002 }, '"xxx'])
+    assert.ok(body.length < 100_000)
   })
 
   it('calls a silent worker stale, but not a server that waits for requests', async () => {

@@ -109,6 +109,16 @@ describe('A snapshot as text', () => {
     assert.deepEqual(renderTable(long, { columns: 6 }), ['ID   …', '日本…'])
   })
 
+  it('does not call a server stale that waits for requests', () => {
+    const request = { inFlight: 0, since: 1, requests: 7, bytes: 9 }
+    const servers = snapshot(
+      { id: 'web-1', slot: 0, ageMs: 20_000, status: { ...request, state: 'keep-alive' } },
+      { id: 'web-2', slot: 1, ageMs: 20_000, status: { ...request, state: 'working' } },
+    )
+
+    assert.equal(renderLine(servers, 10_000), '1 live, 1 stale, 16 slots')
+  })
+
   it('is coloured only when asked: the dead red, the silent yellow', () => {
     const plain = renderTable(mixed, { state: true, staleMs: 10_000 }).join('\n')
     const [head, live, dead, stale] = renderTable(mixed, { state: true, staleMs: 10_000, colors: true })

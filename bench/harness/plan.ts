@@ -51,7 +51,8 @@ export interface Trial {
 /**
  * A bound on one trial, or on the ratio of two of one row. Where both can be prepared, one process
  * times them in turns of a few microseconds: a shared machine changes its speed by a factor of two,
- * several times a second. Otherwise it is the ratio of their medians in the same round.
+ * several times a second. Otherwise it is the ratio of their medians in the same round. Without `atMost` and
+ * `atLeast` it is shown beside the others and judges nothing.
  */
 export interface Bar {
   what: string

@@ -37,7 +37,7 @@ export interface BarResult {
   value?: number
   low?: number
   high?: number
-  verdict: 'meets' | 'misses' | 'not measured'
+  verdict: 'meets' | 'misses' | 'not measured' | 'no bar'
 }
 
 export interface RowResult {
@@ -73,6 +73,7 @@ export function addRound(result: TrialResult, round: number, measurement: Measur
 
 function describeBar({ atMost, atLeast, by }: Bar): string {
   const unit = by === undefined ? '' : ' x'
+  if (atMost === undefined && atLeast === undefined) return '-'
   return atMost === undefined ? `>= ${atLeast}${unit}` : `<= ${atMost}${unit}`
 }
 
@@ -93,11 +94,13 @@ export function judge(bar: Bar, trials: readonly TrialResult[], paired: number[]
   if (values.length === 0) return { ...described, verdict: 'not measured' }
   const value = median(values)
   const { atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY } = bar
+  const isBound = bar.atMost !== undefined || bar.atLeast !== undefined
+  const isMet = value <= atMost && value >= atLeast
   return {
     ...described,
     value,
     low: Math.min(...values),
     high: Math.max(...values),
-    verdict: value <= atMost && value >= atLeast ? 'meets' : 'misses',
+    verdict: !isBound ? 'no bar' : isMet ? 'meets' : 'misses',
   }
 }

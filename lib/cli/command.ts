@@ -59,7 +59,7 @@ export interface Running {
   readonly child: ChildProcess
   /** The exit code, 128 + n for signal n, 126 or 127 where it could not be started. */
   readonly ended: Promise<number>
-  /** Ends it: asked first, forced after five seconds. */
+  /** Ends it: asked first, forced after five seconds, or when called again. */
   stop(): void
 }
 
@@ -95,7 +95,7 @@ export function startCommand(
     })
   })
   const stop = () => {
-    child.kill('SIGTERM')
+    child.kill(forced === undefined ? 'SIGTERM' : 'SIGKILL')
     forced ??= setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
   }
   return { child, ended, stop }
@@ -103,12 +103,12 @@ export function startCommand(
 
 /** Passes the signals of this process on. Returns what ends that; `heard` is told of each. */
 export function forwardSignals(
-  children: () => Iterable<ChildProcess>,
+  commands: () => Iterable<Running>,
   heard: (signal: NodeJS.Signals) => void = () => {},
 ): () => void {
   const pass = (signal: NodeJS.Signals) => {
     heard(signal)
-    for (const child of children()) child.kill(signal)
+    for (const { child } of commands()) child.kill(signal)
   }
   const passUnlessTerminal = (signal: NodeJS.Signals) => {
     if (process.stdin.isTTY) heard(signal)

@@ -1,10 +1,10 @@
 // How the demo reaches the user: live on a terminal, line by line where it is piped, or not at all.
 
-import type { RequestStatus } from '../demo/routes'
 import type { DemoOptions, DemoReport, Look } from '../demo/run'
 import type { Status } from '../scoreboard/types'
 import { renderLine, renderScreen, renderTable } from '../status/render'
-import { cut, harmless, statusText } from '../status/text'
+import type { RequestStatus } from '../status/request-status'
+import { ageText, cut, harmless, statusText } from '../status/text'
 import { outputStyle, print } from './output'
 import { showLive } from './screen'
 import { StopSignal } from './stop-signal'
@@ -87,10 +87,10 @@ export function onScreen(stop: StopSignal): Audience {
 }
 
 function requestText(status: Status | undefined, columns: number): string {
-  const { state, method, path, requests, seconds } = status as RequestStatus
+  const { state, method, path, requests, since } = status as RequestStatus
   const request = method ? `${method} ${path}` : '-'
   return statusText(
-    `${state.padEnd(8)} ${request.padEnd(22)} ${whole(requests)} requests, ${seconds.toFixed(3)} s`,
+    `${state.padEnd(10)} ${request.padEnd(22)} ${whole(requests)} requests, ${ageText(Date.now() - since)}`,
     columns,
   )
 }

@@ -57,7 +57,7 @@ async function runCommand(words: string[], flags: RunFlags): Promise<void> {
     process.exit(OWN_FAILURE)
   }
   const running = startCommand(words, { stdin: 'inherit', piped: flags.kickOnOutput ?? false })
-  const stopForwarding = forwardSignals(() => [running.child])
+  const stopForwarding = forwardSignals(() => [running])
   const follow = (current: WatchdogTimer) => {
     current.signal.addEventListener('abort', () => void lost(current.signal.reason), { once: true })
   }

@@ -1,14 +1,14 @@
 // rollcall work -j N -- CMD {}: leases items and runs a command for each, N at a time.
 
-import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import type { WatchdogError } from '../errors'
 import type { Lease } from '../watchdog/lease'
 import type { WatchdogTimer } from '../watchdog/timer'
 import type { WatchdogQueue } from '../watchdog/watchdog-queue'
 import { integerFrom } from './arguments'
-import { forwardSignals, type KickFlags, keepKicking, startCommand, withKicks } from './command'
+import { forwardSignals, type KickFlags, keepKicking, type Running, startCommand, withKicks } from './command'
 import { EXIT } from './exit-codes'
 import { readItems, showItem } from './items'
 import { note, print } from './output'
@@ -17,6 +17,8 @@ import { showProgress, summarizeFailures } from './work-progress'
 
 const PLACE = '{}'
 const MAX_JOBS = 1000
+/** A command that Ctrl-C has ended may be gone before this process has heard of the same Ctrl-C. */
+const HEARD_WITHIN_MS = 250
 
 interface WorkFlags extends QueueOptions, KickFlags {
   jobs: number
@@ -57,6 +59,7 @@ export function registerWork(program: Command): void {
       `
 The command sees ROLLCALL_ITEM, ROLLCALL_ID, ROLLCALL_ATTEMPT and ROLLCALL_FENCE. When its lease is lost, it is ended.
 A terminal shows how far it is. Stopped by Ctrl-C, a crash or a power cut, the same command goes on where it was.
+A second Ctrl-C ends commands that take no notice of the first; a third kills them.
 Exit codes: 0 fine; 1 some items are dead.
 
 Examples:
@@ -80,15 +83,20 @@ async function fill(queue: WatchdogQueue, flags: WorkFlags): Promise<void> {
 
 async function work_(words: string[], flags: WorkFlags): Promise<void> {
   if (flags.argFile !== undefined && flags.argFile !== '-') flags.queue ??= `${flags.argFile}.queue`
-  const running = new Set<ChildProcess>()
+  const running = new Set<Running>()
   const stop = new AbortController()
   let heard: NodeJS.Signals | undefined
   const stopForwarding = forwardSignals(
     () => running,
     (signal) => {
       if (signal === 'SIGUSR1' || signal === 'SIGUSR2') return
-      heard ??= signal
+      if (heard !== undefined) {
+        for (const job of running) job.stop()
+        return
+      }
+      heard = signal
       stop.abort()
+      if (running.size > 0) note(`waiting for what still runs (${running.size}); once more ends it`)
     },
   )
   try {
@@ -112,7 +120,7 @@ async function work_(words: string[], flags: WorkFlags): Promise<void> {
 
 interface Shift {
   tally: Tally
-  running: Set<ChildProcess>
+  running: Set<Running>
   signal: AbortSignal
 }
 
@@ -157,22 +165,28 @@ async function runFor(
     ROLLCALL_FENCE: String(lease.fence),
   }
   const job = startCommand(command, { stdin: 'ignore', piped: flags.kickOnOutput ?? false, env })
-  shift.running.add(job.child)
+  shift.running.add(job)
   lease.signal.addEventListener('abort', job.stop, { once: true })
   const stopKicking = keepKicking(job.child, flags, () => void timer.kick().catch(() => {}))
   const code = await job.ended
   stopKicking()
-  shift.running.delete(job.child)
+  shift.running.delete(job)
   lease.signal.removeEventListener('abort', job.stop)
-  if (shift.signal.aborted && code !== 0) {
-    // Ended by our own wish: the item is as it was.
-    await lease.release()
-    return
-  }
   if (code === 0) {
     shift.tally.done++
     return
   }
+  if (await isStopped(shift.signal, code)) {
+    // Ended by our own wish: the item is as it was.
+    await lease.release()
+    return
+  }
   shift.tally.failed++
   throw new Error(`exit code ${code}`)
+}
+
+async function isStopped(signal: AbortSignal, code: number): Promise<boolean> {
+  const bySignal = code > 128
+  if (bySignal && !signal.aborted) await delay(HEARD_WITHIN_MS, undefined, { signal }).catch(() => {})
+  return signal.aborted
 }

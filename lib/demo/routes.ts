@@ -15,14 +15,3 @@ export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/search?q=kettle', workMs: 15 },
   { method: 'GET', path: '/reports/year', workMs: 40 },
 ]
-
-/** What a worker of the demo publishes. */
-export type RequestStatus = {
-  state: 'waiting' | 'reading' | 'working' | 'writing'
-  method?: string
-  path?: string
-  /** How many requests this worker has answered. */
-  requests: number
-  /** How long it has been at this request, or was at its last one. */
-  seconds: number
-}

@@ -34,7 +34,7 @@ function expected(got: string, cause?: unknown): TypeError {
 }
 
 /** What JSON would silently turn into something else. */
-function isNoJson(status: object): boolean {
+function isNoJson(status: unknown): boolean {
   return (
     ArrayBuffer.isView(status) ||
     isAnyArrayBuffer(status) ||
@@ -54,7 +54,7 @@ function isNoJson(status: object): boolean {
  * a cycle, NaN or an infinity, a Map, a Set, a typed array other than Uint8Array
  */
 export function toJson(status: unknown): string {
-  if (typeof status === 'object' && status !== null && isNoJson(status)) throw expected(describeValue(status))
+  if (isNoJson(status)) throw expected(describeValue(status))
   if (typeof status === 'number' && !Number.isFinite(status)) throw expected(describeValue(status))
   let text: string | undefined
   try {
@@ -74,9 +74,9 @@ const MAX_SCRATCH_BYTES = 1024 * 1024
 
 function encodeText(text: string): Buffer {
   const atMost = text.length * 3
-  if (atMost > MAX_SCRATCH_BYTES) return Buffer.from(text, 'utf8')
+  if (atMost > MAX_SCRATCH_BYTES) return Buffer.from(text)
   if (atMost > scratch.length) scratch = Buffer.allocUnsafeSlow(Math.min(2 * atMost, MAX_SCRATCH_BYTES))
-  return scratch.subarray(0, scratch.write(text, 'utf8'))
+  return scratch.subarray(0, scratch.write(text))
 }
 
 /** The bytes are good until the next call. */

@@ -4,6 +4,7 @@
 import pc from 'picocolors'
 
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
+import { isPatient } from './request-status'
 import { type TableColumn, tableLines } from './table'
 import { ageText, cut, harmless, statusText } from './text'
 
@@ -31,10 +32,11 @@ export interface ScreenOptions extends TableOptions {
 
 export type ShownState = WorkerEntry['state'] | 'stale'
 
-/** Living, dead, or living and silent for longer than `staleMs`. */
+/** Living, dead, or living and silent for longer than `staleMs` where silence says something. */
 export function shownState(worker: WorkerEntry, takenAt: number, staleMs = Infinity): ShownState {
   if (worker.state === 'dead') return 'dead'
-  return (worker.ageMs ?? takenAt - worker.startedAt) > staleMs ? 'stale' : 'live'
+  const isSilent = (worker.ageMs ?? takenAt - worker.startedAt) > staleMs
+  return isSilent && !isPatient(worker.status) ? 'stale' : 'live'
 }
 
 /** How many workers are in each state. */

@@ -72,3 +72,8 @@ export function isRequestStatus(status: Status | undefined): status is RequestSt
 export function isBusy(state: RequestState): boolean {
   return state !== 'waiting' && state !== 'keep-alive'
 }
+
+/** Whether silence is its nature: a server that waits for requests has nothing to say. */
+export function isPatient(status: Status | undefined): boolean {
+  return isRequestStatus(status) && !isBusy(status.state)
+}

@@ -4,7 +4,7 @@ import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 import { ownerKey } from './rates'
 import { type ShownState, shownState } from './render'
 import type { SortKey } from './sort-keys'
-import { statusText } from './text'
+import { byNumberedName, statusText } from './text'
 
 export interface SortOptions {
   sort: SortKey
@@ -17,8 +17,6 @@ export interface SortOptions {
 
 type Compare = (a: WorkerEntry, b: WorkerEntry) => number
 
-// web-10 comes after web-9.
-const byNumberedName = new Intl.Collator('en', { numeric: true })
 const STATES: readonly ShownState[] = ['dead', 'stale', 'live']
 const MOST_TEXT = 100
 

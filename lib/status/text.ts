@@ -8,6 +8,9 @@ import { harmless } from './harmless'
 
 export { harmless }
 
+/** Names in the order that people expect: web-10 comes after web-9. */
+export const byNumberedName: Intl.Collator = new Intl.Collator('en', { numeric: true })
+
 const PLAIN = /^[\x20-\x7e]*$/
 const MAX_COLUMNS = 4096
 

@@ -203,7 +203,7 @@ export class Keeper implements Caretaker {
       const timers = new Set(names)
       const counts = await Promise.all(
         some.map(async (page, n) => {
-          const claims = Object.values(states[n]!.state.claims)
+          const { claims } = states[n]!.state
           const gone = new Set(claims.map(({ wid }) => wid).filter((wid) => !timers.has(wid)))
           if (gone.size === 0 && !isComplete(states[n]!.state)) return 0
           const reaped = gone.size === 0 ? 0 : (await this.#pages.reap(page, (wid) => gone.has(wid))).returned

@@ -146,7 +146,7 @@ async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promi
       return undefined
     }
   }
-  await destroy(store)
+  await destroy(store, record.run)
   return undefined
 }
 
@@ -236,7 +236,7 @@ async function build(store: Store, record: RootRecord, request: CreateRequest): 
 async function removeOwn(store: Store, record: RootRecord): Promise<void> {
   await store.delete(CREATING + record.run, ANY_VERSION)
   const root = await readRoot(store)
-  if (root?.record.run === record.run && !isUsable(root.record.phase)) await destroy(store)
+  if (root?.record.run === record.run && !isUsable(root.record.phase)) await destroy(store, record.run)
 }
 
 async function writePages(
@@ -334,10 +334,15 @@ export async function seal(run: Run): Promise<void> {
   await run.ring()
 }
 
-/** Takes a queue down: closed first, then the leaves, the root last. Resumes what another began. */
-export async function destroy(store: Store): Promise<void> {
+/**
+ * Takes a queue down: closed first, then the leaves, the root last. Resumes what another began.
+ *
+ * @param run only that one: what has taken its place is left alone, and that it is gone is fine
+ */
+export async function destroy(store: Store, run?: string): Promise<void> {
   await store.sync()
   let root = await readRoot(store)
+  if (run !== undefined && root?.record.run !== run) return
   if (root === undefined) throw new WatchdogError('ERR_NOT_FOUND', `There is no queue at ${store.url}`)
   while (root.record.phase !== 'closing') {
     // Fails the commit of a creator that is still at work, and every later change.
@@ -347,8 +352,9 @@ export async function destroy(store: Store): Promise<void> {
     if (now === undefined || now.record.run !== root.record.run) return
     root = now
   }
-  if (await removeRoot(store)) return
-  const isGone = await watchRoot(store, CREATOR_MS, () => removeRoot(store))
+  const doomed = root.record.run
+  if (await removeRoot(store, doomed)) return
+  const isGone = await watchRoot(store, CREATOR_MS, () => removeRoot(store, doomed))
   if (!isGone) {
     throw new WatchdogError(
       'ERR_TIMEOUT',
@@ -357,15 +363,20 @@ export async function destroy(store: Store): Promise<void> {
   }
 }
 
-/** Removes a root that is closing, with all that is ours below it; false while a creator holds on to it. */
-async function removeRoot(store: Store): Promise<boolean> {
+/** Removes the root of a run that is closing, with all that is ours below it; false while a creator holds on to it. */
+async function removeRoot(store: Store, run: string): Promise<boolean> {
   for (;;) {
     const names = (await store.list('')) ?? []
+    // In this order: then the names are of this run.
+    const root = await readRoot(store)
+    if (root?.record.run !== run) return true
     for (const name of names) if (CAPABILITY.test(name)) await store.deleteTree(name)
     // A creator that is still at work finds its folder gone and gives up; a dead one's node goes with its session.
     if (names.some((name) => name.startsWith(CREATING))) return false
-    const outcome = await store.delete('', ANY_VERSION)
+    // Another run's root has not been written as often.
+    const outcome = await store.delete('', root.version)
     if (outcome === 'deleted' || outcome === 'missing') return true
+    if (outcome === 'conflict') continue
     const foreign = names.filter((name) => !CAPABILITY.test(name))
     if (foreign.length > 0) {
       throw new WatchdogError(

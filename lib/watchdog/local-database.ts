@@ -166,6 +166,7 @@ function openConnection(path: string): Connection {
   try {
     const pragma = (name: string) =>
       (database.prepare(`PRAGMA ${name}`).raw().get() as unknown as [number])[0]
+    // The first read makes the log's file, under the name that the folder has now.
     const [application, format] = [pragma('application_id'), pragma('user_version')]
     if (application !== APPLICATION_ID || format !== LOCAL_FORMAT) {
       const has = application === APPLICATION_ID ? `format ${format}` : 'a format of another program'
@@ -176,10 +177,7 @@ function openConnection(path: string): Connection {
       )
     }
     database.exec('PRAGMA synchronous = NORMAL')
-    const statements = prepareAll(database)
-    // The log's file is there from now on, under the name that the folder has now.
-    statements.stamp.get('')
-    return { database, statements }
+    return { database, statements: prepareAll(database) }
   } catch (error) {
     database.close()
     throw error

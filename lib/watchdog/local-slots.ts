@@ -204,7 +204,6 @@ export class LocalSlots {
   /** Takes a slot away from whoever has it, unless it was kicked since `version`. Within a transaction. */
   revoke(path: string, version: number | undefined): 'deleted' | 'conflict' | 'missing' {
     this.announceRevocation()
-    this.expireView()
     const slot = this.get(path)
     if (slot === undefined) return 'missing'
     if (version !== undefined && slot.version !== version) return 'conflict'

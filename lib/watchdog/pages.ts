@@ -44,6 +44,17 @@ function shuffle<T>(list: T[]): T[] {
   return list
 }
 
+function claimStep(request: Parameters<typeof claim>[1]): Step<Taken | undefined> {
+  return {
+    apply: (state) => claim(state, request),
+    recall: (state) => {
+      const held = claimed(state, request.token)
+      if (held === 'revoked') return { result: undefined }
+      return held && { result: held }
+    },
+  }
+}
+
 interface LoadedPage {
   readonly bytes: Buffer
   readonly offsets: Uint32Array
@@ -62,8 +73,11 @@ export class Pages {
   }
 
   writer(page: string): PageWriter {
-    const writer = this.#writers.get(page) ?? new PageWriter(this.#run, page)
-    this.#writers.set(page, writer)
+    let writer = this.#writers.get(page)
+    if (writer === undefined) {
+      writer = new PageWriter(this.#run, page)
+      this.#writers.set(page, writer)
+    }
     return writer
   }
 
@@ -154,15 +168,13 @@ export class Pages {
   ): Promise<TakenFrom<Taken> | 'empty' | 'done'> {
     return this.take((source, page) => {
       onTry(page)
-      return {
-        apply: (state) => claim(state, { ...request, source }),
-        recall: (state) => {
-          const held = claimed(state, request.token)
-          if (held === 'revoked') return { result: undefined }
-          return held && { result: held }
-        },
-      }
+      return claimStep({ ...request, source })
     })
+  }
+
+  /** Leases fresh items of that page, if it has some. */
+  claimFrom(page: string, request: { token: string; wid: string; max: number }): Promise<Taken | undefined> {
+    return this.writer(page).submit(claimStep({ ...request, source: 'fresh' }))
   }
 
   /** What is held under a token whose claim was left in doubt. */

@@ -35,12 +35,8 @@ export function add(ranges: readonly Range[], from: number, to: number): Range[]
 export function remove(ranges: readonly Range[], from: number, to: number): Range[] {
   const result: Range[] = []
   for (const [low, high] of ranges) {
-    if (high <= from || low >= to) {
-      result.push([low, high])
-      continue
-    }
-    if (low < from) result.push([low, from])
-    if (high > to) result.push([to, high])
+    if (low < from) result.push([low, Math.min(high, from)])
+    if (high > to) result.push([Math.max(low, to), high])
   }
   return result
 }

@@ -58,6 +58,7 @@ function isClaim(value: unknown, cursor: number): boolean {
     isFields(value) &&
     isSpan(value.from, value.to, cursor) &&
     areRanges(value.settled, value.from as number, value.to as number) &&
+    typeof value.token === 'string' &&
     typeof value.wid === 'string' &&
     typeof value.suspect === 'boolean' &&
     isCount(value.fence) &&
@@ -81,8 +82,9 @@ function isState(value: unknown): value is PageState {
   const end = cursor as number
   const sound =
     end <= (size as number) &&
-    isFields(claims) &&
-    Object.values(claims).every((claim) => isClaim(claim, end)) &&
+    Array.isArray(claims) &&
+    claims.every((claim) => isClaim(claim, end)) &&
+    new Set(claims.map(({ token }) => token)).size === claims.length &&
     areWaiting(retry, end) &&
     areWaiting(suspects, end) &&
     areRanges(dead, 0, end) &&

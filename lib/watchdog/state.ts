@@ -18,6 +18,8 @@ import * as ranges from './ranges'
 
 /** Items leased by one compare-and-set. */
 export interface Claim {
+  /** Its name: of no other claim. */
+  readonly token: string
   readonly from: number
   readonly to: number
   /** The timer that holds them; when it is gone, the claim may be reaped. */
@@ -48,7 +50,7 @@ export interface PageState {
   readonly size: number
   /** The first item that was never leased. */
   readonly cursor: number
-  readonly claims: { readonly [token: string]: Claim }
+  readonly claims: readonly Claim[]
   readonly retry: readonly Waiting[]
   readonly suspects: readonly Waiting[]
   readonly done: number
@@ -92,7 +94,7 @@ export function newState(size: number): PageState {
   return {
     size,
     cursor: 0,
-    claims: {},
+    claims: [],
     retry: [],
     suspects: [],
     done: 0,
@@ -116,8 +118,8 @@ export function ready(state: PageState): number {
   return SOURCES.reduce((total, source) => total + readyIn(state, source), 0)
 }
 
-function revokedClaim(state: PageState, token: string): Revoked | undefined {
-  return state.revoked.find((one) => one.token === token)
+function named<T extends { readonly token: string }>(claims: readonly T[], token: string): T | undefined {
+  return claims.find((one) => one.token === token)
 }
 
 export function unsettled(claim: Claim): number {
@@ -125,7 +127,7 @@ export function unsettled(claim: Claim): number {
 }
 
 export function leased(state: PageState): number {
-  return Object.values(state.claims).reduce((total, claim) => total + unsettled(claim), 0)
+  return state.claims.reduce((total, claim) => total + unsettled(claim), 0)
 }
 
 /** Every item is done or dead. */
@@ -174,17 +176,18 @@ export function claim(
   const { from, to, attempts } = taken
   const fence = state.fence + 1
   const suspect = request.source === 'suspects'
-  const entry: Claim = { from, to, wid: request.wid, fence, attempts, suspect, settled: [] }
+  const { token, wid } = request
+  const entry: Claim = { token, from, to, wid, fence, attempts, suspect, settled: [] }
   return {
-    state: { ...taken.state, fence, claims: { ...state.claims, [request.token]: entry } },
-    result: { token: request.token, from, to, attempts, fence },
+    state: { ...taken.state, fence, claims: [...state.claims, entry] },
+    result: { token, from, to, attempts, fence },
   }
 }
 
 /** What an ambiguous claim came to: held, never made, or made and meanwhile revoked (which gives nothing). */
 export function claimed(state: PageState, token: string): Taken | 'revoked' | undefined {
-  const entry = state.claims[token]
-  if (entry === undefined) return revokedClaim(state, token) && 'revoked'
+  const entry = named(state.claims, token)
+  if (entry === undefined) return named(state.revoked, token) && 'revoked'
   const { from, to, attempts, fence } = entry
   return { token, from, to, attempts, fence }
 }
@@ -225,17 +228,20 @@ function addWaiting(list: readonly Waiting[], entry: Waiting): Waiting[] {
 }
 
 /** The claim without one more item; gone with its last one. */
-function withoutItem(state: PageState, token: string, index: number): PageState {
-  const { [token]: entry, ...others } = state.claims
-  const settled = ranges.add(entry!.settled, index, index + 1)
-  const shrunk = { ...entry!, settled }
-  return { ...state, claims: unsettled(shrunk) === 0 ? others : { ...others, [token]: shrunk } }
+function withoutItem(state: PageState, entry: Claim, index: number): PageState {
+  const shrunk = { ...entry, settled: ranges.add(entry.settled, index, index + 1) }
+  const claims =
+    unsettled(shrunk) === 0
+      ? state.claims.filter((one) => one !== entry)
+      : state.claims.map((one) => (one === entry ? shrunk : one))
+  return { ...state, claims }
 }
 
-/** Whether `index` is still held under `token`. */
-export function holds(state: PageState, token: string, index: number): boolean {
-  const entry = state.claims[token]
-  return entry !== undefined && index >= entry.from && index < entry.to && !ranges.has(entry.settled, index)
+/** The claim that still holds `index` under `token`. */
+export function holder(state: PageState, token: string, index: number): Claim | undefined {
+  const entry = named(state.claims, token)
+  if (entry === undefined || index < entry.from || index >= entry.to) return undefined
+  return ranges.has(entry.settled, index) ? undefined : entry
 }
 
 /**
@@ -247,9 +253,9 @@ export function settle(
   request: { token: string; index: number; as: Settlement; maxAttempts: number },
 ): Outcome<'settled' | 'dead' | 'lost'> {
   const { token, index } = request
-  if (!holds(state, token, index)) return { state, result: 'lost' }
-  const entry = state.claims[token]!
-  const rest = withoutItem(state, token, index)
+  const entry = holder(state, token, index)
+  if (entry === undefined) return { state, result: 'lost' }
+  const rest = withoutItem(state, entry, index)
   if (request.as === 'ack') return { state: { ...rest, done: state.done + 1 }, result: 'settled' }
   const returned = state.returned + 1
   if (request.as === 'release') {
@@ -270,7 +276,7 @@ export function settle(
  * `'forgotten'`: the claim is gone, and that it was taken away may be off the record.
  */
 export function wasSettled(state: PageState, token: string, index: number): boolean | 'forgotten' {
-  const entry = state.claims[token] ?? revokedClaim(state, token)
+  const entry = named(state.claims, token) ?? named(state.revoked, token)
   if (entry !== undefined) return ranges.has(entry.settled, index)
   // A claim that ended by itself ended with its last item.
   return state.revoked.length < MAX_REVOKED ? true : 'forgotten'
@@ -292,15 +298,15 @@ export function reap(
   request: { isGone: (wid: string) => boolean; maxAttempts: number },
 ): Outcome<Reaped> {
   let { suspects, dead, returned } = state
-  const claims: Record<string, Claim> = {}
+  const claims: Claim[] = []
   const revoked: Revoked[] = []
   const letters: { index: number; attempts: number; wid: string }[] = []
-  for (const [token, entry] of Object.entries(state.claims)) {
+  for (const entry of state.claims) {
     if (!request.isGone(entry.wid)) {
-      claims[token] = entry
+      claims.push(entry)
       continue
     }
-    revoked.push({ token, settled: entry.settled })
+    revoked.push({ token: entry.token, settled: entry.settled })
     const attempts = entry.attempts + (entry.to - entry.from === 1 ? 1 : 0)
     for (const [from, to] of ranges.gaps(entry.settled, entry.from, entry.to)) {
       if (attempts >= request.maxAttempts) {

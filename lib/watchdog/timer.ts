@@ -4,6 +4,7 @@
 import { WatchdogError } from '../errors'
 import { checkOptions, optionalInteger, optionalSignal } from '../options'
 import type { JsonValue } from '../scoreboard/types'
+import { Ahead } from './ahead'
 import type { Attachment } from './attachment'
 import { Batch } from './batch'
 import { Deadline } from './bell'
@@ -39,6 +40,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly #wid: string
   readonly #abort = new AbortController()
   readonly #batch: Batch
+  readonly #ahead = new Ahead<Item>({ giveBack: (lease) => this.#giveBack(lease) })
   /** Leases that are not settled, true when user code has them. */
   readonly #tickets = new Map<LeaseTicket, boolean>()
   readonly #ticketOf = new WeakMap<Lease<Item>, LeaseTicket>()
@@ -119,11 +121,18 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     this.kick().catch(() => {})
   }
 
-  /** Leases one item, at least once; undefined when there was none (in time), or the queue is done. */
+  /**
+   * Leases one item, at least once; undefined when there was none (in time), or the queue is done. Who asks
+   * again and again as soon as an ack is on record gets the next item with that ack, in one write.
+   */
   async lease(options: LeaseOptions = {}): Promise<Lease<Item> | undefined> {
     checkOptions(options, ['waitMs', 'signal'], 'the options of lease()')
     const waitMs = optionalInteger(options.waitMs, 'waitMs', 0, MAX_WAIT_MS) ?? 0
     optionalSignal(options.signal, 'signal')
+    options.signal?.throwIfAborted()
+    this.#assertLive()
+    const ahead = await this.#ahead.take()
+    if (ahead !== undefined) return this.#hand(ahead)
     const leases = await this.#next(1, waitMs, options.signal)
     return leases === undefined ? undefined : this.#hand(leases[0]!)
   }
@@ -249,8 +258,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     const { pages } = this.#attachment
     const adopted = await this.#adopt()
     if (adopted !== undefined) return adopted
-    // Of no other timer, and of no other claim of this one.
-    const token = `${this.#name}${(this.#claims++).toString(36)}`
+    const token = this.#newToken()
     let tried: string | undefined
     try {
       const taken = await pages.claim({ token, wid: this.#wid, max }, (page) => {
@@ -263,6 +271,34 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
       // The items may be leased to us: the next try looks there first.
       if (tried !== undefined) this.#doubts.push({ page: tried, token })
       throw error
+    }
+  }
+
+  /** Of no other timer, and of no other claim of this one. */
+  #newToken(): string {
+    return `${this.#name}${(this.#claims++).toString(36)}`
+  }
+
+  /** One more item of a page whose state is about to be written anyway. */
+  async #takeAhead(page: string): Promise<Lease<Item> | undefined> {
+    const token = this.#newToken()
+    try {
+      const taken = await this.#attachment.pages.claimFrom(page, { token, wid: this.#wid, max: 1 })
+      return taken && (await this.#leases(page, taken))[0]
+    } catch (error) {
+      this.#doubts.push({ page, token })
+      throw error
+    }
+  }
+
+  async #giveBack(lease: Lease<Item>): Promise<void> {
+    try {
+      await lease[Symbol.asyncDispose]()
+    } catch {
+      // Still ours, perhaps: the next lease() is of this one.
+      const ticket = this.#ticketOf.get(lease)!
+      this.forget(ticket)
+      this.#doubts.push({ page: ticket.page, token: ticket.token })
     }
   }
 
@@ -296,7 +332,10 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   async settle(ticket: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'> {
     const { page, token, index, inDoubt } = ticket
     this.#touch()
-    const outcome = await this.#attachment.pages.settle(page, { token, index, as, letter, inDoubt })
+    const { pages } = this.#attachment
+    const settling = pages.settle(page, { token, index, as, letter, inDoubt })
+    if (as === 'ack') this.#ahead.join(() => this.#takeAhead(page))
+    const outcome = await settling.finally(() => this.#ahead.acked())
     if (as !== 'ack' && outcome === 'settled') await this.#attachment.ring()
     return outcome
   }
@@ -309,6 +348,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
 
   /** @internal Gives back what is still leased; attempts do not count. */
   async releaseAll(): Promise<void> {
+    await this.#ahead.drop()
     await Promise.all(
       [...this.#tickets.keys()].map(async (ticket) => {
         await this.settle(ticket, 'release').catch(() => {})

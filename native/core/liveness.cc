@@ -28,11 +28,11 @@ constexpr uint64_t kProbeShare = 50;
 constexpr int kEventsPerCall = 64;
 
 // The program around us needs descriptors too. The kernel gives the lowest free number, so one in the
-// upper half says that half of all are taken, by whichever of the readers in this process.
-bool IsUpperHalf(int descriptor) {
+// last quarter says that three are taken, by whichever of the readers in this process.
+bool IsLastQuarter(int descriptor) {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return descriptor >= 512;
-  return static_cast<rlim_t>(descriptor) >= limit.rlim_cur / 2;
+  return static_cast<rlim_t>(descriptor) >= limit.rlim_cur - limit.rlim_cur / 4;
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ int Liveness::OpenPidfd(uint32_t pid) {
     unavailable_ = errno == ENOSYS || errno == EPERM;
     return -1;
   }
-  if (IsUpperHalf(pidfd)) {
+  if (IsLastQuarter(pidfd)) {
     close(pidfd);
     full_until_ns_ = CoarseMonotonicNs() + kProbeRoundNs;
     return -1;

@@ -207,20 +207,20 @@ PROCESS_TEST("a reader that has no descriptors left still tells the living from 
   CHECK_EQ(child.Wait(), 0);
 }
 
-PROCESS_TEST("readers leave half of the descriptors to the program around them, and see everybody") {
+PROCESS_TEST("readers leave a quarter of the descriptors to the program around them, and see everybody") {
   constexpr int kWorkers = 24;
   World world(kWorkers);
   std::vector<std::unique_ptr<Worker>> workers;
   for (int i = 0; i < kWorkers; i++) workers.push_back(std::make_unique<Worker>(world));
   Child child([&] {
-    LimitDescriptors(32);
+    LimitDescriptors(64);
     std::vector<decltype(world.Open(true))> readers;
     for (int i = 0; i < 3; i++) {
       readers.push_back(world.Open(true));
       for (const auto& worker : workers) CHECK_EQ(VerdictOn(*readers.back(), worker->slot()), Verdict::kLive);
     }
-    CHECK(CountDescriptors() > 12);  // some are watched
-    for (int i = 0; i < 12; i++) CHECK(open("/dev/null", O_RDONLY) >= 0);
+    CHECK(CountDescriptors() > 40);  // some are watched
+    for (int i = 0; i < 10; i++) CHECK(open("/dev/null", O_RDONLY) >= 0);
   });
   CHECK_EQ(child.Wait(), 0);
 }

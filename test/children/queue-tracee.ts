@@ -4,16 +4,31 @@
 
 import { existsSync } from 'node:fs'
 import { WatchdogQueue } from '../../lib'
+import { attach } from '../../lib/watchdog/lifecycle'
+import { openStore } from '../../lib/watchdog/open-store'
+import { ANY_VERSION } from '../../lib/watchdog/store'
 
 /** A system call that a trace shows. */
 function mark(name: string): void {
   existsSync(`/mark-${name}`)
 }
 
+/** Another worker's timer is taken away: to be found out once, and to cost nothing from then on. */
+async function takeAnother(queue: WatchdogQueue, url: string): Promise<void> {
+  await queue.createTimer('another')
+  const store = await openStore(url, {})
+  const run = await attach(store, {})
+  const names = (await store.list(run.at('timers')))!
+  await store.delete(run.at('timers', names.find((name) => name.startsWith('another'))!), ANY_VERSION)
+  await store.close()
+}
+
 async function main(): Promise<void> {
   const [url, what, times] = process.argv.slice(2) as [string, 'kick' | 'ack' | 'consume', string]
   const queue = await WatchdogQueue.connect(url)
   const timer = await queue.createTimer('traced')
+  await takeAnother(queue, url)
+  await timer.kick()
   const pauseMs = 0.2
   mark('begin')
   for (let i = 0; i < Number(times); i++) {

@@ -1,10 +1,24 @@
 // The queue as its users know it: the master's side, the worker's side, and the ancestor's scenario.
 
 import assert from 'node:assert/strict'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type WatchdogEvent, WatchdogQueue } from '../../lib'
+import { openStore } from '../../lib/watchdog/open-store'
 import { eventually } from '../helpers/eventually'
 import { collect, connect } from '../helpers/queue'
 import type { QueuePlace } from '../queue-conformance'
+
+/** How often the states of all pages were written, the first time not counted. */
+async function writes(url: string): Promise<number> {
+  const store = await openStore(url, {})
+  try {
+    const states = `${(await store.list(''))!.find((name) => !name.startsWith('creating-'))}/states`
+    const nodes = (await store.list(states))!.map((name) => store.get(`${states}/${name}`))
+    return (await Promise.all(nodes)).reduce((sum, node) => sum + node!.version, 0)
+  } finally {
+    await store.close()
+  }
+}
 
 export function queueUse(place: QueuePlace): void {
   describe(`A watchdog queue, on ${place.name}`, () => {
@@ -56,6 +70,52 @@ export function queueUse(place: QueuePlace): void {
       )
     })
 
+    it('needs little more than a write an item where each ack is followed by lease()', async () => {
+      const url = await place.freshUrl()
+      const queue = await connect(url)
+      const items = Array.from({ length: 60 }, (_, i) => `item ${i}`)
+      await queue.createQueue({ queue: items })
+      const timer = await queue.createTimer('worker')
+      const fences = new Set<bigint>()
+      const acked: string[] = []
+
+      for (let lease = await timer.lease(); lease !== undefined; lease = await timer.lease()) {
+        fences.add(lease.fence)
+        acked.push(lease.item)
+        await lease.ack()
+      }
+
+      assert.deepEqual(acked, items)
+      assert.equal(fences.size, items.length)
+      // Two writes an item until the worker is known, and again at the end.
+      assert.ok((await writes(url)) <= items.length + 10, `${await writes(url)} writes`)
+    })
+
+    it('gives back what was leased with an ack when nobody asks for it', async () => {
+      const queue = await connect(await place.freshUrl())
+      const items = Array.from({ length: 20 }, (_, i) => `item ${i}`)
+      await queue.createQueue({ queue: items })
+      const first = await queue.createTimer('first')
+      const acked: string[] = []
+      const attempts = new Set<number>()
+      for (let i = 0; i < 8; i++) {
+        const lease = await first.lease()
+        await lease!.ack()
+        acked.push(lease!.item)
+      }
+
+      const second = await queue.createTimer('second')
+      for await (const lease of second.leases()) {
+        attempts.add(lease.attempt)
+        acked.push(lease.item)
+        await lease.ack()
+      }
+
+      assert.deepEqual(acked.sort(), items.sort())
+      assert.deepEqual([...attempts], [1])
+      assert.equal((await queue.counts()).done, items.length)
+    })
+
     it('makes a poison item a dead letter after exactly maxAttempts nacks, and redrives it', async () => {
       const queue = await connect(await place.freshUrl())
       await queue.createQueue({ queue: ['good', 'poison'], maxAttempts: 4 })
@@ -99,6 +159,44 @@ export function queueUse(place: QueuePlace): void {
       await last.ack()
       await assert.rejects(last.ack(), { code: 'ERR_CLOSED' })
       assert.equal(await timer.lease({ waitMs: 1000 }), undefined)
+    })
+
+    it('gives back at once what is still leased at the end of a timer or of a loop over leases()', async () => {
+      const queue = await connect(await place.freshUrl())
+      await queue.createQueue({ queue: Array.from({ length: 120 }, (_, i) => `item ${i}`) })
+      const timer = await queue.createTimer('worker')
+      let acked = 0
+
+      for await (const lease of timer.leases()) {
+        await lease.ack()
+        if (++acked === 40) break
+      }
+      const afterLoop = await queue.counts()
+      for (let i = 0; i < 3; i++) await timer.lease()
+      await timer.end()
+      const afterEnd = await queue.counts()
+
+      assert.deepEqual([afterLoop.leased, afterLoop.ready], [0, 80])
+      assert.deepEqual([afterEnd.leased, afterEnd.ready], [0, 80])
+      const attempts = new Set<number>()
+      await (await queue.createTimer('another')).run(async ({ attempt }) => attempts.add(attempt))
+      assert.deepEqual([...attempts], [1])
+    })
+
+    it('has ended every handler, and has every ack on record, when run() resolves', async () => {
+      const queue = await connect(await place.freshUrl())
+      await queue.createQueue({ queue: ['a', 'b', 'c'], sealed: false })
+      const ended: string[] = []
+
+      const timer = await queue.createTimer('worker')
+      const slow = async ({ item }: { item: string }) => {
+        await delay(30)
+        ended.push(item)
+      }
+      await timer.run(slow, { concurrency: 5, until: 'empty' })
+
+      assert.deepEqual(ended.sort(), ['a', 'b', 'c'])
+      assert.equal((await queue.counts()).done, 3)
     })
 
     it('wakes a waiting worker when something comes back, and ends its wait when all is done', async () => {

@@ -2,7 +2,7 @@
 
 import { WatchdogError } from '../../errors'
 import { tableLines } from '../../status/table'
-import { ageText, cut, harmless, statusText } from '../../status/text'
+import { ageText, byNumberedName, cut, harmless, statusText } from '../../status/text'
 import type { QueueCounts, TimerInfo, TimerState } from '../../watchdog/types'
 import { RateWindow } from '../rate-window'
 import { progressLine, timeLeftMs } from '../work-progress'
@@ -54,8 +54,6 @@ const TONES: Readonly<Record<TimerState, Tone>> = {
 }
 
 // w-10 comes after w-9.
-const byNumberedName = new Intl.Collator('en', { numeric: true })
-
 export class QueueSource implements ListSource<TimerRow> {
   readonly noun = 'worker'
   readonly sorts = QUEUE_SORTS

@@ -1,7 +1,7 @@
 // The page for programs: JSON, and the lines of Apache's mod_status (`?auto`), so that what scrapes a
 // web server scrapes a board. Pure functions.
 
-import type { Snapshot } from '../../scoreboard/types'
+import type { Snapshot, Status } from '../../scoreboard/types'
 import { jsonStatus } from '../render'
 import type { Picture } from './feed'
 import { kindOf } from './worker-view'
@@ -32,14 +32,27 @@ export function renderAuto({ workers, counts, sums, uptimeMs, slots, history }: 
   return lines.map(([name, value]) => `${name}: ${value}\n`).join('')
 }
 
-/** Everything: the snapshot with whole statuses, and what the page says about it. */
+/** Longer ones, as JSON, are cut: a program that asks for all of them is no reason to run out of memory. */
+const MOST_STATUS_LENGTH = 64 * 1024
+const PREVIEW_LENGTH = 1024
+
+function boundedStatus(status: Status | undefined): unknown {
+  const json = JSON.stringify(jsonStatus(status))
+  if (json === undefined || json.length <= MOST_STATUS_LENGTH) return jsonStatus(status)
+  return { type: 'cut', length: json.length, json: json.slice(0, PREVIEW_LENGTH) }
+}
+
+/**
+ * Everything: the snapshot, and what the page says about it. A status of more than 64 Ki characters of JSON is
+ * `{ "type": "cut", "length": its characters, "json": the first of them }`.
+ */
 export function renderStatusJson(picture: Picture, snapshot: Snapshot, staleMs: number): string {
   const { cursor: _, ...rest } = snapshot
   const shown = new Map(picture.workers.map((view) => [view.key, view]))
   const workers = snapshot.workers.map((worker) => {
     const view = shown.get(`${worker.slot}:${worker.epoch}`)
     const kind = view && kindOf(view, worker.ageMs ?? view.ageMs, staleMs)
-    return { ...worker, status: jsonStatus(worker.status), kind, letter: view?.letter }
+    return { ...worker, status: boundedStatus(worker.status), kind, letter: view?.letter }
   })
   const { counts, sums, totals, uptimeMs, history } = picture
   const rates = {

@@ -1,6 +1,7 @@
 // The order and the choice of workers on the page, as its address says: `?sort=-age&filter=web&state=busy`.
 // assets/status-page.js does the same in the browser.
 
+import { byNumberedName } from '../text'
 import { type Kind, kindOf, type WorkerView, wordOf } from './worker-view'
 
 /** The columns, in their order; numbers have the largest first. */
@@ -32,9 +33,6 @@ export interface Choice {
 
 const MAX_FILTER_LENGTH = 200
 const RANK: Record<Kind, number> = { dead: 0, stale: 1, busy: 2, idle: 3 }
-
-// web-10 comes after web-9.
-const byNumberedName = new Intl.Collator('en', { numeric: true })
 
 /** What the address asks for; what nobody knows is left at its default. */
 export function readChoice(query: URLSearchParams): Choice {

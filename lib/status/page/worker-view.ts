@@ -2,7 +2,7 @@
 // may be megabytes of anything; past this file it is one line that does nothing but show. Pure functions.
 
 import type { Status, WorkerEntry } from '../../scoreboard/types'
-import { isBusy, isRequestStatus, type RequestStatus, STATE_LETTERS } from '../request-status'
+import { isBusy, isPatient, isRequestStatus, type RequestStatus, STATE_LETTERS } from '../request-status'
 import { cut, harmless, statusText } from '../text'
 
 /** What counts for a worker first: that it is dead, then that it is silent, then what it does. */
@@ -17,7 +17,7 @@ export interface WorkerView {
   isDead: boolean
   /** Whether it has something to do, as far as its status tells. */
   isBusy: boolean
-  /** Whether silence is its nature: a server that waits for requests has nothing to say. */
+  /** As isPatient() says: its silence means nothing. */
   isPatient: boolean
   /** Its letter in the scoreboard of Apache's mod_status. */
   letter: string
@@ -54,7 +54,7 @@ export function viewWorker(worker: WorkerEntry, at: number): WorkerView {
     pid: worker.pid,
     isDead: worker.state === 'dead',
     isBusy: busy,
-    isPatient: request !== undefined && !busy,
+    isPatient: isPatient(status),
     letter: request ? STATE_LETTERS[request.state] : letterOf(worker, busy),
     word: request?.state ?? (status === undefined && !error ? 'starting' : 'live'),
     ageMs: Math.max(0, worker.ageMs ?? at - worker.startedAt),
