@@ -12,9 +12,9 @@ import { parseArgs } from 'node:util'
 import { atFixedAddresses, fail, needClang, run } from './tools.mjs'
 
 const TARGETS = {
-  header: { what: 'the header of a board', maxBytes: 9000, share: 1 },
-  board: { what: 'opening, scanning and changing a board', maxBytes: 512, share: 3 },
-  slots: { what: 'reading hostile slots', maxBytes: 512, share: 2 },
+  header: { what: 'the header of a board', maxBytes: 700, share: 1 },
+  board: { what: 'opening, scanning and changing a board', maxBytes: 256, share: 3 },
+  slots: { what: 'reading hostile slots', maxBytes: 256, share: 2 },
 }
 const HERE = join('native', 'test', 'fuzz')
 const OUT = join('native', 'test', 'out', 'fuzz')

@@ -1,10 +1,12 @@
-// Runs the tests: all of them, or those whose sentence contains the program's argument.
+// Runs the tests: all of them, or those whose sentence contains the program's argument and none of the words that
+// follow a `--without`.
 
 #include "harness.h"
 
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -55,10 +57,39 @@ bool Passes(const Test& test) {
   }
 }
 
-int RunTests(const char* filter) {
+bool Has(const Test& test, const std::string& words) { return strstr(test.sentence, words.c_str()) != nullptr; }
+
+// What to run: the tests whose sentences have some words and not others.
+struct Choice {
+  std::string words;
+  std::vector<std::string> without;
+
+  Choice(int argc, char** argv) {
+    for (int i = 1; i < argc; i++) {
+      const bool leaves_out = strcmp(argv[i], "--without") == 0 && i + 1 < argc;
+      if (leaves_out) without.push_back(argv[++i]);
+      else words = argv[i];
+    }
+  }
+  bool Includes(const Test& test) const {
+    const auto has = [&](const std::string& some) { return Has(test, some); };
+    return has(words) && std::none_of(without.begin(), without.end(), has);
+  }
+  // Words that leave out nothing have outlived their test.
+  bool IsOutdated(const std::string& some) const {
+    return std::none_of(Tests().begin(), Tests().end(), [&](const Test& test) { return Has(test, some); });
+  }
+};
+
+int RunTests(const Choice& choice) {
   int passed = 0, failed = 0;
+  for (const std::string& words : choice.without) {
+    if (!choice.IsOutdated(words)) continue;
+    fprintf(stderr, "FAILED: no test to leave out for '%s'\n", words.c_str());
+    failed++;
+  }
   for (const Test& test : Tests()) {
-    if (strstr(test.sentence, filter) == nullptr) continue;
+    if (!choice.Includes(test)) continue;
     if (Passes(test)) {
       passed++;
       printf("  ok  %s\n", test.sentence);
@@ -109,7 +140,7 @@ int Main(int argc, char** argv) {
   fflush(stdout);
   signal(SIGALRM, OnHang);
   signal(SIGXFSZ, SIG_IGN);  // as Node does
-  return RunTests(argc > 1 ? argv[1] : "");
+  return RunTests(Choice(argc, argv));
 }
 
 }  // namespace rollcall::test

@@ -168,6 +168,7 @@ PROCESS_TEST("senseless pids are judged by the lock") {
 }
 
 PROCESS_TEST("where a pidfd cannot be had, locks are asked instead") {
+  const int usual = system_calls.pidfd_error;
   for (const int error : {ENOSYS, EPERM, EMFILE, ENOMEM}) {
     World world(2);
     auto reader = world.Open(true);
@@ -176,7 +177,7 @@ PROCESS_TEST("where a pidfd cannot be had, locks are asked instead") {
     const Verdict before = VerdictOn(*reader, dying.slot());
     dying.child->Kill();
     const Verdict dead = VerdictOn(*reader, dying.slot()), alive = VerdictOn(*reader, living.slot());
-    system_calls.pidfd_error = 0;
+    system_calls.pidfd_error = usual;
     CHECK_EQ(before, Verdict::kLive);
     CHECK_EQ(dead, Verdict::kDied);
     CHECK_EQ(alive, Verdict::kLive);

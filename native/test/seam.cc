@@ -1,6 +1,8 @@
 #include "seam.h"
 
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 
 #ifdef __linux__
 #include <linux/futex.h>
@@ -9,7 +11,19 @@
 #endif
 
 namespace rollcall::test {
+namespace {
+
+int UsualPidfdError() {
+  const char* wanted = getenv("ROLLCALL_TEST_PIDFD");
+  return wanted != nullptr && strcmp(wanted, "none") == 0 ? ENOSYS : 0;
+}
+
+}  // namespace
+
+SystemCalls::SystemCalls() : pidfd_error(UsualPidfdError()) {}
+
 SystemCalls system_calls;
+
 }
 
 #ifdef __linux__

@@ -7,9 +7,12 @@
 namespace rollcall::test {
 
 struct SystemCalls {
+  SystemCalls();
+
   std::atomic<long> futex_wakes{0};
   std::atomic<long> pidfd_opens{0};
-  std::atomic<int> pidfd_error{0};  // not 0: pidfd_open fails with it
+  // Not 0: pidfd_open fails with it. ENOSYS from the start with ROLLCALL_TEST_PIDFD=none.
+  std::atomic<int> pidfd_error;
   std::atomic<int> futex_error{0};
   std::atomic<int> fallocate_error{0};
 };

@@ -9,11 +9,9 @@
 
 namespace rollcall::test {
 
-// A header, and how long its file is. Input: 8 bytes of length, then the first bytes of the file.
+// A header, and how long its file is. Input: what is put right about it, 8 bytes of length, then the first bytes of
+// the file. See header_target.cc.
 void FuzzHeader(const uint8_t* data, size_t size);
-
-// Makes the header's checksum right, so that a mutated one gets past it. `data` as above.
-void SignHeaderInput(uint8_t* data, size_t size);
 
 // A board under a hostile hand: a program of bytes written and calls made. See board_target.cc.
 void FuzzBoard(const uint8_t* data, size_t size);
