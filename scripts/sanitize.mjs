@@ -33,7 +33,7 @@ const BEYOND_VALGRIND = [
   'a death is seen through the pidfd at once',
   'watching costs one descriptor a process',
   'a fork that holds copies of the pidfds',
-  'readers leave half of the descriptors',
+  'readers leave a quarter of the descriptors',
   'a reader that has no descriptors left',
   'where descriptors are exhausted',
 ]
@@ -123,6 +123,7 @@ function testSanitized(copy, file, reports) {
       LD_PRELOAD: execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim(),
       ASAN_OPTIONS: [...asan, `log_path=${join(reports, 'asan')}`].join(':'),
       UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+      ROLLCALL_TEST_KILLS: '30',
     },
   })
 }
