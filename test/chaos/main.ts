@@ -4,7 +4,8 @@
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
+import { positive } from '../helpers/arguments'
 import { clocksCanJump } from './actor'
 import { Account } from './checker'
 import type { FaultKind, Recorded } from './history'
@@ -17,12 +18,6 @@ interface Options {
   minutes: number
   store: StoreName
   json?: boolean
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (!(value > 0)) throw new InvalidArgumentError('It must be a number above 0.')
-  return value
 }
 
 const program = new Command('npm run test:chaos --')

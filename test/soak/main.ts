@@ -7,8 +7,9 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { Scoreboard } from '../../lib'
+import { positive } from '../helpers/arguments'
 import type { MemberRole, Sample } from './member'
 import { Series, type Verdict } from './series'
 
@@ -16,12 +17,6 @@ interface Options {
   minutes: number
   workers: number
   json?: string
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (!(value > 0)) throw new InvalidArgumentError('It must be a number above 0.')
-  return value
 }
 
 const program = new Command('npm run test:soak --')
