@@ -16,6 +16,7 @@ import { consume } from '../lib/watchdog/state'
 import { ANY_VERSION, type Store } from '../lib/watchdog/store'
 import { WatchdogTimer } from '../lib/watchdog/timer'
 import { eventually } from './helpers/eventually'
+import { inspect } from './helpers/inspection'
 import { interleaved, type StoreCall } from './helpers/interleaved-store'
 import { connect } from './helpers/queue'
 import { tempDir } from './helpers/temp-dir'
@@ -36,10 +37,8 @@ describe('Who looks after a queue with a silent worker', () => {
     await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS, onExpire: 'requeue' })
     worker = await connect(directory)
     silent = await worker.createTimer('silent')
-    store = await openStore(directory, {})
-    run = await attach(store, {})
+    ;({ store, run } = await inspect(directory))
   })
-  afterEach(() => store.close())
 
   /** Looks after the queue until `before` says that it was long enough: then the look at hand is the last. */
   async function keep(before: (call: StoreCall) => Promise<'last' | undefined>): Promise<void> {
@@ -236,11 +235,9 @@ describe('Who looks after a queue that somebody left unfinished', () => {
     const directory = join(tempDir(), 'queue')
     queue = await connect(directory)
     await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS })
-    store = await openStore(directory, {})
-    run = await attach(store, {})
+    ;({ store, run } = await inspect(directory))
     ;[page] = (await store.list(run.at('open'))) as [string]
   })
-  afterEach(() => store.close())
 
   /** The last item is done; whose it was goes no further. */
   async function complete(): Promise<void> {

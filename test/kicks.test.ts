@@ -4,11 +4,10 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Lease, WatchdogQueue, WatchdogTimer } from '../lib'
-import { attach } from '../lib/watchdog/lifecycle'
-import { openStore } from '../lib/watchdog/open-store'
 import type { Run } from '../lib/watchdog/run'
 import type { Store } from '../lib/watchdog/store'
 import { eventually } from './helpers/eventually'
+import { inspect } from './helpers/inspection'
 import { connect } from './helpers/queue'
 import { tempDir } from './helpers/temp-dir'
 
@@ -28,12 +27,10 @@ describe('A timer', () => {
     queue = await connect(directory)
     await queue.createQueue({ queue: ['a', 'b', 'c', 'd'], timerMs: TIMER_MS, sealed: false })
     timer = await queue.createTimer('worker')
-    store = await openStore(directory, {})
-    run = await attach(store, {})
+    ;({ store, run } = await inspect(directory))
     const [wid] = (await store.list(run.at('timers')))!
     path = run.at('timers', wid!)
   })
-  afterEach(() => store.close())
 
   async function version(): Promise<number> {
     await store.sync()

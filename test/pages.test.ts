@@ -5,11 +5,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { WatchdogError, type WatchdogQueue } from '../lib'
 import { attach } from '../lib/watchdog/lifecycle'
-import { openStore } from '../lib/watchdog/open-store'
 import { Pages } from '../lib/watchdog/pages'
 import type { Run } from '../lib/watchdog/run'
 import { consume } from '../lib/watchdog/state'
 import type { Store } from '../lib/watchdog/store'
+import { inspect } from './helpers/inspection'
 import { interleaved, type StoreCall } from './helpers/interleaved-store'
 import { collect, connect } from './helpers/queue'
 import { tempDir } from './helpers/temp-dir'
@@ -26,10 +26,8 @@ describe('A page', () => {
     const directory = join(tempDir(), 'queue')
     queue = await connect(directory)
     await queue.createQueue({ queue: ['a'], maxAttempts: 1 })
-    store = await openStore(directory, {})
-    run = await attach(store, {})
+    ;({ store, run } = await inspect(directory))
   })
-  afterEach(() => store.close())
 
   /** The pages as another process sees them, to which something happens right before each of its calls. */
   async function pages(before: (call: StoreCall) => Promise<void> = async () => {}): Promise<Pages> {

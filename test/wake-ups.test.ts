@@ -4,11 +4,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { Lease, WatchdogQueue, WatchdogTimer } from '../lib'
-import { attach } from '../lib/watchdog/lifecycle'
-import { openStore } from '../lib/watchdog/open-store'
 import type { Run } from '../lib/watchdog/run'
 import type { Store } from '../lib/watchdog/store'
 import { eventually } from './helpers/eventually'
+import { inspect } from './helpers/inspection'
 import { connect } from './helpers/queue'
 import { tempDir } from './helpers/temp-dir'
 
@@ -28,12 +27,10 @@ describe('A worker that sleeps until there is an item', () => {
     holder = await queue.createTimer('holder')
     held = (await holder.lease())!
     sleeper = await (await connect(directory)).createTimer('sleeper')
-    store = await openStore(directory, {})
-    run = await attach(store, {})
+    ;({ store, run } = await inspect(directory))
     waiting = sleeper.lease({ waitMs: 60_000 })
     await asleep()
   })
-  afterEach(() => store.close())
 
   async function asleep(): Promise<void> {
     const wid = (await store.list(run.at('timers')))!.find((name) => name.startsWith('sleeper'))!

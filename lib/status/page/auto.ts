@@ -37,8 +37,9 @@ const MOST_STATUS_LENGTH = 64 * 1024
 const PREVIEW_LENGTH = 1024
 
 function boundedStatus(status: Status | undefined): unknown {
-  const json = JSON.stringify(jsonStatus(status))
-  if (json === undefined || json.length <= MOST_STATUS_LENGTH) return jsonStatus(status)
+  const whole = jsonStatus(status)
+  const json = JSON.stringify(whole)
+  if (json === undefined || json.length <= MOST_STATUS_LENGTH) return whole
   return { type: 'cut', length: json.length, json: json.slice(0, PREVIEW_LENGTH) }
 }
 
