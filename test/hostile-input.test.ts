@@ -14,6 +14,7 @@ import { encodePages, itemAt, pageIndex, pageSize } from '../lib/watchdog/page'
 import { decodeMember, type Member } from '../lib/watchdog/roster'
 import { decodeRecord, type RootRecord, type Settings } from '../lib/watchdog/run'
 import {
+  ack,
   claim,
   consume,
   counts,
@@ -67,7 +68,7 @@ function lively(): PageState {
     state = claim(state, { token: `t-${wid}`, wid, max: 4, source: 'fresh' }).state
   }
   for (const index of [0, 2]) {
-    state = settle(state, { token: 't-a', index, as: 'ack', maxAttempts: 3 }).state
+    state = ack(state, { token: 't-a', indexes: [index] }).state
   }
   state = settle(state, { token: 't-b', index: 4, as: 'nack', maxAttempts: 3 }).state
   state = settle(state, { token: 't-b', index: 5, as: 'nack', maxAttempts: 1 }).state

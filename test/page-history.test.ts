@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import type { Settlement } from '../lib/watchdog/lease'
 import {
+  ack,
   claim,
   claimed,
   consume,
@@ -19,7 +21,6 @@ import {
   readyIn,
   reap,
   redrive,
-  type Settlement,
   SOURCES,
   type Source,
   settle,
@@ -67,11 +68,25 @@ class Page {
   }
 
   settle(token: string, index: number, as: Settlement): void {
+    if (as === 'ack') {
+      this.ack(token, [index])
+      return
+    }
     const expected = this.model.settle(token, index, as, MAX_ATTEMPTS)
 
     const result = this.#take(settle(this.state, { token, index, as, maxAttempts: MAX_ATTEMPTS }))
 
     assert.equal(result, expected)
+  }
+
+  ack(token: string, indexes: readonly number[]): void {
+    const expected = indexes.filter(
+      (index) => this.model.settle(token, index, 'ack', MAX_ATTEMPTS) === 'lost',
+    )
+
+    const result = this.#take(ack(this.state, { token, indexes }))
+
+    assert.deepEqual(result, expected)
   }
 
   reap(): void {
@@ -183,6 +198,17 @@ const astray = fc.tuple(number, fc.integer({ min: -1, max: 40 }), how).map(
       page.settle(page.someLease(n)?.token ?? 'nobody', index, as)
     },
 )
+const acks = fc.tuple(number, fc.array(fc.integer({ min: -2, max: 9 }), { maxLength: 12 })).map(
+  ([n, offsets]): Step =>
+    (page) => {
+      const lease = page.someLease(n)
+      if (lease === undefined) return
+      page.ack(
+        lease.token,
+        offsets.map((offset) => lease.index + offset),
+      )
+    },
+)
 const consumes = fc.tuple(worker, source).map(
   ([handle, from]): Step =>
     (page) =>
@@ -206,6 +232,7 @@ const history = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: claims },
     { weight: 9, arbitrary: settles },
+    { weight: 3, arbitrary: acks },
     { weight: 1, arbitrary: astray },
     { weight: 2, arbitrary: consumes },
     { weight: 2, arbitrary: deaths },

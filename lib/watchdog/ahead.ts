@@ -2,31 +2,29 @@
 // one write. Only who was seen to work like that, one item at a time, gets one; and what nobody has asked
 // for when the event loop has turned is given back, so that no worker sits on what another could do.
 
-import type { Lease } from './lease'
-
 /** How many acks in a row have to be followed by lease() before something is leased with the next. */
 const FOLLOWED = 3
 
-export interface Giver<Item> {
+export interface Giver<Lease> {
   /** Never rejects. */
-  giveBack(lease: Lease<Item>): Promise<void>
+  giveBack(lease: Lease): Promise<void>
 }
 
-export class Ahead<Item> {
-  readonly #giver: Giver<Item>
+export class Ahead<Lease> {
+  readonly #giver: Giver<Lease>
   #followed = 0
   /** Whether lease() was not called since an ack began; and since that ack has ended. */
   #isAwaited = false
   #isLate = false
   #isTurning = false
-  #next: Promise<Lease<Item> | undefined> | undefined
+  #next: Promise<Lease | undefined> | undefined
 
-  constructor(giver: Giver<Item>) {
+  constructor(giver: Giver<Lease>) {
     this.#giver = giver
   }
 
   /** An ack is on its way to the store, and `lease` may join it, in the same turn. */
-  join(lease: () => Promise<Lease<Item> | undefined>): void {
+  join(lease: () => Promise<Lease | undefined>): void {
     if (this.#isAwaited) this.#followed = 0
     this.#isAwaited = true
     if (this.#followed < FOLLOWED || this.#next !== undefined) return
@@ -51,7 +49,7 @@ export class Ahead<Item> {
   }
 
   /** lease() was called: what was leased for it, if anything was. */
-  take(): Promise<Lease<Item> | undefined> | undefined {
+  take(): Promise<Lease | undefined> | undefined {
     if (this.#isAwaited) this.#followed++
     this.#isAwaited = false
     this.#isLate = false

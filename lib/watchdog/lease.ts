@@ -1,18 +1,21 @@
 // One item, leased to one timer until it is acked, nacked or given back, or the timer is gone.
 
 import { WatchdogError } from '../errors'
-import type { Settlement } from './state'
+import type { Setback } from './state'
+
+export type Settlement = 'ack' | Setback
 
 /** What a lease needs of its timer. */
 export interface LeaseHolder {
   readonly id: string
   readonly signal: AbortSignal
-  settle(lease: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'>
+  settle(ticket: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'>
   forget(ticket: LeaseTicket): void
 }
 
-/** Where a lease stands in the pages. */
+/** Where a lease stands in the pages, and what it is of. */
 export interface LeaseTicket {
+  readonly item: unknown
   readonly page: string
   readonly token: string
   readonly index: number
@@ -20,6 +23,8 @@ export interface LeaseTicket {
   readonly fence: number
   /** An earlier try to end it may have been applied. */
   inDoubt: boolean
+  /** User code has it. */
+  isHanded: boolean
 }
 
 const MAX_ERROR_CHARACTERS = 4000
@@ -45,13 +50,15 @@ export class Lease<Item = string> {
   readonly fence: bigint
   readonly #holder: LeaseHolder
   readonly #ticket: LeaseTicket
-  readonly #abort = new AbortController()
+  /** Made when somebody asks for the signal: most never do, and it costs as much as the rest of a lease. */
+  #abort: AbortController | undefined
   #signal: AbortSignal | undefined
+  #failure: WatchdogError | undefined
   #ending: Promise<void> | undefined
   #ended = false
 
-  constructor(holder: LeaseHolder, ticket: LeaseTicket, item: Item) {
-    this.item = item
+  constructor(holder: LeaseHolder, ticket: LeaseTicket) {
+    this.item = ticket.item as Item
     this.id = `${ticket.page}-${ticket.index}`
     this.attempt = ticket.attempts + 1
     this.fence = BigInt(ticket.fence)
@@ -61,8 +68,17 @@ export class Lease<Item = string> {
 
   /** Aborts when the lease is found lost, or its timer is expired, cleared or lost. */
   get signal(): AbortSignal {
-    this.#signal ??= AbortSignal.any([this.#abort.signal, this.#holder.signal])
+    if (this.#signal === undefined) {
+      this.#abort = new AbortController()
+      if (this.#failure !== undefined) this.#abort.abort(this.#failure)
+      this.#signal = AbortSignal.any([this.#abort.signal, this.#holder.signal])
+    }
     return this.#signal
+  }
+
+  #fail(error: WatchdogError): void {
+    this.#failure = error
+    this.#abort?.abort(error)
   }
 
   /** Whether it was acked, nacked or released, or that is on its way. */
@@ -125,7 +141,7 @@ export class Lease<Item = string> {
       if (error instanceof WatchdogError && error.code === 'ERR_AMBIGUOUS') {
         // Nobody can know any more; the item is in the queue's hands, or done.
         this.#over()
-        this.#abort.abort(error)
+        this.#fail(error)
         throw error
       }
       // Not known to have happened: the caller may try again.
@@ -140,9 +156,10 @@ export class Lease<Item = string> {
       `The lease of item ${this.id} (attempt ${this.attempt}) was taken away before: timer ${this.#holder.id} was taken for dead or expired`,
       { retryable: false },
     )
-    this.#abort.abort(error)
+    this.#fail(error)
     throw error
   }
+
   #over(): void {
     this.#ended = true
     this.#holder.forget(this.#ticket)

@@ -8,12 +8,15 @@ import { newState, type Outcome, type PageState } from './state'
 import { decodeState, encodeState } from './state-codec'
 
 export interface Step<R> {
-  /** Pure; may be called again on a newer state. */
-  apply(state: PageState): Outcome<R>
+  /**
+   * Pure; may be called again on a newer state. `unsure`: the answer to an earlier try was lost, so that
+   * this state may have the step in it already.
+   */
+  apply(state: PageState, unsure: boolean): Outcome<R>
   /** What must be on record before the new state is. */
-  prepare?(result: R): Promise<void>
-  /** After an ambiguous answer: what the step came to if it was applied, or undefined if it was not. */
-  recall?(state: PageState): { result: R } | undefined
+  prepare?(result: R): Promise<void> | undefined
+  /** Whether it may go out at the end of this turn of the event loop, for others to come along. */
+  readonly isPatient?: boolean
   /** Whether it resolves only when it would survive a power cut. */
   readonly durable?: boolean
 }
@@ -35,6 +38,8 @@ export class PageWriter {
   #known: Known | undefined
   #waiting: Submitted[] = []
   #busy = false
+  /** Ends the wait for more steps. */
+  #go: (() => void) | undefined
 
   constructor(
     run: Run,
@@ -53,14 +58,19 @@ export class PageWriter {
     return new Promise<R>((resolve, reject) => {
       this.#waiting.push({ step, resolve, reject } as Submitted)
       if (!this.#busy) this.#drain()
+      else if (!step.isPatient) this.hurry()
     })
+  }
+
+  /** What waits goes out now. */
+  hurry(): void {
+    this.#go?.()
   }
 
   async #drain(): Promise<void> {
     this.#busy = true
-    // Let what is submitted in the same turn of the loop come along.
-    await Promise.resolve()
     while (this.#waiting.length > 0) {
+      await this.#gather()
       const batch = this.#waiting
       this.#waiting = []
       try {
@@ -73,6 +83,18 @@ export class PageWriter {
     this.#busy = false
   }
 
+  /** Lets what is submitted at the same time come along. */
+  async #gather(): Promise<void> {
+    if (this.#waiting.some(({ step }) => !step.isPatient)) return
+    const turned = new Promise<void>((resolve) => {
+      this.#go = resolve
+    })
+    const turn = setImmediate(this.#go!)
+    await turned
+    clearImmediate(turn)
+    this.#go = undefined
+  }
+
   async #commit(batch: readonly Submitted[]): Promise<void> {
     let fresh = this.#known === undefined
     let unsure = false
@@ -82,11 +104,11 @@ export class PageWriter {
       const results: unknown[] = []
       const preparations: Promise<void>[] = []
       for (const { step } of batch) {
-        const recalled = unsure ? step.recall?.(known.state) : undefined
-        const outcome = recalled ? { state, result: recalled.result } : step.apply(state)
+        const outcome = step.apply(state, unsure)
         state = outcome.state
         results.push(outcome.result)
-        if (!recalled && step.prepare) preparations.push(step.prepare(outcome.result))
+        const preparation = step.prepare?.(outcome.result)
+        if (preparation !== undefined) preparations.push(preparation)
       }
       if (preparations.length > 0) await Promise.all(preparations)
       if (state === known.state) {

@@ -121,7 +121,8 @@ export function pageIndex(page: Buffer): Uint32Array | undefined {
 export function itemAt(page: Buffer, offset: number): unknown {
   const kind = page.readUInt8(offset)
   const from = offset + PREFIX_BYTES
-  const bytes = page.subarray(from, from + page.readUInt32LE(offset + 1))
-  if (kind === BYTES) return Buffer.from(bytes)
-  return kind === TEXT ? bytes.toString() : JSON.parse(bytes.toString())
+  const to = from + page.readUInt32LE(offset + 1)
+  if (kind === BYTES) return Buffer.from(page.subarray(from, to))
+  const text = page.toString('utf8', from, to)
+  return kind === TEXT ? text : JSON.parse(text)
 }

@@ -6,6 +6,7 @@ import { itemAt, pageIndex } from './page'
 import { PageWriter, type Step } from './page-writer'
 import { EMPTY, HOLD, type Run } from './run'
 import {
+  ack,
   claim,
   claimed,
   consume,
@@ -19,7 +20,7 @@ import {
   readyIn,
   reap,
   redrive,
-  type Settlement,
+  type Setback,
   type Source,
   settle,
   type Taken,
@@ -44,15 +45,42 @@ function shuffle<T>(list: T[]): T[] {
   return list
 }
 
-function claimStep(request: Parameters<typeof claim>[1]): Step<Taken | undefined> {
+/** One token for all tries, by which an ambiguous one is recalled. */
+interface ClaimRequest {
+  readonly token: string
+  readonly wid: string
+  readonly max: number
+}
+
+function claimStep({ token, wid, max }: ClaimRequest, source: Source): Step<Taken | undefined> {
   return {
-    apply: (state) => claim(state, request),
-    recall: (state) => {
-      const held = claimed(state, request.token)
-      if (held === 'revoked') return { result: undefined }
-      return held && { result: held }
+    apply: (state, unsure) => {
+      const held = unsure ? claimed(state, token) : undefined
+      if (held === undefined) return claim(state, { token, wid, max, source })
+      return { state, result: held === 'revoked' ? undefined : held }
     },
   }
+}
+
+/** `'forgotten'`: it may have been settled by who asks. */
+type Exception = 'lost' | 'forgotten'
+/** What became of items that could not be acked. */
+type Exceptions = ReadonlyMap<number, Exception>
+const NONE: Exceptions = new Map()
+
+/** Acks of one claim that go out in one step. */
+interface Acks {
+  readonly indexes: number[]
+  /** Those of which an earlier try may have been applied. */
+  readonly doubts: number[]
+  outcome: Promise<Exceptions> | undefined
+}
+
+/** Why a holder's settlement changed nothing; undefined: it was applied before. */
+function exceptionOf(state: PageState, token: string, index: number): Exception | undefined {
+  const was = wasSettled(state, token, index)
+  if (was === 'forgotten') return was
+  return was ? undefined : 'lost'
 }
 
 interface LoadedPage {
@@ -65,6 +93,8 @@ export class Pages {
   readonly #writers = new Map<string, PageWriter>()
   readonly #finishing = new Map<string, Promise<void>>()
   readonly #loaded = new Map<string, Promise<LoadedPage>>()
+  /** Those that have not begun, by the token of their claim. */
+  readonly #acks = new Map<string, Acks>()
   /** Open pages in an order of our own, so that workers start on different ones. */
   #order: string[] = []
 
@@ -161,20 +191,17 @@ export class Pages {
     return hasFinished ? 'finished' : undefined
   }
 
-  /** One token for all tries, by which an ambiguous one is recalled. `onTry` hears of each page before it is tried. */
-  claim(
-    request: { token: string; wid: string; max: number },
-    onTry: (page: string) => void,
-  ): Promise<TakenFrom<Taken> | 'empty' | 'done'> {
+  /** `onTry` hears of each page before it is tried. */
+  claim(request: ClaimRequest, onTry: (page: string) => void): Promise<TakenFrom<Taken> | 'empty' | 'done'> {
     return this.take((source, page) => {
       onTry(page)
-      return claimStep({ ...request, source })
+      return claimStep(request, source)
     })
   }
 
   /** Leases fresh items of that page, if it has some. */
-  claimFrom(page: string, request: { token: string; wid: string; max: number }): Promise<Taken | undefined> {
-    return this.writer(page).submit(claimStep({ ...request, source: 'fresh' }))
+  claimFrom(page: string, request: ClaimRequest): Promise<Taken | undefined> {
+    return this.writer(page).submit(claimStep(request, 'fresh'))
   }
 
   /** What is held under a token whose claim was left in doubt. */
@@ -188,10 +215,9 @@ export class Pages {
     const taken = await this.take<number | 'forgotten'>((source) => ({
       // What was handed out must not be handed out again, not even after a power cut.
       durable: true,
-      apply: (state) => consume(state, { handle, seq, source }),
-      recall: (state) => {
-        const item = consumedItem(state, handle, seq)
-        return item === undefined ? undefined : { result: item }
+      apply: (state, unsure) => {
+        const item = unsure ? consumedItem(state, handle, seq) : undefined
+        return item === undefined ? consume(state, { handle, seq, source }) : { state, result: item }
       },
     }))
     if (typeof taken === 'string') return taken
@@ -210,37 +236,87 @@ export class Pages {
     })
   }
 
-  /** Ends one lease; then, if that was the last item, the page. `inDoubt`: an earlier try may have been applied. */
+  /**
+   * Ends one lease whose work is done; then, if that was the last item, the page.
+   *
+   * @param request.inDoubt whether an earlier try may have been applied
+   * @param request.isPatient whether more acks of that claim may come in this turn of the event loop
+   */
+  async ack(
+    page: string,
+    request: { token: string; index: number; inDoubt: boolean; isPatient: boolean },
+  ): Promise<'settled' | 'lost'> {
+    const { token, index, inDoubt, isPatient } = request
+    let acks = this.#acks.get(token)
+    if (acks === undefined) {
+      acks = { indexes: [], doubts: [], outcome: undefined }
+      this.#acks.set(token, acks)
+      acks.outcome = this.#ackAll(page, token, acks, isPatient)
+    } else if (!isPatient) {
+      this.writer(page).hurry()
+    }
+    acks.indexes.push(index)
+    if (inDoubt) acks.doubts.push(index)
+    const exception = (await acks.outcome!).get(index)
+    if (exception === 'forgotten') throw this.#forgotten(page, index)
+    return exception ?? 'settled'
+  }
+
+  async #ackAll(page: string, token: string, acks: Acks, isPatient: boolean): Promise<Exceptions> {
+    const { indexes, doubts } = acks
+    /** From here on others make a step of their own. */
+    const begin = () => {
+      if (this.#acks.get(token) === acks) this.#acks.delete(token)
+    }
+    let outcome: Exceptions
+    try {
+      outcome = await this.writer(page).submit<Exceptions>({
+        isPatient,
+        apply: (state, unsure) => {
+          begin()
+          const { state: acked, result: lost } = ack(state, { token, indexes })
+          if (lost.length === 0) return { state: acked, result: NONE }
+          const exceptions = new Map<number, Exception>()
+          for (const index of lost) {
+            const isDoubtful = unsure || doubts.includes(index)
+            const exception = isDoubtful ? exceptionOf(state, token, index) : 'lost'
+            if (exception !== undefined) exceptions.set(index, exception)
+          }
+          return { state: acked, result: exceptions }
+        },
+      })
+    } finally {
+      begin()
+    }
+    await this.finishIfComplete(page)
+    return outcome
+  }
+
+  /** Ends one lease whose work was not done; then, if that was the last item, the page. */
   async settle(
     page: string,
-    request: { token: string; index: number; as: Settlement; letter?: object; inDoubt: boolean },
+    request: { token: string; index: number; as: Setback; letter?: object; inDoubt: boolean },
   ): Promise<'settled' | 'dead' | 'lost'> {
+    const { token, index } = request
     const { maxAttempts } = this.#run.settings
-    const writer = this.writer(page)
-    const earlier = (state: PageState) => {
-      const was = wasSettled(state, request.token, request.index)
-      return was === 'forgotten' ? was : was ? 'settled' : undefined
-    }
-    const result = await writer.submit<'settled' | 'dead' | 'lost' | 'forgotten'>({
-      apply: (state) => {
+    const result = await this.writer(page).submit<'settled' | 'dead' | Exception>({
+      apply: (state, unsure) => {
         const outcome = settle(state, { ...request, maxAttempts })
-        const found = outcome.result === 'lost' && request.inDoubt ? earlier(state) : undefined
-        return found === undefined ? outcome : { state, result: found }
+        if (outcome.result !== 'lost' || !(unsure || request.inDoubt)) return outcome
+        return { state, result: exceptionOf(state, token, index) ?? 'settled' }
       },
-      prepare: async (outcome) => {
-        if (outcome === 'dead') await this.#record(page, request.index, request.letter ?? {})
-      },
-      recall: (state) => {
-        const found = earlier(state)
-        return found && { result: found }
+      prepare: (outcome) => {
+        return outcome === 'dead' ? this.#record(page, index, request.letter ?? {}) : undefined
       },
     })
     await this.finishIfComplete(page)
-    if (result === 'forgotten') {
-      const why = `${MAX_REVOKED} leases of page ${page} have been taken from dead workers since`
-      throw this.#ambiguous(`Item ${page}-${request.index} may be settled or leased anew: ${why}`)
-    }
+    if (result === 'forgotten') throw this.#forgotten(page, index)
     return result
+  }
+
+  #forgotten(page: string, index: number): WatchdogError {
+    const why = `${MAX_REVOKED} leases of page ${page} have been taken from dead workers since`
+    return this.#ambiguous(`Item ${page}-${index} may be settled or leased anew: ${why}`)
   }
 
   /** Ends the page when the last write of this process was its last item. */
@@ -321,17 +397,23 @@ export class Pages {
   }
 
   async item(page: string, index: number): Promise<unknown> {
+    return (await this.items(page, index, index + 1))[0]
+  }
+
+  /** The items in `[from, to)`. */
+  async items(page: string, from: number, to: number): Promise<unknown[]> {
     const { bytes, offsets } = await this.#load(page)
-    if (index >= offsets.length) throw new WatchdogError('ERR_CORRUPT', `Page ${page} has no item ${index}`)
-    try {
-      return itemAt(bytes, offsets[index]!)
-    } catch (cause) {
-      throw new WatchdogError(
-        'ERR_CORRUPT',
-        `Item ${index} of page ${page} is not the JSON it claims to be`,
-        { cause },
-      )
+    const items: unknown[] = []
+    for (let index = from; index < to; index++) {
+      if (index >= offsets.length) throw new WatchdogError('ERR_CORRUPT', `Page ${page} has no item ${index}`)
+      try {
+        items.push(itemAt(bytes, offsets[index]!))
+      } catch (cause) {
+        const message = `Item ${index} of page ${page} is not the JSON it claims to be`
+        throw new WatchdogError('ERR_CORRUPT', message, { cause })
+      }
     }
+    return items
   }
 
   #load(page: string): Promise<LoadedPage> {

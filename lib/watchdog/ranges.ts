@@ -16,19 +16,18 @@ export function has(ranges: readonly Range[], index: number): boolean {
 
 /** The set with `[from, to)` in it, neighbours merged. */
 export function add(ranges: readonly Range[], from: number, to: number): Range[] {
-  const result: Range[] = []
   let low = from
   let high = to
-  for (const range of ranges) {
-    if (range[1] < low || range[0] > high) {
-      result.push(range)
-    } else {
-      low = Math.min(low, range[0])
-      high = Math.max(high, range[1])
-    }
+  let at = 0
+  while (at < ranges.length && ranges[at]![1] < low) at++
+  const result = ranges.slice(0, at)
+  for (; at < ranges.length && ranges[at]![0] <= high; at++) {
+    low = Math.min(low, ranges[at]![0])
+    high = Math.max(high, ranges[at]![1])
   }
   result.push([low, high])
-  return result.sort((a, b) => a[0] - b[0])
+  for (; at < ranges.length; at++) result.push(ranges[at]!)
+  return result
 }
 
 /** The set without `[from, to)`. */

@@ -79,7 +79,8 @@ export interface Taken {
   readonly fence: number
 }
 
-export type Settlement = 'ack' | 'nack' | 'release'
+/** How a lease ends where its work was not done. */
+export type Setback = 'nack' | 'release'
 
 /** Where a claim may look: fresh items first, suspects last. */
 export type Source = 'fresh' | 'retry' | 'suspects'
@@ -103,6 +104,26 @@ export function newState(size: number): PageState {
     consumed: {},
     fence: 0,
     returned: 0,
+  }
+}
+
+/**
+ * That state with some fields changed. Written out, so that all states have one hidden class: copies by spread
+ * have many, and the engine makes each of those field by field, which took longer than all the rest of a step.
+ */
+function changed(state: PageState, changes: Partial<PageState>): PageState {
+  return {
+    size: state.size,
+    cursor: changes.cursor ?? state.cursor,
+    claims: changes.claims ?? state.claims,
+    retry: changes.retry ?? state.retry,
+    suspects: changes.suspects ?? state.suspects,
+    done: changes.done ?? state.done,
+    dead: changes.dead ?? state.dead,
+    revoked: changes.revoked ?? state.revoked,
+    consumed: changes.consumed ?? state.consumed,
+    fence: changes.fence ?? state.fence,
+    returned: changes.returned ?? state.returned,
   }
 }
 
@@ -145,8 +166,8 @@ export function counts(state: PageState) {
   }
 }
 
-interface Slice {
-  readonly state: PageState
+/** Items that stand together, and what the page's sources are without them. */
+interface Slice extends Pick<PageState, 'cursor' | 'retry' | 'suspects'> {
   readonly from: number
   readonly to: number
   readonly attempts: number
@@ -154,16 +175,19 @@ interface Slice {
 
 /** Takes up to `max` items that stand together, or undefined where that source is empty. */
 function slice(state: PageState, source: Source, max: number): Slice | undefined {
+  const { size, cursor, retry, suspects } = state
   if (source === 'fresh') {
-    if (state.cursor === state.size) return undefined
-    const to = Math.min(state.size, state.cursor + max)
-    return { state: { ...state, cursor: to }, from: state.cursor, to, attempts: 0 }
+    if (cursor === size) return undefined
+    const to = Math.min(size, cursor + max)
+    return { cursor: to, retry, suspects, from: cursor, to, attempts: 0 }
   }
   const [first, ...rest] = state[source]
   if (first === undefined) return undefined
-  const to = Math.min(first.to, first.from + (source === 'suspects' ? 1 : max))
-  const left = to < first.to ? [{ ...first, from: to }, ...rest] : rest
-  return { state: { ...state, [source]: left }, from: first.from, to, attempts: first.attempts }
+  const { from, attempts } = first
+  const to = Math.min(first.to, from + (source === 'suspects' ? 1 : max))
+  const left = to < first.to ? [{ from: to, to: first.to, attempts }, ...rest] : rest
+  if (source === 'retry') return { cursor, retry: left, suspects, from, to, attempts }
+  return { cursor, retry, suspects: left, from, to, attempts }
 }
 
 /** Leases up to `max` items of `source` to `wid` under `token`. */
@@ -173,13 +197,13 @@ export function claim(
 ): Outcome<Taken | undefined> {
   const taken = slice(state, request.source, request.max)
   if (taken === undefined) return { state, result: undefined }
-  const { from, to, attempts } = taken
+  const { cursor, retry, suspects, from, to, attempts } = taken
   const fence = state.fence + 1
   const suspect = request.source === 'suspects'
   const { token, wid } = request
   const entry: Claim = { token, from, to, wid, fence, attempts, suspect, settled: [] }
   return {
-    state: { ...taken.state, fence, claims: [...state.claims, entry] },
+    state: changed(state, { cursor, retry, suspects, fence, claims: [...state.claims, entry] }),
     result: { token, from, to, attempts, fence },
   }
 }
@@ -201,11 +225,10 @@ export function consume(
   if (taken === undefined) return { state, result: undefined }
   const others = Object.entries(state.consumed).filter(([handle]) => handle !== request.handle)
   const kept = Object.fromEntries(others.slice(-(MAX_CONSUMERS - 1)))
-  const consumed = { ...kept, [request.handle]: [request.seq, taken.from] as const }
-  return {
-    state: { ...taken.state, consumed, done: state.done + 1, fence: state.fence + 1 },
-    result: taken.from,
-  }
+  const { cursor, retry, suspects, from } = taken
+  const consumed = { ...kept, [request.handle]: [request.seq, from] as const }
+  const changes = { cursor, retry, suspects, consumed, done: state.done + 1, fence: state.fence + 1 }
+  return { state: changed(state, changes), result: from }
 }
 
 /** The item that consume number `seq` of `handle` took, if it was applied; `'forgotten'`: that may be off the record. */
@@ -227,48 +250,75 @@ function addWaiting(list: readonly Waiting[], entry: Waiting): Waiting[] {
   return [...list, entry]
 }
 
-/** The claim without one more item; gone with its last one. */
-function withoutItem(state: PageState, entry: Claim, index: number): PageState {
-  const shrunk = { ...entry, settled: ranges.add(entry.settled, index, index + 1) }
-  const claims =
-    unsettled(shrunk) === 0
-      ? state.claims.filter((one) => one !== entry)
-      : state.claims.map((one) => (one === entry ? shrunk : one))
-  return { ...state, claims }
+/** All claims, but that one with more of its items settled, and gone with the last. */
+function withSettled(state: PageState, entry: Claim, settled: readonly Range[]): Claim[] {
+  const { token, from, to, wid, fence, attempts, suspect } = entry
+  const shrunk: Claim = { token, from, to, wid, fence, attempts, suspect, settled }
+  return unsettled(shrunk) === 0
+    ? state.claims.filter((one) => one !== entry)
+    : state.claims.map((one) => (one === entry ? shrunk : one))
+}
+
+function isIn(claim: Claim, index: number): boolean {
+  return index >= claim.from && index < claim.to
 }
 
 /** The claim that still holds `index` under `token`. */
 export function holder(state: PageState, token: string, index: number): Claim | undefined {
   const entry = named(state.claims, token)
-  if (entry === undefined || index < entry.from || index >= entry.to) return undefined
+  if (entry === undefined || !isIn(entry, index)) return undefined
   return ranges.has(entry.settled, index) ? undefined : entry
 }
 
 /**
- * Ends one lease. `'lost'`: it is not held (any more), and nothing changed. `'dead'`: that nack was the
- * last attempt; its dead letter must be on record before this state is.
+ * Ends leases of one claim whose work is done. The result: those that are not held (any more), of which
+ * nothing changed.
+ */
+export function ack(
+  state: PageState,
+  request: { token: string; indexes: readonly number[] },
+): Outcome<readonly number[]> {
+  const { token, indexes } = request
+  const entry = named(state.claims, token)
+  if (entry === undefined) return { state, result: indexes }
+  const lost: number[] = []
+  let { settled } = entry
+  for (const index of indexes) {
+    if (!isIn(entry, index) || ranges.has(settled, index)) lost.push(index)
+    else settled = ranges.add(settled, index, index + 1)
+  }
+  const acked = indexes.length - lost.length
+  if (acked === 0) return { state, result: lost }
+  const claims = withSettled(state, entry, settled)
+  return { state: changed(state, { claims, done: state.done + acked }), result: lost }
+}
+
+/**
+ * Ends one lease whose work was not done. `'lost'`: it is not held (any more), and nothing changed. `'dead'`:
+ * that nack was the last attempt; its dead letter must be on record before this state is.
  */
 export function settle(
   state: PageState,
-  request: { token: string; index: number; as: Settlement; maxAttempts: number },
+  request: { token: string; index: number; as: Setback; maxAttempts: number },
 ): Outcome<'settled' | 'dead' | 'lost'> {
   const { token, index } = request
   const entry = holder(state, token, index)
   if (entry === undefined) return { state, result: 'lost' }
-  const rest = withoutItem(state, entry, index)
-  if (request.as === 'ack') return { state: { ...rest, done: state.done + 1 }, result: 'settled' }
+  const claims = withSettled(state, entry, ranges.add(entry.settled, index, index + 1))
   const returned = state.returned + 1
   if (request.as === 'release') {
     const list = entry.suspect ? 'suspects' : 'retry'
     const back = { from: index, to: index + 1, attempts: entry.attempts }
-    return { state: { ...rest, returned, [list]: addWaiting(state[list], back) }, result: 'settled' }
+    const changes = { claims, returned, [list]: addWaiting(state[list], back) }
+    return { state: changed(state, changes), result: 'settled' }
   }
   const attempts = entry.attempts + 1
   if (attempts >= request.maxAttempts) {
-    return { state: { ...rest, dead: ranges.add(state.dead, index, index + 1) }, result: 'dead' }
+    const dead = ranges.add(state.dead, index, index + 1)
+    return { state: changed(state, { claims, dead }), result: 'dead' }
   }
   const retry = addWaiting(state.retry, { from: index, to: index + 1, attempts })
-  return { state: { ...rest, returned, retry }, result: 'settled' }
+  return { state: changed(state, { claims, returned, retry }), result: 'settled' }
 }
 
 /**
@@ -321,7 +371,7 @@ export function reap(
   const result = { returned: returned - state.returned, dead: letters }
   if (revoked.length === 0) return { state, result }
   const remembered = [...state.revoked, ...revoked].slice(-MAX_REVOKED)
-  return { state: { ...state, claims, suspects, dead, returned, revoked: remembered }, result }
+  return { state: changed(state, { claims, suspects, dead, returned, revoked: remembered }), result }
 }
 
 /** Gives dead items a new life with all attempts ahead; those that are not dead stay as they are. */
@@ -334,5 +384,5 @@ export function redrive(state: PageState, indexes: readonly number[]): Outcome<n
     retry = addWaiting(retry, { from: index, to: index + 1, attempts: 0 })
     revived++
   }
-  return { state: revived === 0 ? state : { ...state, dead, retry }, result: revived }
+  return { state: revived === 0 ? state : changed(state, { dead, retry }), result: revived }
 }

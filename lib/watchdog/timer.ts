@@ -9,10 +9,10 @@ import type { Attachment } from './attachment'
 import { Batch } from './batch'
 import { Deadline } from './bell'
 import { Idle } from './idle'
-import { Lease, type LeaseHolder, type LeaseTicket } from './lease'
+import { Lease, type LeaseHolder, type LeaseTicket, type Settlement } from './lease'
 import { decodeMember, encodeMember } from './roster'
 import { randomName } from './run'
-import type { Settlement, Taken } from './state'
+import type { Taken } from './state'
 import { ANY_VERSION } from './store'
 import type { EndResult, LeaseOptions, LeasesOptions, RunOptions } from './types'
 
@@ -40,10 +40,9 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly #wid: string
   readonly #abort = new AbortController()
   readonly #batch: Batch
-  readonly #ahead = new Ahead<Item>({ giveBack: (lease) => this.#giveBack(lease) })
-  /** Leases that are not settled, true when user code has them. */
-  readonly #tickets = new Map<LeaseTicket, boolean>()
-  readonly #ticketOf = new WeakMap<Lease<Item>, LeaseTicket>()
+  readonly #ahead = new Ahead<LeaseTicket>({ giveBack: (ticket) => this.#giveBack(ticket) })
+  /** Leases that are not settled, and how many of them user code has. */
+  readonly #tickets = new Set<LeaseTicket>()
   #handed = 0
   #doubts: Doubt[] = []
   /** What the tokens of its claims begin with. */
@@ -90,14 +89,19 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   async kick(progress?: JsonValue): Promise<boolean> {
     if (this.#ended || this.signal.aborted) return false
     if (progress !== undefined) this.#progress = progress
-    const pause = this.#attachment.run.settings.timerMs / KICKS_PER_TIMER
-    const since = performance.now() - this.#kickedAt
-    if (since >= pause) return this.#write()
+    const wait = this.#kickWait()
+    if (wait <= 0) return this.#write()
     if (progress !== undefined && this.#trailing === undefined) {
-      this.#trailing = setTimeout(() => this.#write().catch(() => {}), pause - since)
+      this.#trailing = setTimeout(() => this.#write().catch(() => {}), wait)
       this.#trailing.unref()
     }
     return true
+  }
+
+  /** How long until the next kick may be written, in milliseconds. */
+  #kickWait(): number {
+    const pause = this.#attachment.run.settings.timerMs / KICKS_PER_TIMER
+    return pause - (performance.now() - this.#kickedAt)
   }
 
   async #write(): Promise<boolean> {
@@ -118,7 +122,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
 
   /** A sign of life on the side; its failure is for the next real request to tell. */
   #touch(): void {
-    this.kick().catch(() => {})
+    if (this.#kickWait() <= 0) this.kick().catch(() => {})
   }
 
   /**
@@ -133,39 +137,35 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     this.#assertLive()
     const ahead = await this.#ahead.take()
     if (ahead !== undefined) return this.#hand(ahead)
-    const leases = await this.#next(1, waitMs, options.signal)
-    return leases === undefined ? undefined : this.#hand(leases[0]!)
+    const tickets = await this.#next(1, waitMs, options.signal)
+    return tickets === undefined ? undefined : this.#hand(tickets[0]!)
   }
 
   /** Leases items one after the other, fetching more than one at a time where they are short work. */
   async *leases(options: LeasesOptions = {}): AsyncGenerator<Lease<Item>, void, undefined> {
     checkOptions(options, ['until', 'signal'], 'the options of leases()')
-    yield* this.#stream(options)
-  }
-
-  async *#stream(options: LeasesOptions): AsyncGenerator<Lease<Item>, void, undefined> {
     const { until = 'done', signal } = options
     if (until !== 'done' && until !== 'empty') {
       throw new TypeError(`Expected option 'until' to be 'done' or 'empty', got '${until}'`)
     }
     optionalSignal(signal, 'signal')
     const waitMs = until === 'done' ? Number.POSITIVE_INFINITY : 0
-    let leases: Lease<Item>[] = []
+    let tickets: LeaseTicket[] = []
     try {
       for (;;) {
         const next = await this.#next(await this.#batch.size(), waitMs, signal)
         if (next === undefined) return
-        leases = next
-        this.#batch.begin(leases.length)
-        while (leases.length > 0) {
+        tickets = next
+        this.#batch.begin(tickets.length)
+        while (tickets.length > 0) {
           signal?.throwIfAborted()
           this.#abort.signal.throwIfAborted()
-          yield this.#hand(leases.shift()!)
+          yield this.#hand(tickets.shift()!)
         }
         this.#batch.end()
       }
     } finally {
-      await Promise.all(leases.map((lease) => lease[Symbol.asyncDispose]().catch(() => {})))
+      await Promise.all(tickets.map((ticket) => this.#release(ticket).catch(() => {})))
     }
   }
 
@@ -195,7 +195,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
       if (!lease.settled) track(acks, lease.ack())
     }
     try {
-      for await (const lease of this.#stream({ until: options.until, signal: options.signal })) {
+      for await (const lease of this.leases({ until: options.until, signal: options.signal })) {
         track(active, handle(lease))
         while (active.size >= concurrency) await Promise.race(active)
         while (acks.size >= MAX_PENDING_ACKS) await Promise.race(acks)
@@ -208,17 +208,14 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   }
 
   /** From here on user code has it. */
-  #hand(lease: Lease<Item>): Lease<Item> {
-    const ticket = this.#ticketOf.get(lease)
-    if (ticket !== undefined && this.#tickets.get(ticket) === false) {
-      this.#tickets.set(ticket, true)
-      this.#handed++
-    }
-    return lease
+  #hand(ticket: LeaseTicket): Lease<Item> {
+    ticket.isHanded = true
+    this.#handed++
+    return new Lease<Item>(this, ticket)
   }
 
   /** Up to `max` leases; waits for the first. Undefined: none in time, or done. */
-  async #next(max: number, waitMs: number, signal?: AbortSignal): Promise<Lease<Item>[] | undefined> {
+  async #next(max: number, waitMs: number, signal?: AbortSignal): Promise<LeaseTicket[] | undefined> {
     signal?.throwIfAborted()
     this.#assertLive()
     const first = await this.#take(max)
@@ -228,7 +225,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     return this.#wait(max, new Deadline(waitMs), signal)
   }
 
-  async #wait(max: number, deadline: Deadline, signal?: AbortSignal): Promise<Lease<Item>[] | undefined> {
+  async #wait(max: number, deadline: Deadline, signal?: AbortSignal): Promise<LeaseTicket[] | undefined> {
     const { run, keeper } = this.#attachment
     const idle = new Idle(run)
     const release = keeper.hold()
@@ -254,7 +251,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     }
   }
 
-  async #take(max: number): Promise<Lease<Item>[] | 'empty' | 'done'> {
+  async #take(max: number): Promise<LeaseTicket[] | 'empty' | 'done'> {
     const { pages } = this.#attachment
     const adopted = await this.#adopt()
     if (adopted !== undefined) return adopted
@@ -280,7 +277,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   }
 
   /** One more item of a page whose state is about to be written anyway. */
-  async #takeAhead(page: string): Promise<Lease<Item> | undefined> {
+  async #takeAhead(page: string): Promise<LeaseTicket | undefined> {
     const token = this.#newToken()
     try {
       const taken = await this.#attachment.pages.claimFrom(page, { token, wid: this.#wid, max: 1 })
@@ -291,19 +288,24 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     }
   }
 
-  async #giveBack(lease: Lease<Item>): Promise<void> {
+  async #giveBack(ticket: LeaseTicket): Promise<void> {
     try {
-      await lease[Symbol.asyncDispose]()
+      await this.#release(ticket)
     } catch {
       // Still ours, perhaps: the next lease() is of this one.
-      const ticket = this.#ticketOf.get(lease)!
       this.forget(ticket)
       this.#doubts.push({ page: ticket.page, token: ticket.token })
     }
   }
 
+  /** Gives back what user code never had. */
+  async #release(ticket: LeaseTicket): Promise<void> {
+    await this.settle(ticket, 'release')
+    this.forget(ticket)
+  }
+
   /** Takes up what a claim that ended in an error had leased all the same. */
-  async #adopt(): Promise<Lease<Item>[] | undefined> {
+  async #adopt(): Promise<LeaseTicket[] | undefined> {
     for (;;) {
       const doubt = this.#doubts[0]
       if (doubt === undefined) return undefined
@@ -314,43 +316,48 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     }
   }
 
-  async #leases(page: string, taken: Taken): Promise<Lease<Item>[]> {
-    const leases: Lease<Item>[] = []
-    for (let index = taken.from; index < taken.to; index++) {
-      const item = (await this.#attachment.pages.item(page, index)) as Item
-      const { token, attempts, fence } = taken
-      const ticket: LeaseTicket = { page, token, index, attempts, fence, inDoubt: false }
-      this.#tickets.set(ticket, false)
-      const lease = new Lease<Item>(this, ticket, item)
-      this.#ticketOf.set(lease, ticket)
-      leases.push(lease)
-    }
-    return leases
+  async #leases(page: string, taken: Taken): Promise<LeaseTicket[]> {
+    const { token, from, to, attempts, fence } = taken
+    const items = await this.#attachment.pages.items(page, from, to)
+    return items.map((item, i) => {
+      const index = from + i
+      const ticket = { page, token, index, attempts, fence, item, inDoubt: false, isHanded: false }
+      this.#tickets.add(ticket)
+      return ticket
+    })
   }
 
   /** @internal For leases. */
   async settle(ticket: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'> {
     const { page, token, index, inDoubt } = ticket
-    this.#touch()
     const { pages } = this.#attachment
-    const settling = pages.settle(page, { token, index, as, letter, inDoubt })
-    if (as === 'ack') this.#ahead.join(() => this.#takeAhead(page))
-    const outcome = await settling.finally(() => this.#ahead.acked())
-    if (as !== 'ack' && outcome === 'settled') await this.#attachment.ring()
-    return outcome
+    this.#touch()
+    if (as !== 'ack') {
+      const outcome = await pages.settle(page, { token, index, as, letter, inDoubt })
+      if (outcome === 'settled') await this.#attachment.ring()
+      return outcome
+    }
+    // Who has more at hand is likely to ack more in the same turn.
+    const isPatient = this.#tickets.size > this.#handed
+    const acked = pages.ack(page, { token, index, inDoubt, isPatient })
+    this.#ahead.join(() => this.#takeAhead(page))
+    try {
+      return await acked
+    } finally {
+      this.#ahead.acked()
+    }
   }
 
   /** @internal For leases. */
   forget(ticket: LeaseTicket): void {
-    if (this.#tickets.get(ticket)) this.#handed--
-    this.#tickets.delete(ticket)
+    if (this.#tickets.delete(ticket) && ticket.isHanded) this.#handed--
   }
 
   /** @internal Gives back what is still leased; attempts do not count. */
   async releaseAll(): Promise<void> {
     await this.#ahead.drop()
     await Promise.all(
-      [...this.#tickets.keys()].map(async (ticket) => {
+      [...this.#tickets].map(async (ticket) => {
         await this.settle(ticket, 'release').catch(() => {})
         this.forget(ticket)
       }),

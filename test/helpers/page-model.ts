@@ -1,7 +1,8 @@
 // What the state of a page means, the naive way: one place for each item, and every step made item by item.
 // It shares no code with lib/watchdog/state.ts, whose ranges and counters must always say the same.
 
-import type { PageState, Reaped, Settlement, Source, Taken, Waiting } from '../../lib/watchdog/state'
+import type { Settlement } from '../../lib/watchdog/lease'
+import type { PageState, Reaped, Source, Taken, Waiting } from '../../lib/watchdog/state'
 
 type Place = 'fresh' | 'leased' | 'retry' | 'suspects' | 'dead' | 'done'
 
