@@ -17,6 +17,7 @@ import {
   queueRate,
   SHORT_STALL,
   stalledIn,
+  WARM_UP,
 } from './queue-trial'
 import { bestOfBullmq, bullmqRedelivery } from './rivals/bullmq'
 
@@ -32,6 +33,10 @@ function countOf(kind: keyof typeof ITEMS, { quick }: TrialParams): number {
   return quick ? ITEMS[kind].quick : ITEMS[kind].full
 }
 
+function warmUpOf({ quick }: TrialParams): number {
+  return quick ? WARM_UP.quick : WARM_UP.full
+}
+
 function ours(name: string, way: DrainWay): Trial {
   return {
     name,
@@ -39,7 +44,8 @@ function ours(name: string, way: DrainWay): Trial {
     async run(params) {
       useBothCores(process.pid, params.otherCore)
       const url = place.url(params)
-      return queueRate(url, countOf(way, params), () => crewOfProcesses(way, url, WORKERS))
+      const hire = () => crewOfProcesses(way, url, WORKERS, { warmUp: warmUpOf(params) })
+      return queueRate(url, countOf(way, params), hire)
     },
   }
 }
@@ -52,7 +58,8 @@ const onZookeeper: Trial = {
   async run(params) {
     useBothCores(process.pid, params.otherCore)
     const url = zookeeperUrl(params)
-    return queueRate(url, countOf('leases', params), () => crewOfProcesses('leases', url, WORKERS))
+    const hire = () => crewOfProcesses('leases', url, WORKERS, { warmUp: warmUpOf(params) })
+    return queueRate(url, countOf('leases', params), hire)
   },
 }
 
@@ -63,7 +70,8 @@ const bareWrites: Trial = {
   async run(params) {
     useBothCores(process.pid, params.otherCore)
     const items = countOf('lease', params)
-    const crew = await crewOfProcesses('bare', path.join(params.dir, 'bare.db'), WORKERS, items / WORKERS)
+    const file = path.join(params.dir, 'bare.db')
+    const crew = await crewOfProcesses('bare', file, WORKERS, { warmUp: 0, number: items / WORKERS })
     return crewRate(crew, items)
   },
 }
@@ -125,7 +133,11 @@ export const queueLocal: Subject = {
     {
       id: 'drain',
       what: 'Leasing and acking items, 4 worker processes on two cores, an empty handler',
-      notes: [`leases(): ${itemsOf('leases')}`, `lease(): ${itemsOf('lease')}`],
+      notes: [
+        `leases(): ${itemsOf('leases')}`,
+        `lease(): ${itemsOf('lease')}`,
+        `Before, each process, BullMQ's too, drains a queue of ${WARM_UP.full.toLocaleString('en')} items of its own`,
+      ],
       trials: [
         bareWrites,
         ours('leases() + ack()', 'leases'),

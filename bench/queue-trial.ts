@@ -72,20 +72,25 @@ export async function crewOfHandles(url: string, count: number, way: DrainWay): 
   return { workers, close: async () => {} }
 }
 
+/** Done by each worker process before it says that it is ready, so that its code is compiled by then. */
+export const WARM_UP = { full: 4000, quick: 400 }
+
 /**
- * So many workers, each a process of its own.
+ * So many workers, each a process of its own, which has drained another queue before.
  *
  * @param where the queue's URL, or the socket of the rival's server
+ * @param warmUp of how many items that other queue is
  * @param number for a rival its concurrency; of bare writes, how many items each has
  */
 export async function crewOfProcesses(
   kind: DrainKind,
   where: string,
   count: number,
-  number = 1,
+  { warmUp, number = 1 }: { warmUp: number; number?: number },
 ): Promise<Crew> {
   const program = path.join(CHILDREN_DIR, 'queue-drainer.js')
-  const children = Array.from({ length: count }, () => fork(program, [kind, where, String(number)]))
+  const args = [kind, where, String(warmUp), String(number)]
+  const children = Array.from({ length: count }, () => fork(program, args))
   const close = async () => {
     for (const child of children) child.kill('SIGKILL')
   }

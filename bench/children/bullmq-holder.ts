@@ -3,7 +3,7 @@
 // argv: socket of the Redis server
 
 import { rivalPackage } from '../rivals'
-import { SHORT_LOCKS } from '../rivals/bullmq'
+import { BULLMQ_QUEUE, SHORT_LOCKS } from '../rivals/bullmq'
 
 const { Worker } = rivalPackage('bullmq')
 const connection = { path: process.argv[2], maxRetriesPerRequest: null }
@@ -11,4 +11,4 @@ const hold = async () => {
   process.send!('held')
   await new Promise(() => {})
 }
-new Worker('bench', hold, { connection, ...SHORT_LOCKS })
+new Worker(BULLMQ_QUEUE, hold, { connection, ...SHORT_LOCKS })

@@ -1,21 +1,40 @@
-// One worker process of a queue benchmark: ready, then on a message drains the queue and says how
-// many items it had.
+// One worker process of a queue benchmark: drains a queue of its own to warm up, is ready, then on a message
+// drains the queue and says how many items it had.
 //
-// argv: what; url of the queue, socket of the Redis server or file of the database; concurrency (BullMQ)
-// or number of items (bare writes)
+// argv: what; url of the queue, socket of the Redis server or file of the database; how many items to warm up
+// with; concurrency (BullMQ) or number of items (bare writes)
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Worker as Drain, type DrainWay, worker } from '../queue-trial'
+import { WatchdogQueue } from '../../lib'
+import { type Worker as Drain, type DrainWay, itemList, worker } from '../queue-trial'
 import { rivalPackage } from '../rivals'
+import { BULLMQ_QUEUE, refill } from '../rivals/bullmq'
 
 export type DrainKind = DrainWay | 'bullmq' | 'bare'
 
-async function drainBullmq(socket: string, concurrency: number): Promise<Drain> {
+async function drainOurs(url: string, way: DrainWay, warmUp: number): Promise<Drain> {
+  const ownUrl = `${url}-warm-${process.pid}`
+  const master = await WatchdogQueue.connect(ownUrl)
+  await master.createQueue({ queue: itemList(warmUp) })
+  await (await worker(ownUrl, 'warm', way))()
+  await master.destroy()
+  await master.close()
+  return worker(url, `worker-${process.pid}`, way)
+}
+
+async function warmBullmq(socket: string, concurrency: number, items: number): Promise<Drain> {
+  const ownName = `warm-${process.pid}`
+  await refill(socket, ownName, itemList(items))
+  await (await drainBullmq(socket, ownName, concurrency))()
+  return drainBullmq(socket, BULLMQ_QUEUE, concurrency)
+}
+
+async function drainBullmq(socket: string, name: string, concurrency: number): Promise<Drain> {
   const { Worker, Queue } = rivalPackage('bullmq')
   const connection = { path: socket, maxRetriesPerRequest: null }
   let count = 0
-  const worker = new Worker('bench', async () => void count++, { connection, concurrency, autorun: false })
-  const queue = new Queue('bench', { connection })
+  const worker = new Worker(name, async () => void count++, { connection, concurrency, autorun: false })
+  const queue = new Queue(name, { connection })
   await worker.waitUntilReady()
   return async () => {
     const running = worker.run()
@@ -54,15 +73,15 @@ async function bareWriter(file: string, items: number): Promise<Drain> {
   }
 }
 
-function drainOf(kind: DrainKind, where: string, number: number): Promise<Drain> {
-  if (kind === 'bullmq') return drainBullmq(where, number)
+function drainOf(kind: DrainKind, where: string, warmUp: number, number: number): Promise<Drain> {
+  if (kind === 'bullmq') return warmBullmq(where, number, warmUp)
   if (kind === 'bare') return bareWriter(where, number)
-  return worker(where, `worker-${process.pid}`, kind)
+  return drainOurs(where, kind, warmUp)
 }
 
 async function main(): Promise<void> {
-  const [kind, where, number] = process.argv.slice(2) as [DrainKind, string, string]
-  const drain = await drainOf(kind, where, Number(number))
+  const [kind, where, warmUp, number] = process.argv.slice(2) as [DrainKind, string, string, string]
+  const drain = await drainOf(kind, where, Number(warmUp), Number(number))
   process.once('message', async () => {
     process.send!({ count: await drain() })
     process.disconnect()

@@ -5,10 +5,10 @@ import path from 'node:path'
 import { startNode, stop, useBothCores } from '../harness/machine'
 import { CHILDREN_DIR } from '../harness/paths'
 import type { Measurement, TrialParams } from '../harness/plan'
-import { crewOfProcesses, crewRate, itemList } from '../queue-trial'
+import { crewOfProcesses, crewRate, itemList, WARM_UP } from '../queue-trial'
 import { rivalPackage } from '.'
 
-/** Enough that most are done by compiled code, as with ours. */
+export const BULLMQ_QUEUE = 'bench'
 const ITEMS = { full: 20_000, quick: 2000 }
 const CONCURRENCIES = { full: [1, 50, 200], quick: [50] }
 const DEATHS = { full: 3, quick: 1 }
@@ -20,9 +20,10 @@ export function socketOf({ stage }: TrialParams): string {
   return (stage as { redisSocket: string }).redisSocket
 }
 
-async function refill(socket: string, items: readonly string[]): Promise<void> {
+/** Makes a queue of that name which has these jobs and no others. */
+export async function refill(socket: string, name: string, items: readonly string[]): Promise<void> {
   const { Queue } = rivalPackage('bullmq')
-  const queue = new Queue('bench', { connection: { path: socket } })
+  const queue = new Queue(name, { connection: { path: socket } })
   await queue.obliterate({ force: true })
   for (let from = 0; from < items.length; from += 1000) {
     const part = items.slice(from, from + 1000)
@@ -34,18 +35,19 @@ async function refill(socket: string, items: readonly string[]): Promise<void> {
 /** Items a second, by the concurrency that does most of them. */
 export async function bestOfBullmq(params: TrialParams, workers: number): Promise<Measurement> {
   useBothCores(process.pid, params.otherCore)
-  const [socket, count] = [socketOf(params), params.quick ? ITEMS.quick : ITEMS.full]
+  const size = params.quick ? 'quick' : 'full'
+  const [socket, count] = [socketOf(params), ITEMS[size]]
   let best = 0
-  for (const concurrency of params.quick ? CONCURRENCIES.quick : CONCURRENCIES.full) {
-    await refill(socket, itemList(count))
-    const crew = await crewOfProcesses('bullmq', socket, workers, concurrency)
+  for (const number of CONCURRENCIES[size]) {
+    await refill(socket, BULLMQ_QUEUE, itemList(count))
+    const crew = await crewOfProcesses('bullmq', socket, workers, { warmUp: WARM_UP[size], number })
     best = Math.max(best, (await crewRate(crew, count)).values[0]!)
   }
   return { unit: 'ops/s', values: [best] }
 }
 
 async function redelivered(socket: string, core: number | undefined): Promise<number> {
-  await refill(socket, ['one'])
+  await refill(socket, BULLMQ_QUEUE, ['one'])
   const holder = startNode(path.join(CHILDREN_DIR, 'bullmq-holder.js'), [socket], core)
   await once(holder, 'message')
   const { Worker } = rivalPackage('bullmq')
@@ -54,7 +56,7 @@ async function redelivered(socket: string, core: number | undefined): Promise<nu
     taken = resolve
   })
   const connection = { path: socket, maxRetriesPerRequest: null }
-  const worker = new Worker('bench', async () => taken(), { connection, ...SHORT_LOCKS })
+  const worker = new Worker(BULLMQ_QUEUE, async () => taken(), { connection, ...SHORT_LOCKS })
   await worker.waitUntilReady()
   const started = performance.now()
   await stop(holder)

@@ -51,7 +51,11 @@ export function monotonicMs(): number {
 
 /** How often a write is tried before the caller is told: for some two milliseconds. */
 const TRIES_AT_ONCE = 16
-/** Another's write takes some twenty microseconds, a try that fails as long; so this sleep is worth its while. */
+/**
+ * Another's write takes some twenty microseconds, and a try that fails longer; so the first tries are pauses
+ * themselves, and each is shorter than the shortest sleep that a kernel gives.
+ */
+const TRIES_WITHOUT_PAUSE = 4
 const PAUSE_MS = 0.05
 const NEVER = new Int32Array(new SharedArrayBuffer(4))
 
@@ -235,7 +239,7 @@ export class LocalDatabase {
         return work(statements)
       } catch (error) {
         if (isBusy(error) && tries < TRIES_AT_ONCE) {
-          Atomics.wait(NEVER, 0, 0, PAUSE_MS * (0.5 + Math.random()))
+          if (tries >= TRIES_WITHOUT_PAUSE) Atomics.wait(NEVER, 0, 0, PAUSE_MS * (0.5 + Math.random()))
           continue
         }
         if (isDatabaseError(error)) this.#forget()
