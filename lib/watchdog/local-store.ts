@@ -68,20 +68,29 @@ export class LocalStore implements Store {
     throw new WatchdogError('ERR_CLOSED', `This handle of ${this.url} is closed`, { retryable: false })
   }
 
-  /** Runs `work` until the database is free. Its errors become the queue's. */
-  async #patiently<T>(doing: string, work: () => T): Promise<T> {
+  /** Runs `work` until the database is free; at once, if it is. Its errors become the queue's. */
+  #patiently<T>(doing: string, work: () => T): T | Promise<T> {
     const turn = breathe()
-    if (turn !== undefined) await turn
+    if (turn !== undefined) return turn.then(() => this.#try(doing, work))
+    return this.#try(doing, work)
+  }
+
+  #try<T>(doing: string, work: () => T): T | Promise<T> {
+    this.#assertOpen()
+    try {
+      return work()
+    } catch (error) {
+      if (isBusy(error)) return this.#retry(doing, work)
+      throw placeError(databaseError(error, doing, this.#directory), this.url)
+    }
+  }
+
+  async #retry<T>(doing: string, work: () => T): Promise<T> {
     const guarded = () => {
       this.#assertOpen()
       return work()
     }
     try {
-      try {
-        return guarded()
-      } catch (error) {
-        if (!isBusy(error)) throw databaseError(error, doing, this.#directory)
-      }
       return await patiently(guarded, { doing, path: this.#directory, limitMs: this.#patienceMs })
     } catch (error) {
       throw placeError(error, this.url)

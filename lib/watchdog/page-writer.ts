@@ -70,7 +70,9 @@ export class PageWriter {
   async #drain(): Promise<void> {
     this.#busy = true
     while (this.#waiting.length > 0) {
-      await this.#gather()
+      // Lets what is submitted at the same time come along.
+      if (this.#waiting.every(({ step }) => step.isPatient)) await this.#turn()
+      else await undefined
       const batch = this.#waiting
       this.#waiting = []
       try {
@@ -83,9 +85,8 @@ export class PageWriter {
     this.#busy = false
   }
 
-  /** Lets what is submitted at the same time come along. */
-  async #gather(): Promise<void> {
-    if (this.#waiting.some(({ step }) => !step.isPatient)) return
+  /** Until the event loop has turned, or somebody is in a hurry. */
+  async #turn(): Promise<void> {
     const turned = new Promise<void>((resolve) => {
       this.#go = resolve
     })

@@ -320,9 +320,9 @@ export class Pages {
   }
 
   /** Ends the page when the last write of this process was its last item. */
-  async finishIfComplete(page: string): Promise<void> {
+  finishIfComplete(page: string): Promise<void> | undefined {
     const state = this.writer(page).cached
-    if (state === undefined || !isComplete(state)) return
+    if (state === undefined || !isComplete(state)) return undefined
     // Once for all the acks of one write. The items are settled whether or not this succeeds: who
     // waits for the end will do it otherwise.
     let finishing = this.#finishing.get(page)
@@ -332,7 +332,7 @@ export class Pages {
         .finally(() => this.#finishing.delete(page))
       this.#finishing.set(page, finishing)
     }
-    await finishing
+    return finishing
   }
 
   /** Writes a dead letter; an older one of the same item is replaced. */

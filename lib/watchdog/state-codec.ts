@@ -4,8 +4,26 @@
 import type { Range } from './ranges'
 import { counts, type PageState } from './state'
 
+/** What most writes leave as it was: it is encoded once. */
+const encoded = new WeakMap<object, string>()
+
+function kept(part: object): string {
+  let text = encoded.get(part)
+  if (text === undefined) {
+    text = JSON.stringify(part)
+    encoded.set(part, text)
+  }
+  return text
+}
+
+/** The state as JSON. REQUIRES: what it consists of does not change any more. */
 export function encodeState(state: PageState): Buffer {
-  return Buffer.from(JSON.stringify(state))
+  const { size, cursor, claims, retry, suspects, done, dead, revoked, consumed, fence, returned } = state
+  return Buffer.from(
+    `{"size":${size},"cursor":${cursor},"claims":${JSON.stringify(claims)},"retry":${kept(retry)},` +
+      `"suspects":${kept(suspects)},"done":${done},"dead":${kept(dead)},"revoked":${kept(revoked)},` +
+      `"consumed":${kept(consumed)},"fence":${fence},"returned":${returned}}`,
+  )
 }
 
 /** The state in those bytes, or undefined where they are none. */
