@@ -6,6 +6,8 @@ import { monotonicMs } from './history'
 import { codeOf, play, type Role, random } from './role'
 
 const WORK_MS = 20
+/** How many leases of a stream are worked on together, at most, so that their acks share writes. */
+const TOGETHER = 50
 /** In percent of the items. */
 const NACKED = 3
 const RELEASED = 3
@@ -59,6 +61,13 @@ async function* streamed(timer: WatchdogTimer<string>): AsyncIterableIterator<As
   for await (const lease of timer.leases()) yield { lease, askedAt }
 }
 
+/** Settles all of them, whatever becomes of some; then throws what went wrong first. */
+async function settled(settling: Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(settling.splice(0))
+  const failure = outcomes.find((one) => one.status === 'rejected')
+  if (failure !== undefined) throw failure.reason
+}
+
 play(async (queue, role, number) => {
   const { history } = role
   const id = `${role.name}.${number}`
@@ -71,15 +80,21 @@ play(async (queue, role, number) => {
     const { total, done, dead } = await queue.counts()
     return role.stopped() && total === done + dead
   }
+  const isStreamed = random(2) === 0
+  const together = isStreamed && random(2) === 0 ? TOGETHER : 1
+  const settling: Promise<void>[] = []
   try {
-    for await (const { lease, askedAt } of random(2) === 0 ? streamed(timer) : singly(timer, isDone)) {
+    for await (const { lease, askedAt } of isStreamed ? streamed(timer) : singly(timer, isDone)) {
       const { item, attempt, fence } = lease
       history.write({ op: 'leased', timer: id, item, attempt, fence: fence.toString(), askedAt })
-      await settle(lease, id, role)
+      settling.push(settle(lease, id, role))
+      if (settling.length >= together) await settled(settling)
     }
+    await settled(settling)
     await timer.end()
     history.write({ op: 'ended', timer: id })
   } catch (error) {
+    await Promise.allSettled(settling)
     history.write({ op: 'abandoned', timer: id })
     throw error
   } finally {
