@@ -87,7 +87,10 @@ play(async (queue, role, number) => {
     for await (const { lease, askedAt } of isStreamed ? streamed(timer) : singly(timer, isDone)) {
       const { item, attempt, fence } = lease
       history.write({ op: 'leased', timer: id, item, attempt, fence: fence.toString(), askedAt })
-      settling.push(settle(lease, id, role))
+      const work = settle(lease, id, role)
+      // Its failure is told by settled(), later.
+      work.catch(() => {})
+      settling.push(work)
       if (settling.length >= together) await settled(settling)
     }
     await settled(settling)
