@@ -1,6 +1,7 @@
 // What every queue does, wherever its state is kept: one suite, run on each kind of place. What
 // differs between the places is tested with them, and listed in docs/PROTOCOL.md.
 
+import { queueFaces } from './conformance/faces'
 import { itemsAndCreation } from './conformance/items'
 import { queueUse } from './conformance/queue'
 import { storePromises } from './conformance/store'
@@ -18,4 +19,5 @@ export function queueConformance(place: QueuePlace): void {
   timerVerdicts(place)
   itemsAndCreation(place)
   storePromises(place)
+  queueFaces(place)
 }
