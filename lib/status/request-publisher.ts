@@ -45,21 +45,27 @@ export class RequestPublisher {
    */
   publish(state: RequestState, request: RequestPieces | undefined, inFlight: number, numbers: string): void {
     if (this.#pausedUntil > 0 && Date.now() < this.#pausedUntil) return
-    const text = this.#text
     try {
-      const hasPublished =
-        request !== undefined &&
-        this.#board.updateJsonBytes(text.bytes, text.write(state, request, inFlight, numbers))
-      // Also on a board whose slots hold little.
-      if (!hasPublished) this.#board.updateJsonBytes(text.bytes, text.writeNumbers(state, inFlight, numbers))
+      if (request === undefined || !this.#publishRequest(state, request, inFlight, numbers)) {
+        // Also on a board whose slots hold little.
+        const { bytes } = this.#text
+        this.#board.updateJsonBytes(bytes, this.#text.writeNumbers(state, inFlight, numbers))
+      }
       if (this.#pausedUntil > 0) this.#pausedUntil = 0
       if (!this.#hasCounters) this.#findCounters()
     } catch (error) {
       // The board may be full or busy now and not for ever; to try takes longer than a request should wait.
       this.#pausedUntil = Date.now() + this.#pauseMs
       this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
+      this.#text.forget()
       this.tell(error)
     }
+  }
+
+  /** False: it does not fit. */
+  #publishRequest(state: RequestState, request: RequestPieces, inFlight: number, numbers: string): boolean {
+    const length = this.#text.write(state, request, inFlight, numbers)
+    return length === 0 || this.#board.updateJsonBytes(this.#text.bytes, length)
   }
 
   tell(error: unknown): void {

@@ -76,19 +76,25 @@ export function oldestPiece({ method, path }: RequestPieces, since: number): str
   return `"oldest":{"method":"${escapedMethod(method)}","path":"${escaped(path)}","since":${since}},`
 }
 
-/** The text of one worker. Each of its functions returns how many of the bytes it is. */
+/** The text of one worker. */
 export class StatusText {
   readonly bytes: Buffer = Buffer.alloc(BUFFER_BYTES)
-  // What the head says now.
+  // What the text says now; no state: not of a request.
   #state: RequestState | undefined
   #method = ''
   #connection = ''
   #numbers = ''
   #inFlight = -1
+  #path = ''
   /** Where the path begins. */
   #pathAt = 0
 
-  /** Of a worker that serves this request; `numbers` is a `numbersPiece()`. */
+  /**
+   * Of a worker that serves this request.
+   *
+   * @param numbers from `numbersPiece()`
+   * @returns how many of the bytes it is; 0: the text says so already
+   */
   write(state: RequestState, request: RequestPieces, inFlight: number, numbers: string): number {
     if (
       state !== this.#state ||
@@ -99,13 +105,20 @@ export class StatusText {
       this.#writeHead(state, request, numbers)
     }
     if (inFlight !== this.#inFlight) this.#writeDigits(inFlight)
+    else if (request.path === this.#path) return 0
+    this.#path = request.path
     return this.#writePath(request.path)
   }
 
-  /** The numbers alone: there was no request, or there is no room for one. */
+  /** The numbers alone: there was no request, or there is no room for one. Returns how many of the bytes it is. */
   writeNumbers(state: RequestState, inFlight: number, numbers: string): number {
-    this.#state = undefined
+    this.forget()
     return this.bytes.write(`{"state":"${state}",${numbers}"inFlight":${inFlight}}`)
+  }
+
+  /** Whatever the text says, it was not published. */
+  forget(): void {
+    this.#state = undefined
   }
 
   #writeHead(state: RequestState, { method, connection }: RequestPieces, numbers: string): void {
