@@ -41,7 +41,10 @@ function isPlain(code: number): boolean {
 
 /** A text as it stands between the quotes of JSON. */
 function escaped(text: string): string {
-  return JSON.stringify(text).slice(1, -1)
+  for (let i = 0; i < text.length; i++) {
+    if (!isPlain(text.charCodeAt(i))) return JSON.stringify(text).slice(1, -1)
+  }
+  return text
 }
 
 export function shortPath(path: string): string {

@@ -182,8 +182,9 @@ export class RequestTracker {
 
   /**
    * A window lasts ten milliseconds, or as long as a turn of the event loop. In each, the first end of a request is
-   * published in the same turn; those that follow wait for the end of the window. So a worker that serves few
-   * requests is never shown busy when it is not, and one that serves many pays a hundred times a second at most.
+   * published in the same turn; those that follow wait for the end of a window in which nothing began. So a
+   * worker that serves few requests is never shown busy when it is not, and one that serves many pays for
+   * a hundred ends a second at most.
    */
   #openWindow(): void {
     this.#isWindowOpen = true
@@ -199,7 +200,7 @@ export class RequestTracker {
     this.#isWindowOpen = false
     if (this.#users === 0) return
     if (this.#isBusy) this.#openWindow()
-    this.#settle()
+    else this.#settle()
   }
 
   #settleSoon(): void {
