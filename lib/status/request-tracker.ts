@@ -150,7 +150,7 @@ export class RequestTracker {
   #hearNewest(): void {
     const flight = this.#flights.last
     if (flight === undefined || flight.isHeard) return
-    if (isClosed(flight.response)) {
+    if (isOver(flight.response)) {
       this.#end(flight)
       return
     }
@@ -301,8 +301,8 @@ function hasSeen(response: AnyResponse & { [seenKey]?: true }): boolean {
   return false
 }
 
-/** Whether it has told, or has no time left to tell, whoever listens to 'close'. */
-function isClosed(response: AnyResponse): boolean {
-  // The responses of HTTP/2 do not say so themselves.
-  return (response as ServerResponse).closed ?? (response as Http2ServerResponse).stream.destroyed
+/** Whether 'close' has been told, or soon will be: each kind of response is destroyed before. */
+function isOver(response: AnyResponse): boolean {
+  // Those of HTTP/2 do not say so themselves.
+  return (response as ServerResponse).destroyed ?? (response as Http2ServerResponse).stream.destroyed
 }
