@@ -89,6 +89,7 @@ export interface NativeBoard {
   publishText(text: string): number | undefined
   publishJson(text: string): number | undefined
   publishBytes(bytes: Uint8Array): number | undefined
+  publishJsonBytes(bytes: Uint8Array, length: number): number | undefined
   publishOverflow(
     bytes: Uint8Array,
     previewBytes: number,

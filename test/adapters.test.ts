@@ -95,6 +95,22 @@ describe('The adapters', () => {
     assert.equal(shown(board).state, 'waiting')
   })
 
+  it('end what was injected into a Fastify app without a connection', async () => {
+    const board = open({ baseDir: tempDir() })
+    const app = fastify()
+    await app.register(fastifyPlugin, { board, onError })
+    app.get('/now', (_, reply) => void reply.send('now'))
+    app.get('/later', async () => 'later')
+
+    await app.inject('/now')
+    await app.inject('/later')
+    await Promise.all([app.inject('/later'), app.inject('/now'), app.inject('/later')])
+    await served(board, 5)
+    await app.close()
+
+    assert.equal(shown(board).inFlight, 0)
+  })
+
   it('hand wrong options on', async () => {
     const app = fastify()
     app.register(fastifyPlugin, {} as { board: Scoreboard })

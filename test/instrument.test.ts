@@ -261,6 +261,78 @@ describe('instrument', () => {
     assert.equal(board.totals().requests, 2)
   })
 
+  it('has published each of many alike, and ends them all', async () => {
+    const board = open({ baseDir: tempDir() })
+    const seen: RequestStatus[] = []
+    const server = http.createServer((_, response) => {
+      seen.push(shown(board))
+      response.end()
+    })
+    instrument(server, { board })
+    const port = await listen(server)
+
+    const client = net.connect(port, '127.0.0.1')
+    client.write('GET /same HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20))
+    await eventually(() => seen.length === 20, 'all requests')
+    const idle = await showing(board, { state: 'keep-alive', requests: 20, inFlight: 0 })
+    client.write('GET /same HTTP/1.1\r\nHost: a\r\n\r\n')
+    await eventually(() => seen.length === 21, 'one more')
+    await showing(board, { state: 'keep-alive', requests: 21 })
+    client.destroy()
+
+    assert.deepEqual(new Set(seen.map(({ state, path }) => `${state} ${path}`)), new Set(['working /same']))
+    assert.equal(idle.path, '/same')
+    await showing(board, { state: 'waiting', requests: 21 })
+  })
+
+  it('counts what many requests at once have become, in whatever order they end', async () => {
+    const board = open({ baseDir: tempDir() })
+    const { server, response } = puppet()
+    instrument(server, { board })
+    const port = await listen(server)
+    const paths = Array.from({ length: 12 }, (_, i) => `/${i}`)
+
+    const answers: Promise<unknown>[] = []
+    for (const path of paths) {
+      answers.push(request(port, path))
+      await response(path)
+    }
+    await showing(board, { inFlight: 12, path: '/11' })
+    for (let i = 0; i < paths.length; i++) {
+      // 0, 5, 10, 3, 8, 1, 6, 11, 4, 9, 2, 7: the oldest, the newest and those between.
+      ;(await response(paths[(i * 5) % 12]!)).end()
+      const { oldest, path } = await showing(board, { inFlight: 11 - i, requests: i + 1 })
+      const left = paths.filter((_, k) => !paths.slice(0, i + 1).some((_, j) => (j * 5) % 12 === k))
+      if (left.length > 0) assert.equal(path, left.at(-1))
+      assert.equal(oldest?.path, left.length > 1 ? left[0] : undefined)
+    }
+
+    await Promise.all(answers)
+    await showing(board, { state: 'waiting', inFlight: 0, requests: 12 })
+  })
+
+  it('shows a server on each of two boards in full', async () => {
+    const boards = [1, 2].map(() => open({ baseDir: tempDir(), counters: COUNTERS }))
+    const server = http.createServer((_, response) => response.end('hello'))
+    for (const board of boards) instrument(server, { board })
+    const port = await listen(server)
+    const agent = new http.Agent({ keepAlive: true })
+
+    await request(port, '/', { agent })
+    const kept = await Promise.all(
+      boards.map((board) => showing(board, { state: 'keep-alive', requests: 1 })),
+    )
+    agent.destroy()
+    await Promise.all(boards.map((board) => showing(board, { state: 'waiting' })))
+    await eventually(() => boards.every((board) => shown(board).bytes > 0), 'bytes on both boards')
+
+    assert.deepEqual(
+      kept.map(({ inFlight }) => inFlight),
+      [0, 0],
+    )
+    assert.deepEqual(boards[0]!.totals(), boards[1]!.totals())
+  })
+
   it('serves HTTPS as well', async () => {
     const board = open({ baseDir: tempDir() })
     // A key that both sides know instead of a certificate.

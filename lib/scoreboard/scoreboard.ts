@@ -155,21 +155,21 @@ export class Scoreboard {
   }
 
   /**
-   * For who publishes on every request: `update()` of a value that is JSON text already. False: it does not
-   * fit into the slot, and nothing was published. The text is not checked.
+   * For who publishes on every request: `update()` of a value that is JSON already, the first `length` bytes of a
+   * buffer. False: it does not fit into the slot, and nothing was published. The text is not checked.
    *
    * @throws {ScoreboardError} as `update()`
    * @internal
    */
-  updateJson(text: string): boolean {
-    const outcome = this.#board.publishJson(text)
+  updateJsonBytes(bytes: Uint8Array, length: number): boolean {
+    const outcome = this.#board.publishJsonBytes(bytes, length)
     if (outcome === Outcome.tooLong) return false
     if (outcome === Outcome.notClaimed) {
       this.#checkWritable('publish a status')
       this.claim()
-      return this.updateJson(text)
+      return this.updateJsonBytes(bytes, length)
     }
-    if (outcome !== undefined || this.#hasFiles) this.#afterPublish(outcome, text)
+    if (outcome !== undefined || this.#hasFiles) this.#afterPublish(outcome, '')
     return true
   }
 

@@ -86,13 +86,13 @@ export function follow(options: InstrumentOptions): {
   checkOptions(options, OPTIONS, 'the options of instrument()')
   const { board, path, remoteAddress, onError } = options
   // Not by instanceof: another copy of the package is as good.
-  if (typeof board?.updateJson !== 'function') {
+  if (typeof board?.updateJsonBytes !== 'function') {
     throw new TypeError(`Expected option 'board' to be a Scoreboard, got ${describeValue(board)}`)
   }
   const hasQuery = optionalBoolean(options.query, 'query') ?? true
   const view: RequestView = {
     path: optionalFunction(path, 'path') ?? (hasQuery ? urlOf : pathOf),
-    remoteAddress: optionalFunction(remoteAddress, 'remoteAddress') ?? addressOf,
+    remoteAddress: optionalFunction(remoteAddress, 'remoteAddress'),
     onError: optionalFunction(onError, 'onError') ?? warn,
   }
   const tracker = trackerOf(board)
@@ -120,10 +120,6 @@ function urlOf(request: AnyRequest & { originalUrl?: string }): string {
 
 function pathOf(request: AnyRequest): string {
   return urlOf(request).split('?', 1)[0]!
-}
-
-function addressOf(request: AnyRequest): string | undefined {
-  return request.socket.remoteAddress
 }
 
 function warn(error: Error): void {

@@ -1,93 +1,164 @@
-// A request status as the JSON text that is published. Put together by hand from pieces that are kept, because a
-// server publishes on every request: JSON.stringify of the same object takes several times as long, and so
-// does text of many small pieces.
+// A request status as the JSON text that is published, in a buffer that is kept: a server publishes on every request,
+// and most of what it says is what it said before. JSON.stringify of the same object takes ten times as
+// long, and so does a string that is put together anew, once V8 has to copy it out of all its pieces.
 //
-//   {"state":"working","method":"GET","path":"   /orders/17   ","host":...,"inFlight":   2   ,"since":...}
-//    headPiece: by state and method              the path      connectionPiece: by           tailPiece: once
-//                                                              connection                    in a turn
+//   {"state":"working","method":"GET","host":...,"since":...,"inFlight":       17,"path":"/orders/17"}
+//    the head, written when one of its pieces is another one        its digits: when  the path: always
+//                                                                   they change
 
 import type { RequestState } from './request-status'
 
 /** Longer paths are cut, so that two of them fit into a slot of the default size. */
 const MAX_PATH_LENGTH = 320
-const MAX_HOST_LENGTH = 128
+const MAX_NAME_LENGTH = 128
+const MAX_METHOD_LENGTH = 32
+
+/** More than a text can have, all of it escaped: two paths, two names, two methods and the numbers. */
+const BUFFER_BYTES = 8192
+const DIGITS = 9
+const AFTER_DIGITS = ',"path":"'
+const SPACE = 0x20
+const QUOTE = 0x22
+const ZERO = 0x30
+const COLON = 0x3a
+const BACKSLASH = 0x5c
+const BRACE = 0x7d
+const DELETE = 0x7f
 
 /** What of one request stays as it is while it is in flight. */
 export interface RequestPieces {
   readonly method: string
-  /** As it stands between quotes. */
+  /** At most as long as `shortPath()` makes it. */
   readonly path: string
+  /** From `connectionPiece()`. */
   readonly connection: string
 }
 
+/** What needs no escape between the quotes of JSON, and one byte each. */
+function isPlain(code: number): boolean {
+  return code >= SPACE && code < DELETE && code !== QUOTE && code !== BACKSLASH
+}
+
 /** A text as it stands between the quotes of JSON. */
-export function escaped(text: string): string {
-  // A loop: to ask a regular expression takes longer than to look at a short text.
+function escaped(text: string): string {
   for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 0x20 || code > 0x7e || code === 0x22 || code === 0x5c) return JSON.stringify(text).slice(1, -1)
+    if (!isPlain(text.charCodeAt(i))) return JSON.stringify(text).slice(1, -1)
   }
   return text
 }
 
-export function escapedPath(path: string): string {
-  return escaped(path.length > MAX_PATH_LENGTH ? `${path.slice(0, MAX_PATH_LENGTH - 3)}...` : path)
+export function shortPath(path: string): string {
+  return path.length > MAX_PATH_LENGTH ? `${path.slice(0, MAX_PATH_LENGTH - 3)}...` : path
 }
 
-/** Made of small pieces, V8 would put a text together anew each time that it is part of another. */
-function inOnePiece(text: string): string {
-  return Buffer.from(text).toString()
+function escapedMethod(method: string): string {
+  return escaped(method.slice(0, MAX_METHOD_LENGTH))
 }
 
-const headPieces: Record<RequestState, Map<string, string>> = {
-  waiting: new Map(),
-  'keep-alive': new Map(),
-  reading: new Map(),
-  working: new Map(),
-  writing: new Map(),
-}
-// Methods of HTTP/1 are few; over HTTP/2 a client may invent some.
-const MAX_METHODS = 50
-
-/** `{"state":"working","method":"GET","path":"`. */
-function headPiece(state: RequestState, method: string): string {
-  const byMethod = headPieces[state]
-  let piece = byMethod.get(method)
-  if (piece === undefined) {
-    piece = inOnePiece(`{"state":"${state}","method":"${escaped(method)}","path":"`)
-    if (byMethod.size < MAX_METHODS) byMethod.set(method, piece)
-  }
-  return piece
+function namePiece(key: string, name: string | undefined): string {
+  return name === undefined ? '' : `"${key}":"${escaped(name.slice(0, MAX_NAME_LENGTH))}",`
 }
 
-/** `","host":"...","remoteAddress":"...","protocol":"HTTP/1.1","inFlight":`, without what is not known. */
+/** `"host":"...","remoteAddress":"...","protocol":"HTTP/1.1",`, without what is not known. */
 export function connectionPiece(
   host: string | undefined,
   remoteAddress: string | undefined,
   httpVersion: string,
 ): string {
-  const shortHost = host === undefined ? '' : `"host":"${escaped(host.slice(0, MAX_HOST_LENGTH))}",`
-  const address = remoteAddress === undefined ? '' : `"remoteAddress":"${escaped(remoteAddress)}",`
-  return inOnePiece(`",${shortHost}${address}"protocol":"HTTP/${escaped(httpVersion)}","inFlight":`)
+  const names = namePiece('host', host) + namePiece('remoteAddress', remoteAddress)
+  return `${names}"protocol":"HTTP/${escaped(httpVersion)}",`
 }
 
-/** `,"since":...,"requests":...,"bytes":...}`. */
-export function tailPiece(since: number, oldest: string, requests: number, bytes: number): string {
-  return `,"since":${since},${oldest}"requests":${requests},"bytes":${bytes}}`
+/** `"since":...,"requests":...,"bytes":...,`. */
+export function numbersPiece(since: number, oldest: string, requests: number, bytes: number): string {
+  return `"since":${since},${oldest}"requests":${requests},"bytes":${bytes},`
 }
 
 /** `"oldest":{...},`: the request that takes longest. */
 export function oldestPiece({ method, path }: RequestPieces, since: number): string {
-  return `"oldest":{"method":"${escaped(method)}","path":"${path}","since":${since}},`
+  return `"oldest":{"method":"${escapedMethod(method)}","path":"${escaped(path)}","since":${since}},`
 }
 
-/** The whole status; `pieces` is undefined until there was a request. */
-export function requestText(
-  state: RequestState,
-  pieces: RequestPieces | undefined,
-  inFlight: number,
-  tail: string,
-): string {
-  if (pieces === undefined) return `{"state":"${state}","inFlight":${inFlight}${tail}`
-  return headPiece(state, pieces.method) + pieces.path + pieces.connection + inFlight + tail
+/** The text of one worker. */
+export class StatusText {
+  readonly bytes: Buffer = Buffer.alloc(BUFFER_BYTES)
+  // What the text says now; no state: not of a request.
+  #state: RequestState | undefined
+  #method = ''
+  #connection = ''
+  #numbers = ''
+  #inFlight = -1
+  #path = ''
+  /** Where the path begins. */
+  #pathAt = 0
+
+  /**
+   * Of a worker that serves this request.
+   *
+   * @param numbers from `numbersPiece()`
+   * @returns how many of the bytes it is; 0: the text says so already
+   */
+  write(state: RequestState, request: RequestPieces, inFlight: number, numbers: string): number {
+    if (
+      state !== this.#state ||
+      request.method !== this.#method ||
+      request.connection !== this.#connection ||
+      numbers !== this.#numbers
+    ) {
+      this.#writeHead(state, request, numbers)
+    }
+    if (inFlight !== this.#inFlight) this.#writeDigits(inFlight)
+    else if (request.path === this.#path) return 0
+    this.#path = request.path
+    return this.#writePath(request.path)
+  }
+
+  /** The numbers alone: there was no request, or there is no room for one. Returns how many of the bytes it is. */
+  writeNumbers(state: RequestState, inFlight: number, numbers: string): number {
+    this.forget()
+    return this.bytes.write(`{"state":"${state}",${numbers}"inFlight":${inFlight}}`)
+  }
+
+  /** Whatever the text says, it was not published. */
+  forget(): void {
+    this.#state = undefined
+  }
+
+  #writeHead(state: RequestState, { method, connection }: RequestPieces, numbers: string): void {
+    const request = `"state":"${state}","method":"${escapedMethod(method)}",${connection}`
+    this.#pathAt = this.bytes.write(`{${request}${numbers}"inFlight":${' '.repeat(DIGITS)}${AFTER_DIGITS}`)
+    this.#state = state
+    this.#method = method
+    this.#connection = connection
+    this.#numbers = numbers
+    this.#inFlight = -1
+  }
+
+  /** From the last digit on; before the first one there are spaces. */
+  #writeDigits(inFlight: number): void {
+    const { bytes } = this
+    let at = this.#pathAt - AFTER_DIGITS.length - 1
+    for (let rest = inFlight; ; rest = Math.trunc(rest / 10)) {
+      bytes[at--] = ZERO + (rest % 10)
+      if (rest < 10) break
+    }
+    while (bytes[at] !== COLON) bytes[at--] = SPACE
+    this.#inFlight = inFlight
+  }
+
+  #writePath(path: string): number {
+    const { bytes } = this
+    let at = this.#pathAt
+    for (let i = 0; i < path.length; i++) {
+      const code = path.charCodeAt(i)
+      if (!isPlain(code)) {
+        at = this.#pathAt + bytes.write(escaped(path), this.#pathAt)
+        break
+      }
+      bytes[at++] = code
+    }
+    bytes[at] = QUOTE
+    bytes[at + 1] = BRACE
+    return at + 2
+  }
 }

@@ -92,6 +92,12 @@ bool BytesOf(napi_env env, napi_value value, const uint8_t** bytes, size_t* leng
   return type == napi_uint8_array;
 }
 
+napi_value PublishCopied(napi_env env, Handle& handle, const uint8_t* bytes, size_t length, Encoding encoding) {
+  if (length > handle.text_limit) return Outcome(env, Status::Of(Code::kTooLong));
+  if (length > 0) memcpy(handle.board.staging(), bytes, length);
+  return Outcome(env, handle.board.Publish(RecordKind::kInline, encoding, static_cast<uint32_t>(length)));
+}
+
 // publishBytes(bytes) -> undefined | code
 napi_value PublishBytes(napi_env env, napi_callback_info info) {
   size_t argc = 1;
@@ -105,9 +111,28 @@ napi_value PublishBytes(napi_env env, napi_callback_info info) {
   const uint8_t* bytes;
   size_t length;
   if (!BytesOf(env, value, &bytes, &length)) return Misuse(env, "Expected a Uint8Array");
-  if (length > handle.text_limit) return Outcome(env, Status::Of(Code::kTooLong));
-  if (length > 0) memcpy(handle.board.staging(), bytes, length);
-  return Outcome(env, handle.board.Publish(RecordKind::kInline, Encoding::kBytes, static_cast<uint32_t>(length)));
+  return PublishCopied(env, handle, bytes, length, Encoding::kBytes);
+}
+
+// publishJsonBytes(bytes, length) -> undefined | code. JSON text as the first `length` bytes of a buffer that its
+// owner keeps and changes in place.
+napi_value PublishJsonBytes(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value argv[2];
+  void* data;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+  Handle& handle = *static_cast<Handle*>(data);
+  const Status possible = CanPublish(handle);
+  if (!possible.ok()) return Outcome(env, possible);
+
+  const uint8_t* bytes;
+  size_t size;
+  uint32_t length;
+  if (!BytesOf(env, argv[0], &bytes, &size) || napi_get_value_uint32(env, argv[1], &length) != napi_ok ||
+      length > size) {
+    return Misuse(env, "Expected a Uint8Array, and how many of its bytes");
+  }
+  return PublishCopied(env, handle, bytes, length, Encoding::kJson);
 }
 
 // publishOverflow(bytes, previewBytes, encoding, generation) -> undefined | code
@@ -182,6 +207,7 @@ void BindOwner(Napi::Object object, Handle* handle) {
   Bind(object, "publishText", PublishBound<false>, handle);
   Bind(object, "publishJson", PublishBound<true>, handle);
   Bind(object, "publishBytes", PublishBytes, handle);
+  Bind(object, "publishJsonBytes", PublishJsonBytes, handle);
   Bind(object, "publishOverflow", Call<PublishOverflow>, handle);
   Bind(object, "claim", Call<Claim>, handle);
   Bind(object, "retire", Call<Retire>, handle);
