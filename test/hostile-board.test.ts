@@ -291,6 +291,20 @@ describe('a board from an earlier boot', () => {
     new Scoreboard({ baseDir, counters: { n: 'counter' }, sharedCounters: ['s'] }).close()
   })
 
+  it('leaves files when its replacer is killed in the middle, and cleanup() removes them', () => {
+    const { baseDir, file } = makeBoard()
+    const left = ['0-1-1', '3-7-2'].map((rest) => path.join(baseDir, `ov-${'5'.repeat(32)}-${rest}`))
+    for (const name of left) fs.writeFileSync(name, 'left')
+    using board = new Scoreboard({ baseDir, workerId: 'w' })
+    board.update('x'.repeat(3000))
+
+    assert.deepEqual(board.cleanup(), { slots: 0, files: 2 })
+
+    assert.deepEqual(left.filter(fs.existsSync), [])
+    assert.equal(fs.existsSync(file), true)
+    assert.deepEqual(board.readAll(), new Map([['w', 'x'.repeat(3000)]]))
+  })
+
   it('is left in peace while somebody holds a lock on it', async () => {
     const { baseDir, file } = makeBoard()
     const worker = await startReady('worker', JSON.stringify({ baseDir, workerId: 'alive' }))
