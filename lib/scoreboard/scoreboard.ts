@@ -225,6 +225,9 @@ export class Scoreboard {
    * publish, the kernel when they die, and anybody with `shared.add()`. A read-only handle polls, at
    * most ten times a second while nothing happens.
    *
+   * From its first `next()` until it ends, two threads wait for all watchers of this handle. `for await` ends it by
+   * itself; who calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`.
+   *
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
   watch(options: WatchOptions = {}): AsyncIterableIterator<Changes> {
