@@ -265,7 +265,7 @@ describeZookeeper('A session that cannot be opened again', () => {
     it(`is tried again with pauses until it can, by the ${heartbeat}`, async () => {
       const url = await uniqueUrl()
       const [broken, tries] = ['broken', 'tries'].map((name) => join(tempDir(), name)) as [string, string]
-      // The real client, which fails to open sessions while a file is there, and says when it tried.
+      // The real client, which fails to open new sessions while a file is there, and says when it tried.
       const client = clientLike(`
         const fs = require('node:fs')
         const Real = require(${JSON.stringify(require.resolve('zookeeper'))})
@@ -274,7 +274,8 @@ describeZookeeper('A session that cannot be opened again', () => {
             super()
             const { init } = this.native
             this.native.init = (config) => {
-              if (!fs.existsSync(${JSON.stringify(broken)})) return init.call(this.native, config)
+              const isNew = config.client_id === undefined
+              if (!isNew || !fs.existsSync(${JSON.stringify(broken)})) return init.call(this.native, config)
               fs.appendFileSync(${JSON.stringify(tries)}, process.hrtime.bigint() + ' ')
               throw new Error('too many open files')
             }
@@ -285,14 +286,18 @@ describeZookeeper('A session that cannot be opened again', () => {
         `
         const fs = require('node:fs')
         const options = { heartbeat: '${heartbeat}', sessionTimeoutMs: ${SESSION_MS}, connectTimeoutMs: 25_000 }
+        const times = () => fs.readFileSync(${JSON.stringify(tries)}, 'utf8').trim().split(' ').filter(Boolean)
         const queue = await WatchdogQueue.connect('${url}', options)
         await queue.createQueue({ queue: ['a'] })
-        // Whoever takes over a session and closes it ends it for both.
-        const other = await WatchdogQueue.connect('${url}', { ...options, session: queue.session })
         fs.writeFileSync(${JSON.stringify(broken)}, '')
-        await other.close()
+        fs.writeFileSync(${JSON.stringify(tries)}, '')
+        // Whoever takes over a session and closes it ends it for both, unless it was taken back meanwhile.
+        while (times().length === 0) {
+          const other = await WatchdogQueue.connect('${url}', { ...options, session: queue.session }).catch(() => {})
+          await other?.close()
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
         const consumed = queue.consume()
-        const times = () => fs.existsSync(${JSON.stringify(tries)}) ? fs.readFileSync(${JSON.stringify(tries)}, 'utf8').trim().split(' ') : []
         while (times().length < 3) await new Promise((resolve) => setTimeout(resolve, 20))
         fs.rmSync(${JSON.stringify(broken)})
         console.log(await consumed, ...times())
@@ -503,7 +508,6 @@ describeZookeeper('What a connection leaves', () => {
     assert.ok(after.descriptors <= before.descriptors + 2, JSON.stringify({ before, after }))
     assert.ok(after.watches <= before.watches + 2, JSON.stringify({ before, after }))
     assert.ok(after.heap - before.heap < 3e6, JSON.stringify({ before, after }))
-    assert.ok(readFileSync('/proc/self/stat').length > 0)
   })
 })
 
