@@ -223,11 +223,11 @@ describeZookeeper('A session that expires', () => {
 })
 
 describeZookeeper('A session that cannot be opened again', () => {
-  for (const heartbeat of ['loop', 'thread']) {
+  for (const heartbeat of ['loop', 'thread'] as const) {
     it(`is tried again with pauses until it can, by the ${heartbeat}`, async () => {
       const url = await uniqueUrl()
       const [broken, tries] = ['broken', 'tries'].map((name) => join(tempDir(), name)) as [string, string]
-      // The real client, which fails to open new sessions while a file is there, and says when it tried.
+      // The real client, which fails to open sessions while a file is there, and says when it tried.
       const client = clientLike(`
         const fs = require('node:fs')
         const Real = require(${JSON.stringify(require.resolve('zookeeper'))})
@@ -236,41 +236,32 @@ describeZookeeper('A session that cannot be opened again', () => {
             super()
             const { init } = this.native
             this.native.init = (config) => {
-              const isNew = config.client_id === undefined
-              if (!isNew || !fs.existsSync(${JSON.stringify(broken)})) return init.call(this.native, config)
+              if (!fs.existsSync(${JSON.stringify(broken)})) return init.call(this.native, config)
               fs.appendFileSync(${JSON.stringify(tries)}, process.hrtime.bigint() + ' ')
               throw new Error('too many open files')
             }
           }
         }`)
+      const times = () => readFileSync(tries, 'utf8').trim().split(' ').filter(Boolean).map(BigInt)
+      const master = await connect(url)
+      await master.createQueue({ queue: ['a'] })
+      const options = { heartbeat, connectTimeoutMs: 30_000 }
+      const hand = await Hand.on(url, options, 0, ['--require', join(client, 'instead.js')])
+      await hand.do('queue', 'createTimer', 'worker')
+      for (const file of [broken, tries]) writeFileSync(file, '')
 
-      const { status, stdout, stderr } = script(
-        `
-        const fs = require('node:fs')
-        const options = { heartbeat: '${heartbeat}', sessionTimeoutMs: ${SESSION_MS}, connectTimeoutMs: 25_000 }
-        const times = () => fs.readFileSync(${JSON.stringify(tries)}, 'utf8').trim().split(' ').filter(Boolean)
-        const queue = await WatchdogQueue.connect('${url}', options)
-        await queue.createQueue({ queue: ['a'] })
-        fs.writeFileSync(${JSON.stringify(broken)}, '')
-        fs.writeFileSync(${JSON.stringify(tries)}, '')
-        // Whoever takes over a session and closes it ends it for both, unless it was taken back meanwhile.
-        while (times().length === 0) {
-          const other = await WatchdogQueue.connect('${url}', { ...options, session: queue.session }).catch(() => {})
-          await other?.close()
-          await new Promise((resolve) => setTimeout(resolve, 20))
-        }
-        const consumed = queue.consume()
-        while (times().length < 3) await new Promise((resolve) => setTimeout(resolve, 20))
-        fs.rmSync(${JSON.stringify(broken)})
-        console.log(await consumed, ...times())
-        await queue.close()`,
-        client,
-      )
+      hand.child.signal('SIGSTOP')
+      await eventually(async () => (await master.checkTimers()).alive === 0, 'the end of the session')
+      hand.child.signal('SIGCONT')
+      await eventually(() => times().length >= 3, 'three tries')
+      rmSync(broken)
+      const consumed = await hand.do('queue', 'consume')
+      await hand.do('queue', 'close')
+      await hand.do('exit', '')
 
-      assert.equal(status, 0, stderr)
-      const [item, ...times] = stdout.trim().split(' ')
-      assert.equal(item, 'a')
-      const pausesMs = times.slice(1).map((time, i) => Number(BigInt(time) - BigInt(times[i]!)) / 1e6)
+      assert.equal(consumed, 'a')
+      assert.deepEqual(await hand.child.exited, { code: 0, signal: null })
+      const pausesMs = times().flatMap((time, i, all) => (i === 0 ? [] : [Number(time - all[i - 1]!) / 1e6]))
       assert.ok(
         pausesMs.every((ms) => ms > 0.9 * RETRY_MS),
         `${pausesMs} ms`,
