@@ -1,6 +1,6 @@
 // Two methods that every Buffer has and its types leave out: Latin-1 with nothing around it.
 
-export interface Latin1 {
+interface Latin1 {
   latin1Slice(from: number, to: number): string
   /** Returns how many bytes were written. */
   latin1Write(text: string, at: number, most: number): number

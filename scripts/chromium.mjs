@@ -6,8 +6,8 @@
 // Looked for, in this order: ROLLCALL_CHROMIUM (the path of one), then on the PATH.
 
 import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import { installDebianPackages } from './debian.mjs'
+import { locate } from './tools.mjs'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 
@@ -33,8 +33,7 @@ function isProgram(path) {
 function find() {
   const given = process.env.ROLLCALL_CHROMIUM
   if (given) return isProgram(given) ? given : fail(`ROLLCALL_CHROMIUM is ${given}, but no program is there.`)
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
-  return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isProgram)
+  return NAMES.map(locate).find(Boolean)
 }
 
 let path = find()

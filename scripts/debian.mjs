@@ -1,4 +1,4 @@
-// Installs packages of Debian or Ubuntu that the tests need, where this process may.
+// Installs packages of Debian or Ubuntu that tests and checks need, where this process may.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 
@@ -9,8 +9,10 @@ export function installDebianPackages(...names) {
   const what = `the package${names.length > 1 ? 's' : ''} ${names.join(', ')}`
   console.error(`rollcall: installing ${what}`)
   try {
-    execFileSync('apt-get', ['update', '-qq'], options)
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], options)
+    // Another package manager may be at work: wait for it.
+    const quietly = ['-qq', '-o', 'DPkg::Lock::Timeout=300']
+    execFileSync('apt-get', [...quietly, 'update'], options)
+    execFileSync('apt-get', [...quietly, 'install', '-y', '--no-install-recommends', ...names], options)
   } catch (error) {
     console.error(`rollcall: cannot install ${what}: ${error.message}`)
     return false

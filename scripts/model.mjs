@@ -4,10 +4,9 @@
 // model that cannot fail shows nothing.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { fail, findCommand, need } from './tools.mjs'
+import { fail, findCommand, need, temporaryFolder } from './tools.mjs'
 
 const MODELS = join('native', 'test', 'models')
 
@@ -18,6 +17,7 @@ const chosen = process.argv.length > 2 ? process.argv.slice(2) : all
 const unknown = chosen.find((name) => !all.includes(name))
 if (unknown !== undefined) fail(`no model ${unknown}; there are ${all.join(', ')}`, 64)
 
+const scratch = temporaryFolder('model')
 let passed = 0
 let failed = 0
 for (const name of chosen) {
@@ -32,25 +32,20 @@ process.exitCode = failed === 0 ? 0 : 1
 
 /** Searches all states, or up to the first error. */
 function check(file, variant) {
-  const directory = mkdtempSync(join(tmpdir(), 'rollcall-model-'))
   const call = (command, ...args) => {
-    const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: directory, encoding: 'utf8' })
+    const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: scratch, encoding: 'utf8' })
     if (status !== 0) fail(`${command} ${args.join(' ')}: ${error?.message ?? `${stdout}${stderr}`}`)
     return stdout
   }
-  try {
-    call(spin, ...(variant ? [`-D${variant}`] : []), '-a', file)
-    call(compiler, '-O2', '-w', '-DSAFETY', '-DCOLLAPSE', '-o', 'pan', 'pan.c')
-    const log = call(join(directory, 'pan'), '-m1000000')
-    if (/max search depth too small|out of memory/i.test(log))
-      fail(`the search of ${file} was cut short:\n${log}`)
-    return {
-      errors: Number(/errors: (\d+)/.exec(log)[1]),
-      states: Number(/(\d+) states, stored/.exec(log)[1]),
-      why: /pan:1: (.*) \(at depth \d+\)/.exec(log)?.[1],
-    }
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
+  call(spin, ...(variant ? [`-D${variant}`] : []), '-a', file)
+  call(compiler, '-O2', '-w', '-DSAFETY', '-DCOLLAPSE', '-o', 'pan', 'pan.c')
+  const log = call(join(scratch, 'pan'), '-m1000000')
+  if (/max search depth too small|out of memory/i.test(log))
+    fail(`the search of ${file} was cut short:\n${log}`)
+  return {
+    errors: Number(/errors: (\d+)/.exec(log)[1]),
+    states: Number(/(\d+) states, stored/.exec(log)[1]),
+    why: /pan:1: (.*) \(at depth \d+\)/.exec(log)?.[1],
   }
 }
 

@@ -106,7 +106,7 @@ function installPackage(tarball) {
   const env = bareEnvironment(process.execPath)
   output('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball], { cwd: project, env })
   const packages = Object.keys(JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')).packages)
-  for (const name of ['libsql', 'zookeeper', 'prom-client']) {
+  for (const name of ['autocannon', 'libsql', 'zookeeper', 'prom-client']) {
     if (packages.some((path) => path.endsWith(`node_modules/${name}`)))
       fail(`${name} is optional and was installed`)
   }
@@ -164,9 +164,13 @@ function use(program, where, addon, options) {
   passed(`${where}: ${program}`)
 }
 
-/** A cluster, and the load that an optional dependency puts on it. */
+/** A cluster, and the load that a package puts on it which is to be installed when the demo says so. */
 function runDemo(project) {
   const options = { cwd: project, env: bareEnvironment(process.execPath) }
+  const { status, stderr } = spawnSync(COMMAND, ['demo'], { ...options, encoding: 'utf8' })
+  const [, remedy] = /Install it with: (npm install \w+)$/m.exec(stderr) ?? []
+  if (status !== 69 || remedy === undefined) fail(`without autocannon the demo says ${stderr}`)
+  output('sh', ['-c', `${remedy} --ignore-scripts --no-audit --no-fund`], options)
   const report = output(COMMAND, ['demo', '--seconds', '2', '--json'], options)
   const { requests, isClean } = JSON.parse(report)
   if (requests === 0 || !isClean) fail(`the demo says ${report}`)

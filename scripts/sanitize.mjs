@@ -8,20 +8,10 @@
 // Nothing is suppressed. Parts of the addon's tests: `... -- addon --tests 'watch|threads'`.
 
 import { execFileSync } from 'node:child_process'
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { atFixedAddresses, fail, findCommand, need, run, runMocha } from './tools.mjs'
+import { atFixedAddresses, fail, findCommand, need, run, runMocha, temporaryFolder } from './tools.mjs'
 
 const PARTS = { core, valgrind, addon }
 
@@ -72,9 +62,7 @@ function valgrind() {
 }
 
 function addon() {
-  const copy = mkdtempSync(join(tmpdir(), 'rollcall-sanitize-'))
-  process.on('exit', () => rmSync(copy, { recursive: true, force: true }))
-  process.on('SIGINT', () => {}) // the command that runs ends by it, and then we do
+  const copy = temporaryFolder('sanitize')
   buildSanitized(copy)
   const reports = join(copy, 'reports')
   mkdirSync(reports)

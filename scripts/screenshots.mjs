@@ -7,13 +7,13 @@
 
 import { execFileSync } from 'node:child_process'
 import cluster from 'node:cluster'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { Agent, createServer, get } from 'node:http'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from './tools.mjs'
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const { instrument, Scoreboard, statusHandler, WatchdogQueue } = createRequire(import.meta.url)(ROOT)
@@ -53,7 +53,7 @@ function serve() {
 }
 
 async function main() {
-  const root = mkdtempSync(join(tmpdir(), 'rollcall-'))
+  const root = temporaryFolder('pictures')
   const baseDir = join(root, 'shop')
   const board = new Scoreboard({ baseDir, slots: 64, counters: COUNTERS })
   const queue = await WatchdogQueue.connect(join(root, 'thumbnails'))
@@ -91,7 +91,6 @@ async function main() {
     for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGKILL')
     board.close()
     await queue.close()
-    rmSync(root, { recursive: true, force: true })
   }
   process.exit()
 }

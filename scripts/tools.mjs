@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { installDebianPackages } from './debian.mjs'
 
 /** The first of `names` that is a command, or undefined. */
 export function findCommand(...names) {
@@ -27,16 +28,7 @@ export function locate(name) {
 export function need(what, packages, find) {
   const found = find()
   if (found !== undefined) return found
-  if (process.getuid?.() === 0 && findCommand('apt-get') !== undefined) {
-    console.error(`rollcall: no ${what} found; installing ${packages.join(' ')}`)
-    const options = {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    }
-    const patience = ['-qq', '-o', 'DPkg::Lock::Timeout=300']
-    spawnSync('apt-get', [...patience, 'update'], options)
-    spawnSync('apt-get', [...patience, 'install', '-y', '--no-install-recommends', ...packages], options)
-  }
+  installDebianPackages(...packages)
   return (
     find() ??
     fail(`${what} is needed, and was not found.\n  Debian, Ubuntu: apt-get install ${packages.join(' ')}`)

@@ -5,11 +5,11 @@
 
 import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { temporaryFolder } from './tools.mjs'
 
 const ROOT = join(import.meta.dirname, '..')
 const MAIN = join(ROOT, 'dist', 'lib', 'cli', 'main.js')
@@ -79,7 +79,7 @@ async function work(url, id, itemMs) {
 }
 
 async function draw() {
-  const folder = mkdtempSync(join(tmpdir(), 'rollcall-svg-'))
+  const folder = temporaryFolder('svg')
   const children = []
   const start = async (...args) => {
     const child = fork(import.meta.filename, args)
@@ -127,7 +127,6 @@ async function draw() {
     await queue.close()
   } finally {
     for (const child of children) child.kill('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
   }
 }
 

@@ -1,3 +1,5 @@
+// rollcall serve: the status page as a command.
+
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,5 @@
+// The verbs about boards, as somebody types them.
+
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,5 @@
+// rollcall demo: what it tells, and that nothing is left of it however it ends.
+
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 

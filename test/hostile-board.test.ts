@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
+import fc from 'fast-check'
 import { Scoreboard, ScoreboardError, type WorkerEntry } from '../lib'
 import { BoardBytes, HEADER_FIELDS, type HeaderField, RECORD, SLOT } from './helpers/board-file'
 import { startReady } from './helpers/child'
@@ -14,6 +15,11 @@ function makeBoard(): { baseDir: string; file: string } {
   const baseDir = tempDir()
   new Scoreboard({ baseDir, slots: 4, counters: { n: 'counter' }, sharedCounters: ['s'] }).close()
   return { baseDir, file: path.join(baseDir, 'board') }
+}
+
+/** The same for the same seed, so that fast-check can repeat a failure. */
+function randomBytes(seed: number, outputLength: number): Buffer {
+  return createHash('shake256', { outputLength }).update(String(seed)).digest()
 }
 
 function digest(file: string): string {
@@ -243,15 +249,20 @@ describe('a board with hostile slots', () => {
     using reader = new Scoreboard({ baseDir })
     const bytes = new BoardBytes(file)
     const from = Number(bytes.header('headerBytes'))
-    for (let round = 0; round < 300; round++) {
-      for (let at = from; at < bytes.bytes.length; at++)
-        bytes.bytes[at] = Math.random() < 0.7 ? Math.random() * 256 : 1
-      bytes.save()
 
-      reader.snapshot({ includeDead: true })
-      reader.readAll()
-      reader.cleanup()
-    }
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const choices = randomBytes(seed, 2 * bytes.bytes.length)
+        for (let at = from; at < bytes.bytes.length; at++)
+          bytes.bytes[at] = choices[2 * at]! < 180 ? choices[2 * at + 1]! : 1
+        bytes.save()
+
+        reader.snapshot({ includeDead: true })
+        reader.readAll()
+        reader.cleanup()
+      }),
+      { numRuns: 300 },
+    )
   })
 })
 
@@ -278,6 +289,20 @@ describe('a board from an earlier boot', () => {
     assert.equal(board.snapshot().slots, 4)
     assert.deepEqual(fs.readdirSync(baseDir), ['board'])
     new Scoreboard({ baseDir, counters: { n: 'counter' }, sharedCounters: ['s'] }).close()
+  })
+
+  it('leaves files when its replacer is killed in the middle, and cleanup() removes them', () => {
+    const { baseDir, file } = makeBoard()
+    const left = ['0-1-1', '3-7-2'].map((rest) => path.join(baseDir, `ov-${'5'.repeat(32)}-${rest}`))
+    for (const name of left) fs.writeFileSync(name, 'left')
+    using board = new Scoreboard({ baseDir, workerId: 'w' })
+    board.update('x'.repeat(3000))
+
+    assert.deepEqual(board.cleanup(), { slots: 0, files: 2 })
+
+    assert.deepEqual(left.filter(fs.existsSync), [])
+    assert.equal(fs.existsSync(file), true)
+    assert.deepEqual(board.readAll(), new Map([['w', 'x'.repeat(3000)]]))
   })
 
   it('is left in peace while somebody holds a lock on it', async () => {

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { create, destroy } from '../lib/watchdog/lifecycle'
+import { create } from '../lib/watchdog/creation'
+import { destroy } from '../lib/watchdog/destruction'
 import { openStore } from '../lib/watchdog/open-store'
 import type { Run } from '../lib/watchdog/run'
 import { interleaved } from './helpers/interleaved-store'

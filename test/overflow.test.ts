@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
-import { Scoreboard, type Status, type WorkerEntry } from '../lib'
+import { Scoreboard, type ScoreboardError, type Status, type WorkerEntry } from '../lib'
 import { startReady } from './helpers/child'
 import { tempDir } from './helpers/temp-dir'
 
@@ -188,13 +188,28 @@ describe('Scoreboard, with statuses of any length', () => {
   it('leaves alone what is not ours to remove', () => {
     worker.update('x'.repeat(1000))
     const mine = overflowFiles(baseDir)
-    const otherBoard = `ov-${'0'.repeat(32)}`
-    const foreign = [`${otherBoard}-0-0-1`, `${otherBoard}-0-1-1`, 'ov-notes.txt', 'board.bak']
+    const foreign = [`ov-${'0'.repeat(31)}-0-0-1`, 'ov-notes.txt', 'board.bak']
     for (const name of foreign) fs.writeFileSync(path.join(baseDir, name), 'foreign')
 
     assert.deepEqual(worker.cleanup(), { slots: 0, files: 0 })
 
     assert.deepEqual(fs.readdirSync(baseDir).sort(), ['board', ...mine, ...foreign].sort())
+  })
+
+  it('leaves alone what belongs to a board that has taken the place of this one', () => {
+    worker.readAll() // looks at the name of the board, and does so again a second later
+    fs.rmSync(path.join(baseDir, 'board'))
+    using next = new Scoreboard({ baseDir, workerId: 'next' })
+    next.update('x'.repeat(3000))
+
+    try {
+      assert.deepEqual(worker.cleanup(), { slots: 0, files: 0 })
+    } catch (error) {
+      assert.equal((error as ScoreboardError).code, 'ERR_BOARD_REPLACED')
+    }
+
+    assert.equal(overflowFiles(baseDir).length, 1)
+    assert.equal(next.readAll().get('next'), 'x'.repeat(3000))
   })
 
   describe('and a file that is not as it was left', () => {

@@ -1,3 +1,5 @@
+// The state of a page as bytes, and back.
+
 import assert from 'node:assert/strict'
 import { newState, type PageState } from '../lib/watchdog/state'
 import { decodeState, encodeState } from '../lib/watchdog/state-codec'

@@ -1,3 +1,5 @@
+// Pages of items: how items become bytes, and come back.
+
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import {

@@ -1,3 +1,5 @@
+// Sets of numbers as ranges.
+
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import * as ranges from '../lib/watchdog/ranges'

@@ -1,3 +1,5 @@
+// A status as bytes, and back.
+
 import assert from 'node:assert/strict'
 import vm from 'node:vm'
 import { decodeStatus, Encoding, encodeStatus, isBytes, previewOf, toJson } from '../lib/scoreboard/codec'

@@ -1,3 +1,5 @@
+// Who may look at the status page, and what an answer tells a browser to keep to.
+
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 

@@ -1,3 +1,5 @@
+// The status page in a real browser.
+
 import assert from 'node:assert/strict'
 import type { Server } from 'node:http'
 import type { Page } from 'playwright-core'

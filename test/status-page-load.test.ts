@@ -1,3 +1,5 @@
+// The status page of a busy board with many open pages.
+
 import assert from 'node:assert/strict'
 
 import { startChild, startReady } from './helpers/child'

@@ -1,3 +1,5 @@
+// What is shown in a terminal: statuses, ages, tables, numbers.
+
 import assert from 'node:assert/strict'
 
 import { integerFrom, octal } from '../lib/cli/arguments'

@@ -32,7 +32,7 @@ const FILE_SYSTEMS: Record<number, string> = {
 }
 
 /** The name of the file system that a directory is on. */
-export function fileSystemOf(directory: string): string {
+function fileSystemOf(directory: string): string {
   const { type } = fs.statfsSync(directory)
   return FILE_SYSTEMS[type] ?? `file system type 0x${type.toString(16)}`
 }

@@ -1,4 +1,4 @@
-// The verbs that look at a board once: ls, cleanup.
+// The verbs that do one thing with a board and end: ls, totals, cleanup.
 
 import type { Command } from 'commander'
 
@@ -33,6 +33,17 @@ export function registerBoards(program: Command): void {
     .action(list)
 
   program
+    .command('totals')
+    .summary('print what the counters of a board add up to')
+    .description(
+      'Print the totals: of counters over everybody who ever worked here, of gauges over the living.',
+    )
+    .argument('<dir>', 'the directory of the board', directory)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  $ rollcall totals /run/app')
+    .action(totals)
+
+  program
     .command('cleanup')
     .summary('free what dead workers left behind')
     .description('Free the slots of dead workers and remove the files that they left behind.')
@@ -57,6 +68,17 @@ async function list(dir: string, options: LsOptions): Promise<void> {
   print(renderTable(snapshot, { ...outputStyle(), state: options.dead }).join('\n'))
   if (snapshot.workers.length > 0) return
   note(dead > 0 ? `no living worker on ${dir}; ${dead} dead, which --dead shows` : `no worker on ${dir}`)
+}
+
+async function totals(dir: string, options: { json?: boolean }): Promise<void> {
+  using board = await openToRead(dir)
+  const sums = board.totals()
+  if (options.json) {
+    print(JSON.stringify(sums))
+    return
+  }
+  const { harmless } = await import('../status/text.js')
+  for (const [name, sum] of Object.entries(sums)) print(`${sum}\t${harmless(name)}`)
 }
 
 async function cleanup(dir: string, options: CleanupOptions): Promise<void> {

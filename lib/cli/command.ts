@@ -7,8 +7,8 @@ import { constants } from 'node:os'
 import { type Command, Option } from 'commander'
 import { durationFrom } from './duration'
 
-export const CANNOT_EXECUTE = 126
-export const NOT_FOUND = 127
+const CANNOT_EXECUTE = 126
+const NOT_FOUND = 127
 const DEFAULT_KICK_MS = 1000
 const KILL_AFTER_MS = 5000
 const DRAIN_MS = 200

@@ -19,7 +19,8 @@ export function registerDemo(program: Command): void {
     .summary('a real cluster under load, watched live')
     .description(
       'Start a cluster of four HTTP workers, put load on it, show its board, SIGKILL one worker, and sum up. ' +
-        'Needs no set-up, uses a temporary directory and a free port of this machine, and leaves nothing behind.',
+        'Needs no set-up but the package autocannon, uses a temporary directory and a free port of this machine, ' +
+        'and leaves nothing behind.',
     )
     .option('--seconds <n>', 'how long the load lasts', integerFrom(2, 3600), 12)
     .option('--json', 'print the summary alone, as JSON')
@@ -48,7 +49,7 @@ function checkAutocannon(): void {
   } catch (cause) {
     throw new CliError(
       EXIT.unreachable,
-      'The demo puts its load on with autocannon, which was left out of this installation: npm install autocannon',
+      'The demo puts its load on with the package autocannon, which is not installed. Install it with: npm install autocannon',
       { cause },
     )
   }

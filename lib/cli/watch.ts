@@ -1,5 +1,4 @@
-// watch: one line for each change of a board, as it happens; and totals, which it shares a home with
-// because both print what a board adds up to rather than a table of it.
+// The verb `watch`: one line for each change of a board, as it happens.
 
 import type { Command } from 'commander'
 
@@ -36,17 +35,6 @@ Examples:
   $ rollcall watch --json /run/app | jq 'select(.type == "died") | .id'`,
     )
     .action(watch)
-
-  program
-    .command('totals')
-    .summary('print what the counters of a board add up to')
-    .description(
-      'Print the totals: of counters over everybody who ever worked here, of gauges over the living.',
-    )
-    .argument('<dir>', 'the directory of the board', directory)
-    .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  $ rollcall totals /run/app')
-    .action(totals)
 }
 
 async function watch(dir: string, options: WatchOptions): Promise<void> {
@@ -65,15 +53,4 @@ async function watch(dir: string, options: WatchOptions): Promise<void> {
     if (!stop.signal.aborted) throw error
     process.exitCode = stop.exitCode
   }
-}
-
-async function totals(dir: string, options: { json?: boolean }): Promise<void> {
-  using board = await openToRead(dir)
-  const sums = board.totals()
-  if (options.json) {
-    print(JSON.stringify(sums))
-    return
-  }
-  const { harmless } = await import('../status/text.js')
-  for (const [name, sum] of Object.entries(sums)) print(`${sum}\t${harmless(name)}`)
 }

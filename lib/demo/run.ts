@@ -9,6 +9,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 
 import { Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot } from '../scoreboard/types'
+import { ownerKey } from '../status/rates'
 import { Load, Servers } from './children'
 import type { LoadResult } from './load'
 
@@ -225,7 +226,7 @@ class Tally {
   #rate = 0
 
   add(snapshot: Snapshot): void {
-    for (const { slot, epoch, updates } of snapshot.workers) this.#updatesOf.set(`${slot}:${epoch}`, updates)
+    for (const worker of snapshot.workers) this.#updatesOf.set(ownerKey(worker), worker.updates)
   }
 
   get updates(): number {

@@ -4,8 +4,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { isFailure, type NativeBoard } from '../binding'
 import { fileSystemError, scoreboardError } from './failures'
-import { removeAbandonedTemporaries } from './open-board'
-import { parseOverflowFileName, removeFile, removeFilesOfOwner } from './overflow'
+import { hasItsName, removeAbandonedTemporaries } from './open-board'
+import { type OverflowName, parseOverflowFileName, removeFile, removeFilesOfOwner } from './overflow'
 
 export interface Cleaned {
   slots: number
@@ -41,17 +41,23 @@ export function cleanBoard(board: NativeBoard, directory: string, slots: number[
       throw scoreboardError(attempt, { code: 'REPLACED' })
     throw fileSystemError(attempt, cause)
   }
+  let isInPlace: boolean | undefined
   for (const name of names) {
-    if (isOrphan(board, name) && removeFile(path.join(directory, name))) cleaned.files++
+    const file = parseOverflowFileName(name)
+    if (file === undefined) continue
+    const isOurs = file.boardId === board.boardId
+    // Another board that had this name before the files were listed does not get it back.
+    if (!isOurs) isInPlace ??= hasItsName(board, directory)
+    const isOrphan = isOurs ? hasLostItsSlot(board, file) : isInPlace
+    if (isOrphan && removeFile(path.join(directory, name))) cleaned.files++
   }
   cleaned.files += removeAbandonedTemporaries(directory, names)
   return cleaned
 }
 
-/** Whether the owner who wrote an overflow file does not have its slot any more. */
-function isOrphan(board: NativeBoard, name: string): boolean {
-  const file = parseOverflowFileName(name)
-  if (file === undefined || file.boardId !== board.boardId || file.slot >= board.slots) return false
+/** Whether the owner who wrote an overflow file of this board does not have its slot any more. */
+function hasLostItsSlot(board: NativeBoard, file: OverflowName): boolean {
+  if (file.slot >= board.slots) return false
   const now = board.slotEpoch(file.slot)
   return file.epoch < Math.abs(now) || (file.epoch === now && now > 0)
 }

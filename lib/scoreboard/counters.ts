@@ -46,7 +46,7 @@ class CounterNames {
 }
 
 /** The names of a worker's own counters on a board. */
-export function ownCounterNames(board: NativeBoard): CounterNames {
+function ownCounterNames(board: NativeBoard): CounterNames {
   return new CounterNames(board.names, 'counter', (kind) => kind !== CounterKind.shared)
 }
 

@@ -189,6 +189,14 @@ function checkGeometry(board: NativeBoard, boardPath: string, wanted: WantedGeom
   compare('sharedCounters', shared, describeNames(sharedNames(board)))
 }
 
+/** Whether the directory's name for a board leads to this one, and not to one that has taken its place. */
+export function hasItsName(board: NativeBoard, baseDir: string): boolean {
+  const named = native.open(path.join(baseDir, BOARD_FILE), true, true, 1)
+  if (isFailure(named)) return false
+  named.close()
+  return named.boardId === board.boardId
+}
+
 /** Removes the temporary files of creators that are gone. Returns how many. */
 export function removeAbandonedTemporaries(baseDir: string, names: readonly string[]): number {
   let removed = 0

@@ -1,26 +1,21 @@
 // Scoreboard: the public face of a board, for workers and managers alike.
 
-import { threadId } from 'node:worker_threads'
-import { type Failure, isFailure, type NativeBoard, native, Outcome, Verdict } from '../binding'
+import { isFailure, type NativeBoard, native, Outcome, Verdict } from '../binding'
 import { ScoreboardError } from '../errors'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../options'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
 import { cursorOf, readChanges } from './changes'
+import { claimError, tryToClaim } from './claiming'
 import { cleanBoard, retireSlots } from './cleaning'
 import { type EncodedStatus, encodeStatus, isBytes, toJson } from './codec'
 import { CounterReader, Counters, SharedCounters } from './counters'
 import { scoreboardError } from './failures'
 import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
-import { sleepSync } from './sleep'
 import { SlotReader } from './slot-reader'
 import { StatusReader } from './status-reader'
 import type { Changes, Cursor, ScoreboardOptions, Snapshot, Status, WatchOptions, WorkerEntry } from './types'
 import { ChangeWatcher, WatchHub } from './watch'
-
-/** How long a claim tries to get the claim lock. */
-const CLAIM_TIMEOUT_MS = 2000
-const LONGEST_PAUSE_MS = 20
 
 /** Bytes of a long status that stay in the slot, for whoever cannot read its file. */
 const PREVIEW_BYTES = 256
@@ -121,7 +116,7 @@ export class Scoreboard {
     for (let suffix = 1; ; suffix++) {
       const id = suffix === 1 ? workerId : `${workerId}#${suffix}`
       if (ours?.has(id)) continue
-      const slot = this.#claimAs(id)
+      const slot = tryToClaim(this.#board, id)
       if (!isFailure(slot)) {
         this.#workerId = id
         this.#settleIn(slot.slot, slot.epoch)
@@ -132,7 +127,7 @@ export class Scoreboard {
         }
         return
       }
-      if (slot.code !== 'ID_IN_USE' || isExplicitId) throw this.#claimError(id, slot)
+      if (slot.code !== 'ID_IN_USE' || isExplicitId) throw claimError(this.baseDir, this.#board, id, slot)
     }
   }
 
@@ -224,6 +219,9 @@ export class Scoreboard {
    * Waits for changes: yields everything known first, then what moves. Workers wake it when they
    * publish, the kernel when they die, and anybody with `shared.add()`. A read-only handle polls, at
    * most ten times a second while nothing happens.
+   *
+   * From its first `next()` until it ends, two threads wait for all watchers of this handle. `for await` ends it by
+   * itself; who calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`.
    *
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
@@ -364,39 +362,12 @@ export class Scoreboard {
     return ids
   }
 
-  #claimAs(id: string): ReturnType<NativeBoard['claim']> {
-    const deadline = performance.now() + CLAIM_TIMEOUT_MS
-    for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-      const slot = this.#board.claim(id, threadId)
-      if (!isFailure(slot) || slot.code !== 'BUSY' || performance.now() >= deadline) return slot
-      // Of different length for each, so that those who wait do not meet again and again.
-      sleepSync(pause * (0.5 + Math.random()))
-    }
-  }
-
   #settleIn(slot: number, epoch: number): void {
     const { boardId } = this.#board
     this.#ownKey = `${slot}-${epoch}`
     this.#files = new OverflowWriter(this.baseDir, this.#options.mode, { boardId, slot, epoch })
     if (claimed.size === 0) process.on('exit', closeAllAtExit)
     claimed.add(this)
-  }
-
-  #claimError(id: string, failure: Failure): ScoreboardError {
-    const attempt = `Cannot claim a slot on ${this.baseDir}`
-    if (failure.code === 'ID_IN_USE') {
-      return new ScoreboardError(
-        'ERR_ID_IN_USE',
-        `${attempt}: a living worker has the id '${id}'; choose another, or leave workerId out`,
-      )
-    }
-    if (failure.code === 'BOARD_FULL') {
-      return new ScoreboardError(
-        'ERR_BOARD_FULL',
-        `${attempt}: all ${this.#board.slots} slots belong to living workers; make a board with more 'slots'`,
-      )
-    }
-    return scoreboardError(attempt, failure)
   }
 
   readonly #liveEntry = (entry: number) => this.#workerEntry(entry, false)

@@ -40,7 +40,7 @@ export function shownState(worker: WorkerEntry, takenAt: number, staleMs = Infin
 }
 
 /** How many workers are in each state. */
-export function countStates(snapshot: Snapshot, staleMs?: number): Record<ShownState, number> {
+function countStates(snapshot: Snapshot, staleMs?: number): Record<ShownState, number> {
   const counts = { live: 0, stale: 0, dead: 0 }
   for (const worker of snapshot.workers) counts[shownState(worker, snapshot.takenAt, staleMs)] += 1
   return counts

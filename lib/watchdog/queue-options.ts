@@ -1,7 +1,7 @@
 // What a caller of the queue passes in, checked once.
 
 import { checkOptions, describeValue, optionalBoolean, optionalInteger, optionalSignal } from '../options'
-import type { CreateRequest } from './lifecycle'
+import type { CreateRequest } from './creation'
 import type { ConnectOptions, CreateQueueOptions } from './types'
 
 export const MAX_MS = 2 ** 31 - 1

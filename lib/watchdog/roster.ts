@@ -249,8 +249,8 @@ export function countTimers(infos: readonly TimerInfo[]): TimerCounts {
   }
 }
 
-/** Whether every worker came to a good end; a second worker of the same id makes up for the first. */
-export function allWell(infos: readonly TimerInfo[]): boolean {
+/** Workers that came to no good end; a second worker of the same id makes up for the first. */
+export function troubled(infos: readonly TimerInfo[]): TimerInfo[] {
   const finished = new Set(infos.filter(({ state }) => state === 'finished').map(({ id }) => id))
-  return infos.every(({ id, state }) => state === 'alive' || finished.has(id))
+  return infos.filter(({ id, state }) => state !== 'alive' && !finished.has(id))
 }

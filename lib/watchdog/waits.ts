@@ -5,7 +5,7 @@ import { WatchdogError } from '../errors'
 import type { Attachment } from './attachment'
 import { abortable, Bell, Deadline } from './bell'
 import { periodOf } from './keeper'
-import { allWell, mayHaveDied, report } from './roster'
+import { mayHaveDied, report, troubled } from './roster'
 import { counts, type PageState } from './state'
 import type { WatchKind } from './store'
 import type { DoneReport, QueueCounts, TimerInfo, WaitOptions } from './types'
@@ -103,7 +103,7 @@ export async function timerInfos(attachment: Attachment): Promise<TimerInfo[]> {
 
 async function doneReport(attachment: Attachment, withWorkers: boolean): Promise<DoneReport> {
   const [{ done, dead }, workers] = await Promise.all([countItems(attachment), timerInfos(attachment)])
-  return { ok: dead === 0 && (!withWorkers || allWell(workers)), done, dead, workers }
+  return { ok: dead === 0 && (!withWorkers || troubled(workers).length === 0), done, dead, workers }
 }
 
 /** Whether no more verdict about a worker is to be waited for. */

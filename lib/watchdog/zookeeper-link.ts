@@ -8,8 +8,10 @@ import { WatchdogError } from '../errors'
 import type { StoreEvent } from './store'
 import { chooseHome, type Home } from './zookeeper-home'
 import {
-  classify,
+  INVALID_STATE,
+  isDefinite,
   type LinkOptions,
+  RETRY_MS,
   type Reply,
   type Request,
   type Session,
@@ -19,7 +21,6 @@ import {
 
 /** The session's authentication was refused for good. */
 const AUTH_FAILED_STATE = -113
-const RENEW_MS = 500
 
 export type CallOutcome = { kind: 'reply'; reply: Reply } | { kind: 'interrupted'; lost: boolean }
 
@@ -60,8 +61,12 @@ export class ZookeeperLink {
   /** Tells events of the session at hand from those of its predecessors. */
   #generation = 0
   #state: 'connecting' | 'connected' | 'closed' = 'connecting'
+  /** Whether the session at hand has ever been connected. */
+  #isEstablished = false
   #closing = false
-  #fatal: WatchdogError | undefined
+  #fatal: Error | undefined
+  /** Why there is no session to wait for, where that is known. */
+  #trouble: Error | undefined
   #renewal: NodeJS.Timeout | undefined
   credentials: { id: string; password: string } | undefined
   sessionTimeoutMs: number
@@ -83,7 +88,11 @@ export class ZookeeperLink {
         if (!abandoned.signal.aborted) link.#start(connect, options.session)
         return link.#untilConnected(options.connectTimeoutMs)
       })
-      await Promise.race([work, aborted(options.signal), late(options, abandoned.signal)]).finally(() => {
+      await Promise.race([
+        work,
+        aborted(options.signal, abandoned.signal),
+        late(options, abandoned.signal),
+      ]).finally(() => {
         abandoned.abort()
         work.catch(() => {})
       })
@@ -107,9 +116,14 @@ export class ZookeeperLink {
     const config: SessionConfig = { connect, timeoutMs: this.#options.sessionTimeoutMs }
     if (session) config.session = session
     if (this.#options.auth) config.auth = this.#options.auth
-    this.#session = this.home.openSession(config, (event) => {
-      if (generation === this.#generation) this.#receive(event)
-    })
+    this.#isEstablished = false
+    try {
+      this.#session = this.home.openSession(config, (event) => {
+        if (generation === this.#generation) this.#receive(event)
+      })
+    } catch (error) {
+      this.#ended(INVALID_STATE, error as Error)
+    }
   }
 
   #receive(event: SessionEvent): void {
@@ -122,6 +136,8 @@ export class ZookeeperLink {
       this.credentials = { id: event.id, password: event.password }
       this.sessionTimeoutMs = event.timeoutMs
       this.#state = 'connected'
+      this.#isEstablished = true
+      this.#trouble = undefined
       this.#wake()
       if (again) this.onEvent('resumed')
     } else if (event.type === 'connecting') {
@@ -129,32 +145,36 @@ export class ZookeeperLink {
       this.#state = 'connecting'
       this.onEvent('suspended')
     } else {
-      this.#ended(event.code)
+      this.#ended(event.code, event.error)
     }
   }
 
-  #ended(code: number): void {
+  #ended(code: number, error?: Error): void {
     this.#session = undefined
     if (this.#closing || this.#state === 'closed') return
+    const { url, session } = this.#options
     if (code === AUTH_FAILED_STATE) {
-      this.#fatal = new WatchdogError(
-        'ERR_AUTH',
-        `The server refused the authentication for ${this.#options.url}`,
-      )
-      this.#state = 'closed'
-      this.#wake()
-      return
+      this.#giveUp(new WatchdogError('ERR_AUTH', `The server refused the authentication for ${url}`))
+    } else if (this.credentials === undefined && error !== undefined) {
+      this.#giveUp(error)
+    } else if (this.credentials === undefined && session !== undefined) {
+      const why = `The session ${session.id} that was to be taken over has ended, or its password is wrong`
+      this.#giveUp(new WatchdogError('ERR_SESSION_LOST', why, { retryable: false }))
+    } else {
+      this.#state = 'connecting'
+      if (this.#isEstablished) {
+        this.onEvent('lost')
+        this.#renew()
+      } else {
+        this.#renewLater(error)
+      }
     }
-    const wasOurs = this.credentials !== undefined
-    this.#state = 'connecting'
-    if (wasOurs) this.onEvent('lost')
-    else if (this.#options.session) {
-      const why = `The session ${this.#options.session.id} that was to be taken over has ended, or its password is wrong`
-      this.#fatal = new WatchdogError('ERR_SESSION_LOST', why, { retryable: false })
-      this.#state = 'closed'
-    }
+  }
+
+  #giveUp(error: Error): void {
+    this.#fatal = error
+    this.#state = 'closed'
     this.#wake()
-    if (!this.#fatal) this.#renew()
   }
 
   #renew(): void {
@@ -162,17 +182,21 @@ export class ZookeeperLink {
       (connect) => {
         if (!this.#closing) this.#start(connect)
       },
-      () => {
-        if (!this.#closing) this.#renewal = setTimeout(() => this.#renew(), RENEW_MS)
-      },
+      (error) => this.#renewLater(error),
     )
+  }
+
+  /** What ended before it began would most likely do so again at once. */
+  #renewLater(trouble: Error | undefined): void {
+    this.#trouble = trouble
+    if (!this.#closing) this.#renewal = setTimeout(() => this.#renew(), RETRY_MS)
   }
 
   #wake(): void {
     for (const wake of [...this.#waiters]) wake()
   }
 
-  #closedError(): WatchdogError {
+  #closedError(): Error {
     return this.#fatal ?? new WatchdogError('ERR_CLOSED', `The connection to ${this.#options.url} is closed`)
   }
 
@@ -188,8 +212,9 @@ export class ZookeeperLink {
       }
       const timer = setTimeout(() => {
         this.#waiters.delete(check)
-        const why = `${this.#options.url} did not answer within ${timeoutMs} ms`
-        reject(new WatchdogError(this.credentials ? 'ERR_CONNECTION' : 'ERR_UNREACHABLE', why))
+        const cause = this.#trouble
+        const why = `${this.#options.url} did not answer within ${timeoutMs} ms${cause ? `: ${cause.message}` : ''}`
+        reject(new WatchdogError(this.credentials ? 'ERR_CONNECTION' : 'ERR_UNREACHABLE', why, { cause }))
       }, timeoutMs)
       this.#waiters.add(check)
       check()
@@ -209,7 +234,7 @@ export class ZookeeperLink {
     await this.#untilConnected(this.#patienceMs)
     const generation = this.#generation
     const reply = await this.#session!.call(request)
-    if (classify(reply.rc) === 'definite') return { kind: 'reply', reply }
+    if (isDefinite(reply)) return { kind: 'reply', reply }
     if (this.#state === 'connected' && generation === this.#generation) {
       // Answered before the event that tells of it: let that come first.
       await new Promise((resolve) => setTimeout(resolve, 10))
@@ -234,9 +259,9 @@ export class ZookeeperLink {
   }
 }
 
-function aborted(signal: AbortSignal | undefined): Promise<never> {
+function aborted(signal: AbortSignal | undefined, done: AbortSignal): Promise<never> {
   return new Promise((_, reject) =>
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true }),
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true, signal: done }),
   )
 }
 

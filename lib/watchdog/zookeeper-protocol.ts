@@ -50,8 +50,8 @@ export interface Reply {
 export type SessionEvent =
   | { type: 'connected'; id: string; password: string; timeoutMs: number }
   | { type: 'connecting' }
-  /** The end: expired, refused or closed. */
-  | { type: 'closed'; code: number }
+  /** The end: expired, refused or closed; with `error`, it could not be opened in the first place. */
+  | { type: 'closed'; code: number; error?: Error }
   | { type: 'watch'; kind: 'created' | 'deleted' | 'changed' | 'child' | 'lapsed'; path: string }
 
 export interface SessionConfig {
@@ -68,26 +68,41 @@ export interface Session {
   close(): Promise<void>
 }
 
+/** May throw where no session can be opened; in another thread that comes as its end. */
 export type OpenSession = (config: SessionConfig, onEvent: (event: SessionEvent) => void) => Session
 
+/** Between two tries of what failed before it got anywhere, in milliseconds. */
+export const RETRY_MS = 500
+
 export const OK = 0
+/** Of a session that has ended, or never began. */
+export const INVALID_STATE = -9
 export const NO_NODE = -101
 export const NO_AUTH = -102
 export const BAD_VERSION = -103
 export const NODE_EXISTS = -110
 export const NOT_EMPTY = -111
-export const SESSION_EXPIRED = -112
+const SESSION_EXPIRED = -112
 export const AUTH_FAILED = -115
+export const CLOSING = -116
 const SESSION_MOVED = -118
 
-/** The request may or may not have been carried out. */
-const AMBIGUOUS: ReadonlySet<number> = new Set([-2, -4, -7, -116, SESSION_MOVED])
-/** The session has ended; what was in flight may have been carried out before. */
-const LOST: ReadonlySet<number> = new Set([-9, SESSION_EXPIRED])
+/** The connection broke or the session ended: the request may or may not have been carried out. */
+const AMBIGUOUS: ReadonlySet<number> = new Set([
+  -2,
+  -4,
+  -7,
+  INVALID_STATE,
+  SESSION_EXPIRED,
+  CLOSING,
+  SESSION_MOVED,
+])
 
-export type ReplyClass = 'definite' | 'ambiguous' | 'lost'
+export function isDefinite({ rc }: Reply): boolean {
+  return !AMBIGUOUS.has(rc)
+}
 
-export function classify(rc: number): ReplyClass {
-  if (AMBIGUOUS.has(rc)) return 'ambiguous'
-  return LOST.has(rc) ? 'lost' : 'definite'
+/** The same bytes as a Buffer, which the native client wants, and which another thread's are not. */
+export function asBuffer(data: Uint8Array): Buffer {
+  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length)
 }

@@ -15,7 +15,17 @@ import { dirname } from 'node:path'
 
 import { findAddon, native } from '../binding'
 import { WatchdogError } from '../errors'
-import type { Acl, Reply, Request, Session, SessionConfig, SessionEvent, Stat } from './zookeeper-protocol'
+import {
+  type Acl,
+  asBuffer,
+  INVALID_STATE,
+  type Reply,
+  type Request,
+  type Session,
+  type SessionConfig,
+  type SessionEvent,
+  type Stat,
+} from './zookeeper-protocol'
 
 const MAX_REQUESTS = 256
 const MAX_BYTES = 512 * 1024
@@ -150,21 +160,24 @@ class LoopSession implements Session {
     this.#onEvent = onEvent
     this.#client = new Client().native
     this.#client.emit = (event, _self, detail) => this.#event(event, detail)
-    sessions.add(this)
     native.guardSockets(1)
     const credentials = config.session && {
       client_id: config.session.id,
       client_password: config.session.password,
     }
-    this.#client.init({
-      connect: config.connect,
-      timeout: config.timeoutMs,
-      debug_level: 0,
-      host_order_deterministic: false,
-      response_counter_limit: OUT_OF_REACH,
-      ...credentials,
-    })
-    updateGuard()
+    try {
+      this.#client.init({
+        connect: config.connect,
+        timeout: config.timeoutMs,
+        debug_level: 0,
+        host_order_deterministic: false,
+        response_counter_limit: OUT_OF_REACH,
+        ...credentials,
+      })
+      sessions.add(this)
+    } finally {
+      updateGuard()
+    }
     if (config.auth) this.#client.add_auth(config.auth.scheme, config.auth.secret, () => {})
   }
 
@@ -191,7 +204,7 @@ class LoopSession implements Session {
     this.#closed = true
     sessions.delete(this)
     updateGuard()
-    for (const { resolve } of this.#queue.splice(0)) resolve({ rc: -9 })
+    for (const { resolve } of this.#queue.splice(0)) resolve({ rc: INVALID_STATE })
     this.#onEvent({ type: 'closed', code })
   }
 
@@ -231,7 +244,7 @@ class LoopSession implements Session {
     const withChildren = (rc: number, _: string, children: unknown) =>
       done({ rc, children: (children as string[] | null) ?? [] })
     const start = (): number => {
-      if (this.#closed) return -9
+      if (this.#closed) return INVALID_STATE
       switch (request.op) {
         case 'get':
           return client.a_get(path, request.watch, withData)
@@ -287,11 +300,6 @@ class LoopSession implements Session {
   closeNow(): void {
     if (!this.#closed) this.#client.close()
   }
-}
-
-/** The native client takes a Buffer by its own pointer and length, and nothing else. */
-function asBuffer(data: Uint8Array): Buffer {
-  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length)
 }
 
 export function openLoopSession(config: SessionConfig, onEvent: (event: SessionEvent) => void): Session {

@@ -19,6 +19,7 @@ import {
 import { ZookeeperLink } from './zookeeper-link'
 import {
   AUTH_FAILED,
+  asBuffer,
   BAD_VERSION,
   type LinkOptions,
   NO_AUTH,
@@ -41,10 +42,6 @@ const OWNER_ONLY = [{ perm: 31, scheme: 'auth', auth: '' }]
 
 function plainInfo(stat: Stat): NodeInfo {
   return { version: stat.version, born: stat.czxid, changedAt: stat.mtimeMs, children: stat.children }
-}
-
-function asBuffer(data: Uint8Array): Buffer {
-  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length)
 }
 
 export class ZookeeperStore implements Store {

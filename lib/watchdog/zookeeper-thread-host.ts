@@ -4,17 +4,15 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { WatchdogError } from '../errors'
+import { WatchdogError } from '../errors'
 import { Keeper } from './keeper'
 import { Pages } from './pages'
 import { Run } from './run'
 import type { KeptRun } from './store'
-import type { Session } from './zookeeper-protocol'
+import { INVALID_STATE, RETRY_MS, type Session, type SessionEvent } from './zookeeper-protocol'
 import { closeAllSessions, openLoopSession } from './zookeeper-session'
 import { ZookeeperStore } from './zookeeper-store'
 import type { FromHost, StaffOptions, ToHost } from './zookeeper-thread'
-
-const RETRY_MS = 500
 
 interface Post {
   readonly run: KeptRun
@@ -95,28 +93,34 @@ function post(message: FromHost): void {
   port.postMessage(message)
 }
 
+function forget(session: number): void {
+  if (sessions.delete(session)) post({ kind: 'closed', session })
+}
+
 async function obey(message: ToHost): Promise<void> {
   switch (message.kind) {
     case 'open': {
       const { session, config } = message
+      const onEvent = (event: SessionEvent) => {
+        post({ kind: 'event', session, event })
+        // What was in flight is answered first.
+        if (event.type === 'closed') setImmediate(() => forget(session))
+      }
       try {
-        sessions.set(
-          session,
-          openLoopSession(config, (event) => post({ kind: 'event', session, event })),
-        )
+        sessions.set(session, openLoopSession(config, onEvent))
       } catch (error) {
-        post({ kind: 'failed', session, error: error as Error })
+        const { code, message } = error as WatchdogError
+        post({ kind: 'failed', session, code: error instanceof WatchdogError ? code : undefined, message })
       }
       return
     }
     case 'call': {
-      const reply = (await sessions.get(message.session)?.call(message.request)) ?? { rc: -9 }
+      const reply = (await sessions.get(message.session)?.call(message.request)) ?? { rc: INVALID_STATE }
       return post({ kind: 'reply', call: message.call, reply })
     }
     case 'close':
       await sessions.get(message.session)?.close()
-      sessions.delete(message.session)
-      return post({ kind: 'closed', session: message.session })
+      return forget(message.session)
     case 'hold': {
       const staff = staffs.get(message.staff) ?? new Staff(message.options)
       staffs.set(message.staff, staff)

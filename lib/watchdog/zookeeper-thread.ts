@@ -7,15 +7,18 @@
 
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { WatchdogError, type WatchdogErrorCode } from '../errors'
 import type { Caretaker, KeptRun } from './store'
-import type {
-  LinkOptions,
-  OpenSession,
-  Reply,
-  Request,
-  Session,
-  SessionConfig,
-  SessionEvent,
+import {
+  CLOSING,
+  INVALID_STATE,
+  type LinkOptions,
+  type OpenSession,
+  type Reply,
+  type Request,
+  type Session,
+  type SessionConfig,
+  type SessionEvent,
 } from './zookeeper-protocol'
 
 const HOST = join(__dirname, 'zookeeper-thread-host.js')
@@ -35,7 +38,8 @@ export type ToHost =
 export type FromHost =
   | { kind: 'event'; session: number; event: SessionEvent }
   | { kind: 'reply'; call: number; reply: Reply }
-  | { kind: 'failed'; session: number; error: Error }
+  /** Of an error that passes from thread to thread only its message is left. */
+  | { kind: 'failed'; session: number; code: WatchdogErrorCode | undefined; message: string }
   | { kind: 'closed'; session: number }
   | { kind: 'dismissed'; staff: number }
 
@@ -63,6 +67,9 @@ class Host {
     this.#worker = new Worker(HOST, { workerData: { rollcallSessions: this.#exited }, stdout: false })
     this.#worker.on('message', (message: FromHost) => this.#receive(message))
     this.#worker.on('error', (error) => {
+      // Whatever is asked next is asked of another thread, and nobody waits for this one to exit.
+      if (host === this) host = undefined
+      Atomics.store(this.#exited, 0, 1)
       for (const session of [...this.#proxies.keys()]) this.#fail(session, error)
       for (const staff of [...this.#dismissals.keys()]) this.#dismissed(staff)
     })
@@ -71,6 +78,10 @@ class Host {
       this.#post({ kind: 'exit' })
       Atomics.wait(this.#exited, 0, 0, EXIT_MS)
     })
+  }
+
+  get #hasExited(): boolean {
+    return Atomics.load(this.#exited, 0) === 1
   }
 
   #post(message: ToHost): void {
@@ -85,7 +96,8 @@ class Host {
     } else if (message.kind === 'event') {
       this.#proxies.get(message.session)?.onEvent(message.event)
     } else if (message.kind === 'failed') {
-      this.#fail(message.session, message.error)
+      const { session, code, message: why } = message
+      this.#fail(session, code === undefined ? new Error(why) : new WatchdogError(code, why))
     } else if (message.kind === 'dismissed') {
       this.#dismissed(message.staff)
     } else {
@@ -96,8 +108,7 @@ class Host {
 
   /** The thread could not open (or keep) a session: its calls are answered as lost. */
   #fail(session: number, error: Error): void {
-    process.emitWarning(`A ZooKeeper session of the heartbeat thread failed: ${error.message}`)
-    this.#proxies.get(session)?.onEvent({ type: 'closed', code: -9 })
+    this.#proxies.get(session)?.onEvent({ type: 'closed', code: INVALID_STATE, error })
     this.#proxies.get(session)?.onClosed()
     this.#forget(session)
   }
@@ -107,7 +118,7 @@ class Host {
     for (const [call, waiting] of this.#calls) {
       if (waiting.session !== session) continue
       this.#calls.delete(call)
-      waiting.resolve({ rc: -116 })
+      waiting.resolve({ rc: CLOSING })
     }
     if (this.#proxies.size === 0) this.#worker.unref()
   }
@@ -139,12 +150,13 @@ class Host {
         }
       },
       dismiss: () => {
-        dismissal ??= hired
-          ? new Promise((resolve) => {
-              this.#dismissals.set(staff, resolve)
-              this.#post({ kind: 'dismiss', staff })
-            })
-          : Promise.resolve()
+        dismissal ??=
+          hired && !this.#hasExited
+            ? new Promise((resolve) => {
+                this.#dismissals.set(staff, resolve)
+                this.#post({ kind: 'dismiss', staff })
+              })
+            : Promise.resolve()
         return dismissal
       },
     }
@@ -162,7 +174,7 @@ class Host {
     return {
       call: (request) =>
         new Promise((resolve) => {
-          if (!this.#proxies.has(session)) return resolve({ rc: -9 })
+          if (!this.#proxies.has(session)) return resolve({ rc: INVALID_STATE })
           const call = this.#next++
           this.#calls.set(call, { session, resolve })
           this.#post({ kind: 'call', session, call, request })

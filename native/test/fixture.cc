@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <numeric>
 
 namespace rollcall::test {
 namespace {
@@ -99,6 +100,18 @@ Status Claim(Board& board, const std::string& id, Claimed* claimed) {
     return status.code != Code::kBusy;
   });
   return status;
+}
+
+std::vector<uint32_t> AllSlots(const Board& board) {
+  std::vector<uint32_t> slots(board.file().geometry().slot_count);
+  std::iota(slots.begin(), slots.end(), 0);
+  return slots;
+}
+
+std::vector<Retired> RetireAll(Board& board) {
+  std::vector<Retired> retired;
+  CHECK(Eventually([&] { return board.TryRetire(AllSlots(board), &retired).code != Code::kBusy; }));
+  return retired;
 }
 
 void PublishBytes(Board& board, uint8_t byte, uint32_t length) {

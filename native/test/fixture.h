@@ -45,6 +45,11 @@ struct World {
 // Claims and waits while somebody else claims or cleans.
 Status Claim(Board& board, const std::string& id, Claimed* claimed = nullptr);
 
+std::vector<uint32_t> AllSlots(const Board& board);
+
+// Retires whoever is dead or closed; waits while somebody else claims or cleans.
+std::vector<Retired> RetireAll(Board& board);
+
 // Publishes `length` times `byte`.
 void PublishBytes(Board& board, uint8_t byte, uint32_t length);
 

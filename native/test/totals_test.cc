@@ -30,17 +30,6 @@ double TotalOf(const Board& board, uint32_t counter = 0) {
   return totals[counter];
 }
 
-std::vector<uint32_t> AllSlots(const Board& board) {
-  std::vector<uint32_t> slots;
-  for (uint32_t slot = 0; slot < board.file().geometry().slot_count; slot++) slots.push_back(slot);
-  return slots;
-}
-
-void Retire(Board& board) {
-  std::vector<Retired> retired;
-  CHECK(Eventually([&] { return board.TryRetire(AllSlots(board), &retired).code != Code::kBusy; }));
-}
-
 TEST("totals count living, closed and retired owners once, and gauges not at all") {
   World world(2, 64, kCounters);
   auto a = world.Open(), b = world.Open(), reader = world.Open();
@@ -64,7 +53,7 @@ TEST("totals count living, closed and retired owners once, and gauges not at all
   double after[kCounters] = {};
   reader->AddGauges(after);
   CHECK_EQ(after[2], 0);
-  Retire(*reader);
+  RetireAll(*reader);
   CHECK_EQ(TotalOf(*reader), 12);
   CHECK_OK(Claim(*a, "a"));
   CHECK_EQ(TotalOf(*reader), 12);
@@ -85,7 +74,7 @@ TEST("counters are told as their owner's or not at all, while the next one comes
   a->Release();
   CHECK_OK(reader->ReadCounters(0, 1, seen));
   CHECK_EQ(seen[0], 5);
-  Retire(*reader);
+  RetireAll(*reader);
   // As far as the next claim comes before it raises the epoch.
   ClearCounters(reader->file(), 0);
 
@@ -108,7 +97,7 @@ TEST("a counter that is no number counts as nothing and spoils nothing") {
     a->file().counters(a->slot())[0].store(bits);
     CHECK_EQ(TotalOf(*b), 3);
     a->Release();
-    Retire(*b);
+    RetireAll(*b);
     CHECK_EQ(TotalOf(*b), 3);
     CHECK_OK(Claim(*a, "a"));
   }
@@ -145,7 +134,7 @@ TEST("retired totals that name a slot which is not there harm nobody") {
   CHECK_OK(Claim(*a, "a"));
   Add(*a, 0, 2);
   a->Release();
-  Retire(*a);
+  RetireAll(*a);
   CHECK_EQ(TotalOf(*a), 2);
 }
 
@@ -180,7 +169,7 @@ TEST("totals are exact and never go backwards while owners come, count, and are 
       counted = sum;
     }
     board->Release();
-    if (i % 2 == 0) Retire(*board);
+    if (i % 2 == 0) RetireAll(*board);
   }
   stop = true;
   for (std::thread& reader : readers) reader.join();
@@ -258,7 +247,7 @@ PROCESS_TEST("what killed workers had counted is in the totals, exactly") {
 
     total = TotalOf(*reader);
     CHECK(total >= at_least && total <= at_most);
-    if (round % 2 == 0) Retire(*cleaner);
+    if (round % 2 == 0) RetireAll(*cleaner);
     CHECK_EQ(TotalOf(*reader), total);
   }
 }

@@ -70,7 +70,13 @@ const running = new Set<ChildProcess>()
 
 /** Starts test/children/<script> with the given arguments. It is killed after the test, at the latest. */
 export function startChild(script: string, ...args: string[]): Child {
-  const child = fork(path.join(CHILDREN, `${script}.js`), args, { serialization: 'advanced' })
+  return startChildWith([], script, ...args)
+}
+
+/** The same with options of Node's own, which hold in all of its threads. */
+export function startChildWith(nodeOptions: readonly string[], script: string, ...args: string[]): Child {
+  const execArgv = [...process.execArgv, ...nodeOptions]
+  const child = fork(path.join(CHILDREN, `${script}.js`), args, { serialization: 'advanced', execArgv })
   running.add(child)
   child.once('exit', () => running.delete(child))
   return new Child(child)

@@ -2,19 +2,24 @@
 
 import type { ConnectOptions } from '../../lib'
 import type { Order } from '../children/queue-hand'
-import { type Child, startChild } from './child'
+import { type Child, startChildWith } from './child'
 import { SESSION_MS } from './queue'
 
 export class Hand {
   readonly child: Child
 
-  private constructor(clockOffMs: number) {
-    this.child = startChild('queue-hand', String(clockOffMs))
+  private constructor(clockOffMs: number, nodeOptions: readonly string[]) {
+    this.child = startChildWith(nodeOptions, 'queue-hand', String(clockOffMs))
   }
 
   /** @param clockOffMs how far the clock of that process is off */
-  static async on(url: string, options: ConnectOptions = {}, clockOffMs = 0): Promise<Hand> {
-    const hand = new Hand(clockOffMs)
+  static async on(
+    url: string,
+    options: ConnectOptions = {},
+    clockOffMs = 0,
+    nodeOptions: readonly string[] = [],
+  ): Promise<Hand> {
+    const hand = new Hand(clockOffMs, nodeOptions)
     await hand.do('connect', '', url, { sessionTimeoutMs: SESSION_MS, ...options })
     return hand
   }

@@ -1,3 +1,5 @@
+// A store in which other processes go on at one exact step.
+
 import type { Store } from '../../lib/watchdog/store'
 
 const CALLS = ['get', 'info', 'list', 'create', 'set', 'delete', 'deleteTree', 'sync'] as const

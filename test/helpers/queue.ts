@@ -5,6 +5,8 @@ import { randomBytes } from 'node:crypto'
 import { type ConnectOptions, WatchdogQueue } from '../../lib'
 import { type Ensemble, skipped, startZookeeper } from './zookeeper-server'
 
+export { collect } from './collect'
+
 let ensemble: Promise<Ensemble> | undefined
 
 /** The server that tests share; those that break servers start their own. */
@@ -51,9 +53,3 @@ afterEach('close the handles', async () => {
   open.clear()
   await Promise.all(handles.map((queue) => queue.close()))
 })
-
-export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const item of items) all.push(item)
-  return all
-}

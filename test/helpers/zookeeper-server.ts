@@ -77,7 +77,7 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /** The answer to a four-letter word. Rejects where nobody listens. */
-export function fourLetterWord(port: number, word: string): Promise<string> {
+function fourLetterWord(port: number, word: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
     let answer = ''

@@ -53,7 +53,6 @@ const TONES: Readonly<Record<TimerState, Tone>> = {
   finished: 'faint',
 }
 
-// w-10 comes after w-9.
 export class QueueSource implements ListSource<TimerRow> {
   readonly noun = 'worker'
   readonly sorts = QUEUE_SORTS

@@ -2,6 +2,7 @@
 // web server scrapes a board. Pure functions.
 
 import type { Snapshot, Status } from '../../scoreboard/types'
+import { ownerKey } from '../rates'
 import { jsonStatus } from '../render'
 import type { Picture } from './feed'
 import { kindOf } from './worker-view'
@@ -51,7 +52,7 @@ export function renderStatusJson(picture: Picture, snapshot: Snapshot, staleMs: 
   const { cursor: _, ...rest } = snapshot
   const shown = new Map(picture.workers.map((view) => [view.key, view]))
   const workers = snapshot.workers.map((worker) => {
-    const view = shown.get(`${worker.slot}:${worker.epoch}`)
+    const view = shown.get(ownerKey(worker))
     const kind = view && kindOf(view, worker.ageMs ?? view.ageMs, staleMs)
     return { ...worker, status: boundedStatus(worker.status), kind, letter: view?.letter }
   })

@@ -4,7 +4,7 @@
 import type { Sums } from './workers'
 
 /** Two minutes, a sample a second. */
-export const HISTORY_LENGTH = 120
+const HISTORY_LENGTH = 120
 export const SPARK_WIDTH = HISTORY_LENGTH - 1
 export const SPARK_HEIGHT = 30
 

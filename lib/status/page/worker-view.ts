@@ -2,6 +2,7 @@
 // may be megabytes of anything; past this file it is one line that does nothing but show. Pure functions.
 
 import type { Status, WorkerEntry } from '../../scoreboard/types'
+import { ownerKey } from '../rates'
 import { isBusy, isPatient, isRequestStatus, type RequestStatus, STATE_LETTERS } from '../request-status'
 import { cut, harmless, statusText } from '../text'
 
@@ -48,7 +49,7 @@ export function viewWorker(worker: WorkerEntry, at: number): WorkerView {
   const request = isRequestStatus(status) ? status : undefined
   const busy = request ? isBusy(request.state) : status !== undefined && !IDLE_WORDS.test(stateText(status))
   const view: WorkerView = {
-    key: `${worker.slot}:${worker.epoch}`,
+    key: ownerKey(worker),
     slot: worker.slot,
     id: cut(harmless(worker.id), ID_COLUMNS),
     pid: worker.pid,
