@@ -108,3 +108,15 @@ export class WatchdogError extends Error {
     if (details.report !== undefined) this.report = details.report
   }
 }
+
+/** That error, but of an operation that may have happened before it. */
+export function maybeApplied(cause: unknown, details: { message?: string; path?: string } = {}): unknown {
+  if (!(cause instanceof WatchdogError) || cause.maybeApplied) return cause
+  const { message = cause.message, path = cause.path } = details
+  return new WatchdogError(cause.code, message, {
+    cause,
+    retryable: cause.retryable,
+    maybeApplied: true,
+    ...(path === undefined ? {} : { path }),
+  })
+}

@@ -44,7 +44,7 @@ export type RequestStatus = {
   oldest?: RequestInFlight
   /** How many requests this worker has served: answered, or given up by their clients. */
   requests: number
-  /** How many bytes it has written to its clients, heads included; up to a second late. */
+  /** How many bytes it has written to its clients, heads included; up to a tenth of a second late. */
   bytes: number
 }
 

@@ -1,7 +1,7 @@
 // The writer of one page's state in this process: steps that are submitted while a write is on
 // its way wait together and go out as one compare-and-set.
 
-import { WatchdogError } from '../errors'
+import { maybeApplied, WatchdogError } from '../errors'
 import { pageSize } from './page'
 import type { Run } from './run'
 import { newState, type Outcome, type PageState } from './state'
@@ -97,15 +97,24 @@ export class PageWriter {
   }
 
   async #commit(batch: readonly Submitted[]): Promise<void> {
+    const doubt = { unsure: false }
+    try {
+      await this.#write(batch, doubt)
+    } catch (error) {
+      // What failed last may be a mere look at what came of it.
+      throw doubt.unsure ? maybeApplied(error) : error
+    }
+  }
+
+  async #write(batch: readonly Submitted[], doubt: { unsure: boolean }): Promise<void> {
     let fresh = this.#known === undefined
-    let unsure = false
     for (;;) {
       const known = this.#known ?? (await this.read())
       let { state } = known
       const results: unknown[] = []
       const preparations: Promise<void>[] = []
       for (const { step } of batch) {
-        const outcome = step.apply(state, unsure)
+        const outcome = step.apply(state, doubt.unsure)
         state = outcome.state
         results.push(outcome.result)
         const preparation = step.prepare?.(outcome.result)
@@ -126,8 +135,8 @@ export class PageWriter {
         this.#known = { state, version: outcome.info.version }
         return this.#resolve(batch, results)
       }
+      doubt.unsure ||= outcome.maybeApplied
       if (outcome.kind === 'missing') await this.#run.assertThere()
-      unsure ||= outcome.maybeApplied
       this.#known = undefined
       fresh = true
     }

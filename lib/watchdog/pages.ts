@@ -73,6 +73,8 @@ interface Acks {
   readonly indexes: number[]
   /** Those of which an earlier try may have been applied. */
   readonly doubts: number[]
+  /** Whether more may come in this turn of the event loop. */
+  isPatient: boolean
   outcome: Promise<Exceptions> | undefined
 }
 
@@ -249,10 +251,11 @@ export class Pages {
     const { token, index, inDoubt, isPatient } = request
     let acks = this.#acks.get(token)
     if (acks === undefined) {
-      acks = { indexes: [], doubts: [], outcome: undefined }
+      acks = { indexes: [], doubts: [], isPatient, outcome: undefined }
       this.#acks.set(token, acks)
-      acks.outcome = this.#ackAll(page, token, acks, isPatient)
+      acks.outcome = this.#ackAll(page, token, acks)
     } else if (!isPatient) {
+      acks.isPatient = false
       this.writer(page).hurry()
     }
     acks.indexes.push(index)
@@ -262,7 +265,7 @@ export class Pages {
     return exception ?? 'settled'
   }
 
-  async #ackAll(page: string, token: string, acks: Acks, isPatient: boolean): Promise<Exceptions> {
+  async #ackAll(page: string, token: string, acks: Acks): Promise<Exceptions> {
     const { indexes, doubts } = acks
     /** From here on others make a step of their own. */
     const begin = () => {
@@ -271,7 +274,9 @@ export class Pages {
     let outcome: Exceptions
     try {
       outcome = await this.writer(page).submit<Exceptions>({
-        isPatient,
+        get isPatient() {
+          return acks.isPatient
+        },
         apply: (state, unsure) => {
           begin()
           const { state: acked, result: lost } = ack(state, { token, indexes })

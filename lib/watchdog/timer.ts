@@ -44,6 +44,8 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   /** Leases that are not settled, and how many of them user code has. */
   readonly #tickets = new Set<LeaseTicket>()
   #handed = 0
+  /** Leases that wait in a stream for user code to come back. */
+  #atHand = 0
   #doubts: Doubt[] = []
   /** What the tokens of its claims begin with. */
   readonly #name = randomName(6)
@@ -137,8 +139,10 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     this.#assertLive()
     const ahead = await this.#ahead.take()
     if (ahead !== undefined) return this.#hand(ahead)
-    const tickets = await this.#next(1, waitMs, options.signal)
-    return tickets === undefined ? undefined : this.#hand(tickets[0]!)
+    const [ticket, ...others] = (await this.#next(1, waitMs, options.signal)) ?? []
+    // More than one where a stream had claimed them and was never told.
+    if (others.length > 0) await this.#releaseUnhanded(others)
+    return ticket && this.#hand(ticket)
   }
 
   /** Leases items one after the other, fetching more than one at a time where they are short work. */
@@ -156,16 +160,19 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
         const next = await this.#next(await this.#batch.size(), waitMs, signal)
         if (next === undefined) return
         tickets = next
+        this.#atHand += tickets.length
         this.#batch.begin(tickets.length)
         while (tickets.length > 0) {
           signal?.throwIfAborted()
           this.#abort.signal.throwIfAborted()
+          this.#atHand--
           yield this.#hand(tickets.shift()!)
         }
         this.#batch.end()
       }
     } finally {
-      await Promise.all(tickets.map((ticket) => this.#release(ticket).catch(() => {})))
+      this.#atHand -= tickets.length
+      await this.#releaseUnhanded(tickets)
     }
   }
 
@@ -177,11 +184,14 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     const active = new Set<Promise<void>>()
     const acks = new Set<Promise<void>>()
     const failure: { error?: unknown } = {}
+    const failed = new AbortController()
     const track = (set: Set<Promise<void>>, work: Promise<void>) => {
       const tracked = work
         .catch((error) => {
           // That item is done, or another has it; the others are still ours.
-          if (!NOT_OURS.has((error as { code?: string }).code)) failure.error ??= error
+          if (NOT_OURS.has((error as { code?: string }).code)) return
+          failure.error ??= error
+          failed.abort(failure.error)
         })
         .finally(() => set.delete(tracked))
       set.add(tracked)
@@ -194,16 +204,17 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
       }
       if (!lease.settled) track(acks, lease.ack())
     }
+    const signals = options.signal === undefined ? [failed.signal] : [failed.signal, options.signal]
     try {
-      for await (const lease of this.leases({ until: options.until, signal: options.signal })) {
+      for await (const lease of this.leases({ until: options.until, signal: AbortSignal.any(signals) })) {
         track(active, handle(lease))
         while (active.size >= concurrency) await Promise.race(active)
         while (acks.size >= MAX_PENDING_ACKS) await Promise.race(acks)
-        if (failure.error !== undefined) break
       }
-    } finally {
-      while (active.size + acks.size > 0) await Promise.all([...active, ...acks])
+    } catch (error) {
+      failure.error ??= error
     }
+    while (active.size + acks.size > 0) await Promise.all([...active, ...acks])
     if (failure.error !== undefined) throw failure.error
   }
 
@@ -298,6 +309,11 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     }
   }
 
+  /** As far as that goes: `end()` tries again. */
+  async #releaseUnhanded(tickets: readonly LeaseTicket[]): Promise<void> {
+    await Promise.all(tickets.map((ticket) => this.#release(ticket).catch(() => {})))
+  }
+
   /** Gives back what user code never had. */
   async #release(ticket: LeaseTicket): Promise<void> {
     await this.settle(ticket, 'release')
@@ -307,12 +323,16 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   /** Takes up what a claim that ended in an error had leased all the same. */
   async #adopt(): Promise<LeaseTicket[] | undefined> {
     for (;;) {
-      const doubt = this.#doubts[0]
+      // Whoever else looks meanwhile must not find the same one.
+      const doubt = this.#doubts.shift()
       if (doubt === undefined) return undefined
-      const held = await this.#attachment.pages.claimed(doubt.page, doubt.token)
-      const leases = held === undefined ? undefined : await this.#leases(doubt.page, held)
-      this.#doubts.shift()
-      if (leases !== undefined) return leases
+      try {
+        const held = await this.#attachment.pages.claimed(doubt.page, doubt.token)
+        if (held !== undefined) return await this.#leases(doubt.page, held)
+      } catch (error) {
+        this.#doubts.push(doubt)
+        throw error
+      }
     }
   }
 
@@ -338,7 +358,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
       return outcome
     }
     // Who has more at hand is likely to ack more in the same turn.
-    const isPatient = this.#tickets.size > this.#handed
+    const isPatient = this.#atHand > 0
     const acked = pages.ack(page, { token, index, inDoubt, isPatient })
     this.#ahead.join(() => this.#takeAhead(page))
     try {

@@ -1,7 +1,7 @@
 // A queue's state in ZooKeeper. Here an ambiguous answer ("the connection broke before the reply
 // came") becomes a definite one, by looking at what is there now.
 
-import { WatchdogError } from '../errors'
+import { maybeApplied, WatchdogError } from '../errors'
 import {
   ANY_VERSION,
   type Caretaker,
@@ -130,13 +130,9 @@ export class ZookeeperStore implements Store {
       sent = this.#link.connected
       return await outcome
     } catch (cause) {
-      const error = cause as WatchdogError
-      if (!(cause instanceof WatchdogError) || !(sent || interruptedBefore)) throw cause
-      throw new WatchdogError(error.code, `${error.message}, while trying to ${request.op} ${path}`, {
-        cause,
-        path,
-        maybeApplied: true,
-      })
+      if (!(sent || interruptedBefore)) throw cause
+      const message = `${(cause as Error).message}, while trying to ${request.op} ${path}`
+      throw maybeApplied(cause, { message, path })
     }
   }
 
@@ -238,11 +234,17 @@ export class ZookeeperStore implements Store {
       if (rc === NO_NODE) return { kind: 'missing', maybeApplied: interrupted }
       if (rc !== BAD_VERSION) this.#fail(request, outcome.reply)
       if (!interrupted) return { kind: 'conflict', maybeApplied: false }
-      await this.sync()
-      const now = await this.get(path)
+      const now = await this.#newest(path).catch((error) => {
+        throw maybeApplied(error)
+      })
       if (now?.version === version + 1 && now.data.equals(data)) return { kind: 'set', info: now }
       return { kind: 'conflict', maybeApplied: now === undefined || now.version !== version + 1 }
     }
+  }
+
+  async #newest(path: string): Promise<StoredNode | undefined> {
+    await this.sync()
+    return this.get(path)
   }
 
   async delete(path: string, version: number): Promise<DeleteOutcome> {

@@ -56,9 +56,9 @@ async function* singly(
 }
 
 /** A stream asks ahead: all that is known is when it began. */
-async function* streamed(timer: WatchdogTimer<string>): AsyncIterableIterator<Asked> {
+async function* streamed(timer: WatchdogTimer<string>, signal: AbortSignal): AsyncIterableIterator<Asked> {
   const askedAt = monotonicMs()
-  for await (const lease of timer.leases()) yield { lease, askedAt }
+  for await (const lease of timer.leases({ signal })) yield { lease, askedAt }
 }
 
 /** Settles all of them, whatever becomes of some; then throws what went wrong first. */
@@ -83,13 +83,15 @@ play(async (queue, role, number) => {
   const isStreamed = random(2) === 0
   const together = isStreamed && random(2) === 0 ? TOGETHER : 1
   const settling: Promise<void>[] = []
+  const broken = new AbortController()
   try {
-    for await (const { lease, askedAt } of isStreamed ? streamed(timer) : singly(timer, isDone)) {
+    const asked = isStreamed ? streamed(timer, broken.signal) : singly(timer, isDone)
+    for await (const { lease, askedAt } of asked) {
       const { item, attempt, fence } = lease
       history.write({ op: 'leased', timer: id, item, attempt, fence: fence.toString(), askedAt })
       const work = settle(lease, id, role)
-      // Its failure is told by settled(), later.
-      work.catch(() => {})
+      // Who waits for more meanwhile would wait for this item, too.
+      work.catch((error) => broken.abort(error))
       settling.push(work)
       if (settling.length >= together) await settled(settling)
     }
