@@ -11,6 +11,7 @@ import { commandTree, everyCommand } from '../lib/cli/command-tree'
 import { createProgram } from '../lib/cli/program'
 import { MAIN } from './helpers/cli'
 import { type Block, blocks, place, ROOT } from './helpers/documents'
+import { eventually } from './helpers/eventually'
 import { tempDir } from './helpers/temp-dir'
 
 const SCRIPTS = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')).scripts
@@ -80,6 +81,15 @@ describe('The documents, in TypeScript', function () {
   }
 })
 
+/** A zombie is not. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
 describe('The documents, for batch systems', function () {
   this.timeout(120_000)
 
@@ -89,13 +99,23 @@ for word in "$@"; do
   case $word in --array=*) array=\${word#--array=} ;; esac
 done
 if [[ -z $array ]]; then echo "submitted $*"; exit; fi
-for id in $(seq \${array/-/ }); do SLURM_ARRAY_TASK_ID=$id bash -c "\${!#}" & done > tasks.log 2>&1`
+for id in $(seq \${array/-/ }); do
+  SLURM_ARRAY_TASK_ID=$id bash -c "\${!#}" > tasks.log 2>&1 & echo $! >> tasks
+done`
   const QSUB = `#!/bin/bash
 script=$(cat)
-for id in $(seq \${3/-/ }); do PBS_ARRAYID=$id bash -c "$script" & done > tasks.log 2>&1`
+for id in $(seq \${3/-/ }); do
+  PBS_ARRAYID=$id bash -c "$script" > tasks.log 2>&1 & echo $! >> tasks
+done`
+
+  /** A task may come when all is done; it must find the queue, or it would wait for one. */
+  async function tasksEnd(folder: string): Promise<void> {
+    const pids = fs.readFileSync(path.join(folder, 'tasks'), 'utf8').trim().split('\n').map(Number)
+    await eventually(() => !pids.some(isRunning), 'the tasks to end')
+  }
 
   for (const block of blocks('sh').filter(isBatch)) {
-    it(`run a job from its first line to its last: ${place(block)}`, () => {
+    it(`run a job from its first line to its last: ${place(block)}`, async () => {
       const folder = tempDir()
       const program = (name: string, text: string) =>
         fs.writeFileSync(path.join(folder, name), text, { mode: 0o755 })
@@ -115,6 +135,7 @@ for id in $(seq \${3/-/ }); do PBS_ARRAYID=$id bash -c "$script" & done > tasks.
       })
 
       assert.equal(status, 0, stderr)
+      await tasksEnd(folder)
       const outputs = fs.readdirSync(folder).filter((name) => name.startsWith('out.'))
       assert.equal(outputs.length, 3, stderr)
       if (script.includes('merge.sh')) assert.match(stdout, /\b3 workers\nsubmitted merge\.sh\n$/)
