@@ -11,8 +11,11 @@ import {
   consume,
   consumedItem,
   counts,
+  endLog,
+  fold,
   holder,
   isComplete,
+  type Logged,
   leased,
   newState,
   type Outcome,
@@ -24,6 +27,7 @@ import {
   SOURCES,
   type Source,
   settle,
+  takeUnhanded,
   wasSettled,
 } from '../lib/watchdog/state'
 import { decodeState, encodeState } from '../lib/watchdog/state-codec'
@@ -37,6 +41,8 @@ class Page {
   state: PageState
   readonly model: PageModel
   readonly gone = new Set<string>()
+  /** How many acks are in the logs, by the number of the claim. */
+  readonly #logged = new Map<number, number>()
   #steps = 0
 
   constructor(size: number) {
@@ -44,11 +50,12 @@ class Page {
     this.model = new PageModel(size)
   }
 
-  claim(wid: string, max: number, source: Source): boolean {
+  claim(wid: string, max: number, source: Source, isLogged = false): boolean {
     const token = `t${this.#steps++}`
-    const expected = this.model.claim(token, wid, max, source)
+    const log = isLogged ? this.#steps : 0
+    const expected = this.model.claim(token, wid, max, source, log)
 
-    const result = this.#take(claim(this.state, { token, wid, max, source }))
+    const result = this.#take(claim(this.state, { token, wid, max, source, log }))
 
     assert.deepEqual(result, expected)
     assert.deepEqual(claimed(this.state, token), expected)
@@ -89,11 +96,52 @@ class Page {
     assert.deepEqual(result, expected)
   }
 
+  readonly #acksOf = ({ log }: { log: number }) => this.#logged.get(log) ?? 0
+
+  /** The holder acks the next item of that claim, and only its log knows. */
+  record(n: number): void {
+    const logs = this.model.logs()
+    const claim = logs[n % logs.length]
+    if (claim === undefined) return
+    const acked = this.#acksOf(claim)
+    if (this.model.holds(claim.token, claim.indexes[acked] ?? -1)) this.#logged.set(claim.log, acked + 1)
+  }
+
+  endLog(n: number, isInHand: boolean): void {
+    const logs = this.model.logs()
+    const claim = logs[n % logs.length]
+    if (claim === undefined) return
+    const { token } = claim
+    const acked = this.#acksOf(claim)
+    const kept = acked + (isInHand ? 1 : 0)
+    const expected = this.model.endLog(token, acked, kept)
+
+    const before = this.state
+    const result = this.#take(endLog(this.state, { token, acked, kept }))
+
+    assert.equal(result, expected)
+    assert.notEqual(this.state, before, 'what another does on the state of before must fail')
+  }
+
+  takeUnhanded(): void {
+    let expected = 0
+    for (const claim of this.model.logs())
+      expected += this.model.giveBack(claim.token, this.#acksOf(claim) + 1)
+
+    const result = this.#take(takeUnhanded(this.state, this.#acksOf))
+
+    assert.equal(result, expected)
+  }
+
   reap(): void {
     const isGone = (wid: string) => this.gone.has(wid)
+    const logged: Logged = (claim) => (isGone(claim.wid) ? this.#acksOf(claim) : 0)
+    for (const { token, wid, log } of this.state.claims) {
+      if (log !== 0 && isGone(wid)) this.model.fold(token, this.#acksOf({ log }))
+    }
     const expected = this.model.reap(isGone, MAX_ATTEMPTS)
 
-    const result = this.#take(reap(this.state, { isGone, maxAttempts: MAX_ATTEMPTS }))
+    const result = this.#take(reap(fold(this.state, logged), { isGone, maxAttempts: MAX_ATTEMPTS }))
 
     assert.deepEqual(result, expected)
   }
@@ -185,6 +233,22 @@ const claims = fc.tuple(worker, fc.integer({ min: 1, max: 8 }), source).map(
     (page) =>
       void page.claim(wid, max, from),
 )
+const logs = fc.tuple(worker, fc.integer({ min: 1, max: 8 }), source).map(
+  ([wid, max, from]): Step =>
+    (page) =>
+      void page.claim(wid, max, from, true),
+)
+const records = number.map(
+  (n): Step =>
+    (page) =>
+      page.record(n),
+)
+const ends = fc.tuple(number, fc.boolean()).map(
+  ([n, isInHand]): Step =>
+    (page) =>
+      page.endLog(n, isInHand),
+)
+const thefts = fc.constant<Step>((page) => page.takeUnhanded())
 const settles = fc.tuple(number, how).map(
   ([n, as]): Step =>
     (page) => {
@@ -231,6 +295,10 @@ const redrives = fc.array(fc.integer({ min: -1, max: 40 }), { maxLength: 40 }).m
 const history = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: claims },
+    { weight: 4, arbitrary: logs },
+    { weight: 8, arbitrary: records },
+    { weight: 3, arbitrary: ends },
+    { weight: 1, arbitrary: thefts },
     { weight: 9, arbitrary: settles },
     { weight: 3, arbitrary: acks },
     { weight: 1, arbitrary: astray },

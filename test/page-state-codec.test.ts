@@ -9,7 +9,17 @@ const lively = (): PageState => ({
   size: 12,
   cursor: 10,
   claims: [
-    { token: 't', from: 0, to: 4, wid: 'w', fence: 1, attempts: 0, suspect: false, settled: [[1, 2]] },
+    {
+      token: 't',
+      from: 0,
+      to: 4,
+      wid: 'w',
+      fence: 1,
+      attempts: 0,
+      suspect: false,
+      log: 0,
+      settled: [[1, 2]],
+    },
   ],
   retry: [{ from: 4, to: 6, attempts: 1 }],
   suspects: [{ from: 6, to: 7, attempts: 0 }],

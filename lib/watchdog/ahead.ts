@@ -1,66 +1,187 @@
-// One item leased ahead: a worker that asks for its next item as soon as it has acked one has both done in
-// one write. Only who was seen to work like that, one item at a time, gets one; and what nobody has asked
-// for when the event loop has turned is given back, so that no worker sits on what another could do.
+// Items leased ahead: a worker that asks for its next item as soon as it has acked one has both done in one
+// write. Only who was seen to work like that, one item at a time, gets some; and what nobody has come for
+// when the event loop has turned is given back, so that no worker sits on what another could do.
+
+import type { LeaseTicket } from './lease'
+import type { AckLog } from './store'
 
 /** How many acks in a row have to be followed by lease() before something is leased with the next. */
 const FOLLOWED = 3
 
-export interface Giver<Lease> {
-  /** Never rejects. */
-  giveBack(lease: Lease): Promise<void>
+/**
+ * Items of one claim, handed out one after the other: each when all before it are acked. Those acks are logged,
+ * but for the last; without a log there is one item.
+ */
+export class Reserve {
+  readonly page: string
+  readonly token: string
+  readonly #tickets: readonly LeaseTicket[]
+  readonly #log: { readonly log: AckLog; readonly number: number } | undefined
+  #acked = 0
+  #isHanded = false
+
+  constructor(tickets: readonly LeaseTicket[], log: { log: AckLog; number: number } | undefined) {
+    this.#tickets = tickets
+    this.#log = log
+    const [{ page, token }] = tickets as [LeaseTicket]
+    this.page = page
+    this.token = token
+  }
+
+  /** How many acks are in the log. */
+  get acked(): number {
+    return this.#acked
+  }
+
+  /** How many items are acked or in hand. */
+  get kept(): number {
+    return this.#acked + (this.#isHanded ? 1 : 0)
+  }
+
+  get unhanded(): readonly LeaseTicket[] {
+    return this.#tickets.slice(this.kept)
+  }
+
+  get isLogged(): boolean {
+    return this.#log !== undefined
+  }
+
+  get hasMore(): boolean {
+    return this.kept < this.#tickets.length
+  }
+
+  hand(): LeaseTicket | undefined {
+    if (this.#isHanded) return undefined
+    this.#isHanded = true
+    return this.#tickets[this.#acked]
+  }
+
+  holds(ticket: LeaseTicket): boolean {
+    return ticket.token === this.token
+  }
+
+  /** Whether that ack is on record now. If not, the reserve has to end. */
+  record(ticket: LeaseTicket): boolean {
+    if (this.#log === undefined || !this.#isHanded || ticket !== this.#tickets[this.#acked]) return false
+    if (this.#acked === this.#tickets.length - 1) return false
+    if (!this.#log.log.record(this.#log.number)) {
+      ticket.inDoubt = true
+      return false
+    }
+    this.#acked++
+    this.#isHanded = false
+    return true
+  }
 }
 
-export class Ahead<Lease> {
-  readonly #giver: Giver<Lease>
+/** What the items are leased by, and given back. */
+export interface Supply {
+  /** Leases some of that page. Never rejects. */
+  claim(page: string): Promise<Reserve | undefined>
+  /** Takes the acks of a reserve into the store, and gives back what was not handed out. Never rejects. */
+  end(reserve: Reserve): Promise<void>
+}
+
+export class Ahead {
+  readonly #supply: Supply
   #followed = 0
   /** Whether lease() was not called since an ack began; and since that ack has ended. */
   #isAwaited = false
   #isLate = false
   #isTurning = false
-  #next: Promise<Lease | undefined> | undefined
+  /** Grows with every lease() and ack. */
+  #moves = 0
+  #movesThen = 0
+  #next: Promise<Reserve | undefined> | undefined
+  #reserve: Reserve | undefined
 
-  constructor(giver: Giver<Lease>) {
-    this.#giver = giver
+  constructor(supply: Supply) {
+    this.#supply = supply
   }
 
-  /** An ack is on its way to the store, and `lease` may join it, in the same turn. */
-  join(lease: () => Promise<Lease | undefined>): void {
+  /** Whether that ack is on record already, without the store. */
+  record(ticket: LeaseTicket): boolean {
+    if (this.#reserve?.holds(ticket) !== true || !this.#reserve.record(ticket)) return false
+    this.#begun()
+    this.acked()
+    return true
+  }
+
+  #begun(): void {
+    this.#moves++
     if (this.#isAwaited) this.#followed = 0
     this.#isAwaited = true
-    if (this.#followed < FOLLOWED || this.#next !== undefined) return
-    // What fails here fails the ack, too, which tells of it.
-    this.#next = lease().catch(() => undefined)
+  }
+
+  /** The reserve that this ticket is of: it is not handed out from any more, and has to be ended. */
+  leave(ticket: LeaseTicket): Reserve | undefined {
+    const reserve = this.#reserve
+    if (reserve?.holds(ticket) !== true) return undefined
+    this.#reserve = undefined
+    return reserve
+  }
+
+  /** An ack is on its way to the store, and a claim may join it, in the same turn. */
+  join(page: string): void {
+    this.#begun()
+    if (this.#followed < FOLLOWED || this.#next !== undefined || this.#reserve !== undefined) return
+    this.#next = this.#supply.claim(page)
   }
 
   /** That ack has ended, well or not. */
   acked(): void {
     this.#isLate = this.#isAwaited
-    if (!this.#isLate || this.#isTurning) return
+    if (this.#isLate) this.#awaitTurn()
+  }
+
+  #awaitTurn(): void {
+    if (this.#isTurning) return
     this.#isTurning = true
+    this.#movesThen = this.#moves
     setImmediate(this.#turned)
   }
 
   readonly #turned = () => {
     this.#isTurning = false
-    if (!this.#isLate) return
+    if (!this.#isLate && this.#moves !== this.#movesThen) {
+      if (this.#reserve !== undefined) this.#awaitTurn()
+      return
+    }
     this.#isAwaited = false
+    this.#isLate = false
     this.#followed = 0
     void this.drop()
   }
 
-  /** lease() was called: what was leased for it, if anything was. */
-  take(): Promise<Lease | undefined> | undefined {
+  /** lease() was called: the next item that was leased for it, if there is one. */
+  async take(): Promise<LeaseTicket | undefined> {
+    this.#moves++
     if (this.#isAwaited) this.#followed++
     this.#isAwaited = false
     this.#isLate = false
+    await this.#arrive()
+    const reserve = this.#reserve
+    if (reserve === undefined) return undefined
+    const ticket = reserve.hand()
+    // Who asks for another item before the last one is acked does not work singly.
+    if (ticket === undefined) await this.drop()
+    else if (reserve.isLogged) this.#awaitTurn()
+    else this.#reserve = undefined
+    return ticket
+  }
+
+  async #arrive(): Promise<void> {
+    if (this.#next === undefined) return
     const next = this.#next
     this.#next = undefined
-    return next
+    this.#reserve = await next
   }
 
   /** Gives back what nobody has asked for. */
   async drop(): Promise<void> {
-    const lease = await this.take()
-    if (lease !== undefined) await this.#giver.giveBack(lease)
+    await this.#arrive()
+    const reserve = this.#reserve
+    this.#reserve = undefined
+    if (reserve !== undefined) await this.#supply.end(reserve)
   }
 }

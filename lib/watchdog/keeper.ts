@@ -148,7 +148,11 @@ export class Keeper implements Caretaker {
     const first = this.#scannedAt === Number.NEGATIVE_INFINITY
     if (!vanished && !first && performance.now() - this.#scannedAt < SCAN_MS) return
     this.#scannedAt = performance.now()
+    const { logs } = this.#run.store
+    const abandoned = vanished || first ? (logs?.abandoned(this.#run.at('timers')) ?? []) : []
     const returned = await this.#scan()
+    // Dead before the pages were looked through, so they hold nothing any more.
+    for (const wid of abandoned) logs!.remove(wid)
     // Also without anything taken back: who died may have given something back and not said so.
     if (returned > 0 || vanished || first) await this.#run.ring()
   }

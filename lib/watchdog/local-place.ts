@@ -2,6 +2,7 @@
 //
 //   DIR/queue/<id>.db    the nodes (and `-wal`, `-shm` beside it); the id is random
 //   DIR/queue/board      the timers
+//   DIR/queue/acks-<wid> the ack log of a timer, while it needs one
 //   DIR/.new-<random>    a folder that is being made; it gets its name when it is complete
 //   DIR/.gone-<random>   a folder that is being deleted
 //
@@ -21,7 +22,7 @@ import { LocalSlots, openSlotBoard } from './local-slots'
 const FOLDER = 'queue'
 const DATABASE = /^[0-9a-f]{16}\.db$/
 /** What a board that was made where a queue had just been consists of. */
-const BOARD_ONLY = /^(board|\.board\..*|ov-.*)$/
+const BOARD_ONLY = /^(board|\.board\..*|ov-.*|acks-.*)$/
 const LEFTOVER = /^\.(new|gone)-[0-9a-f]{16}$/
 /** A folder in the making that was not touched for this long has lost its maker. */
 const ABANDONED_MS = 60_000
@@ -169,7 +170,7 @@ export function hasPlace(directory: string): boolean {
 
 export class LocalPlace {
   readonly directory: string
-  readonly #folder: string
+  readonly folder: string
   readonly database: LocalDatabase
   readonly board: Scoreboard
   readonly slots: LocalSlots
@@ -177,10 +178,10 @@ export class LocalPlace {
 
   private constructor(directory: string, database: LocalDatabase, board: Scoreboard) {
     this.directory = directory
-    this.#folder = path.join(directory, FOLDER)
+    this.folder = path.join(directory, FOLDER)
     this.database = database
     this.board = board
-    this.slots = new LocalSlots(this.#folder, board, database)
+    this.slots = new LocalSlots(this.folder, board, database)
   }
 
   /** Opens what is there; undefined when there is nothing. */
@@ -228,6 +229,11 @@ export class LocalPlace {
     return !this.#isClosed && fs.existsSync(this.database.path)
   }
 
+  /** What is in the folder. */
+  get names(): string[] {
+    return namesIn(this.folder) ?? []
+  }
+
   /** Tells everybody that nodes have changed. */
   announce(): void {
     if (!this.#isClosed) this.board.shared.add('changed')
@@ -236,7 +242,7 @@ export class LocalPlace {
   /** Takes the folder away, within a transaction that has emptied it. */
   moveAway(): string {
     const gone = path.join(this.directory, `.gone-${randomName()}`)
-    fs.renameSync(this.#folder, gone)
+    fs.renameSync(this.folder, gone)
     return gone
   }
 

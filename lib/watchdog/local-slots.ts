@@ -112,6 +112,13 @@ export class LocalSlots {
     return this.#live.has(path) && !this.#revoked.has(path)
   }
 
+  /** Whether its owner lives and has not given it up, revoked or not. */
+  isAlive(path: string): boolean {
+    this.expireView()
+    this.#refresh()
+    return this.#live.has(path)
+  }
+
   /** Names of the slots below a path. */
   names(parent: string): string[] {
     this.#refresh()
@@ -148,7 +155,7 @@ export class LocalSlots {
       board = openSlotBoard(this.#folder, path)
       board.claim()
       const view = memoryOf(board)
-      const own = { board, view, data: EMPTY, revocations: this.#revocations() }
+      const own = { board, view, data: EMPTY, revocations: this.revocations() }
       this.#own.set(path, own)
       this.#kick(own, data)
     } catch (error) {
@@ -171,7 +178,7 @@ export class LocalSlots {
     if (own === undefined) return false
     this.#kick(own, data)
     // In this order: who revokes adds to the counter first and then looks at the gauge.
-    const revocations = this.#revocations()
+    const revocations = this.revocations()
     if (revocations === own.revocations) return true
     this.#readRevoked()
     if (this.#revoked.has(path)) {
@@ -190,7 +197,8 @@ export class LocalSlots {
     own.board.update(own.data)
   }
 
-  #revocations(): number {
+  /** Changes whenever something is taken from an owner. What was written before this look comes before it. */
+  revocations(): number {
     return this.#board.shared.get('revoked')
   }
 

@@ -5,6 +5,7 @@
 import path from 'node:path'
 import { WatchdogError } from '../errors'
 import { databaseError, isBusy, loadLibsql, monotonicMs } from './local-database'
+import { LocalLogs } from './local-logs'
 import { breathe, patiently } from './local-patience'
 import { LocalPlace, makePlace, placeError } from './local-place'
 import { parentOf } from './local-slots'
@@ -36,6 +37,7 @@ export class LocalStore implements Store {
   readonly session = undefined
   readonly needsBoss = false
   readonly deathDelayMs = DEATH_DELAY_MS
+  readonly logs = new LocalLogs(() => this.#place)
   readonly #directory: string
   readonly #patienceMs: number
   readonly #watches: LocalWatches
@@ -114,6 +116,7 @@ export class LocalStore implements Store {
     const place = this.#place
     if (place === undefined) return
     this.#place = undefined
+    this.logs.close()
     place.close()
     this.#watches.follow()
   }
@@ -269,6 +272,7 @@ export class LocalStore implements Store {
     const gone = database.exclusively(() => {
       if (!place.isThere) return undefined
       if ((database.get('')?.children ?? 0) > 0) return 'full' as const
+      place.slots.announceRevocation()
       database.removeTree('')
       return place.moveAway()
     })
@@ -282,6 +286,8 @@ export class LocalStore implements Store {
   /** In one transaction. */
   async deleteTree(node: string): Promise<void> {
     await this.#patiently('write to', () => {
+      // Acks are not to be recorded for a state that is gone.
+      this.#place?.slots.announceRevocation()
       this.#place?.database.removeTree(node)
       this.#place?.announce()
     })
@@ -321,6 +327,7 @@ export class LocalStore implements Store {
     this.#watches.end()
     const place = this.#place
     this.#place = undefined
+    this.logs.close()
     place?.close()
   }
 }

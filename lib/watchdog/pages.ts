@@ -11,7 +11,10 @@ import {
   claimed,
   consume,
   consumedItem,
+  endLog,
+  fold,
   isComplete,
+  type Logged,
   MAX_CONSUMERS,
   MAX_REVOKED,
   type PageState,
@@ -24,6 +27,7 @@ import {
   type Source,
   settle,
   type Taken,
+  takeUnhanded,
   wasSettled,
 } from './state'
 import { ANY_VERSION } from './store'
@@ -31,6 +35,8 @@ import { ANY_VERSION } from './store'
 const CACHED_PAGES = 8
 /** How many states an idle worker reads at once when it looks for returned items. */
 const READ_AT_ONCE = 64
+/** How often a state is read again whose acks move while it is looked at. */
+const MAX_LOOKS = 20
 
 export interface TakenFrom<R> {
   readonly page: string
@@ -50,13 +56,15 @@ interface ClaimRequest {
   readonly token: string
   readonly wid: string
   readonly max: number
+  /** See `Claim`. */
+  readonly log?: number
 }
 
-function claimStep({ token, wid, max }: ClaimRequest, source: Source): Step<Taken | undefined> {
+function claimStep(request: ClaimRequest, source: Source): Step<Taken | undefined> {
   return {
     apply: (state, unsure) => {
-      const held = unsure ? claimed(state, token) : undefined
-      if (held === undefined) return claim(state, { token, wid, max, source })
+      const held = unsure ? claimed(state, request.token) : undefined
+      if (held === undefined) return claim(state, { ...request, source })
       return { state, result: held === 'revoked' ? undefined : held }
     },
   }
@@ -174,7 +182,10 @@ export class Pages {
     for (let i = 0; i < order.length; i += READ_AT_ONCE) {
       const some = order.slice(i, i + READ_AT_ONCE)
       const states = await Promise.all(
-        some.map(async (page) => ({ page, ...(await this.writer(page).read()) })),
+        some.map(async (page) => {
+          const { state } = await this.writer(page).read()
+          return { page, state: await this.#takeUnhanded(page, state) }
+        }),
       )
       found.push(...states.filter(({ state }) => ready(state) > 0))
       for (const { page, state } of states) {
@@ -340,6 +351,45 @@ export class Pages {
     return finishing
   }
 
+  /**
+   * The acks of that claim are in its page's state from now on: the first `acked` with this. What comes after
+   * the first `kept` is given back. Says how many those were.
+   */
+  async endLog(
+    page: string,
+    request: { token: string; acked: number; kept: number; inDoubt: boolean },
+  ): Promise<number> {
+    if (request.inDoubt) await this.#run.store.sync()
+    const released = await this.writer(page).submit<number>({ apply: (state) => endLog(state, request) })
+    await this.finishIfComplete(page)
+    return released
+  }
+
+  /** Gives back what workers with a log have claimed and not begun. */
+  async #takeUnhanded(page: string, state: PageState): Promise<PageState> {
+    const { logs } = this.#run.store
+    if (logs === undefined || takeUnhanded(state, ({ wid, log }) => logs.read(wid, log)).result === 0)
+      return state
+    const writer = this.writer(page)
+    await writer.submit<number>({
+      apply: (newer) => takeUnhanded(newer, ({ wid, log }) => logs.take(wid, log)),
+    })
+    return writer.cached ?? state
+  }
+
+  /** The state of a page, with all that is on record elsewhere. */
+  async look(page: string): Promise<PageState> {
+    const { logs } = this.#run.store
+    for (let looks = 1; ; looks++) {
+      const { state, version } = await this.writer(page).read()
+      if (logs === undefined || state.claims.every(({ log }) => log === 0)) return state
+      const folded = fold(state, ({ wid, log }) => logs.read(wid, log))
+      // Whose acks went from the log to the state meanwhile would be missing.
+      const now = await this.#run.store.info(this.#run.at('states', page))
+      if (now?.version === version || looks === MAX_LOOKS) return folded
+    }
+  }
+
   /** Writes a dead letter; an older one of the same item is replaced. */
   async #record(page: string, index: number, letter: object): Promise<void> {
     const path = this.#run.at('dead', `${page}-${index}`)
@@ -350,9 +400,11 @@ export class Pages {
   }
 
   async reap(page: string, isGone: (wid: string) => boolean): Promise<Reaped> {
-    const { maxAttempts } = this.#run.settings
+    const { settings, store } = this.#run
+    const { maxAttempts } = settings
+    const logged: Logged = ({ wid, log }) => (isGone(wid) ? (store.logs?.take(wid, log) ?? 0) : 0)
     return this.writer(page).submit<Reaped>({
-      apply: (state) => reap(state, { isGone, maxAttempts }),
+      apply: (state) => reap(fold(state, logged), { isGone, maxAttempts }),
       prepare: async ({ dead }) => {
         await Promise.all(
           dead.map(({ index, attempts, wid }) => this.#record(page, index, { attempts, wid })),

@@ -15,7 +15,7 @@ import { WatchdogError } from '../errors'
 import type { Store } from './store'
 
 export const FORMAT = 'rollcall-queue'
-export const FORMAT_VERSION = 1
+export const FORMAT_VERSION = 2
 export const HOLD = '.hold'
 
 export interface Settings {

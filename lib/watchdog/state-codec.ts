@@ -80,7 +80,8 @@ function isClaim(value: unknown, cursor: number): boolean {
     typeof value.wid === 'string' &&
     typeof value.suspect === 'boolean' &&
     isCount(value.fence) &&
-    isCount(value.attempts)
+    isCount(value.attempts) &&
+    isCount(value.log)
   )
 }
 

@@ -30,7 +30,15 @@ export interface Claim {
   readonly suspect: boolean
   /** Items of the claim that were acked, nacked or given back. */
   readonly settled: readonly Range[]
+  /**
+   * Not 0: its items are done one after the other, and the acks of the first ones are on record under this
+   * number in the holder's log (ack-log.ts), not here.
+   */
+  readonly log: number
 }
+
+/** How many acks of a claim are on record in the log of its holder. */
+export type Logged = (claim: Claim) => number
 
 /** What is remembered of a reaped claim: the holder of an ambiguous answer can still be told the truth. */
 export interface Revoked {
@@ -190,18 +198,18 @@ function slice(state: PageState, source: Source, max: number): Slice | undefined
   return { cursor, retry, suspects: left, from, to, attempts }
 }
 
-/** Leases up to `max` items of `source` to `wid` under `token`. */
+/** Leases up to `max` items of `source` to `wid` under `token`. `log`: see `Claim`; default 0. */
 export function claim(
   state: PageState,
-  request: { token: string; wid: string; max: number; source: Source },
+  request: { token: string; wid: string; max: number; source: Source; log?: number },
 ): Outcome<Taken | undefined> {
   const taken = slice(state, request.source, request.max)
   if (taken === undefined) return { state, result: undefined }
   const { cursor, retry, suspects, from, to, attempts } = taken
   const fence = state.fence + 1
   const suspect = request.source === 'suspects'
-  const { token, wid } = request
-  const entry: Claim = { token, from, to, wid, fence, attempts, suspect, settled: [] }
+  const { token, wid, log = 0 } = request
+  const entry: Claim = { token, from, to, wid, fence, attempts, suspect, settled: [], log }
   return {
     state: changed(state, { cursor, retry, suspects, fence, claims: [...state.claims, entry] }),
     result: { token, from, to, attempts, fence },
@@ -251,9 +259,9 @@ function addWaiting(list: readonly Waiting[], entry: Waiting): Waiting[] {
 }
 
 /** All claims, but that one with more of its items settled, and gone with the last. */
-function withSettled(state: PageState, entry: Claim, settled: readonly Range[]): Claim[] {
+function withSettled(state: PageState, entry: Claim, settled: readonly Range[], log = entry.log): Claim[] {
   const { token, from, to, wid, fence, attempts, suspect } = entry
-  const shrunk: Claim = { token, from, to, wid, fence, attempts, suspect, settled }
+  const shrunk: Claim = { token, from, to, wid, fence, attempts, suspect, settled, log }
   return unsettled(shrunk) === 0
     ? state.claims.filter((one) => one !== entry)
     : state.claims.map((one) => (one === entry ? shrunk : one))
@@ -332,6 +340,70 @@ export function wasSettled(state: PageState, token: string, index: number): bool
   return state.revoked.length < MAX_REVOKED ? true : 'forgotten'
 }
 
+/** The first `acked` items of a claim are done, whatever the state says. */
+function withAcked(state: PageState, entry: Claim, acked: number): PageState {
+  const settled = ranges.add(entry.settled, entry.from, entry.from + acked)
+  const done = state.done + ranges.size(settled) - ranges.size(entry.settled)
+  return done === state.done ? state : changed(state, { claims: withSettled(state, entry, settled), done })
+}
+
+/** Takes what the logs of the holders say into the state. */
+export function fold(state: PageState, logged: Logged): PageState {
+  let folded = state
+  for (const entry of state.claims) {
+    const acked = entry.log === 0 ? 0 : Math.min(logged(entry), entry.to - entry.from)
+    if (acked > 0) folded = withAcked(folded, entry, acked)
+  }
+  return folded
+}
+
+/** Gives back what nobody has in hand of a claim: from `from` on. The attempts do not count. */
+function giveBack(state: PageState, entry: Claim, from: number, log: number): Outcome<number> {
+  const list = entry.suspect ? 'suspects' : 'retry'
+  let waiting = state[list]
+  let released = 0
+  for (const [start, end] of from < entry.to ? ranges.gaps(entry.settled, from, entry.to) : []) {
+    waiting = addWaiting(waiting, { from: start, to: end, attempts: entry.attempts })
+    released += end - start
+  }
+  if (released === 0 && log === entry.log) return { state, result: 0 }
+  const settled = released === 0 ? entry.settled : ranges.add(entry.settled, from, entry.to)
+  const claims = withSettled(state, entry, settled, log)
+  const returned = state.returned + released
+  return { state: changed(state, { claims, [list]: waiting, returned }), result: released }
+}
+
+/**
+ * By the holder: the acks of that claim are in the state from now on, the first `acked` with this step; what
+ * comes after the first `kept` is given back. The result: how many those were. It always changes a claim that
+ * is there and has a log, so that no other's step on it, which may have read the log before, succeeds.
+ */
+export function endLog(
+  state: PageState,
+  request: { token: string; acked: number; kept: number },
+): Outcome<number> {
+  const { token, acked, kept } = request
+  const folded = fold(state, (entry) => (entry.token === token ? acked : 0))
+  const entry = named(folded.claims, token)
+  return entry === undefined ? { state: folded, result: 0 } : giveBack(folded, entry, entry.from + kept, 0)
+}
+
+/**
+ * By who has nothing to do: gives back what holders with a log have claimed and cannot have in hand. That is
+ * all but the item after the last that they have acked.
+ */
+export function takeUnhanded(state: PageState, logged: Logged): Outcome<number> {
+  let taken = 0
+  let rest = state
+  for (const entry of state.claims) {
+    if (entry.log === 0) continue
+    const outcome = giveBack(rest, entry, entry.from + logged(entry) + 1, entry.log)
+    rest = outcome.state
+    taken += outcome.result
+  }
+  return { state: rest, result: taken }
+}
+
 export interface Reaped {
   /** How many items came back. */
   readonly returned: number
@@ -341,37 +413,49 @@ export interface Reaped {
 
 /**
  * Takes back what timers that are gone hold. A claim of one item counts as a failed attempt of that
- * item; of a longer claim nobody knows which item was in hand, so all become suspects, uncounted.
+ * item; of a longer claim nobody knows which item was in hand, so all become suspects, uncounted. Where
+ * the acks were logged, and are folded in, it was the first that is left, and the others never were.
  */
 export function reap(
   state: PageState,
   request: { isGone: (wid: string) => boolean; maxAttempts: number },
 ): Outcome<Reaped> {
-  let { suspects, dead, returned } = state
+  let { suspects, retry, dead, returned } = state
   const claims: Claim[] = []
   const revoked: Revoked[] = []
   const letters: { index: number; attempts: number; wid: string }[] = []
+  const back = (entry: Claim, from: number, to: number, failed: number) => {
+    const attempts = entry.attempts + failed
+    if (attempts >= request.maxAttempts) {
+      for (let index = from; index < to; index++) letters.push({ index, attempts, wid: entry.wid })
+      dead = ranges.add(dead, from, to)
+      return
+    }
+    suspects = addWaiting(suspects, { from, to, attempts })
+    returned += to - from
+  }
   for (const entry of state.claims) {
     if (!request.isGone(entry.wid)) {
       claims.push(entry)
       continue
     }
     revoked.push({ token: entry.token, settled: entry.settled })
-    const attempts = entry.attempts + (entry.to - entry.from === 1 ? 1 : 0)
-    for (const [from, to] of ranges.gaps(entry.settled, entry.from, entry.to)) {
-      if (attempts >= request.maxAttempts) {
-        for (let index = from; index < to; index++) letters.push({ index, attempts, wid: entry.wid })
-        dead = ranges.add(dead, from, to)
-      } else {
-        suspects = addWaiting(suspects, { from, to, attempts })
-        returned += to - from
-      }
+    const left = ranges.gaps(entry.settled, entry.from, entry.to)
+    if (entry.log === 0) {
+      for (const [from, to] of left) back(entry, from, to, entry.to - entry.from === 1 ? 1 : 0)
+      continue
+    }
+    const inHand = left[0]![0]
+    back(entry, inHand, inHand + 1, 1)
+    for (const [from, to] of ranges.remove(left, inHand, inHand + 1)) {
+      retry = addWaiting(retry, { from, to, attempts: entry.attempts })
+      returned += to - from
     }
   }
   const result = { returned: returned - state.returned, dead: letters }
   if (revoked.length === 0) return { state, result }
   const remembered = [...state.revoked, ...revoked].slice(-MAX_REVOKED)
-  return { state: changed(state, { claims, suspects, dead, returned, revoked: remembered }), result }
+  return { state: changed(state, { claims, suspects, retry, dead, returned, revoked: remembered }), result }
 }
 
 /** Gives dead items a new life with all attempts ahead; those that are not dead stay as they are. */

@@ -68,6 +68,37 @@ export interface Caretaker {
   idle(): Promise<void>
 }
 
+/**
+ * Acks on record without a write to the store: one log for each timer, of the numbers of its claims, one for each
+ * ack. Who acts on what a log says takes it: from then on its writer does not rely on it any more and lets the
+ * store decide. Of a record that is made while somebody takes the log, at least one of them knows.
+ */
+export interface AckLogs {
+  /** Makes the log of a timer of this process; undefined where that cannot be. */
+  open(timers: string, wid: string): AckLog | undefined
+  /** How many acks of that claim are on record, for who only wants to know. */
+  read(wid: string, number: number): number
+  /** The same, for who acts on it. */
+  take(wid: string, number: number): number
+  /** Dead timers that have left a log: what they held may not have been taken back yet. */
+  abandoned(timers: string): string[]
+  /** Deletes the log of a dead timer that holds nothing any more. */
+  remove(wid: string): void
+}
+
+/** The log of one timer, for its owner. */
+export interface AckLog {
+  /**
+   * To be called before the claim is made whose acks are to be recorded; with that claim at the latest, the store
+   * must know all that was recorded before. False: not now.
+   */
+  begin(): boolean
+  /** Whether one more ack of that claim is on record. False: perhaps, the store decides; and so for all to come. */
+  record(number: number): boolean
+  /** REQUIRES: the store knows all that was recorded. */
+  remove(): void
+}
+
 export interface Store {
   /** What was connected to, for messages. */
   readonly url: string
@@ -104,6 +135,8 @@ export interface Store {
    */
   watch(path: string, kind: WatchKind, listener: () => void): Promise<() => void>
   onEvent(listener: (event: StoreEvent) => void): () => void
+  /** Where all processes have one memory. */
+  readonly logs?: AckLogs | undefined
   /** One that works in another thread of this process, where there is one; without it, this thread's own does. */
   caretaker?(run: KeptRun): Caretaker | undefined
   /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */

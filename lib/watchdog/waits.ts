@@ -6,7 +6,7 @@ import type { Attachment } from './attachment'
 import { abortable, Bell, Deadline } from './bell'
 import { periodOf } from './keeper'
 import { mayHaveDied, report, troubled } from './roster'
-import { counts, type PageState } from './state'
+import { counts } from './state'
 import type { WatchKind } from './store'
 import type { DoneReport, QueueCounts, TimerInfo, WaitOptions } from './types'
 
@@ -85,9 +85,8 @@ export async function countItems(attachment: Attachment): Promise<QueueCounts> {
   const [states, open] = await Promise.all([run.store.list(run.at('states')), run.store.list(run.at('open'))])
   if (states === undefined) throw run.closed()
   const names = new Set([...states, ...(open ?? []).filter((name) => !name.startsWith('.'))])
-  const all = await Promise.all([...names].map((name) => pages.writer(name).read()))
-  const sum = (field: keyof QueueCounts) =>
-    all.reduce((total, { state }: { state: PageState }) => total + counts(state)[field], 0)
+  const all = await Promise.all([...names].map((name) => pages.look(name)))
+  const sum = (field: keyof QueueCounts) => all.reduce((total, state) => total + counts(state)[field], 0)
   return {
     total: sum('total'),
     ready: sum('ready'),

@@ -138,6 +138,9 @@ Napi::Value AddShared(Handle& handle, const Napi::CallbackInfo& info) {
 Napi::Value GetShared(Handle& handle, const Napi::CallbackInfo& info) {
   const Word* word = SharedCounter(handle, Uint32At(info, 0));
   if (word == nullptr) return info.Env().Undefined();
+  // What the caller has written before, in this memory or in a file, comes before this look, as AddShared's
+  // fence puts the sum before what its caller reads: of two who do so at once, one sees the other.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   const uint64_t value = word->load(std::memory_order_relaxed);
   return Napi::Number::New(info.Env(), static_cast<double>(static_cast<int64_t>(value)));
 }

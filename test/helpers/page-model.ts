@@ -18,6 +18,7 @@ interface ModelClaim {
   readonly attempts: number
   readonly suspect: boolean
   readonly settled: Set<number>
+  log: number
 }
 
 export class PageModel {
@@ -37,12 +38,13 @@ export class PageModel {
     this.#items = Array.from({ length: size }, () => ({ place: 'fresh', attempts: 0 }))
   }
 
-  claim(token: string, wid: string, max: number, source: Source): Taken | undefined {
+  claim(token: string, wid: string, max: number, source: Source, log = 0): Taken | undefined {
     const indexes = this.#take(source, source === 'suspects' ? 1 : max)
     if (indexes.length === 0) return undefined
     const { attempts } = this.#items[indexes[0]!]!
     const suspect = source === 'suspects'
-    const claim = { indexes, wid, fence: ++this.#fence, attempts, suspect, settled: new Set<number>() }
+    const settled = new Set<number>()
+    const claim = { indexes, wid, fence: ++this.#fence, attempts, suspect, settled, log }
     this.#claims.set(token, claim)
     this.#history.set(token, claim)
     for (const index of indexes) this.#items[index]!.place = 'leased'
@@ -93,6 +95,28 @@ export class PageModel {
     return this.#history.get(token)!.settled.has(index)
   }
 
+  /** The first `acked` items of that claim are done. */
+  fold(token: string, acked: number): void {
+    const claim = this.#claims.get(token)
+    for (const index of claim?.indexes.slice(0, acked) ?? []) this.settle(token, index, 'ack', 1)
+  }
+
+  endLog(token: string, acked: number, kept: number): number {
+    const claim = this.#claims.get(token)
+    if (claim === undefined) return 0
+    if (claim.log !== 0) this.fold(token, acked)
+    claim.log = 0
+    return this.giveBack(token, kept)
+  }
+
+  /** Gives back what comes after the first `kept` items of that claim. */
+  giveBack(token: string, kept: number): number {
+    const before = this.#returned
+    for (const index of this.#claims.get(token)?.indexes.slice(kept) ?? [])
+      this.settle(token, index, 'release', 1)
+    return this.#returned - before
+  }
+
   reap(isGone: (wid: string) => boolean, maxAttempts: number): Reaped {
     const before = this.#returned
     const dead: { index: number; attempts: number; wid: string }[] = []
@@ -100,10 +124,14 @@ export class PageModel {
       if (!isGone(claim.wid)) continue
       this.#claims.delete(token)
       this.#revoked.push(token)
-      for (const index of claim.indexes) {
-        if (claim.settled.has(index)) continue
+      const left = claim.indexes.filter((index) => !claim.settled.has(index))
+      for (const index of left) {
         const item = this.#items[index]!
-        if (claim.indexes.length === 1) item.attempts++
+        if (claim.log !== 0 && index !== left[0]) {
+          this.#giveBack(index, 'retry')
+          continue
+        }
+        if (claim.indexes.length === 1 || claim.log !== 0) item.attempts++
         if (item.attempts < maxAttempts) {
           this.#giveBack(index, 'suspects')
         } else {
@@ -129,6 +157,12 @@ export class PageModel {
 
   count(...places: Place[]): number {
     return this.#items.filter(({ place }) => places.includes(place)).length
+  }
+
+  /** Claims that are there and have a log. */
+  logs(): { token: string; log: number; indexes: readonly number[] }[] {
+    const all = [...this.#claims].map(([token, { log, indexes }]) => ({ token, log, indexes }))
+    return all.filter(({ log }) => log !== 0)
   }
 
   /** Every claim and each of its items, whatever became of them. */
