@@ -171,10 +171,13 @@ export class Ahead {
   }
 
   async #arrive(): Promise<void> {
-    if (this.#next === undefined) return
     const next = this.#next
+    if (next === undefined) return
+    const reserve = await next
+    // Of several who wait for it, the first puts it in its place; until then nobody claims another.
+    if (this.#next !== next) return
     this.#next = undefined
-    this.#reserve = await next
+    this.#reserve = reserve
   }
 
   /** Gives back what nobody has asked for. */
