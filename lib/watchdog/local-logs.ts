@@ -11,7 +11,7 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
-import type { LocalPlace } from './local-place'
+import { type LocalPlace, placeError } from './local-place'
 import type { AckLog, AckLogs } from './store'
 
 const PREFIX = 'acks-'
@@ -21,19 +21,20 @@ const LONGEST_BYTES = 4096
 
 export class LocalLogs implements AckLogs {
   readonly #place: () => LocalPlace | undefined
+  readonly #url: string
   readonly #opened = new Set<LocalLog>()
 
-  constructor(place: () => LocalPlace | undefined) {
+  constructor(place: () => LocalPlace | undefined, url: string) {
     this.#place = place
+    this.#url = url
   }
 
-  open(timers: string, wid: string): AckLog | undefined {
+  open(timers: string, wid: string, isKnown: () => boolean): AckLog | undefined {
     const place = this.#place()
-    if (place === undefined) return undefined
+    const slot = `${timers}/${wid}`
+    if (place?.slots.owns(slot) !== true) return undefined
     try {
-      const log = new LocalLog(place, { slot: `${timers}/${wid}`, file: fileOf(place, wid) })
-      this.#opened.add(log)
-      return log
+      return new LocalLog({ place, slot, file: fileOf(place, wid), isKnown, opened: this.#opened })
     } catch {
       // No room, or too many open files: the acks can do without.
       return undefined
@@ -42,7 +43,12 @@ export class LocalLogs implements AckLogs {
 
   read(wid: string, number: number): number {
     const place = this.#place()
-    return place === undefined ? 0 : recordsIn(fileOf(place, wid), number)
+    if (place === undefined) return 0
+    try {
+      return recordsIn(fileOf(place, wid), number)
+    } catch (error) {
+      throw placeError(error, this.#url)
+    }
   }
 
   take(wid: string, number: number): number {
@@ -62,13 +68,12 @@ export class LocalLogs implements AckLogs {
 
   remove(wid: string): void {
     const place = this.#place()
-    if (place !== undefined) fs.rmSync(fileOf(place, wid), { force: true })
+    if (place !== undefined) removeLog(fileOf(place, wid))
   }
 
   /** What the logs say stays for others to read. */
   close(): void {
-    for (const log of this.#opened) log.close()
-    this.#opened.clear()
+    for (const log of [...this.#opened]) log.close()
   }
 }
 
@@ -91,10 +96,26 @@ function recordsIn(file: string, number: number): number {
   return count
 }
 
+interface LogOptions {
+  readonly place: LocalPlace
+  readonly slot: string
+  readonly file: string
+  readonly isKnown: () => boolean
+  /** Where it is while it has a descriptor. */
+  readonly opened: Set<LocalLog>
+}
+
+/** A log that stays is in nobody's way. */
+function removeLog(file: string): void {
+  try {
+    fs.unlinkSync(file)
+  } catch {
+    // Gone already, or the disk may only be read: the next one to look after the queue tries again.
+  }
+}
+
 class LocalLog implements AckLog {
-  readonly #place: LocalPlace
-  readonly #slot: string
-  readonly #file: string
+  readonly #options: LogOptions
   readonly #bytes = Buffer.alloc(NUMBER_BYTES)
   #descriptor: number | undefined
   #length = 0
@@ -102,20 +123,23 @@ class LocalLog implements AckLog {
   /** Of the slots, when the claim was about to be made; undefined once they were seen to differ. */
   #revocations: number | undefined
 
-  constructor(place: LocalPlace, { slot, file }: { slot: string; file: string }) {
-    this.#place = place
-    this.#slot = slot
-    this.#file = file
-    this.#descriptor = fs.openSync(file, 'ax', 0o600)
+  constructor(options: LogOptions) {
+    this.#options = options
+    this.#descriptor = fs.openSync(options.file, 'ax', 0o600)
+    options.opened.add(this)
+  }
+
+  get #slots() {
+    return this.#options.place.slots
   }
 
   /** From the moment in which the slot is free, others may delete the log. */
   get #isOurs(): boolean {
-    return this.#descriptor !== undefined && this.#place.slots.owns(this.#slot)
+    return this.#descriptor !== undefined && this.#slots.owns(this.#options.slot)
   }
 
   begin(): boolean {
-    this.#revocations = this.#isOurs ? this.#place.slots.revocations() : undefined
+    this.#revocations = this.#isOurs ? this.#slots.revocations() : undefined
     return this.#revocations !== undefined
   }
 
@@ -123,7 +147,7 @@ class LocalLog implements AckLog {
     if (this.#revocations === undefined || !this.#isOurs) return false
     try {
       this.#append(number)
-      if (this.#place.slots.revocations() === this.#revocations) return true
+      if (this.#slots.revocations() === this.#revocations) return true
     } catch {
       // A full disk, or the queue is gone: the store will say. What was written in part is the end of this log.
       this.close()
@@ -133,8 +157,8 @@ class LocalLog implements AckLog {
   }
 
   #append(number: number): void {
-    // With the first ack of a claim it is on record that the store has all from before.
-    if (number !== this.#number && this.#length >= LONGEST_BYTES) {
+    // Only with the first ack of a claim: those of this one are not known yet.
+    if (number !== this.#number && this.#length >= LONGEST_BYTES && this.#options.isKnown()) {
       fs.ftruncateSync(this.#descriptor!)
       this.#length = 0
     }
@@ -147,11 +171,14 @@ class LocalLog implements AckLog {
 
   remove(): void {
     this.close()
-    fs.rmSync(this.#file, { force: true })
+    removeLog(this.#options.file)
   }
 
   close(): void {
-    if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor)
+    const descriptor = this.#descriptor
+    if (descriptor === undefined) return
     this.#descriptor = undefined
+    this.#options.opened.delete(this)
+    fs.closeSync(descriptor)
   }
 }

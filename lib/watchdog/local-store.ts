@@ -37,7 +37,7 @@ export class LocalStore implements Store {
   readonly session = undefined
   readonly needsBoss = false
   readonly deathDelayMs = DEATH_DELAY_MS
-  readonly logs = new LocalLogs(() => this.#place)
+  readonly logs: LocalLogs
   readonly #directory: string
   readonly #patienceMs: number
   readonly #watches: LocalWatches
@@ -46,6 +46,7 @@ export class LocalStore implements Store {
 
   private constructor({ url, directory, patienceMs }: LocalOptions) {
     this.url = url
+    this.logs = new LocalLogs(() => this.#place, url)
     this.#directory = path.resolve(directory)
     this.#patienceMs = patienceMs
     const self = this

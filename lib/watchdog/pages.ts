@@ -35,8 +35,6 @@ import { ANY_VERSION } from './store'
 const CACHED_PAGES = 8
 /** How many states an idle worker reads at once when it looks for returned items. */
 const READ_AT_ONCE = 64
-/** How often a state is read again whose acks move while it is looked at. */
-const MAX_LOOKS = 20
 
 export interface TakenFrom<R> {
   readonly page: string
@@ -377,17 +375,16 @@ export class Pages {
     return writer.cached ?? state
   }
 
-  /** The state of a page, with all that is on record elsewhere. */
+  /** The state of a page, with all acks that are on record elsewhere. */
   async look(page: string): Promise<PageState> {
     const { logs } = this.#run.store
-    for (let looks = 1; ; looks++) {
-      const { state, version } = await this.writer(page).read()
-      if (logs === undefined || state.claims.every(({ log }) => log === 0)) return state
-      const folded = fold(state, ({ wid, log }) => logs.read(wid, log))
-      // Whose acks went from the log to the state meanwhile would be missing.
-      const now = await this.#run.store.info(this.#run.at('states', page))
-      if (now?.version === version || looks === MAX_LOOKS) return folded
-    }
+    const writer = this.writer(page)
+    const { state } = await writer.read()
+    const logged = state.claims.filter(({ log }) => log !== 0)
+    if (logs === undefined || logged.length === 0) return state
+    const acked = new Map(logged.map(({ token, wid, log }) => [token, logs.read(wid, log)]))
+    // In this order: acks go from the log to the state. Those of a claim that is newer have come since.
+    return fold((await writer.read()).state, ({ token }) => acked.get(token) ?? 0)
   }
 
   /** Writes a dead letter; an older one of the same item is replaced. */

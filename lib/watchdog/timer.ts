@@ -1,7 +1,7 @@
 // A worker's timer: the sign of its life, and what it holds leases with. The timer node is
 // ephemeral, so it goes with the process; the member node says what became of it.
 
-import { WatchdogError } from '../errors'
+import { maybeApplied, WatchdogError } from '../errors'
 import { checkOptions, optionalInteger, optionalSignal } from '../options'
 import type { JsonValue } from '../scoreboard/types'
 import { Ahead, Reserve } from './ahead'
@@ -57,6 +57,10 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   })
   readonly #reserves: Batch
   #unended: Unended[] = []
+  /** How many more of those are being ended. */
+  #ending = 0
+  /** Its leases have been given back: nothing is leased ahead any more. */
+  #isLeaving = false
   /** Made with the first reserve of more than one item. */
   #log: AckLog | undefined
   /** Leases that are not settled, and how many of them user code has. */
@@ -95,6 +99,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   /** @internal Ends the timer from outside: whatever waits or works on it hears of it. */
   lose(error: WatchdogError): void {
     clearTimeout(this.#trailing)
+    this.#log?.close()
     if (!this.#ended) this.#abort.abort(error)
   }
 
@@ -310,6 +315,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
 
   /** Some more items of a page whose state is about to be written anyway. */
   async #reserve(page: string): Promise<Reserve | undefined> {
+    if (this.#isLeaving) return undefined
     this.#reserves.end()
     const { pages } = this.#attachment
     const log = this.#beginLog()
@@ -330,12 +336,17 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     }
   }
 
-  /** The log for a claim that is about to be made, where there is one and all that is in it is on its way to the store. */
+  /** The log for a claim that is about to be made, where there is one. */
   #beginLog(): AckLog | undefined {
     const { run } = this.#attachment
-    if (this.#unended.length > 0 || this.#reserves.sizeNow() === 1) return undefined
-    this.#log ??= run.store.logs?.open(run.at('timers'), this.#wid)
+    if (this.#reserves.sizeNow() === 1) return undefined
+    this.#log ??= run.store.logs?.open(run.at('timers'), this.#wid, () => this.#isAllKnown)
     return this.#log?.begin() ? this.#log : undefined
+  }
+
+  /** Whether the store knows the acks of all reserves but the one that is handed out from. */
+  get #isAllKnown(): boolean {
+    return this.#unended.length === 0 && this.#ending === 0
   }
 
   async #endReserve(reserve: Reserve): Promise<void> {
@@ -352,12 +363,15 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
       // Taken out meanwhile: who else comes here has others to end.
       const unended = this.#unended.shift()
       if (unended === undefined) return
+      this.#ending++
       try {
         const released = await this.#attachment.pages.endLog(unended.page, unended)
         if (released > 0 || unended.inDoubt) await this.#attachment.ring()
       } catch (error) {
         this.#unended.push({ ...unended, inDoubt: true })
         throw error
+      } finally {
+        this.#ending--
       }
     }
   }
@@ -413,7 +427,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     if (as !== 'ack') {
       const settled = pages.settle(page, { token, index, as, letter, inDoubt })
       const [outcome] = await Promise.all([settled, ending])
-      if (outcome === 'settled') await this.#attachment.ring()
+      if (outcome === 'settled') await this.#ringAfter()
       return outcome
     }
     // Who has more at hand is likely to ack more in the same turn.
@@ -422,8 +436,19 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     this.#ahead.join(page)
     try {
       return (await Promise.all([acked, ending]))[0]
+    } catch (error) {
+      throw inDoubt ? maybeApplied(error) : error
     } finally {
       this.#ahead.acked()
+    }
+  }
+
+  /** Tells others of an item that is back. */
+  async #ringAfter(): Promise<void> {
+    try {
+      await this.#attachment.ring()
+    } catch (error) {
+      throw maybeApplied(error)
     }
   }
 
@@ -434,6 +459,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
 
   /** @internal Gives back what is still leased; attempts do not count. */
   async releaseAll(): Promise<void> {
+    this.#isLeaving = true
     await this.#ahead.drop()
     await this.#endReserves().catch(() => {})
     await Promise.all(
@@ -469,7 +495,8 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     }
     this.#ended = true
     forgetTimer(this)
-    if (this.#unended.length === 0) this.#log?.remove()
+    if (this.#isAllKnown) this.#log?.remove()
+    else this.#log?.close()
     // After the verdict: a timer that is gone without one has died.
     await run.store.delete(this.#path, ANY_VERSION)
   }

@@ -1,0 +1,179 @@
+// Items leased ahead, and the log of their acks, where more than one thing happens on a timer at once, or the
+// store fails in the middle.
+
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import path from 'node:path'
+import { WatchdogError, type WatchdogQueue } from '../lib'
+import { Attachment } from '../lib/watchdog/attachment'
+import { attach } from '../lib/watchdog/lifecycle'
+import { openStore } from '../lib/watchdog/open-store'
+import { Pages } from '../lib/watchdog/pages'
+import { EMPTY } from '../lib/watchdog/run'
+import type { Store } from '../lib/watchdog/store'
+import { WatchdogTimer } from '../lib/watchdog/timer'
+import { interleaved, type StoreCall } from './helpers/interleaved-store'
+import { connect } from './helpers/queue'
+import { tempDir } from './helpers/temp-dir'
+
+const ITEMS = 4000
+const WID = 'w~1'
+
+describe('Items leased ahead', () => {
+  let directory: string
+  let queue: WatchdogQueue
+  let store: Store
+  let timer: WatchdogTimer
+  /** What happens right before a call of the timer's store. */
+  let before: (call: StoreCall) => Promise<void>
+
+  beforeEach(async () => {
+    directory = path.join(tempDir(), 'queue')
+    queue = await connect(directory)
+    await queue.createQueue({ queue: Array.from({ length: ITEMS }, (_, i) => String(i)) })
+    before = async () => {}
+    store = await openStore(directory, {})
+    const attachment = new Attachment(
+      await attach(
+        interleaved(store, (call) => before(call)),
+        {},
+      ),
+    )
+    const { run } = attachment
+    await store.create(run.at('timers', WID), EMPTY, { ephemeral: true })
+    timer = new WatchdogTimer(attachment, 'w', WID)
+  })
+
+  afterEach(async () => {
+    before = async () => {}
+    await store.close()
+  })
+
+  const log = () => path.join(directory, 'queue', `acks-${WID}`)
+  const logged = () => fs.statSync(log(), { throwIfNoEntry: false })?.size ?? 0
+
+  async function ackOne(): Promise<void> {
+    const lease = await timer.lease()
+    await lease!.ack()
+  }
+
+  /** Acks items one after the other until an ack of a reserve went to the log; says how many. */
+  async function ackUntilLogged(most = ITEMS): Promise<number> {
+    for (let acked = 1; acked <= most; acked++) {
+      const size = logged()
+      await ackOne()
+      if (logged() > size) return acked
+    }
+    return most
+  }
+
+  const failing = (what: string) => async (call: StoreCall) => {
+    if (call.method === 'set' && call.path.includes(what)) throw new WatchdogError('ERR_TIMEOUT', 'held')
+  }
+
+  it('are all done or given back when several loops have leased on one timer', async () => {
+    let acked = 0
+    const loop = async () => {
+      while (acked < ITEMS / 2) {
+        await ackOne()
+        acked++
+      }
+    }
+
+    await Promise.all([loop(), loop(), loop(), loop()])
+    await timer.end()
+
+    const { done, leased } = await queue.counts()
+    assert.deepEqual({ done, leased }, { done: acked, leased: 0 })
+  })
+
+  it('stay done when their timer is ended while a loop goes on', async () => {
+    let acked = await ackUntilLogged()
+    before = async ({ method, path }) => {
+      if (method !== 'get' || !path.includes('/members/')) return
+      before = async () => {}
+      acked += await ackUntilLogged(100)
+    }
+
+    await timer.end()
+
+    assert.equal((await queue.counts()).done, acked)
+  })
+
+  it('are not logged over acks that the store does not know', async () => {
+    const slot = 'timers/x'
+    let isKnown = false
+    await store.create('timers', EMPTY)
+    await store.create(slot, EMPTY, { ephemeral: true })
+    const { logs } = store
+    const long = logs!.open('timers', 'x', () => isKnown)!
+    const record = (number: number) => assert.equal(long.record(number), true)
+    assert.equal(long.begin(), true)
+    for (let i = 0; i < 1500; i++) record(1)
+
+    record(2)
+    const kept = logs!.read('x', 1)
+    isKnown = true
+    record(2)
+    const keptInTheMiddle = logs!.read('x', 1)
+    record(3)
+
+    assert.deepEqual([kept, keptInTheMiddle, logs!.read('x', 1), logs!.read('x', 3)], [1500, 1500, 0, 1])
+  })
+
+  it('tell of a failed ack that it may have been made when an earlier try may have been', async () => {
+    const lease = await timer.lease()
+    before = async ({ method, path }) => {
+      if (method !== 'set' || !path.includes('/states/')) return
+      before = failing('/states/')
+      throw new WatchdogError('ERR_SYSTEM', 'somewhere in the middle', { maybeApplied: true })
+    }
+
+    await assert.rejects(lease!.ack(), { code: 'ERR_SYSTEM', maybeApplied: true })
+    await assert.rejects(lease!.ack(), { code: 'ERR_TIMEOUT', maybeApplied: true })
+    before = async () => {}
+    await lease!.ack()
+
+    assert.equal((await queue.counts()).done, 1)
+  })
+
+  it('can be nacked again when it was on record and only the others were not told', async () => {
+    const lease = await timer.lease()
+    before = failing('/signal')
+
+    await assert.rejects(lease!.nack(), { code: 'ERR_TIMEOUT', maybeApplied: true })
+    before = async () => {}
+    await lease!.nack()
+
+    const { leased, ready } = await queue.counts()
+    assert.deepEqual({ leased, ready }, { leased: 0, ready: ITEMS })
+  })
+
+  it('fail those who count with an error of the queue where a log cannot be read', async () => {
+    const pages = new Pages(await attach(store, {}))
+    const { pages: names } = (await pages.open())!
+    await pages.claimFrom(names[0]!, { token: 't', wid: 'x', max: 2, log: 1 })
+    fs.mkdirSync(path.join(directory, 'queue', 'acks-x'))
+
+    await assert.rejects(queue.counts(), { name: 'WatchdogError', code: 'ERR_SYSTEM' })
+  })
+
+  it('leave no descriptor behind when their timers have ended or were lost', async () => {
+    const opened = () => fs.readdirSync('/proc/self/fd').filter((fd) => linkOf(fd) === log()).length
+    await ackUntilLogged()
+    const atWork = opened()
+
+    timer.lose(new WatchdogError('ERR_NOT_FOUND', 'cleared'))
+
+    assert.deepEqual([atWork, opened()], [1, 0])
+  })
+})
+
+/** Where a descriptor leads; '' when it was that of the look itself. */
+function linkOf(descriptor: string): string {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${descriptor}`)
+  } catch {
+    return ''
+  }
+}
