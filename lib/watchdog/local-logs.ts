@@ -98,7 +98,8 @@ class LocalLog implements AckLog {
   readonly #bytes = Buffer.alloc(NUMBER_BYTES)
   #descriptor: number | undefined
   #length = 0
-  #number = 0
+  /** Nothing was recorded since `begin()`. */
+  #isNew = true
   /** Of the slots, when the claim was about to be made; undefined once they were seen to differ. */
   #revocations: number | undefined
 
@@ -115,34 +116,36 @@ class LocalLog implements AckLog {
   }
 
   begin(): boolean {
+    this.#isNew = true
     this.#revocations = this.#isOurs ? this.#place.slots.revocations() : undefined
     return this.#revocations !== undefined
   }
 
   record(number: number): boolean {
     if (this.#revocations === undefined || !this.#isOurs) return false
+    this.#isNew = false
     try {
-      this.#append(number)
+      this.#bytes.writeUInt32LE(number)
+      const written = fs.writeSync(this.#descriptor!, this.#bytes)
+      if (written !== NUMBER_BYTES) throw new Error('The file ends in the middle of a record')
+      this.#length += NUMBER_BYTES
       if (this.#place.slots.revocations() === this.#revocations) return true
     } catch {
-      // A full disk, or the queue is gone: the store will say. What was written in part is the end of this log.
+      // A full disk, or the queue is gone: the store will say. Nothing can follow what was written in part.
       this.close()
     }
     this.#revocations = undefined
     return false
   }
 
-  #append(number: number): void {
-    // With the first ack of a claim it is on record that the store has all from before.
-    if (number !== this.#number && this.#length >= LONGEST_BYTES) {
-      fs.ftruncateSync(this.#descriptor!)
+  trim(): void {
+    if (!this.#isNew || this.#length < LONGEST_BYTES || this.#descriptor === undefined) return
+    try {
+      fs.ftruncateSync(this.#descriptor)
       this.#length = 0
+    } catch {
+      this.close()
     }
-    this.#number = number
-    this.#bytes.writeUInt32LE(number)
-    const written = fs.writeSync(this.#descriptor!, this.#bytes)
-    if (written !== NUMBER_BYTES) throw new Error('The file ends in the middle of a record')
-    this.#length += NUMBER_BYTES
   }
 
   remove(): void {

@@ -88,14 +88,13 @@ export interface AckLogs {
 
 /** The log of one timer, for its owner. */
 export interface AckLog {
-  /**
-   * To be called before the claim is made whose acks are to be recorded; with that claim at the latest, the store
-   * must know all that was recorded before. False: not now.
-   */
+  /** To be called before the claim is made whose acks are to be recorded. False: not now. */
   begin(): boolean
   /** Whether one more ack of that claim is on record. False: perhaps, the store decides; and so for all to come. */
   record(number: number): boolean
-  /** REQUIRES: the store knows all that was recorded. */
+  /** The store knows all that was recorded before the last `begin()`. */
+  trim(): void
+  /** The store knows all that was recorded. */
   remove(): void
 }
 
