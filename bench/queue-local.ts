@@ -63,7 +63,7 @@ const onZookeeper: Trial = {
   },
 }
 
-/** A claim and an ack are a write each; nothing else is done here. */
+/** Where a claim and an ack are a write each, they cost that at the least. */
 const bareWrites: Trial = {
   name: 'two bare writes of libsql an item',
   role: 'floor',

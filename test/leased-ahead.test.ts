@@ -100,27 +100,6 @@ describe('Items leased ahead', () => {
     assert.equal((await queue.counts()).done, acked)
   })
 
-  it('are not logged over acks that the store does not know', async () => {
-    const slot = 'timers/x'
-    let isKnown = false
-    await store.create('timers', EMPTY)
-    await store.create(slot, EMPTY, { ephemeral: true })
-    const { logs } = store
-    const long = logs!.open('timers', 'x', () => isKnown)!
-    const record = (number: number) => assert.equal(long.record(number), true)
-    assert.equal(long.begin(), true)
-    for (let i = 0; i < 1500; i++) record(1)
-
-    record(2)
-    const kept = logs!.read('x', 1)
-    isKnown = true
-    record(2)
-    const keptInTheMiddle = logs!.read('x', 1)
-    record(3)
-
-    assert.deepEqual([kept, keptInTheMiddle, logs!.read('x', 1), logs!.read('x', 3)], [1500, 1500, 0, 1])
-  })
-
   it('tell of a failed ack that it may have been made when an earlier try may have been', async () => {
     const lease = await timer.lease()
     before = async ({ method, path }) => {
@@ -147,6 +126,21 @@ describe('Items leased ahead', () => {
 
     const { leased, ready } = await queue.counts()
     assert.deepEqual({ leased, ready }, { leased: 0, ready: ITEMS })
+  })
+
+  it('are lost to an ack that is tried again after they were given back', async () => {
+    const lease = await timer.lease()
+    before = async ({ method, path }) => {
+      if (method !== 'set' || !path.includes('/states/')) return
+      before = async () => {}
+      throw new WatchdogError('ERR_SYSTEM', 'somewhere in the middle', { maybeApplied: true })
+    }
+    await assert.rejects(lease!.ack(), { code: 'ERR_SYSTEM', maybeApplied: true })
+
+    await timer.end()
+
+    await assert.rejects(lease!.ack(), { code: 'ERR_LEASE_LOST' })
+    assert.equal((await queue.counts()).ready, ITEMS)
   })
 
   it('fail those who count with an error of the queue where a log cannot be read', async () => {

@@ -111,6 +111,7 @@ describe('The state of a page as bytes', () => {
     ['a claim that may or may not be of a suspect', withClaims('suspect', [undefined, 0, 'no'])],
     ['a claim without a fence', withClaims('fence', NO_COUNTS)],
     ['a claim without attempts', withClaims('attempts', NO_COUNTS)],
+    ['a claim that may or may not have a log', withClaims('log', NO_COUNTS)],
     ['waiting items that are no list', combine(['retry'], [7, 'xy', {}], { done: 5 })],
     ['suspects that are no list', combine(['suspects'], [7, 'xy', {}], { done: 4 })],
     [

@@ -3,76 +3,10 @@
 // when the event loop has turned is given back, so that no worker sits on what another could do.
 
 import type { LeaseTicket } from './lease'
-import type { AckLog } from './store'
+import type { Reserve } from './reserve'
 
 /** How many acks in a row have to be followed by lease() before something is leased with the next. */
 const FOLLOWED = 3
-
-/**
- * Items of one claim, handed out one after the other: each when all before it are acked. Those acks are logged,
- * but for the last; without a log there is one item.
- */
-export class Reserve {
-  readonly page: string
-  readonly token: string
-  readonly #tickets: readonly LeaseTicket[]
-  readonly #log: { readonly log: AckLog; readonly number: number } | undefined
-  #acked = 0
-  #isHanded = false
-
-  constructor(tickets: readonly LeaseTicket[], log: { log: AckLog; number: number } | undefined) {
-    this.#tickets = tickets
-    this.#log = log
-    const [{ page, token }] = tickets as [LeaseTicket]
-    this.page = page
-    this.token = token
-  }
-
-  /** How many acks are in the log. */
-  get acked(): number {
-    return this.#acked
-  }
-
-  /** How many items are acked or in hand. */
-  get kept(): number {
-    return this.#acked + (this.#isHanded ? 1 : 0)
-  }
-
-  get unhanded(): readonly LeaseTicket[] {
-    return this.#tickets.slice(this.kept)
-  }
-
-  get isLogged(): boolean {
-    return this.#log !== undefined
-  }
-
-  get hasMore(): boolean {
-    return this.kept < this.#tickets.length
-  }
-
-  hand(): LeaseTicket | undefined {
-    if (this.#isHanded) return undefined
-    this.#isHanded = true
-    return this.#tickets[this.#acked]
-  }
-
-  holds(ticket: LeaseTicket): boolean {
-    return ticket.token === this.token
-  }
-
-  /** Whether that ack is on record now. If not, the reserve has to end. */
-  record(ticket: LeaseTicket): boolean {
-    if (this.#log === undefined || !this.#isHanded || ticket !== this.#tickets[this.#acked]) return false
-    if (this.#acked === this.#tickets.length - 1) return false
-    if (!this.#log.log.record(this.#log.number)) {
-      ticket.inDoubt = true
-      return false
-    }
-    this.#acked++
-    this.#isHanded = false
-    return true
-  }
-}
 
 /** What the items are leased by, and given back. */
 export interface Supply {

@@ -25,6 +25,8 @@ export interface LeaseTicket {
   inDoubt: boolean
   /** User code has it. */
   isHanded: boolean
+  /** Its timer has given it back, or tries to: whether that is so now. Never rejects. */
+  returned?: Promise<boolean>
 }
 
 const MAX_ERROR_CHARACTERS = 4000

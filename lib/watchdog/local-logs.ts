@@ -29,12 +29,12 @@ export class LocalLogs implements AckLogs {
     this.#url = url
   }
 
-  open(timers: string, wid: string, isKnown: () => boolean): AckLog | undefined {
+  open(timers: string, wid: string): AckLog | undefined {
     const place = this.#place()
     const slot = `${timers}/${wid}`
     if (place?.slots.owns(slot) !== true) return undefined
     try {
-      return new LocalLog({ place, slot, file: fileOf(place, wid), isKnown, opened: this.#opened })
+      return new LocalLog(place, { slot, file: fileOf(place, wid), opened: this.#opened })
     } catch {
       // No room, or too many open files: the acks can do without.
       return undefined
@@ -96,15 +96,6 @@ function recordsIn(file: string, number: number): number {
   return count
 }
 
-interface LogOptions {
-  readonly place: LocalPlace
-  readonly slot: string
-  readonly file: string
-  readonly isKnown: () => boolean
-  /** Where it is while it has a descriptor. */
-  readonly opened: Set<LocalLog>
-}
-
 /** A log that stays is in nobody's way. */
 function removeLog(file: string): void {
   try {
@@ -115,70 +106,79 @@ function removeLog(file: string): void {
 }
 
 class LocalLog implements AckLog {
-  readonly #options: LogOptions
+  readonly #place: LocalPlace
+  readonly #slot: string
+  readonly #file: string
+  /** Where it is while it has a descriptor. */
+  readonly #opened: Set<LocalLog>
   readonly #bytes = Buffer.alloc(NUMBER_BYTES)
   #descriptor: number | undefined
   #length = 0
-  #number = 0
+  /** Nothing was recorded since `begin()`. */
+  #isNew = true
   /** Of the slots, when the claim was about to be made; undefined once they were seen to differ. */
   #revocations: number | undefined
 
-  constructor(options: LogOptions) {
-    this.#options = options
-    this.#descriptor = fs.openSync(options.file, 'ax', 0o600)
-    options.opened.add(this)
-  }
-
-  get #slots() {
-    return this.#options.place.slots
+  constructor(
+    place: LocalPlace,
+    { slot, file, opened }: { slot: string; file: string; opened: Set<LocalLog> },
+  ) {
+    this.#place = place
+    this.#slot = slot
+    this.#file = file
+    this.#opened = opened
+    this.#descriptor = fs.openSync(file, 'ax', 0o600)
+    opened.add(this)
   }
 
   /** From the moment in which the slot is free, others may delete the log. */
   get #isOurs(): boolean {
-    return this.#descriptor !== undefined && this.#slots.owns(this.#options.slot)
+    return this.#descriptor !== undefined && this.#place.slots.owns(this.#slot)
   }
 
   begin(): boolean {
-    this.#revocations = this.#isOurs ? this.#slots.revocations() : undefined
+    this.#isNew = true
+    this.#revocations = this.#isOurs ? this.#place.slots.revocations() : undefined
     return this.#revocations !== undefined
   }
 
   record(number: number): boolean {
     if (this.#revocations === undefined || !this.#isOurs) return false
+    this.#isNew = false
     try {
-      this.#append(number)
-      if (this.#slots.revocations() === this.#revocations) return true
+      this.#bytes.writeUInt32LE(number)
+      const written = fs.writeSync(this.#descriptor!, this.#bytes)
+      if (written !== NUMBER_BYTES) throw new Error('The file ends in the middle of a record')
+      this.#length += NUMBER_BYTES
+      if (this.#place.slots.revocations() === this.#revocations) return true
     } catch {
-      // A full disk, or the queue is gone: the store will say. What was written in part is the end of this log.
+      // A full disk, or the queue is gone: the store will say. Nothing can follow what was written in part.
       this.close()
     }
     this.#revocations = undefined
     return false
   }
 
-  #append(number: number): void {
-    // Only with the first ack of a claim: those of this one are not known yet.
-    if (number !== this.#number && this.#length >= LONGEST_BYTES && this.#options.isKnown()) {
-      fs.ftruncateSync(this.#descriptor!)
+  trim(): void {
+    if (!this.#isNew || this.#length < LONGEST_BYTES || this.#descriptor === undefined) return
+    try {
+      fs.ftruncateSync(this.#descriptor)
       this.#length = 0
+    } catch {
+      this.close()
     }
-    this.#number = number
-    this.#bytes.writeUInt32LE(number)
-    const written = fs.writeSync(this.#descriptor!, this.#bytes)
-    if (written !== NUMBER_BYTES) throw new Error('The file ends in the middle of a record')
-    this.#length += NUMBER_BYTES
   }
 
   remove(): void {
     this.close()
-    removeLog(this.#options.file)
+    removeLog(this.#file)
   }
 
   close(): void {
     const descriptor = this.#descriptor
     if (descriptor === undefined) return
     this.#descriptor = undefined
-    this.#options.opened.delete(this)
+    this.#opened.delete(this)
     fs.closeSync(descriptor)
   }
 }

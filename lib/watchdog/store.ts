@@ -74,12 +74,8 @@ export interface Caretaker {
  * store decide. Of a record that is made while somebody takes the log, at least one of them knows.
  */
 export interface AckLogs {
-  /**
-   * Makes the log of a timer of this process; undefined where that cannot be.
-   *
-   * @param isKnown whether the store knows all that was recorded for earlier claims: then the log may forget it
-   */
-  open(timers: string, wid: string, isKnown: () => boolean): AckLog | undefined
+  /** Makes the log of a timer of this process; undefined where that cannot be. */
+  open(timers: string, wid: string): AckLog | undefined
   /** How many acks of that claim are on record, for who only wants to know. */
   read(wid: string, number: number): number
   /** The same, for who acts on it. */
@@ -92,13 +88,15 @@ export interface AckLogs {
 
 /** The log of one timer, for its owner. */
 export interface AckLog {
-  /** To be called before the claim is made whose acks are to be recorded next. False: not now. */
+  /** To be called before the claim is made whose acks are to be recorded. False: not now. */
   begin(): boolean
   /** Whether one more ack of that claim is on record. False: perhaps, the store decides; and so for all to come. */
   record(number: number): boolean
+  /** The store knows all that was recorded before the last `begin()`. */
+  trim(): void
   /** What is in it stays for others to read; nothing more is recorded. */
   close(): void
-  /** REQUIRES: the store knows all that was recorded. */
+  /** The store knows all that was recorded. */
   remove(): void
 }
 

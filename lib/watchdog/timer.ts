@@ -4,24 +4,23 @@
 import { maybeApplied, WatchdogError } from '../errors'
 import { checkOptions, optionalInteger, optionalSignal } from '../options'
 import type { JsonValue } from '../scoreboard/types'
-import { Ahead, Reserve } from './ahead'
+import { Ahead } from './ahead'
 import type { Attachment } from './attachment'
 import { Batch, type BatchLimits } from './batch'
 import { Deadline } from './bell'
 import { Idle } from './idle'
 import { Lease, type LeaseHolder, type LeaseTicket, type Settlement } from './lease'
+import { Reserves } from './reserve'
 import { decodeMember, encodeMember } from './roster'
 import { randomName } from './run'
 import type { Taken } from './state'
-import { type AckLog, ANY_VERSION } from './store'
+import { ANY_VERSION } from './store'
 import type { EndResult, LeaseOptions, LeasesOptions, RunOptions } from './types'
 
 /** At most this share of `timerMs` between two writes of a kick. */
 const KICKS_PER_TIMER = 10
 const MAX_WAIT_MS = 2 ** 31 - 1
 const BATCH: BatchLimits = { max: 500, ms: 200 }
-/** Of what is leased ahead; the log's acks are in the state after this time at the latest. */
-const RESERVE: BatchLimits = { max: 32, ms: 5 }
 /** How many acks `run()` leaves on their way before it waits for one. */
 const MAX_PENDING_ACKS = 2000
 
@@ -31,14 +30,6 @@ const NOT_OURS: ReadonlySet<string | undefined> = new Set(['ERR_LEASE_LOST', 'ER
 interface Doubt {
   readonly page: string
   readonly token: string
-}
-
-/** A reserve whose end is not on record. */
-interface Unended extends Doubt {
-  readonly acked: number
-  readonly kept: number
-  /** An earlier try may have been applied. */
-  readonly inDoubt: boolean
 }
 
 /**
@@ -51,18 +42,8 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly #wid: string
   readonly #abort = new AbortController()
   readonly #batch: Batch
-  readonly #ahead = new Ahead({
-    claim: (page) => this.#reserve(page),
-    end: (reserve) => this.#endReserve(reserve),
-  })
-  readonly #reserves: Batch
-  #unended: Unended[] = []
-  /** How many more of those are being ended. */
-  #ending = 0
-  /** Its leases have been given back: nothing is leased ahead any more. */
-  #isLeaving = false
-  /** Made with the first reserve of more than one item. */
-  #log: AckLog | undefined
+  readonly #reserves: Reserves
+  readonly #ahead: Ahead
   /** Leases that are not settled, and how many of them user code has. */
   readonly #tickets = new Set<LeaseTicket>()
   #handed = 0
@@ -81,7 +62,12 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   constructor(attachment: Attachment, id: string, wid: string) {
     this.#attachment = attachment
     this.#batch = new Batch(attachment, BATCH)
-    this.#reserves = new Batch(attachment, RESERVE)
+    this.#reserves = new Reserves(attachment, wid, {
+      newClaim: () => this.#newClaim(),
+      take: (page, taken) => this.#leases(page, taken),
+      forget: (ticket) => this.forget(ticket),
+    })
+    this.#ahead = new Ahead(this.#reserves)
     this.id = id
     this.#wid = wid
     this.#kickedAt = performance.now()
@@ -99,7 +85,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   /** @internal Ends the timer from outside: whatever waits or works on it hears of it. */
   lose(error: WatchdogError): void {
     clearTimeout(this.#trailing)
-    this.#log?.close()
+    this.#reserves.lose()
     if (!this.#ended) this.#abort.abort(error)
   }
 
@@ -289,10 +275,10 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
 
   async #take(max: number): Promise<LeaseTicket[] | 'empty' | 'done'> {
     const { pages } = this.#attachment
-    if (this.#unended.length > 0) await this.#endReserves()
+    await this.#reserves.endAll()
     const adopted = await this.#adopt()
     if (adopted !== undefined) return adopted
-    const token = this.#newToken()
+    const { token } = this.#newClaim()
     let tried: string | undefined
     try {
       const taken = await pages.claim({ token, wid: this.#wid, max }, (page) => {
@@ -308,72 +294,10 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     }
   }
 
-  /** Of no other timer, and of no other claim of this one. */
-  #newToken(): string {
-    return `${this.#name}${(this.#claims++).toString(36)}`
-  }
-
-  /** Some more items of a page whose state is about to be written anyway. */
-  async #reserve(page: string): Promise<Reserve | undefined> {
-    if (this.#isLeaving) return undefined
-    this.#reserves.end()
-    const { pages } = this.#attachment
-    const log = this.#beginLog()
-    const max = log === undefined ? 1 : this.#reserves.sizeNow()
-    const token = this.#newToken()
-    const number = this.#claims
-    try {
-      const request = { token, wid: this.#wid, max, log: max === 1 ? 0 : number }
-      const taken = await pages.claimFrom(page, request)
-      if (taken === undefined) return undefined
-      const tickets = await this.#leases(page, taken)
-      this.#reserves.begin(tickets.length)
-      return new Reserve(tickets, max === 1 ? undefined : { log: log!, number })
-    } catch {
-      // What fails here fails the ack, too, which tells of it. What it has leased all the same goes back.
-      this.#unended.push({ page, token, acked: 0, kept: 0, inDoubt: true })
-      return undefined
-    }
-  }
-
-  /** The log for a claim that is about to be made, where there is one. */
-  #beginLog(): AckLog | undefined {
-    const { run } = this.#attachment
-    if (this.#reserves.sizeNow() === 1) return undefined
-    this.#log ??= run.store.logs?.open(run.at('timers'), this.#wid, () => this.#isAllKnown)
-    return this.#log?.begin() ? this.#log : undefined
-  }
-
-  /** Whether the store knows the acks of all reserves but the one that is handed out from. */
-  get #isAllKnown(): boolean {
-    return this.#unended.length === 0 && this.#ending === 0
-  }
-
-  async #endReserve(reserve: Reserve): Promise<void> {
-    for (const ticket of reserve.unhanded) this.forget(ticket)
-    if (reserve.hasMore) this.#reserves.reset()
-    const { page, token, acked, kept } = reserve
-    this.#unended.push({ page, token, acked, kept, inDoubt: false })
-    // The next lease() or end() tries again.
-    await this.#endReserves().catch(() => {})
-  }
-
-  async #endReserves(): Promise<void> {
-    for (;;) {
-      // Taken out meanwhile: who else comes here has others to end.
-      const unended = this.#unended.shift()
-      if (unended === undefined) return
-      this.#ending++
-      try {
-        const released = await this.#attachment.pages.endLog(unended.page, unended)
-        if (released > 0 || unended.inDoubt) await this.#attachment.ring()
-      } catch (error) {
-        this.#unended.push({ ...unended, inDoubt: true })
-        throw error
-      } finally {
-        this.#ending--
-      }
-    }
+  /** A token of no other timer, and of no other claim of this one. */
+  #newClaim(): { token: string; number: number } {
+    const number = ++this.#claims
+    return { token: `${this.#name}${number.toString(36)}`, number }
   }
 
   /** As far as that goes: `end()` tries again. */
@@ -418,11 +342,12 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   async settle(ticket: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'> {
     const { page, token, index } = ticket
     const { pages } = this.#attachment
+    if (ticket.returned !== undefined && (await ticket.returned)) return 'lost'
     this.#touch()
     if (as === 'ack' && this.#ahead.record(ticket)) return 'settled'
     const reserve = this.#ahead.leave(ticket)
     // In the same write as what follows.
-    const ending = reserve && this.#endReserve(reserve)
+    const ending = reserve && this.#reserves.end(reserve)
     const { inDoubt } = ticket
     if (as !== 'ack') {
       const settled = pages.settle(page, { token, index, as, letter, inDoubt })
@@ -459,15 +384,32 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
 
   /** @internal Gives back what is still leased; attempts do not count. */
   async releaseAll(): Promise<void> {
-    this.#isLeaving = true
+    this.#reserves.stop()
     await this.#ahead.drop()
-    await this.#endReserves().catch(() => {})
+    await this.#reserves.endAll().catch(() => {})
     await Promise.all(
       [...this.#tickets].map(async (ticket) => {
-        await this.settle(ticket, 'release').catch(() => {})
+        ticket.returned ??= this.#giveBack(ticket)
+        await ticket.returned
         this.forget(ticket)
       }),
     )
+  }
+
+  /**
+   * From under user code, which may be about to settle it, again or for the first time: what is on record then cannot
+   * tell an ack from this. So it is asked here, and without a doubt: was it held until now?
+   */
+  async #giveBack({ page, token, index }: LeaseTicket): Promise<boolean> {
+    const { pages } = this.#attachment
+    try {
+      const outcome = await pages.settle(page, { token, index, as: 'release', inDoubt: false })
+      if (outcome !== 'settled') return false
+    } catch (error) {
+      return (error as WatchdogError).maybeApplied
+    }
+    await this.#attachment.ring().catch(() => {})
+    return true
   }
 
   /**
@@ -495,8 +437,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
     }
     this.#ended = true
     forgetTimer(this)
-    if (this.#isAllKnown) this.#log?.remove()
-    else this.#log?.close()
+    this.#reserves.close()
     // After the verdict: a timer that is gone without one has died.
     await run.store.delete(this.#path, ANY_VERSION)
   }

@@ -76,6 +76,7 @@ export class Actor {
 
   /** Tells it that the round is over. */
   dismiss(): void {
-    if (this.isRunning && this.process.connected) this.process.send('stop')
+    // Who was killed a moment ago looks alive, and cannot be told any more.
+    if (this.isRunning && this.process.connected) this.process.send('stop', () => {})
   }
 }

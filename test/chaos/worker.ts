@@ -6,16 +6,23 @@ import { monotonicMs } from './history'
 import { codeOf, play, type Role, random } from './role'
 
 const WORK_MS = 20
+/** Of workers that keep their event loop from turning: to them several items are leased at once, whatever they ask for. */
+const SHORT_WORK_MS = 3
 /** How many leases of a stream are worked on together, at most, so that their acks share writes. */
 const TOGETHER = 50
 /** In percent of the items. */
 const NACKED = 3
 const RELEASED = 3
 
-async function settle(lease: Lease<string>, timer: string, { history }: Role): Promise<void> {
+async function settle(
+  lease: Lease<string>,
+  { timer, isEager }: { timer: string; isEager: boolean },
+  { history }: Role,
+): Promise<void> {
   const fence = lease.fence.toString()
   const { item } = lease
-  await delay(random(WORK_MS))
+  if (isEager) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, random(SHORT_WORK_MS))
+  else await delay(random(WORK_MS))
   const chance = random(100)
   try {
     if (chance < NACKED) {
@@ -81,6 +88,7 @@ play(async (queue, role, number) => {
     return role.stopped() && total === done + dead
   }
   const isStreamed = random(2) === 0
+  const isEager = !isStreamed && random(2) === 0
   const together = isStreamed && random(2) === 0 ? TOGETHER : 1
   const settling: Promise<void>[] = []
   const broken = new AbortController()
@@ -89,7 +97,7 @@ play(async (queue, role, number) => {
     for await (const { lease, askedAt } of asked) {
       const { item, attempt, fence } = lease
       history.write({ op: 'leased', timer: id, item, attempt, fence: fence.toString(), askedAt })
-      const work = settle(lease, id, role)
+      const work = settle(lease, { timer: id, isEager }, role)
       // Who waits for more meanwhile would wait for this item, too.
       work.catch((error) => broken.abort(error))
       settling.push(work)

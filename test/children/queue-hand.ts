@@ -3,7 +3,7 @@
 //
 // argv: how far the clock of this process is off, in milliseconds
 
-import { existsSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { type ConnectOptions, type Lease, WatchdogQueue, type WatchdogTimer } from '../../lib'
 
 export interface Order {
@@ -20,6 +20,32 @@ let queue: WatchdogQueue<unknown> | undefined
 let timer: WatchdogTimer<unknown> | undefined
 let lease: Lease<unknown> | undefined
 
+function blockUntil(file: string): void {
+  const turn = new Int32Array(new SharedArrayBuffer(4))
+  while (!existsSync(file)) Atomics.wait(turn, 0, 0, 20)
+}
+
+/**
+ * Leases and acks items one by one until it has claimed several, has acked the first of them, and has the next in
+ * hand; then it writes `report`, and blocks until the file `release` is there. The event loop has no turn for
+ * anything else. The result: the items.
+ */
+async function workAhead(report: string, release: string): Promise<unknown[]> {
+  const items: unknown[] = []
+  for (let isAhead = false; ; ) {
+    lease = await timer!.lease()
+    if (lease === undefined) throw new Error('It never claimed that many')
+    items.push(lease.item)
+    if (isAhead) break
+    isAhead = (await queue!.counts()).leased > 3
+    await lease.ack()
+  }
+  writeFileSync(`${report}.new`, JSON.stringify(items))
+  renameSync(`${report}.new`, report)
+  blockUntil(release)
+  return items
+}
+
 async function obey({ target, method = '', args = [] }: Order): Promise<unknown> {
   if (target === 'connect') {
     queue = await WatchdogQueue.connect<unknown>(args[0] as string, args[1] as ConnectOptions)
@@ -29,11 +55,7 @@ async function obey({ target, method = '', args = [] }: Order): Promise<unknown>
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, args[0] as number)
     return undefined
   }
-  if (target === 'blockUntil') {
-    const turn = new Int32Array(new SharedArrayBuffer(4))
-    while (!existsSync(args[0] as string)) Atomics.wait(turn, 0, 0, 20)
-    return undefined
-  }
+  if (target === 'blockUntil') return blockUntil(args[0] as string)
   if (method === 'beginWaiting') {
     queue!.waitDone().catch(() => {})
     return undefined
@@ -44,6 +66,7 @@ async function obey({ target, method = '', args = [] }: Order): Promise<unknown>
     })
     return false
   }
+  if (method === 'workAhead') return workAhead(...(args as [string, string]))
   if (target === 'exit') return void setImmediate(() => process.disconnect())
   const object = { queue, timer, lease }[target] as unknown as Record<
     string,
