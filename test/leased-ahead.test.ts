@@ -155,6 +155,19 @@ describe('Items leased ahead', () => {
     await assert.rejects(queue.counts(), { name: 'WatchdogError', code: 'ERR_SYSTEM' })
   })
 
+  it('are those that came back to a page, too, where it has no fresh ones, but for suspects', async () => {
+    const pages = new Pages(await attach(store, {}))
+    const page = (await pages.open())!.pages[0]!
+    const claim = (token: string) => pages.claimFrom(page, { token, wid: WID, max: 1000, log: 1 })
+    const { from, to } = (await claim('first'))!
+    await pages.reap(page, () => true)
+
+    const again = (await claim('second'))!
+
+    assert.deepEqual([again.from, again.to], [from + 1, to])
+    assert.equal(await claim('third'), undefined)
+  })
+
   it('leave no descriptor behind when their timers have ended or were lost', async () => {
     const opened = () => fs.readdirSync('/proc/self/fd').filter((fd) => linkOf(fd) === log()).length
     await ackUntilLogged()

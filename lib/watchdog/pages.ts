@@ -58,11 +58,14 @@ interface ClaimRequest {
   readonly log?: number
 }
 
-function claimStep(request: ClaimRequest, source: Source): Step<Taken | undefined> {
+function claimStep(request: ClaimRequest, source: Source | 'any but suspects'): Step<Taken | undefined> {
   return {
     apply: (state, unsure) => {
       const held = unsure ? claimed(state, request.token) : undefined
-      if (held === undefined) return claim(state, { ...request, source })
+      if (held === undefined) {
+        const rest = readyIn(state, 'fresh') > 0 ? 'fresh' : 'retry'
+        return claim(state, { ...request, source: source === 'any but suspects' ? rest : source })
+      }
       return { state, result: held === 'revoked' ? undefined : held }
     },
   }
@@ -210,9 +213,9 @@ export class Pages {
     })
   }
 
-  /** Leases fresh items of that page, if it has some. */
+  /** Leases items of that page, if it has some: fresh ones first, and no suspects, which are leased singly. */
   claimFrom(page: string, request: ClaimRequest): Promise<Taken | undefined> {
-    return this.writer(page).submit(claimStep(request, 'fresh'))
+    return this.writer(page).submit(claimStep(request, 'any but suspects'))
   }
 
   /** What is held under a token whose claim was left in doubt. */
