@@ -64,6 +64,22 @@ describe('Who looks after a queue with a silent worker', () => {
     return (await queue.getTimers()).map(({ state }) => state)
   }
 
+  for (const code of ['ERR_TIMEOUT', 'ERR_NO_SPACE', 'ERR_SYSTEM'] as const) {
+    it(`goes on when a step of it has ended with ${code}`, async () => {
+      let hasFailed = false
+
+      await keep(async (call) => {
+        if (isOf('members', 'set', call) && !hasFailed) {
+          hasFailed = true
+          throw new WatchdogError(code, 'not now')
+        }
+        return isOf('timers', 'delete', call) ? 'last' : undefined
+      })
+
+      assert.equal((await member()).status, 'expired')
+    })
+  }
+
   it('takes its timer and its lease', async () => {
     await silent.lease()
 

@@ -4,6 +4,7 @@
 // every change is a compare-and-set. A boss that stops refreshing its node is replaced. Where a look
 // costs next to nothing there is no boss, and every waiting handle does it.
 
+import { WatchdogError } from '../errors'
 import { Bell } from './bell'
 import type { Pages } from './pages'
 import { decodeMember, type Entry, encodeMember, type Member, Roster } from './roster'
@@ -93,10 +94,10 @@ export class Keeper implements Caretaker {
     }
   }
 
-  /** Trouble with the connection passes; a queue or a handle that is closed does not. */
+  /** A connection comes back, a holder of the database lets go, a disk gets room; what is closed or broken stays so. */
   #isPassing(error: unknown): boolean {
-    const code = (error as { code?: string }).code
-    return code === 'ERR_CONNECTION' || code === 'ERR_SESSION_LOST'
+    if (!(error instanceof WatchdogError)) return false
+    return error.retryable || error.code === 'ERR_NO_SPACE' || error.code === 'ERR_SYSTEM'
   }
 
   async #candidate(): Promise<boolean> {

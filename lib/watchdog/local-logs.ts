@@ -63,6 +63,7 @@ export class LocalLogs implements AckLogs {
     const wids = place.names
       .filter((name) => name.startsWith(PREFIX))
       .map((name) => name.slice(PREFIX.length))
+    place.slots.expireView()
     return wids.filter((wid) => !place.slots.isAlive(`${timers}/${wid}`))
   }
 

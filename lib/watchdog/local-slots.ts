@@ -114,7 +114,6 @@ export class LocalSlots {
 
   /** Whether its owner lives and has not given it up, revoked or not. */
   isAlive(path: string): boolean {
-    this.expireView()
     this.#refresh()
     return this.#live.has(path)
   }

@@ -287,9 +287,9 @@ export class LocalStore implements Store {
   /** In one transaction. */
   async deleteTree(node: string): Promise<void> {
     await this.#patiently('write to', () => {
+      this.#place?.database.removeTree(node)
       // Acks are not to be recorded for a state that is gone.
       this.#place?.slots.announceRevocation()
-      this.#place?.database.removeTree(node)
       this.#place?.announce()
     })
   }

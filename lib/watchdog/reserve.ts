@@ -141,7 +141,7 @@ export class Reserves implements Supply {
 
   /** The log for a claim of several items, if it can have one. */
   #beginLog(): AckLog | undefined {
-    if (this.#unended.length > 0 || this.#batch.sizeNow() === 1) return undefined
+    if (this.#batch.sizeNow() === 1) return undefined
     const { run } = this.#attachment
     this.#log ??= run.store.logs?.open(run.at('timers'), this.#wid)
     return this.#log?.begin() ? this.#log : undefined
