@@ -5,6 +5,7 @@ import {
   claim,
   consume,
   consumedItem,
+  fold,
   isComplete,
   MAX_CONSUMERS,
   MAX_REVOKED,
@@ -12,6 +13,7 @@ import {
   type PageState,
   readyIn,
   reap,
+  redrive,
   settle,
   wasSettled,
 } from '../lib/watchdog/state'
@@ -67,6 +69,50 @@ describe('A page of items, step by step', () => {
     state = settle(state, { token: 'one', index: 0, as: 'release', maxAttempts: MAX_ATTEMPTS }).state
 
     assert.deepEqual([readyIn(state, 'suspects'), readyIn(state, 'retry')], [3, 0])
+  })
+
+  it('takes into the state what a log says of its own claim, no more than that, and nothing twice', () => {
+    const plain = claim(newState(9), { token: 'plain', wid: 'w', max: 3, source: 'fresh' }).state
+    const { state } = claim(plain, { token: 'logged', wid: 'w', max: 3, source: 'fresh', log: 7 })
+
+    const two = fold(state, ({ log }) => (log === 7 ? 2 : 1))
+    const all = fold(two, () => 5)
+
+    assert.deepEqual(
+      [two.done, two.claims.map(({ token, settled }) => [token, settled])],
+      [
+        2,
+        [
+          ['plain', []],
+          ['logged', [[3, 5]]],
+        ],
+      ],
+    )
+    assert.equal(
+      fold(two, () => 2),
+      two,
+    )
+    assert.equal(
+      fold(state, () => 0),
+      state,
+    )
+    assert.deepEqual([all.done, all.claims.map(({ token }) => token)], [3, ['plain']])
+  })
+
+  it('revives the dead that are asked for, with all attempts ahead, and nobody else', () => {
+    let { state } = claim(newState(5), { token: 't', wid: 'w', max: 4, source: 'fresh' })
+    for (const index of [0, 1, 3])
+      state = settle(state, { token: 't', index, as: 'nack', maxAttempts: 1 }).state
+
+    const { state: after, result } = redrive(state, [0, 2, 3, 4, 9])
+
+    assert.equal(result, 2)
+    assert.deepEqual(after.dead, [[1, 2]])
+    assert.deepEqual(after.retry, [
+      { from: 0, to: 1, attempts: 0 },
+      { from: 3, to: 4, attempts: 0 },
+    ])
+    assert.equal(redrive(after, [0, 2]).state, after)
   })
 
   it('says what is off the record, instead of guessing', () => {

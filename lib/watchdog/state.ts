@@ -351,8 +351,8 @@ function withAcked(state: PageState, entry: Claim, acked: number): PageState {
 export function fold(state: PageState, logged: Logged): PageState {
   let folded = state
   for (const entry of state.claims) {
-    const acked = entry.log === 0 ? 0 : Math.min(logged(entry), entry.to - entry.from)
-    if (acked > 0) folded = withAcked(folded, entry, acked)
+    if (entry.log === 0) continue
+    folded = withAcked(folded, entry, Math.min(logged(entry), entry.to - entry.from))
   }
   return folded
 }
