@@ -3,10 +3,10 @@
 
 import { WatchdogError } from '../errors'
 import { itemAt, pageIndex } from './page'
+import { type AckRequest, type Exception, exceptionOf, PageAcks } from './page-acks'
 import { PageWriter, type Step } from './page-writer'
 import { EMPTY, HOLD, type Run } from './run'
 import {
-  ack,
   claim,
   claimed,
   consume,
@@ -28,7 +28,6 @@ import {
   settle,
   type Taken,
   takeUnhanded,
-  wasSettled,
 } from './state'
 import { ANY_VERSION } from './store'
 
@@ -71,29 +70,6 @@ function claimStep(request: ClaimRequest, source: Source | 'any but suspects'): 
   }
 }
 
-/** `'forgotten'`: it may have been settled by who asks. */
-type Exception = 'lost' | 'forgotten'
-/** What became of items that could not be acked. */
-type Exceptions = ReadonlyMap<number, Exception>
-const NONE: Exceptions = new Map()
-
-/** Acks of one claim that go out in one step. */
-interface Acks {
-  readonly indexes: number[]
-  /** Those of which an earlier try may have been applied. */
-  readonly doubts: number[]
-  /** Whether more may come in this turn of the event loop. */
-  isPatient: boolean
-  outcome: Promise<Exceptions> | undefined
-}
-
-/** Why a holder's settlement changed nothing; undefined: it was applied before. */
-function exceptionOf(state: PageState, token: string, index: number): Exception | undefined {
-  const was = wasSettled(state, token, index)
-  if (was === 'forgotten') return was
-  return was ? undefined : 'lost'
-}
-
 interface LoadedPage {
   readonly bytes: Buffer
   readonly offsets: Uint32Array
@@ -104,13 +80,13 @@ export class Pages {
   readonly #writers = new Map<string, PageWriter>()
   readonly #finishing = new Map<string, Promise<void>>()
   readonly #loaded = new Map<string, Promise<LoadedPage>>()
-  /** Those that have not begun, by the token of their claim. */
-  readonly #acks = new Map<string, Acks>()
+  readonly #acks: PageAcks
   /** Open pages in an order of our own, so that workers start on different ones. */
   #order: string[] = []
 
   constructor(run: Run) {
     this.#run = run
+    this.#acks = new PageAcks(this)
   }
 
   writer(page: string): PageWriter {
@@ -250,63 +226,11 @@ export class Pages {
     })
   }
 
-  /**
-   * Ends one lease whose work is done; then, if that was the last item, the page.
-   *
-   * @param request.inDoubt whether an earlier try may have been applied
-   * @param request.isPatient whether more acks of that claim may come in this turn of the event loop
-   */
-  async ack(
-    page: string,
-    request: { token: string; index: number; inDoubt: boolean; isPatient: boolean },
-  ): Promise<'settled' | 'lost'> {
-    const { token, index, inDoubt, isPatient } = request
-    let acks = this.#acks.get(token)
-    if (acks === undefined) {
-      acks = { indexes: [], doubts: [], isPatient, outcome: undefined }
-      this.#acks.set(token, acks)
-      acks.outcome = this.#ackAll(page, token, acks)
-    } else if (!isPatient) {
-      acks.isPatient = false
-      this.writer(page).hurry()
-    }
-    acks.indexes.push(index)
-    if (inDoubt) acks.doubts.push(index)
-    const exception = (await acks.outcome!).get(index)
-    if (exception === 'forgotten') throw this.#forgotten(page, index)
+  /** Ends one lease whose work is done; then, if that was the last item, the page. */
+  async ack(page: string, request: AckRequest): Promise<'settled' | 'lost'> {
+    const exception = await this.#acks.add(page, request)
+    if (exception === 'forgotten') throw this.#forgotten(page, request.index)
     return exception ?? 'settled'
-  }
-
-  async #ackAll(page: string, token: string, acks: Acks): Promise<Exceptions> {
-    const { indexes, doubts } = acks
-    /** From here on others make a step of their own. */
-    const begin = () => {
-      if (this.#acks.get(token) === acks) this.#acks.delete(token)
-    }
-    let outcome: Exceptions
-    try {
-      outcome = await this.writer(page).submit<Exceptions>({
-        get isPatient() {
-          return acks.isPatient
-        },
-        apply: (state, unsure) => {
-          begin()
-          const { state: acked, result: lost } = ack(state, { token, indexes })
-          if (lost.length === 0) return { state: acked, result: NONE }
-          const exceptions = new Map<number, Exception>()
-          for (const index of lost) {
-            const isDoubtful = unsure || doubts.includes(index)
-            const exception = isDoubtful ? exceptionOf(state, token, index) : 'lost'
-            if (exception !== undefined) exceptions.set(index, exception)
-          }
-          return { state: acked, result: exceptions }
-        },
-      })
-    } finally {
-      begin()
-    }
-    await this.finishIfComplete(page)
-    return outcome
   }
 
   /** Ends one lease whose work was not done; then, if that was the last item, the page. */
