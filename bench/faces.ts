@@ -18,7 +18,11 @@ const OURS = 'the same, instrumented'
 const KINDS = [PLAIN, LEAST, OURS] as const
 type Kind = (typeof KINDS)[number]
 
+/** The same server, but each request asks for another path. */
+const VARIED = `${OURS}, each request for another path`
+
 const ROUNDS = { full: 12, quick: 2 }
+const VARIED_ROUNDS = { full: 6, quick: 2 }
 
 interface Range {
   /** Requests a second, for one second. */
@@ -46,12 +50,12 @@ function serverOf(kind: Kind, dir: string): http.Server {
 }
 
 /** All servers in this process, so that they have the same heap, the same core and the same minute. */
-async function openRange({ dir, otherCore }: TrialParams): Promise<Range> {
+async function openRange({ dir, otherCore }: TrialParams, varied = false): Promise<Range> {
   const urls = new Map<Kind, string>()
   for (const kind of KINDS) urls.set(kind, await listen(serverOf(kind, dir)))
   const cannon = startNode(path.join(CHILDREN_DIR, 'cannon.js'), [], otherCore)
   const shoot = (kind: Kind) => {
-    cannon.send({ url: urls.get(kind)!, seconds: 1 } satisfies Shots)
+    cannon.send({ url: urls.get(kind)!, seconds: 1, varied } satisfies Shots)
     return nextMessage<number>(cannon)
   }
   // So that none is the first to be compiled.
@@ -76,10 +80,11 @@ async function requestRate(params: TrialParams, kind: Kind): Promise<Measurement
 }
 
 /** In turns, and in turns of who begins. */
-async function requestRatios(params: TrialParams, kind: Kind): Promise<number[]> {
-  const range = await openRange(params)
+async function requestRatios(params: TrialParams, kind: Kind, varied = false): Promise<number[]> {
+  const range = await openRange(params, varied)
   const ratios: number[] = []
-  for (let i = 0; i < (params.quick ? ROUNDS.quick : ROUNDS.full); i++) {
+  const rounds = varied ? VARIED_ROUNDS : ROUNDS
+  for (let i = 0; i < (params.quick ? rounds.quick : rounds.full); i++) {
     const rates = new Map<Kind, number>()
     const order: Kind[] = i % 2 === 0 ? [PLAIN, kind] : [kind, PLAIN]
     for (const which of order) rates.set(which, await range.shoot(which))
@@ -126,6 +131,7 @@ export const faces: Subject = {
           atLeast: 0.98,
           ratios: (params) => requestRatios(params, OURS),
         },
+        { what: VARIED, of: OURS, by: PLAIN, ratios: (params) => requestRatios(params, OURS, true) },
         { what: LEAST, of: LEAST, by: PLAIN, ratios: (params) => requestRatios(params, LEAST) },
       ],
       slow: true,
