@@ -12,7 +12,7 @@ import { overflowFileName, parseOverflowFileName, readOverflow } from '../lib/sc
 import { decodeLetter } from '../lib/watchdog/letters'
 import { encodePages, itemAt, pageIndex, pageSize } from '../lib/watchdog/page'
 import { decodeMember, type Member } from '../lib/watchdog/roster'
-import { decodeRecord, type RootRecord, type Settings } from '../lib/watchdog/run'
+import { decodeRecord, FORMAT_VERSION, type RootRecord, type Settings } from '../lib/watchdog/run'
 import {
   ack,
   claim,
@@ -147,7 +147,7 @@ describe('The records of a queue, as a store gives them', () => {
     } as const
     const root: RootRecord = {
       format: 'rollcall-queue',
-      version: 1,
+      version: FORMAT_VERSION,
       run: 'r',
       phase: 'open',
       capability: '0123abcd',
