@@ -118,8 +118,7 @@ export class Reserves implements Supply {
   async claim(page: string): Promise<Reserve | undefined> {
     if (this.#isStopped) return undefined
     this.#batch.end()
-    const log = this.#beginLog()
-    const max = log === undefined ? 1 : this.#batch.sizeNow()
+    const { max, log } = this.#next()
     const { token, number } = this.#worker.newClaim()
     try {
       const taken = await this.#attachment.pages.claimFrom(page, {
@@ -139,12 +138,14 @@ export class Reserves implements Supply {
     }
   }
 
-  /** The log for a claim of several items, if it can have one. */
-  #beginLog(): AckLog | undefined {
-    if (this.#batch.sizeNow() === 1) return undefined
+  /** How many items to claim: several only where their acks can be logged. */
+  #next(): { max: number; log: AckLog | undefined } {
     const { run } = this.#attachment
-    this.#log ??= run.store.logs?.open(run.at('timers'), this.#wid)
-    return this.#log?.begin() ? this.#log : undefined
+    const { logs } = run.store
+    const max = logs === undefined ? 1 : this.#batch.sizeNow()
+    if (max === 1) return { max, log: undefined }
+    this.#log ??= logs!.open(run.at('timers'), this.#wid)
+    return this.#log?.begin() ? { max, log: this.#log } : { max: 1, log: undefined }
   }
 
   async end(reserve: Reserve): Promise<void> {
