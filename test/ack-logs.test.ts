@@ -15,6 +15,7 @@ import { Hand } from './helpers/hand'
 import { inspect } from './helpers/inspection'
 import { interleaved } from './helpers/interleaved-store'
 import { collect, connect } from './helpers/queue'
+import { quickWork } from './helpers/quick-work'
 import { tempDir } from './helpers/temp-dir'
 
 const LIMIT_MS = 120_000
@@ -62,6 +63,7 @@ describe('A worker that leases one item after the other on this machine', functi
   let directory: string
   let queue: WatchdogQueue
   let timer: WatchdogTimer
+  let restore: () => void
   const { set } = LocalStore.prototype
   const { read, take } = LocalLogs.prototype
   const { setImmediate } = globalThis
@@ -76,6 +78,11 @@ describe('A worker that leases one item after the other on this machine', functi
     globalThis.setImmediate = setImmediate
     for (const turn of turns.splice(0)) setImmediate(turn)
   }
+
+  before(() => {
+    restore = quickWork()
+  })
+  after(() => restore())
 
   async function begin(options: Partial<CreateQueueOptions> = {}): Promise<void> {
     directory = path.join(tempDir(), 'queue')

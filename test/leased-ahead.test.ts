@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { WatchdogError, type WatchdogQueue } from '../lib'
 import { Attachment } from '../lib/watchdog/attachment'
 import { attach } from '../lib/watchdog/lifecycle'
@@ -12,8 +13,10 @@ import { Pages } from '../lib/watchdog/pages'
 import { EMPTY } from '../lib/watchdog/run'
 import type { Store } from '../lib/watchdog/store'
 import { WatchdogTimer } from '../lib/watchdog/timer'
+import { eventually } from './helpers/eventually'
 import { interleaved, type StoreCall } from './helpers/interleaved-store'
 import { connect } from './helpers/queue'
+import { quickWork } from './helpers/quick-work'
 import { tempDir } from './helpers/temp-dir'
 
 const ITEMS = 4000
@@ -24,10 +27,12 @@ describe('Items leased ahead', () => {
   let queue: WatchdogQueue
   let store: Store
   let timer: WatchdogTimer
+  let restore: () => void
   /** What happens right before a call of the timer's store. */
   let before: (call: StoreCall) => Promise<void>
 
   beforeEach(async () => {
+    restore = quickWork()
     directory = path.join(tempDir(), 'queue')
     queue = await connect(directory)
     await queue.createQueue({ queue: Array.from({ length: ITEMS }, (_, i) => String(i)) })
@@ -45,6 +50,7 @@ describe('Items leased ahead', () => {
   })
 
   afterEach(async () => {
+    restore()
     before = async () => {}
     await store.close()
   })
@@ -65,6 +71,15 @@ describe('Items leased ahead', () => {
       if (logged() > size) return acked
     }
     return most
+  }
+
+  async function claimAllBut(count: number): Promise<void> {
+    const pages = new Pages(await attach(store, {}))
+    for (let left = ITEMS - count; left > 0; ) {
+      const claimed = await pages.claim({ token: `x${left}`, wid: 'x', max: left }, () => {})
+      const { from, to } = (claimed as { result: { from: number; to: number } }).result
+      left -= to - from
+    }
   }
 
   const failing = (what: string) => async (call: StoreCall) => {
@@ -88,6 +103,22 @@ describe('Items leased ahead', () => {
 
     const { done, leased } = await queue.counts()
     assert.deepEqual({ done, leased }, { done: acked, leased: 0 })
+  })
+
+  it('are waited for by their timer while they are on their way back, where there is nothing else', async () => {
+    await claimAllBut(5)
+    for (let acked = 0; acked < 4; acked++) await ackOne()
+    let asked: Promise<unknown> | undefined
+    before = async ({ method, path }) => {
+      if (method !== 'set' || !path.includes('/states/')) return
+      before = async () => {}
+      asked = timer.lease()
+      for (let turn = 0; turn < 10; turn++) await nextTurn()
+    }
+
+    await eventually(() => asked !== undefined, 'the fifth to be given back')
+
+    assert.notEqual(await asked, undefined)
   })
 
   it('stay done when their timer is ended while a loop goes on', async () => {

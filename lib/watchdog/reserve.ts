@@ -101,8 +101,7 @@ export class Reserves implements Supply {
   readonly #worker: Worker
   readonly #batch: Batch
   #unended: Unended[] = []
-  /** How many are being ended. */
-  #ending = 0
+  readonly #ending = new Set<Promise<void>>()
   /** Made with the first reserve of more than one item. */
   #log: AckLog | undefined
   #isStopped = false
@@ -157,29 +156,39 @@ export class Reserves implements Supply {
     await this.endAll().catch(() => {})
   }
 
-  /** Ends what has not been ended so far. */
+  /** Until everything has ended, by whoever: what is on its way back must not be missed by our next claim. */
   async endAll(): Promise<void> {
     for (;;) {
       // Out of the list meanwhile: who else comes here has others to end.
       const unended = this.#unended.shift()
-      if (unended === undefined) return
-      this.#ending++
-      try {
-        const released = await this.#attachment.pages.endLog(unended.page, unended)
-        if (released > 0 || unended.inDoubt) await this.#attachment.ring()
-      } catch (error) {
-        this.#unended.push({ ...unended, inDoubt: true })
-        throw error
-      } finally {
-        this.#ending--
-      }
-      if (this.#isInStore) this.#log?.trim()
+      if (unended !== undefined) await this.#endOne(unended)
+      else if (this.#ending.size > 0) await Promise.allSettled(this.#ending)
+      else return
     }
+  }
+
+  async #endOne(unended: Unended): Promise<void> {
+    const ending = this.#write(unended)
+    this.#ending.add(ending)
+    try {
+      await ending
+    } catch (error) {
+      this.#unended.push({ ...unended, inDoubt: true })
+      throw error
+    } finally {
+      this.#ending.delete(ending)
+    }
+    if (this.#isInStore) this.#log?.trim()
+  }
+
+  async #write(unended: Unended): Promise<void> {
+    const released = await this.#attachment.pages.endLog(unended.page, unended)
+    if (released > 0 || unended.inDoubt) await this.#attachment.ring()
   }
 
   /** Nothing is in the log only, but for acks of the newest claim. */
   get #isInStore(): boolean {
-    return this.#ending === 0 && this.#unended.length === 0
+    return this.#ending.size === 0 && this.#unended.length === 0
   }
 
   /** No more is claimed, so that nothing is recorded once the newest reserve has been ended. */

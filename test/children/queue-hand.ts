@@ -5,6 +5,7 @@
 
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { type ConnectOptions, type Lease, WatchdogQueue, type WatchdogTimer } from '../../lib'
+import { quickWork } from '../helpers/quick-work'
 
 export interface Order {
   target: 'connect' | 'queue' | 'timer' | 'lease' | 'block' | 'blockUntil' | 'exit'
@@ -31,6 +32,7 @@ function blockUntil(file: string): void {
  * anything else. The result: the items.
  */
 async function workAhead(report: string, release: string): Promise<unknown[]> {
+  quickWork()
   const items: unknown[] = []
   for (let isAhead = false; ; ) {
     lease = await timer!.lease()
