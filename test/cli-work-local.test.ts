@@ -17,8 +17,9 @@ function itemsFile(): { directory: string; file: string; log: string } {
   return { directory, file, log: join(directory, 'log') }
 }
 
+/** The whole lines: a file that a shell has just created, or is writing to, has one that is none yet. */
 function lines(file: string): string[] {
-  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
 }
 
 describe('rollcall work, on a file of items', function () {
