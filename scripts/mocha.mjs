@@ -1,12 +1,14 @@
 // Runs the compiled tests in two lanes side by side, since most of them wait for something: those of the
 // board in one process, and one after the other each file that talks to a ZooKeeper server, in a process
-// of its own. What a lane says is printed when its process has ended.
+// of its own. What a lane says is printed when its process has ended, and what failed once more at the end,
+// where it is seen when only the end of a log is kept.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+const LAST_WORDS = 2_000 // characters of a process that died without a report
 const TESTS = join('dist', 'test')
 const MOCHA = join('node_modules', 'mocha', 'bin', 'mocha.js')
 const config = JSON.parse(readFileSync('.mocharc.json', 'utf8'))
@@ -28,7 +30,7 @@ for (const [script, name] of Object.entries(NEEDS)) {
 }
 
 const totals = { passed: 0, failed: 0, pending: 0 }
-let exitCode = 0
+const failures = []
 await Promise.all([
   run(files.filter((file) => !talksToServer(file))),
   (async () => {
@@ -36,8 +38,9 @@ await Promise.all([
   })(),
 ])
 
+for (const failure of failures) console.log(failure)
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.pending} skipped`)
-process.exitCode = exitCode
+process.exitCode = failures.length === 0 ? 0 : 1
 
 async function run(some) {
   if (some.length === 0) return
@@ -55,7 +58,10 @@ async function run(some) {
   totals.failed += count('failing')
   totals.pending += count('pending')
   if (code === 0) return
-  exitCode = 1
   if (signal !== null) totals.failed++
-  console.log(`\n${some.join(' ')}: ${signal ?? `exit ${code}`}\n`)
+  const report = said.search(/^ {2}\d+ failing$/m)
+  const end = report < 0 ? said.slice(-LAST_WORDS) : said.slice(report)
+  failures.push(
+    `\n${some.length === 1 ? some[0] : `${some.length} files`}: ${signal ?? `exit ${code}`}\n\n${end}`,
+  )
 }
