@@ -38,7 +38,7 @@ function comparison({ sort, rates, staleMs }: SortOptions, { workers, takenAt }:
     case 'rate':
       return (a, b) => (rates?.get(ownerKey(b)) ?? 0) - (rates?.get(ownerKey(a)) ?? 0)
     case 'id':
-      return (a, b) => byNumberedName.compare(a.id, b.id)
+      return (a, b) => byNumberedName(a.id, b.id)
     case 'pid':
       return (a, b) => a.pid - b.pid
     case 'state': {
@@ -47,7 +47,7 @@ function comparison({ sort, rates, staleMs }: SortOptions, { workers, takenAt }:
     }
     case 'status': {
       const texts = new Map(workers.map((worker) => [worker, statusText(worker.status, MOST_TEXT)]))
-      return (a, b) => byNumberedName.compare(texts.get(a)!, texts.get(b)!)
+      return (a, b) => byNumberedName(texts.get(a)!, texts.get(b)!)
     }
   }
 }

@@ -2,9 +2,8 @@
 // out where there is no room, and a last one that takes what is left. Pure functions.
 
 import Table from 'cli-table3'
-import stringWidth from 'string-width'
-
 import { cut } from './text'
+import { textWidth } from './text-width'
 
 export interface TableColumn<Row> {
   name: string
@@ -48,7 +47,7 @@ export function tableLines<Row>(
 }
 
 function widest(cells: string[]): number {
-  return cells.reduce((most, cell) => Math.max(most, stringWidth(cell)), 0)
+  return cells.reduce((most, cell) => Math.max(most, textWidth(cell)), 0)
 }
 
 interface SizedColumn<Row> {

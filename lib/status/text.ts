@@ -1,29 +1,31 @@
 // How values look in a terminal: a status on one harmless line, cut to a width in columns,
 // an age in a few characters.
 
-import stringWidth from 'string-width'
-
 import type { Status } from '../scoreboard/types'
 import { harmless } from './harmless'
+import { graphemes, isPlain, textWidth } from './text-width'
 
 export { harmless }
 
+let collator: Intl.Collator | undefined
+
 /** Names in the order that people expect: web-10 comes after web-9. */
-export const byNumberedName: Intl.Collator = new Intl.Collator('en', { numeric: true })
+export function byNumberedName(a: string, b: string): number {
+  // Takes milliseconds to make, which a program that never sorts does not wait for.
+  collator ??= new Intl.Collator('en', { numeric: true })
+  return collator.compare(a, b)
+}
 
-const PLAIN = /^[\x20-\x7e]*$/
 const MAX_COLUMNS = 4096
-
-const graphemes = new Intl.Segmenter()
 
 /** The first `columns` columns of `text`, the last one an ellipsis where something was cut off. */
 export function cut(text: string, columns: number): string {
-  if (PLAIN.test(text) && text.length <= columns) return text
+  if (isPlain(text) && text.length <= columns) return text
 
   let used = 0
   let end = 0
-  for (const { segment, index } of graphemes.segment(text)) {
-    used += stringWidth(segment)
+  for (const { segment, index } of graphemes(text)) {
+    used += textWidth(segment)
     if (used > columns) return columns < 1 ? '' : `${text.slice(0, end)}…`
     if (used < columns) end = index + segment.length
   }

@@ -1,7 +1,8 @@
 // A worker thread that publishes without pause from 'go' on, until it is told to end or is terminated.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { Scoreboard } from '../../lib'
+// Not all of rollcall: hundreds of these are started.
+import { Scoreboard } from '../../lib/scoreboard/scoreboard'
 
 const board = new Scoreboard({ baseDir: workerData as string })
 let isEnding = false

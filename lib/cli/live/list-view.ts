@@ -2,9 +2,8 @@
 // `top` of a board and `top` of a queue are this, with a source each.
 
 import pc from 'picocolors'
-import stringWidth from 'string-width'
-
 import { cut, harmless } from '../../status/text'
+import { textWidth } from '../../status/text-width'
 import type { LiveView } from '../screen'
 import { helpLines } from './help'
 import { firstRow, type ListFacts, type ListModel, matches, newListModel, press, settle } from './list-model'
@@ -152,7 +151,7 @@ export class ListView<Row> implements LiveView {
     const { red, yellow, green, dim, inverse } = this.#colors
     const isChosen = this.#source.keyOf(row) === this.#model.chosen
     const text = cut(`${isChosen ? '> ' : '  '}${line}`, columns)
-    if (isChosen) return inverse(text + ' '.repeat(Math.max(0, columns - stringWidth(text))))
+    if (isChosen) return inverse(text + ' '.repeat(Math.max(0, columns - textWidth(text))))
     const paint = { plain: (one: string) => one, good: green, warning: yellow, bad: red, faint: dim }
     return paint[this.#source.toneOf(row)](text)
   }
@@ -184,7 +183,7 @@ export class ListView<Row> implements LiveView {
     if (page === 'filter') {
       const typed = `/${harmless(filter)}_`
       // What is being typed is at the end of the line: of a long one, that is what has to show.
-      const tail = stringWidth(typed) <= columns ? typed : [...typed].slice(-Math.max(1, columns)).join('')
+      const tail = textWidth(typed) <= columns ? typed : [...typed].slice(-Math.max(1, columns)).join('')
       return bold(cut(`${tail}   Enter keeps it, Esc does not`, columns))
     }
     return dim(

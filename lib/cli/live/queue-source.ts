@@ -103,7 +103,7 @@ export class QueueSource implements ListSource<TimerRow> {
 
   rows({ sort, reverse }: Order): TimerRow[] {
     const compare = COMPARE[sort as keyof typeof QUEUE_SORTS]
-    const rows = this.#timers.toSorted((a, b) => compare(a, b) || byNumberedName.compare(a.id, b.id))
+    const rows = this.#timers.toSorted((a, b) => compare(a, b) || byNumberedName(a.id, b.id))
     return reverse ? rows.toReversed() : rows
   }
 
@@ -190,8 +190,8 @@ const COMPARE: Record<keyof typeof QUEUE_SORTS, (a: TimerRow, b: TimerRow) => nu
   age: (a, b) => (b.ageMs ?? -1) - (a.ageMs ?? -1),
   // Those that were never there come last.
   running: (a, b) => (a.startedAt ?? Infinity) - (b.startedAt ?? Infinity) || 0,
-  id: (a, b) => byNumberedName.compare(a.id, b.id),
-  host: (a, b) => byNumberedName.compare(a.host ?? '', b.host ?? ''),
+  id: (a, b) => byNumberedName(a.id, b.id),
+  host: (a, b) => byNumberedName(a.host ?? '', b.host ?? ''),
 }
 
 function withKeys(timers: TimerInfo[]): TimerRow[] {

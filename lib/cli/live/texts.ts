@@ -1,8 +1,7 @@
 // Texts that both live lists need: a page of names and values, a value that is too long for a line.
 
-import stringWidth from 'string-width'
-
 import { harmless } from '../../status/text'
+import { graphemes, isPlain, textWidth } from '../../status/text-width'
 
 /** `200ms`, `1s`, `1m`. */
 export function intervalText(ms: number): string {
@@ -13,10 +12,10 @@ export function intervalText(ms: number): string {
 /** `name  value`, one a line, what is not known left out. */
 export function nameLines(values: Readonly<Record<string, string | number | undefined>>): string[] {
   const known = Object.entries(values).filter(([, value]) => value !== undefined)
-  const wide = Math.max(0, ...known.map(([name]) => stringWidth(harmless(name))))
+  const wide = Math.max(0, ...known.map(([name]) => textWidth(harmless(name))))
   return known.map(([name, value]) => {
     const shown = harmless(name)
-    return `  ${shown}${' '.repeat(wide - stringWidth(shown))}  ${harmless(String(value))}`
+    return `  ${shown}${' '.repeat(wide - textWidth(shown))}  ${harmless(String(value))}`
   })
 }
 
@@ -38,15 +37,13 @@ export function wrap(text: string, columns: number, most = 1000): string[] {
   return [...lines.slice(0, most), `... (${text.length} characters)`]
 }
 
-const graphemes = new Intl.Segmenter()
-
 /** As many characters from the beginning as `columns` have room for; at least one. */
 function fitting(text: string, columns: number): string {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.slice(0, columns)
+  if (isPlain(text)) return text.slice(0, columns)
   let used = 0
   let end = 0
-  for (const { segment, index } of graphemes.segment(text)) {
-    used += stringWidth(segment)
+  for (const { segment, index } of graphemes(text)) {
+    used += textWidth(segment)
     if (used > columns && end > 0) break
     end = index + segment.length
   }

@@ -61,7 +61,7 @@ export function choose(workers: WorkerView[], choice: Choice, staleMs: number): 
   }
   const compare = (a: WorkerView, b: WorkerView) => {
     const [x, y] = [sortValue(a), sortValue(b)]
-    const order = typeof x === 'number' ? x - (y as number) : byNumberedName.compare(x, y as string)
+    const order = typeof x === 'number' ? x - (y as number) : byNumberedName(x, y as string)
     return (isNumber ? -order : order) || a.slot - b.slot
   }
   const words = choice.filter.split(/\s+/)

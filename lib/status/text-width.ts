@@ -1,0 +1,27 @@
+// How wide a text is on a terminal. What knows of scripts and emoji takes longer to load than all the rest of
+// rollcall, and most texts are plain: so it is loaded with the first that is not.
+
+import type stringWidth from 'string-width'
+
+const PLAIN = /^[\x20-\x7e]*$/
+
+let measure: typeof stringWidth | undefined
+let segmenter: Intl.Segmenter | undefined
+
+/** Whether it has as many columns as characters, whatever of it is shown: printable ASCII. */
+export function isPlain(text: string): boolean {
+  return PLAIN.test(text)
+}
+
+/** In columns; escape sequences have none. */
+export function textWidth(text: string): number {
+  if (isPlain(text)) return text.length
+  measure ??= (require('string-width') as { default: typeof stringWidth }).default
+  return measure(text)
+}
+
+/** What people see as characters, each of one code point or more. */
+export function graphemes(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter()
+  return segmenter.segment(text)
+}
