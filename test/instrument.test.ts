@@ -9,7 +9,6 @@ import net from 'node:net'
 import {
   type InstrumentableServer,
   type InstrumentOptions,
-  isRequestStatus,
   type RequestStatus,
   instrument as reallyInstrument,
   type Scoreboard,
@@ -18,6 +17,7 @@ import { open } from './helpers/boards'
 import { startReady } from './helpers/child'
 import { eventually } from './helpers/eventually'
 import { listen, request } from './helpers/http'
+import { showing, shown } from './helpers/request-status'
 import { tempDir } from './helpers/temp-dir'
 
 const sessions: http2.ClientHttp2Session[] = []
@@ -31,21 +31,6 @@ const COUNTERS = { requests: 'counter', bytes: 'counter' } as const
 /** After a test its boards close before its servers, and nobody wants to hear of that. */
 function instrument(server: InstrumentableServer, options: InstrumentOptions) {
   return reallyInstrument(server, { onError() {}, ...options })
-}
-
-/** What the only worker of a board publishes. */
-function shown(board: Scoreboard): RequestStatus {
-  const [status] = board.readAll().values()
-  assert.ok(isRequestStatus(status), JSON.stringify(status))
-  return status
-}
-
-async function showing(board: Scoreboard, wanted: Partial<RequestStatus>): Promise<RequestStatus> {
-  const matches = (status: RequestStatus) =>
-    Object.entries(wanted).every(([name, value]) => status[name as keyof RequestStatus] === value)
-  const say = () => `${JSON.stringify(wanted)}, the board has ${JSON.stringify(shown(board))}`
-  await eventually(() => matches(shown(board)), say)
-  return shown(board)
 }
 
 /** A server whose answers the test gives. */

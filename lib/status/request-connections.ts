@@ -22,8 +22,8 @@ export interface Connection {
   remoteAddress: string | undefined
   httpVersion: string
   piece: string
-  /** How many of its requests are in flight: more than one over HTTP/2, and when a client pipelines. */
-  inFlight: number
+  /** How many requests in flight are listened to: more than one over HTTP/2, and when a client pipelines. */
+  heard: number
   countedBytes: number
   /** Whether it may have written since its bytes were counted. */
   isActive: boolean
@@ -74,7 +74,7 @@ export class Connections {
       remoteAddress: undefined,
       httpVersion: '',
       piece: '',
-      inFlight: 0,
+      heard: 0,
       countedBytes: bytesWritten(carrier),
       isActive: false,
     }

@@ -11,9 +11,10 @@ export type AnyResponse = ServerResponse | Http2ServerResponse
 
 /** One request between its beginning and its end. */
 export interface Flight extends RequestPieces {
-  readonly response: AnyResponse
-  readonly from: Connection
+  response: AnyResponse
+  from: Connection
   readonly beganAt: number
+  readonly hasBody: boolean
   state: RequestState
   since: number
   /** Whether it will be told of its end; until then it must ask. */
@@ -34,6 +35,12 @@ export class Flights {
   newest: Flight | undefined
   /** The oldest of several. */
   oldest: Flight | undefined
+
+  /** The only one, if nobody will tell of its end. */
+  get lone(): Flight | undefined {
+    const { newest } = this
+    return this.count === 1 && !newest!.isHeard ? newest : undefined
+  }
 
   /** The one that a new flight will have before it. */
   get last(): Flight | undefined {

@@ -92,10 +92,13 @@ export class RequestTracker {
     if (this.#users === 0) return
     try {
       if (this.#users > 1 && hasSeen(response)) return
+      const path = shortPath(this.#pathOf(request, view))
+      const from = this.#connections.of(request, view.remoteAddress)
       if (!this.#isWindowOpen) this.#openWindow()
+      else if (this.#repeats(request, response, path, from)) return
       this.#hearNewest()
-      const flight = this.#takeOff(request, response, view)
-      if (flight.state === 'reading') request.on('end', () => this.#hasArrived(flight))
+      const flight = this.#takeOff(request, response, path, from)
+      if (flight.hasBody) request.on('end', () => this.#hasArrived(flight))
       this.#publisher.publish(flight.state, flight, this.#flights.count, this.#numbersOfWindow())
       this.#idleState = undefined
       this.#timer ??= setInterval(this.#tick, TICK_MS).unref()
@@ -107,17 +110,43 @@ export class RequestTracker {
     }
   }
 
-  #takeOff(request: AnyRequest, response: AnyResponse, view: RequestView): Flight {
+  /**
+   * Whether it only takes the place of the last one, which is over, and says the same in the same window. Servers
+   * under load do little else, and most of what a request costs here is the code that it runs through, cold.
+   */
+  #repeats(request: AnyRequest, response: AnyResponse, path: string, from: Connection): boolean {
+    const flight = this.#flights.lone
+    if (
+      flight === undefined ||
+      flight.beganAt !== this.#now ||
+      flight.hasBody ||
+      flight.state !== 'working' ||
+      path !== flight.path ||
+      request.method !== flight.method ||
+      from.piece !== flight.connection ||
+      !isOver(flight.response)
+    ) {
+      return false
+    }
+    this.#count()
+    this.#connections.activate(from)
+    flight.response = response
+    flight.from = from
+    return true
+  }
+
+  #takeOff(request: AnyRequest, response: AnyResponse, path: string, from: Connection): Flight {
     const method = request.method ?? ''
-    const from = this.#connections.of(request, view.remoteAddress)
+    const hasBody = WITH_BODY.has(method)
     const flight: Flight = {
       method,
-      path: shortPath(this.#pathOf(request, view)),
+      path,
       connection: from.piece,
       response,
       from,
       beganAt: this.#now,
-      state: WITH_BODY.has(method) ? 'reading' : 'working',
+      hasBody,
+      state: hasBody ? 'reading' : 'working',
       since: this.#now,
       isHeard: false,
       isOver: false,
@@ -125,7 +154,7 @@ export class RequestTracker {
       newer: undefined,
     }
     this.#flights.add(flight)
-    from.inFlight += 1
+    this.#connections.activate(from)
     return flight
   }
 
@@ -155,6 +184,7 @@ export class RequestTracker {
       return
     }
     flight.isHeard = true
+    flight.from.heard += 1
     flight.response.on('close', () => {
       this.#end(flight)
       this.#settleSoon()
@@ -164,15 +194,18 @@ export class RequestTracker {
   #end(flight: Flight): void {
     if (flight.isOver) return
     this.#flights.remove(flight)
+    if (flight.isHeard) flight.from.heard -= 1
+    this.#count()
+  }
+
+  #count(): void {
     this.#publisher.countRequest()
-    flight.from.inFlight -= 1
-    this.#connections.activate(flight.from)
     this.#isStale = true
   }
 
   #disconnected(connection: Connection): void {
     // A response that waits behind another on a pipelined connection never hears of its end.
-    if (connection.inFlight > 0) {
+    if (connection.heard > 0) {
       this.#flights.forEach((flight) => {
         if (flight.from === connection) this.#end(flight)
       })
@@ -249,12 +282,12 @@ export class RequestTracker {
 
   /** Adds what was written since the last time. False: nothing. */
   #countBytes(): boolean {
-    // Long answers are counted as they go.
+    const bytes = this.#connections.takeBytes()
+    if (bytes > 0) this.#publisher.countBytes(bytes)
+    // What has not ended will write more.
     this.#flights.forEach(({ from }) => {
       this.#connections.activate(from)
     })
-    const bytes = this.#connections.takeBytes()
-    if (bytes > 0) this.#publisher.countBytes(bytes)
     return bytes > 0
   }
 

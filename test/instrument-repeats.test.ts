@@ -1,0 +1,142 @@
+// instrument(), where a request may say just what the one before it said: then next to nothing is done, and
+// nobody may be able to tell.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
+import type net from 'node:net'
+import { instrument, type RequestStatus, type Scoreboard } from '../lib'
+import { open } from './helpers/boards'
+import { eventually } from './helpers/eventually'
+import { listen } from './helpers/http'
+import { showing, shown } from './helpers/request-status'
+import { tempDir } from './helpers/temp-dir'
+
+interface Ask {
+  method?: string
+  path?: string
+  host?: string
+}
+
+const wires: http.Agent[] = []
+
+/** A connection of its own that is kept: it asks, and waits for the answer. */
+function wireTo(port: number): (ask?: Ask) => Promise<void> {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  wires.push(agent)
+  return async ({ method = 'GET', path = '/', host = 'a' } = {}) => {
+    const asked = http.request({ agent, port, host: '127.0.0.1', method, path, headers: { host } })
+    asked.end(method === 'POST' ? 'body' : undefined)
+    const [response] = (await once(asked, 'response')) as [http.IncomingMessage]
+    response.resume()
+    await once(response, 'end')
+  }
+}
+
+describe('instrument, of requests that are much alike', () => {
+  let board: Scoreboard
+  let port: number
+  /** What the board had when the code of each request began. */
+  let seen: RequestStatus[]
+  let sockets: net.Socket[]
+  let answer: (response: http.ServerResponse) => void
+
+  beforeEach(async () => {
+    board = open({ baseDir: tempDir() })
+    seen = []
+    sockets = []
+    answer = (response) => response.end('hello')
+    const server = http.createServer((_, response) => {
+      seen.push(shown(board))
+      answer(response)
+    })
+    server.on('connection', (socket) => sockets.push(socket))
+    instrument(server, { board, onError() {} })
+    port = await listen(server)
+  })
+
+  afterEach(() => {
+    for (const agent of wires.splice(0)) agent.destroy()
+  })
+
+  /** The next request is not answered before the test does it. */
+  function holdNext(): Promise<http.ServerResponse> {
+    const before = answer
+    return new Promise((resolve) => {
+      answer = (response) => {
+        answer = before
+        resolve(response)
+      }
+    })
+  }
+
+  it('tells of each what it is, and counts it', async () => {
+    const asks: Ask[] = [
+      { path: '/a' },
+      { path: '/a' },
+      { path: '/b' },
+      { path: '/b', method: 'HEAD' },
+      { path: '/b' },
+      { path: '/b', host: 'b' },
+      { path: '/b', host: 'b', method: 'POST' },
+      { path: '/b', host: 'b', method: 'POST' },
+    ]
+    const all = Array.from({ length: 50 }, () => asks).flat()
+    const [one, other] = [wireTo(port), wireTo(port)]
+
+    for (const [i, ask] of all.entries()) await (i % 3 === 0 ? one : other)(ask)
+
+    assert.deepEqual(
+      seen.map(({ state, method, path, host, inFlight }) => ({ state, method, path, host, inFlight })),
+      all.map(({ method = 'GET', path, host = 'a' }) => {
+        return { state: method === 'POST' ? 'reading' : 'working', method, path, host, inFlight: 1 }
+      }),
+    )
+    await showing(board, { state: 'keep-alive', requests: all.length, inFlight: 0 })
+  })
+
+  it('tells the time anew while they come without a pause', async () => {
+    const ask = wireTo(port)
+
+    for (let i = 0; i < 2000; i++) await ask()
+
+    const times = new Set(seen.map(({ since }) => since))
+    assert.ok(times.size >= 10, `${times.size} times in 2,000 requests`)
+  })
+
+  it('knows those that have not ended', async () => {
+    const [quick, slow] = [wireTo(port), wireTo(port)]
+    for (let round = 0; round < 30; round++) {
+      await quick()
+      await quick()
+      const held = holdNext()
+      const ended = slow()
+      const response = await held
+      await quick()
+      assert.equal(seen.at(-1)!.inFlight, 2)
+      response.end()
+      await ended
+    }
+    await showing(board, { state: 'keep-alive', requests: 30 * 4, inFlight: 0 })
+  })
+
+  it('counts the bytes of long answers as they go', async () => {
+    const [quick, slow] = [wireTo(port), wireTo(port)]
+    const written = () => sockets.reduce((sum, socket) => sum + socket.bytesWritten, 0)
+    const areCounted = () => eventually(() => shown(board).bytes === written(), 'all bytes to be counted')
+    for (let round = 0; round < 5; round++) {
+      await quick()
+      await quick()
+      const held = holdNext()
+      const ended = slow()
+      const response = await held
+      for (const size of [1000, 2000]) {
+        response.write('x'.repeat(size))
+        await areCounted()
+      }
+      response.end('x'.repeat(5000))
+      await ended
+      await areCounted()
+    }
+  })
+})
