@@ -2,6 +2,7 @@
 // out where there is no room, and a last one that takes what is left. Pure functions.
 
 import Table from 'cli-table3'
+
 import { cut } from './text'
 import { textWidth } from './text-width'
 

@@ -2,6 +2,7 @@
 // `top` of a board and `top` of a queue are this, with a source each.
 
 import pc from 'picocolors'
+
 import { cut, harmless } from '../../status/text'
 import { textWidth } from '../../status/text-width'
 import type { LiveView } from '../screen'
