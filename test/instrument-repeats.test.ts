@@ -70,6 +70,18 @@ describe('instrument, of requests that are much alike', () => {
     })
   }
 
+  /** Like two that were answered at once, but not answered before the test does it. */
+  async function askAlike(
+    quick: () => Promise<void>,
+    slow: () => Promise<void>,
+  ): Promise<{ response: http.ServerResponse; ended: Promise<void> }> {
+    await quick()
+    await quick()
+    const held = holdNext()
+    const ended = slow()
+    return { response: await held, ended }
+  }
+
   it('tells of each what it is, and counts it', async () => {
     const asks: Ask[] = [
       { path: '/a' },
@@ -107,11 +119,7 @@ describe('instrument, of requests that are much alike', () => {
   it('knows those that have not ended', async () => {
     const [quick, slow] = [wireTo(port), wireTo(port)]
     for (let round = 0; round < 30; round++) {
-      await quick()
-      await quick()
-      const held = holdNext()
-      const ended = slow()
-      const response = await held
+      const { response, ended } = await askAlike(quick, slow)
       await quick()
       assert.equal(seen.at(-1)!.inFlight, 2)
       response.end()
@@ -125,11 +133,7 @@ describe('instrument, of requests that are much alike', () => {
     const written = () => sockets.reduce((sum, socket) => sum + socket.bytesWritten, 0)
     const areCounted = () => eventually(() => shown(board).bytes === written(), 'all bytes to be counted')
     for (let round = 0; round < 5; round++) {
-      await quick()
-      await quick()
-      const held = holdNext()
-      const ended = slow()
-      const response = await held
+      const { response, ended } = await askAlike(quick, slow)
       for (const size of [1000, 2000]) {
         response.write('x'.repeat(size))
         await areCounted()
