@@ -6,9 +6,14 @@ const UNSAFE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu
 const PLAIN = /^[\x20-\x7e]*$/
 const NAMED: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
+/** Printable ASCII: it shows as it is, in as many columns as it has characters. */
+export function isPlain(text: string): boolean {
+  return PLAIN.test(text)
+}
+
 /** One line that does nothing but show: what a terminal would obey is written as an escape, `\x1b`. */
 export function harmless(text: string): string {
-  if (PLAIN.test(text)) return text
+  if (isPlain(text)) return text
   return text.replace(UNSAFE, (character) => {
     const code = character.codePointAt(0)!
     if (code >= 0xd800 && code <= 0xdfff) return '\ufffd'

@@ -3,15 +3,10 @@
 
 import type stringWidth from 'string-width'
 
-const PLAIN = /^[\x20-\x7e]*$/
+import { isPlain } from './harmless'
 
 let measure: typeof stringWidth | undefined
 let segmenter: Intl.Segmenter | undefined
-
-/** Whether it has as many columns as characters, whatever of it is shown: printable ASCII. */
-export function isPlain(text: string): boolean {
-  return PLAIN.test(text)
-}
 
 /** In columns; escape sequences have none. */
 export function textWidth(text: string): number {

@@ -2,8 +2,8 @@
 // an age in a few characters.
 
 import type { Status } from '../scoreboard/types'
-import { harmless } from './harmless'
-import { graphemes, isPlain, textWidth } from './text-width'
+import { harmless, isPlain } from './harmless'
+import { graphemes, textWidth } from './text-width'
 
 export { harmless }
 

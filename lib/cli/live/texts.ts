@@ -1,7 +1,7 @@
 // Texts that both live lists need: a page of names and values, a value that is too long for a line.
 
-import { harmless } from '../../status/text'
-import { graphemes, isPlain, textWidth } from '../../status/text-width'
+import { harmless, isPlain } from '../../status/harmless'
+import { graphemes, textWidth } from '../../status/text-width'
 
 /** `200ms`, `1s`, `1m`. */
 export function intervalText(ms: number): string {
