@@ -387,6 +387,22 @@ describe('instrument', () => {
     await showing(board, { requests: 2 })
   })
 
+  it('counts what ends after it was undone', async () => {
+    const board = open({ baseDir: tempDir(), counters: COUNTERS })
+    const held: http.ServerResponse[] = []
+    const server = http.createServer((_, response) => held.push(response))
+    const undo = instrument(server, { board })
+    const port = await listen(server)
+    const answered = request(port, '/')
+    await eventually(() => held.length === 1, 'the request')
+
+    undo()
+    held[0]!.end()
+    await answered
+
+    await eventually(() => board.totals().requests === 1, 'the request to be counted')
+  })
+
   it('serves on when the board is closed, full, or replaced, and tells once', async () => {
     const baseDir = tempDir()
     const closed = open({ baseDir: tempDir() })

@@ -20,7 +20,7 @@ export interface Connection {
   readonly address: string | undefined
   host: string | undefined
   remoteAddress: string | undefined
-  httpVersion: string
+  httpVersionMinor: number
   piece: string
   /** How many requests in flight are listened to: more than one over HTTP/2, and when a client pipelines. */
   heard: number
@@ -49,21 +49,30 @@ export class Connections {
     const carrier = ((request as Http2ServerRequest).stream?.session ?? request.socket) as Carrier
     const connection = carrier[this.#key] ?? this.#connected(carrier, request)
     const host = request.headers.host ?? (request as Http2ServerRequest).authority
-    const { httpVersion } = request
     const remoteAddress = addressOf === undefined ? connection.address : addressOf(request)
+    // Major versions do not share a connection, and numbers are compared sooner than texts.
     if (
       host !== connection.host ||
       remoteAddress !== connection.remoteAddress ||
-      httpVersion !== connection.httpVersion
+      request.httpVersionMinor !== connection.httpVersionMinor
     ) {
-      connection.host = host
-      connection.remoteAddress = remoteAddress
-      connection.httpVersion = httpVersion
-      const piece = connectionPiece(host, remoteAddress, httpVersion)
-      if (piece !== this.#lastPiece) this.#lastPiece = piece
-      connection.piece = this.#lastPiece
+      this.#describe(connection, request, host, remoteAddress)
     }
     return connection
+  }
+
+  #describe(
+    connection: Connection,
+    { httpVersion, httpVersionMinor }: AnyRequest,
+    host: string | undefined,
+    remoteAddress: string | undefined,
+  ): void {
+    connection.host = host
+    connection.remoteAddress = remoteAddress
+    connection.httpVersionMinor = httpVersionMinor
+    const piece = connectionPiece(host, remoteAddress, httpVersion)
+    if (piece !== this.#lastPiece) this.#lastPiece = piece
+    connection.piece = this.#lastPiece
   }
 
   #connected(carrier: Carrier, request: AnyRequest): Connection {
@@ -72,7 +81,7 @@ export class Connections {
       address: request.socket.remoteAddress,
       host: undefined,
       remoteAddress: undefined,
-      httpVersion: '',
+      httpVersionMinor: -1,
       piece: '',
       heard: 0,
       countedBytes: bytesWritten(carrier),

@@ -36,12 +36,6 @@ export class Flights {
   /** The oldest of several. */
   oldest: Flight | undefined
 
-  /** The only one, if nobody will tell of its end. */
-  get lone(): Flight | undefined {
-    const { newest } = this
-    return this.count === 1 && !newest!.isHeard ? newest : undefined
-  }
-
   /** The one that a new flight will have before it. */
   get last(): Flight | undefined {
     return this.count > 0 ? this.newest : undefined

@@ -28,6 +28,9 @@ export interface RequestView {
 
 const TICK_MS = 100
 const WINDOW_MS = 10
+const LONG_WINDOW_MS = 25
+/** How many ends in a window make it crowded. */
+const CROWD = 32
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 
 const seenKey = Symbol('rollcall.seen')
@@ -49,6 +52,10 @@ export class RequestTracker {
   readonly #flights = new Flights()
   readonly #connections = new Connections((connection) => this.#disconnected(connection))
   #users = 0
+  /** The only one in flight, while a request that says the same may take its place. */
+  #replaceable: Flight | undefined
+  /** How many requests have ended that were not counted. */
+  #ended = 0
   /** Undefined while requests are in flight. */
   #idleState: RequestState | undefined
   #idleSince = 0
@@ -60,6 +67,7 @@ export class RequestTracker {
   #now = 0
   /** Ends what belongs together: see #openWindow. */
   #window: NodeJS.Timeout | undefined
+  #windowMs = 0
   #isWindowOpen = false
   /** Whether something has begun in this window. */
   #isBusy = false
@@ -89,22 +97,11 @@ export class RequestTracker {
 
   /** A request has begun. Never throws. */
   begin(request: AnyRequest, response: AnyResponse, view: RequestView): void {
-    if (this.#users === 0) return
+    if (this.#users !== 1 && (this.#users === 0 || hasSeen(response))) return
     try {
-      if (this.#users > 1 && hasSeen(response)) return
       const path = shortPath(this.#pathOf(request, view))
       const from = this.#connections.of(request, view.remoteAddress)
-      if (!this.#isWindowOpen) this.#openWindow()
-      else if (this.#repeats(request, response, path, from)) return
-      this.#hearNewest()
-      const flight = this.#takeOff(request, response, path, from)
-      if (flight.hasBody) request.on('end', () => this.#hasArrived(flight))
-      this.#publisher.publish(flight.state, flight, this.#flights.count, this.#numbersOfWindow())
-      this.#idleState = undefined
-      this.#timer ??= setInterval(this.#tick, TICK_MS).unref()
-      if (this.#isBusy) return
-      this.#isBusy = true
-      this.#settleSoon()
+      if (!this.#repeats(request, response, path, from)) this.#takeOff(request, response, path, from)
     } catch (error) {
       this.#publisher.tell(error)
     }
@@ -115,12 +112,9 @@ export class RequestTracker {
    * under load do little else, and most of what a request costs here is the code that it runs through, cold.
    */
   #repeats(request: AnyRequest, response: AnyResponse, path: string, from: Connection): boolean {
-    const flight = this.#flights.lone
+    const flight = this.#replaceable
     if (
       flight === undefined ||
-      flight.beganAt !== this.#now ||
-      flight.hasBody ||
-      flight.state !== 'working' ||
       path !== flight.path ||
       request.method !== flight.method ||
       from.piece !== flight.connection ||
@@ -128,17 +122,33 @@ export class RequestTracker {
     ) {
       return false
     }
-    this.#count()
+    this.#ended += 1
     this.#connections.activate(from)
     flight.response = response
     flight.from = from
     return true
   }
 
-  #takeOff(request: AnyRequest, response: AnyResponse, path: string, from: Connection): Flight {
+  #takeOff(request: AnyRequest, response: AnyResponse, path: string, from: Connection): void {
+    if (!this.#isWindowOpen) this.#openWindow(WINDOW_MS)
+    this.#hearNewest()
+    const flight = this.#flightOf(request, response, path, from)
+    this.#flights.add(flight)
+    this.#connections.activate(from)
+    if (flight.hasBody) request.on('end', () => this.#hasArrived(flight))
+    this.#publisher.publish(flight.state, flight, this.#flights.count, this.#numbersOfWindow())
+    if (this.#flights.count === 1 && !flight.hasBody) this.#replaceable = flight
+    this.#idleState = undefined
+    this.#timer ??= setInterval(this.#tick, TICK_MS).unref()
+    if (this.#isBusy) return
+    this.#isBusy = true
+    this.#settleSoon()
+  }
+
+  #flightOf(request: AnyRequest, response: AnyResponse, path: string, from: Connection): Flight {
     const method = request.method ?? ''
     const hasBody = WITH_BODY.has(method)
-    const flight: Flight = {
+    return {
       method,
       path,
       connection: from.piece,
@@ -153,9 +163,6 @@ export class RequestTracker {
       older: this.#flights.last,
       newer: undefined,
     }
-    this.#flights.add(flight)
-    this.#connections.activate(from)
-    return flight
   }
 
   #pathOf(request: AnyRequest, view: RequestView): string {
@@ -177,6 +184,7 @@ export class RequestTracker {
 
   /** Of all in flight, only the newest is not listened to. */
   #hearNewest(): void {
+    this.#replaceable = undefined
     const flight = this.#flights.last
     if (flight === undefined || flight.isHeard) return
     if (isOver(flight.response)) {
@@ -195,11 +203,13 @@ export class RequestTracker {
     if (flight.isOver) return
     this.#flights.remove(flight)
     if (flight.isHeard) flight.from.heard -= 1
-    this.#count()
+    this.#ended += 1
   }
 
-  #count(): void {
-    this.#publisher.countRequest()
+  #countEnded(): void {
+    if (this.#ended === 0) return
+    this.#publisher.countRequests(this.#ended)
+    this.#ended = 0
     this.#isStale = true
   }
 
@@ -214,25 +224,32 @@ export class RequestTracker {
   }
 
   /**
-   * A window lasts ten milliseconds, or as long as a turn of the event loop. In each, the first end of a request is
-   * published in the same turn; those that follow wait for the end of a window in which nothing began. So a
-   * worker that serves few requests is never shown busy when it is not, and one that serves many pays for
-   * a hundred ends a second at most.
+   * A window lasts ten milliseconds, twenty-five after a crowded one, or as long as a turn of the event loop. In a short
+   * one the first end of a request is published in the same turn; all others wait for the end of a window in
+   * which nothing began. So a worker that serves few requests is never shown busy when it is not, one that
+   * serves more pays for a hundred ends a second at most, and one that serves thousands for none: what a
+   * window costs is not little, since its code is cold by then.
    */
-  #openWindow(): void {
+  #openWindow(ms: number): void {
     this.#isWindowOpen = true
     this.#isBusy = false
-    this.#hasSettled = false
+    this.#hasSettled = ms === LONG_WINDOW_MS
     this.#now = Date.now()
     this.#numbers = ''
-    if (this.#window === undefined) this.#window = setTimeout(this.#closeWindow, WINDOW_MS).unref()
-    else this.#window.refresh()
+    if (ms === this.#windowMs) {
+      this.#window!.refresh()
+      return
+    }
+    clearTimeout(this.#window)
+    this.#window = setTimeout(this.#closeWindow, ms).unref()
+    this.#windowMs = ms
   }
 
   readonly #closeWindow = (): void => {
     this.#isWindowOpen = false
+    this.#replaceable = undefined
     if (this.#users === 0) return
-    if (this.#isBusy) this.#openWindow()
+    if (this.#isBusy) this.#openWindow(this.#ended >= CROWD ? LONG_WINDOW_MS : WINDOW_MS)
     else this.#settle()
   }
 
@@ -244,12 +261,14 @@ export class RequestTracker {
 
   readonly #settleNow = (): void => {
     this.#isSettling = false
-    if (this.#users > 0 && this.#settle()) this.#hasSettled = true
+    if (this.#users === 0) this.#countEnded()
+    else if (this.#settle()) this.#hasSettled = true
   }
 
   /** Publishes what has changed; whether something had. */
   #settle(): boolean {
     this.#hearNewest()
+    this.#countEnded()
     const hasChanged = this.#look() || this.#isStale
     if (hasChanged) this.#publishNow()
     return hasChanged
@@ -275,6 +294,7 @@ export class RequestTracker {
       return true
     }
     if (flight.state === 'writing' || !flight.response.headersSent) return false
+    this.#replaceable = undefined
     flight.state = 'writing'
     flight.since = Date.now()
     return true
@@ -301,12 +321,14 @@ export class RequestTracker {
   }
 
   #numbersSince(since: number): string {
+    this.#countEnded()
     const { oldest } = this.#flights
     const piece = oldest === undefined ? '' : oldestPiece(oldest, oldest.beganAt)
     return numbersPiece(since, piece, this.#publisher.requests, this.#publisher.bytes)
   }
 
   #publishNow(): void {
+    this.#countEnded()
     this.#isStale = false
     const { count, newest } = this.#flights
     const state = count > 0 ? newest!.state : this.#idleState!
@@ -319,6 +341,7 @@ export class RequestTracker {
     clearTimeout(this.#window)
     this.#timer = undefined
     this.#window = undefined
+    this.#windowMs = 0
     this.#isWindowOpen = false
     this.#hearNewest()
     this.#countBytes()
