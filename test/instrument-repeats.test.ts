@@ -104,6 +104,12 @@ describe('instrument, of requests that are much alike', () => {
         return { state: method === 'POST' ? 'reading' : 'working', method, path, host, inFlight: 1 }
       }),
     )
+    const counts = seen.map(({ requests }) => requests)
+    assert.deepEqual(
+      counts,
+      counts.toSorted((a, b) => a - b),
+      'a count that falls',
+    )
     await showing(board, { state: 'keep-alive', requests: all.length, inFlight: 0 })
   })
 

@@ -185,6 +185,21 @@ describe('instrument', () => {
     await showing(board, { state: 'waiting', inFlight: 0, requests: 2 })
   })
 
+  it('ends what waits behind another request when the connection goes at once', async () => {
+    const board = open({ baseDir: tempDir() })
+    const server = http.createServer((request) => {
+      if (request.url === '/2') request.socket.destroy()
+    })
+    instrument(server, { board })
+    const port = await listen(server)
+
+    const client = net.connect(port, '127.0.0.1')
+    client.on('error', () => {})
+    client.write('GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+
+    await showing(board, { state: 'waiting', inFlight: 0, requests: 2 })
+  })
+
   it('leaves out queries, or shows what a function says', async () => {
     const boards = [open({ baseDir: tempDir() }), open({ baseDir: tempDir() })]
     const server = http.createServer((_, response) => response.end())

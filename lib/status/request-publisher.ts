@@ -15,7 +15,7 @@ export class RequestPublisher {
   onError: ((error: Error) => void) | undefined
   readonly #board: Scoreboard
   readonly #text = new StatusText()
-  #addRequests: ((n: number) => void) | undefined
+  #addRequest: ((n: number) => void) | undefined
   #addBytes: ((n: number) => void) | undefined
   #hasCounters = false
   #hasTold = false
@@ -27,9 +27,9 @@ export class RequestPublisher {
     this.#board = board
   }
 
-  countRequests(requests: number): void {
-    this.requests += requests
-    this.#addRequests?.(requests)
+  countRequest(): void {
+    this.requests += 1
+    this.#addRequest?.(1)
   }
 
   countBytes(bytes: number): void {
@@ -82,9 +82,9 @@ export class RequestPublisher {
   #findCounters(): void {
     this.#hasCounters = true
     this.#pauseMs = FIRST_PAUSE_MS
-    this.#addRequests = counterOf(this.#board, 'requests')
+    this.#addRequest = counterOf(this.#board, 'requests')
     this.#addBytes = counterOf(this.#board, 'bytes')
-    this.#addRequests?.(this.requests)
+    this.#addRequest?.(this.requests)
     this.#addBytes?.(this.bytes)
   }
 }

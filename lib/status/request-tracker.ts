@@ -54,8 +54,6 @@ export class RequestTracker {
   #users = 0
   /** The only one in flight, while a request that says the same may take its place. */
   #replaceable: Flight | undefined
-  /** How many requests have ended that were not counted. */
-  #ended = 0
   /** Undefined while requests are in flight. */
   #idleState: RequestState | undefined
   #idleSince = 0
@@ -68,6 +66,8 @@ export class RequestTracker {
   /** Ends what belongs together: see #openWindow. */
   #window: NodeJS.Timeout | undefined
   #windowMs = 0
+  /** How many requests had been served when it opened. */
+  #servedBefore = 0
   #isWindowOpen = false
   /** Whether something has begun in this window. */
   #isBusy = false
@@ -97,8 +97,9 @@ export class RequestTracker {
 
   /** A request has begun. Never throws. */
   begin(request: AnyRequest, response: AnyResponse, view: RequestView): void {
-    if (this.#users !== 1 && (this.#users === 0 || hasSeen(response))) return
+    if (this.#users === 0) return
     try {
+      if (this.#users > 1 && hasSeen(response)) return
       const path = shortPath(this.#pathOf(request, view))
       const from = this.#connections.of(request, view.remoteAddress)
       if (!this.#repeats(request, response, path, from)) this.#takeOff(request, response, path, from)
@@ -122,7 +123,7 @@ export class RequestTracker {
     ) {
       return false
     }
-    this.#ended += 1
+    this.#count()
     this.#connections.activate(from)
     flight.response = response
     flight.from = from
@@ -203,19 +204,17 @@ export class RequestTracker {
     if (flight.isOver) return
     this.#flights.remove(flight)
     if (flight.isHeard) flight.from.heard -= 1
-    this.#ended += 1
+    this.#count()
   }
 
-  #countEnded(): void {
-    if (this.#ended === 0) return
-    this.#publisher.countRequests(this.#ended)
-    this.#ended = 0
+  #count(): void {
+    this.#publisher.countRequest()
     this.#isStale = true
   }
 
   #disconnected(connection: Connection): void {
     // A response that waits behind another on a pipelined connection never hears of its end.
-    if (connection.heard > 0) {
+    if (connection.heard > 0 || this.#flights.last?.from === connection) {
       this.#flights.forEach((flight) => {
         if (flight.from === connection) this.#end(flight)
       })
@@ -235,6 +234,7 @@ export class RequestTracker {
     this.#isBusy = false
     this.#hasSettled = ms === LONG_WINDOW_MS
     this.#now = Date.now()
+    this.#servedBefore = this.#publisher.requests
     this.#numbers = ''
     if (ms === this.#windowMs) {
       this.#window!.refresh()
@@ -249,7 +249,8 @@ export class RequestTracker {
     this.#isWindowOpen = false
     this.#replaceable = undefined
     if (this.#users === 0) return
-    if (this.#isBusy) this.#openWindow(this.#ended >= CROWD ? LONG_WINDOW_MS : WINDOW_MS)
+    const isCrowded = this.#publisher.requests - this.#servedBefore >= CROWD
+    if (this.#isBusy) this.#openWindow(isCrowded ? LONG_WINDOW_MS : WINDOW_MS)
     else this.#settle()
   }
 
@@ -261,14 +262,12 @@ export class RequestTracker {
 
   readonly #settleNow = (): void => {
     this.#isSettling = false
-    if (this.#users === 0) this.#countEnded()
-    else if (this.#settle()) this.#hasSettled = true
+    if (this.#users > 0 && this.#settle()) this.#hasSettled = true
   }
 
   /** Publishes what has changed; whether something had. */
   #settle(): boolean {
     this.#hearNewest()
-    this.#countEnded()
     const hasChanged = this.#look() || this.#isStale
     if (hasChanged) this.#publishNow()
     return hasChanged
@@ -321,15 +320,15 @@ export class RequestTracker {
   }
 
   #numbersSince(since: number): string {
-    this.#countEnded()
     const { oldest } = this.#flights
     const piece = oldest === undefined ? '' : oldestPiece(oldest, oldest.beganAt)
     return numbersPiece(since, piece, this.#publisher.requests, this.#publisher.bytes)
   }
 
   #publishNow(): void {
-    this.#countEnded()
     this.#isStale = false
+    // What is said later may not be less.
+    this.#numbers = ''
     const { count, newest } = this.#flights
     const state = count > 0 ? newest!.state : this.#idleState!
     const since = count > 0 ? newest!.since : this.#idleSince
