@@ -61,6 +61,12 @@ export interface Bar {
   by?: string
   atMost?: number
   atLeast?: number
+  /**
+   * Times as many processes take turns, where one differs from the next by more than the bar allows.
+   *
+   * @default 1
+   */
+  processes?: number
   /** Measures the ratio in a way of its own. */
   ratios?(params: TrialParams): Promise<number[]>
 }

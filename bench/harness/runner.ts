@@ -140,9 +140,10 @@ export class Runner {
 
   /** Measures the ratios of the bars whose sides one process can time in turns. */
   async #pair(subject: Subject, row: Row, result: RowResult, paired: Map<Bar, number[]>): Promise<void> {
-    for (let round = 0; round < this.#options.pairRounds; round++) {
+    const roundsOf = ({ processes = 1 }: Bar) => processes * this.#options.pairRounds
+    for (let round = 0; round < Math.max(0, ...row.bars.map(roundsOf)); round++) {
       for (const bar of row.bars) {
-        if (!isPaired(bar, row.trials, result.trials)) continue
+        if (round >= roundsOf(bar) || !isPaired(bar, row.trials, result.trials)) continue
         this.#options.say(`${subject.name} ${row.id}: round ${round + 1}, ${bar.what}`)
         const { values } = await this.#measure(['bar', subject.name, row.id, bar.what], {})
         paired.set(bar, [...(paired.get(bar) ?? []), median(values)])
