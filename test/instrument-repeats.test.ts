@@ -96,7 +96,11 @@ describe('instrument, of requests that are much alike', () => {
     const all = Array.from({ length: 50 }, () => asks).flat()
     const [one, other] = [wireTo(port), wireTo(port)]
 
-    for (const [i, ask] of all.entries()) await (i % 3 === 0 ? one : other)(ask)
+    const counts: number[] = []
+    for (const [i, ask] of all.entries()) {
+      await (i % 3 === 0 ? one : other)(ask)
+      counts.push(seen.at(-1)!.requests, shown(board).requests)
+    }
 
     assert.deepEqual(
       seen.map(({ state, method, path, host, inFlight }) => ({ state, method, path, host, inFlight })),
@@ -104,7 +108,6 @@ describe('instrument, of requests that are much alike', () => {
         return { state: method === 'POST' ? 'reading' : 'working', method, path, host, inFlight: 1 }
       }),
     )
-    const counts = seen.map(({ requests }) => requests)
     assert.deepEqual(
       counts,
       counts.toSorted((a, b) => a - b),
