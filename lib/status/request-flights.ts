@@ -14,7 +14,6 @@ export interface Flight extends RequestPieces {
   response: AnyResponse
   from: Connection
   readonly beganAt: number
-  readonly hasBody: boolean
   state: RequestState
   since: number
   /** Whether it will be told of its end; until then it must ask. */

@@ -136,9 +136,9 @@ export class RequestTracker {
     const flight = this.#flightOf(request, response, path, from)
     this.#flights.add(flight)
     this.#connections.activate(from)
-    if (flight.hasBody) request.on('end', () => this.#hasArrived(flight))
+    if (flight.state === 'reading') request.on('end', () => this.#hasArrived(flight))
     this.#publisher.publish(flight.state, flight, this.#flights.count, this.#numbersOfWindow())
-    if (this.#flights.count === 1 && !flight.hasBody) this.#replaceable = flight
+    if (this.#flights.count === 1 && flight.state === 'working') this.#replaceable = flight
     this.#idleState = undefined
     this.#timer ??= setInterval(this.#tick, TICK_MS).unref()
     if (this.#isBusy) return
@@ -148,7 +148,6 @@ export class RequestTracker {
 
   #flightOf(request: AnyRequest, response: AnyResponse, path: string, from: Connection): Flight {
     const method = request.method ?? ''
-    const hasBody = WITH_BODY.has(method)
     return {
       method,
       path,
@@ -156,8 +155,7 @@ export class RequestTracker {
       response,
       from,
       beganAt: this.#now,
-      hasBody,
-      state: hasBody ? 'reading' : 'working',
+      state: WITH_BODY.has(method) ? 'reading' : 'working',
       since: this.#now,
       isHeard: false,
       isOver: false,
