@@ -390,7 +390,7 @@ describe('instrument', () => {
   it('stops when it is undone, and leaves the server alone', async () => {
     const board = open({ baseDir: tempDir() })
     const server = http.createServer((_, response) => response.end('hello'))
-    const before = server.listenerCount('request')
+    const { emit } = server
     const undo = instrument(server, { board })
     const port = await listen(server)
     await request(port, '/')
@@ -401,11 +401,50 @@ describe('instrument', () => {
     const { status } = await request(port, '/')
 
     assert.equal(status, 200)
-    assert.equal(server.listenerCount('request'), before)
+    assert.equal(server.emit, emit)
     assert.deepEqual([shown(board).requests, shown(board).inFlight], [1, 0])
     using _ = instrument(server, { board })
     await request(port, '/')
     await showing(board, { requests: 2 })
+  })
+
+  it('is undone in any order', async () => {
+    const server = http.createServer((_, response) => response.end('hello'))
+    const port = await listen(server)
+    const boards = [open({ baseDir: tempDir() }), open({ baseDir: tempDir() })] as const
+    const undo = instrument(server, { board: boards[0] })
+    using _ = instrument(server, { board: boards[1] })
+
+    undo()
+    await request(port, '/')
+
+    await showing(boards[1], { requests: 1 })
+    assert.equal(shown(boards[0]).requests, 0)
+  })
+
+  it('follows what another answers that took all listeners away', async () => {
+    const board = open({ baseDir: tempDir() })
+    const server = http.createServer()
+    using _ = instrument(server, { board })
+    const port = await listen(server)
+
+    server.removeAllListeners('request')
+    server.on('request', (_, response) => response.end('hello'))
+    await request(port, '/')
+
+    await showing(board, { requests: 1 })
+  })
+
+  it('leaves all other events of a server as they were', async () => {
+    const server = http.createServer()
+    using _ = instrument(server, { board: open({ baseDir: tempDir() }) })
+    const told: unknown[][] = []
+    server.once('stream', (...values) => told.push(values))
+
+    assert.equal(server.emit('stream', 1, 2, 3, 4), true)
+    assert.equal(server.emit('stream', 1), false)
+
+    assert.deepEqual(told, [[1, 2, 3, 4]])
   })
 
   it('counts what ends after it was undone', async () => {

@@ -64,23 +64,51 @@ const OPTIONS = ['board', 'query', 'path', 'remoteAddress', 'onError']
  * @throws {TypeError} no server, or wrong options; nothing of the board is ever thrown
  */
 export function instrument(server: InstrumentableServer, options: InstrumentOptions): Instrumentation {
-  if (typeof server !== 'object' || server === null || typeof server.prependListener !== 'function') {
+  if (typeof server !== 'object' || server === null || typeof server.emit !== 'function') {
     throw new TypeError(
       `Expected a server of node:http, node:https or node:http2, got ${describeValue(server)}`,
     )
   }
   const { begin, end } = follow(options)
-  const emitter = server as Server
-  emitter.prependListener('request', begin)
+  const leave = before(server as Server, begin)
   return undoable(() => {
-    emitter.off('request', begin)
+    leave()
     end()
   })
 }
 
+type Begin = (request: AnyRequest, response: AnyResponse) => void
+
+/**
+ * Has a function called before all listeners of 'request'. It is not one of them: for more than one Node copies their
+ * list with every request, and that alone took half of what is spent here. And engine.io, for one, takes all
+ * listeners away and tells them only of what it does not answer itself.
+ *
+ * @returns a function that undoes it
+ */
+function before(server: Server, begin: Begin): () => void {
+  const emit: (event: string, ...values: unknown[]) => boolean = server.emit
+  let first: Begin | undefined = begin
+  function emitAfter(this: Server, event: string, request: unknown, response: unknown): boolean {
+    // biome-ignore lint/complexity/noArguments: an array of them would be made for requests too
+    if (event !== 'request') return Reflect.apply(emit, this, arguments)
+    first?.(request as AnyRequest, response as AnyResponse)
+    return emit.call(this, event, request, response)
+  }
+  const put = (value: unknown) => {
+    Object.defineProperty(server, 'emit', { value, writable: true, configurable: true })
+  }
+  put(emitAfter)
+  return () => {
+    // Whoever came after us goes on calling us.
+    first = undefined
+    if (server.emit === emitAfter) put(emit)
+  }
+}
+
 /** Checks the options and says how to tell of a request, and how to stop. */
 export function follow(options: InstrumentOptions): {
-  begin(request: AnyRequest, response: AnyResponse): void
+  begin: Begin
   end(): void
 } {
   checkOptions(options, OPTIONS, 'the options of instrument()')
