@@ -19,12 +19,15 @@ export class RequestPublisher {
   #addBytes: ((n: number) => void) | undefined
   #hasCounters = false
   #hasTold = false
-  /** Milliseconds since the Unix epoch; 0: the board takes what it is given. */
-  #pausedUntil = 0
+  /** Runs while the board is left alone, because it did not take what it was given. */
+  #pause: NodeJS.Timeout | undefined
   #pauseMs = FIRST_PAUSE_MS
+  readonly #onResume: () => void
 
-  constructor(board: Scoreboard) {
+  /** @param onResume is called when the board may be tried again, after something was not published */
+  constructor(board: Scoreboard, onResume: () => void) {
     this.#board = board
+    this.#onResume = onResume
   }
 
   countRequest(): void {
@@ -44,22 +47,27 @@ export class RequestPublisher {
    * @param numbers from `numbersPiece()`
    */
   publish(state: RequestState, request: RequestPieces | undefined, inFlight: number, numbers: string): void {
-    if (this.#pausedUntil > 0 && Date.now() < this.#pausedUntil) return
+    if (this.#pause !== undefined) return
     try {
       if (request === undefined || !this.#publishRequest(state, request, inFlight, numbers)) {
         // Also on a board whose slots hold little.
         const { bytes } = this.#text
         this.#board.updateJsonBytes(bytes, this.#text.writeNumbers(state, inFlight, numbers))
       }
-      if (this.#pausedUntil > 0) this.#pausedUntil = 0
+      this.#pauseMs = FIRST_PAUSE_MS
       if (!this.#hasCounters) this.#findCounters()
     } catch (error) {
       // The board may be full or busy now and not for ever; to try takes longer than a request should wait.
-      this.#pausedUntil = Date.now() + this.#pauseMs
+      this.#pause = setTimeout(this.#resume, this.#pauseMs).unref()
       this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
       this.#text.forget()
       this.tell(error)
     }
+  }
+
+  readonly #resume = (): void => {
+    this.#pause = undefined
+    this.#onResume()
   }
 
   /** False: it does not fit. */
@@ -81,7 +89,6 @@ export class RequestPublisher {
   /** After the first update, because asking for counters claims a slot. */
   #findCounters(): void {
     this.#hasCounters = true
-    this.#pauseMs = FIRST_PAUSE_MS
     this.#addRequest = counterOf(this.#board, 'requests')
     this.#addBytes = counterOf(this.#board, 'bytes')
     this.#addRequest?.(this.requests)

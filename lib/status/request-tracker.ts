@@ -78,7 +78,10 @@ export class RequestTracker {
   #numbersOldest: Flight | undefined
 
   constructor(board: Scoreboard) {
-    this.#publisher = new RequestPublisher(board)
+    this.#publisher = new RequestPublisher(board, () => {
+      this.#isStale = true
+      if (this.#users > 0) this.#settle()
+    })
   }
 
   /** One more server publishes here. The function that is returned undoes it. */
