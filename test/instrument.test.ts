@@ -1,7 +1,7 @@
 // instrument(): what a worker shows while real servers serve real requests.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
@@ -339,6 +339,22 @@ describe('instrument', () => {
     assert.deepEqual(boards[0]!.totals(), boards[1]!.totals())
   })
 
+  it('shows two servers on each of two boards', async () => {
+    const boards = [1, 2].map(() => open({ baseDir: tempDir() }))
+    const servers = [1, 2].map(() => http.createServer((_, response) => response.end('hello')))
+    for (const [server, first, second] of [
+      [servers[0]!, boards[0]!, boards[1]!],
+      [servers[1]!, boards[1]!, boards[0]!],
+    ] as const) {
+      instrument(server, { board: first })
+      instrument(server, { board: second })
+    }
+
+    for (const server of servers) await request(await listen(server), '/')
+
+    for (const board of boards) await showing(board, { state: 'waiting', requests: 2 })
+  })
+
   it('serves HTTPS as well', async () => {
     const board = open({ baseDir: tempDir() })
     // A key that both sides know instead of a certificate.
@@ -387,10 +403,26 @@ describe('instrument', () => {
     await showing(board, { state: 'waiting' })
   })
 
+  it('follows streams of HTTP/2 that are answered without requests', async () => {
+    const board = open({ baseDir: tempDir() })
+    const server = http2.createServer()
+    server.on('stream', (stream) => {
+      stream.respond()
+      stream.end('hello')
+    })
+    instrument(server, { board })
+    const session = http2.connect(`http://127.0.0.1:${await listen(server)}`)
+    sessions.push(session)
+
+    await once(session.request({ ':path': '/stream' }).resume(), 'close')
+
+    await showing(board, { path: '/stream', inFlight: 0, requests: 1 })
+    session.destroy()
+  })
+
   it('stops when it is undone, and leaves the server alone', async () => {
     const board = open({ baseDir: tempDir() })
     const server = http.createServer((_, response) => response.end('hello'))
-    const { emit } = server
     const undo = instrument(server, { board })
     const port = await listen(server)
     await request(port, '/')
@@ -401,7 +433,8 @@ describe('instrument', () => {
     const { status } = await request(port, '/')
 
     assert.equal(status, 200)
-    assert.equal(server.emit, emit)
+    assert.ok(!Object.hasOwn(server, 'emit'))
+    assert.equal(server.listenerCount('request'), 1)
     assert.deepEqual([shown(board).requests, shown(board).inFlight], [1, 0])
     using _ = instrument(server, { board })
     await request(port, '/')
@@ -413,13 +446,63 @@ describe('instrument', () => {
     const server = http.createServer((_, response) => response.end('hello'))
     const port = await listen(server)
     const undo = instrument(server, { board })
-    using _ = instrument(server, { board })
+    const undoToo = instrument(server, { board })
 
     undo()
     await request(port, '/')
 
     await showing(board, { state: 'waiting', path: '/' })
     assert.equal(shown(board).requests, 1)
+    undoToo()
+    assert.ok(!Object.hasOwn(server, 'emit'))
+  })
+
+  it('gets on with others who put themselves before a server', async () => {
+    const board = open({ baseDir: tempDir() })
+    const server = http.createServer((_, response) => response.end('hello'))
+    const port = await listen(server)
+    const told: string[] = []
+    const putBefore = (name: string) => {
+      const { emit } = server
+      server.emit = function (this: http.Server, event: string, ...values: unknown[]) {
+        if (event === 'request') told.push(name)
+        return Reflect.apply(emit, this, [event, ...values])
+      } as typeof emit
+      return server.emit
+    }
+
+    const first = putBefore('first')
+    const undo = instrument(server, { board })
+    putBefore('last')
+    undo()
+    instrument(server, { board })()
+    const undoAgain = instrument(server, { board })
+    await request(port, '/')
+
+    await showing(board, { state: 'waiting', path: '/' })
+    assert.equal(shown(board).requests, 1)
+    assert.deepEqual(told, ['last', 'first'])
+    undoAgain()
+    const alone = http.createServer()
+    alone.emit = first
+    instrument(alone, { board })()
+    assert.equal(alone.emit, first)
+  })
+
+  it('lets a prototype be changed while a server is followed', () => {
+    class Traced extends http.Server {}
+    const server = new Traced()
+    using _ = instrument(server, { board: open({ baseDir: tempDir() }) })
+    const told: unknown[] = []
+
+    Traced.prototype.emit = function (this: http.Server, ...values: unknown[]) {
+      told.push(values)
+      return false
+    } as http.Server['emit']
+    server.emit('anything', 1)
+
+    assert.deepEqual(told, [['anything', 1]])
+    Reflect.deleteProperty(Traced.prototype, 'emit')
   })
 
   it('follows what another answers that took all listeners away', async () => {
@@ -435,16 +518,19 @@ describe('instrument', () => {
     await showing(board, { requests: 1 })
   })
 
-  it('leaves all other events of a server as they were', async () => {
+  it('passes on all events with all they are told with', () => {
     const server = http.createServer()
     using _ = instrument(server, { board: open({ baseDir: tempDir() }) })
     const told: unknown[][] = []
-    server.once('stream', (...values) => told.push(values))
+    for (const event of ['stream', 'anything']) server.once(event, (...values) => told.push(values))
+    server.once('request', (...values: unknown[]) => told.push(values))
 
     assert.equal(server.emit('stream', 1, 2, 3, 4), true)
     assert.equal(server.emit('stream', 1), false)
+    assert.equal((server as EventEmitter).emit('anything', 5), true)
+    assert.equal((server as EventEmitter).emit('request', {}, {}, 'more'), true)
 
-    assert.deepEqual(told, [[1, 2, 3, 4]])
+    assert.deepEqual(told, [[1, 2, 3, 4], [5], [{}, {}, 'more']])
   })
 
   it('counts what ends after it was undone', async () => {

@@ -6,7 +6,8 @@ import type { Server as SecureServer } from 'node:https'
 
 import { checkOptions, describeValue, optionalBoolean } from '../options'
 import type { Scoreboard } from '../scoreboard/scoreboard'
-import { type AnyRequest, type AnyResponse, type RequestView, trackerOf } from './request-tracker'
+import { type Begin, beforeRequests } from './before-requests'
+import { type AnyRequest, type RequestView, trackerOf } from './request-tracker'
 
 /** What can be instrumented: the servers of node:http, node:https and node:http2. */
 export type InstrumentableServer = Server | SecureServer | Http2Server | Http2SecureServer
@@ -70,40 +71,11 @@ export function instrument(server: InstrumentableServer, options: InstrumentOpti
     )
   }
   const { begin, end } = follow(options)
-  const leave = before(server as Server, begin)
+  const leave = beforeRequests(server as Server, begin)
   return undoable(() => {
     leave()
     end()
   })
-}
-
-type Begin = (request: AnyRequest, response: AnyResponse) => void
-
-/**
- * Has a function called before all listeners of 'request'. It is not one of them: for more than one Node copies their
- * list with every request, and that alone took half of what is spent here. And engine.io, for one, takes all
- * listeners away and tells them only of what it does not answer itself.
- *
- * @returns a function that undoes it
- */
-function before(server: Server, begin: Begin): () => void {
-  const emit: (event: string, ...values: unknown[]) => boolean = server.emit
-  let first: Begin | undefined = begin
-  function emitAfter(this: Server, event: string, request: unknown, response: unknown): boolean {
-    // biome-ignore lint/complexity/noArguments: an array of them would be made for requests too
-    if (event !== 'request') return Reflect.apply(emit, this, arguments)
-    first?.(request as AnyRequest, response as AnyResponse)
-    return emit.call(this, event, request, response)
-  }
-  const put = (value: unknown) => {
-    Object.defineProperty(server, 'emit', { value, writable: true, configurable: true })
-  }
-  put(emitAfter)
-  return () => {
-    // Whoever came after us goes on calling us.
-    first = undefined
-    if (server.emit === emitAfter) put(emit)
-  }
 }
 
 /** Checks the options and says how to tell of a request, and how to stop. */

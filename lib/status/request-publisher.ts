@@ -19,8 +19,8 @@ export class RequestPublisher {
   #addBytes: ((n: number) => void) | undefined
   #hasCounters = false
   #hasTold = false
-  /** Runs while the board is left alone, because it did not take what it was given. */
-  #pause: NodeJS.Timeout | undefined
+  /** The board is left alone for a while, or for ever: it did not take what it was given. */
+  #isPaused = false
   #pauseMs = FIRST_PAUSE_MS
   readonly #onResume: () => void
 
@@ -47,7 +47,7 @@ export class RequestPublisher {
    * @param numbers from `numbersPiece()`
    */
   publish(state: RequestState, request: RequestPieces | undefined, inFlight: number, numbers: string): void {
-    if (this.#pause !== undefined) return
+    if (this.#isPaused) return
     try {
       if (request === undefined || !this.#publishRequest(state, request, inFlight, numbers)) {
         // Also on a board whose slots hold little.
@@ -57,17 +57,21 @@ export class RequestPublisher {
       this.#pauseMs = FIRST_PAUSE_MS
       if (!this.#hasCounters) this.#findCounters()
     } catch (error) {
-      // The board may be full or busy now and not for ever; to try takes longer than a request should wait.
-      this.#pause = setTimeout(this.#resume, this.#pauseMs).unref()
-      this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
+      this.#isPaused = true
       this.#text.forget()
+      if (!isClosed(error)) this.#resumeLater()
       this.tell(error)
     }
   }
 
-  readonly #resume = (): void => {
-    this.#pause = undefined
-    this.#onResume()
+  /** The board may be full or busy now and not for ever; to try takes longer than a request should wait. */
+  #resumeLater(): void {
+    const resume = () => {
+      this.#isPaused = false
+      this.#onResume()
+    }
+    setTimeout(resume, this.#pauseMs).unref()
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
   }
 
   /** False: it does not fit. */
@@ -94,6 +98,11 @@ export class RequestPublisher {
     this.#addRequest?.(this.requests)
     this.#addBytes?.(this.bytes)
   }
+}
+
+/** Not by instanceof: another copy of the package is as good. */
+function isClosed(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'ERR_CLOSED'
 }
 
 /** Adds to one of the board's own counters; undefined when it has none of that name. */

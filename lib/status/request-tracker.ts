@@ -33,8 +33,6 @@ const LONG_WINDOW_MS = 25
 const CROWD = 32
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 
-const seenKey = Symbol('rollcall.seen')
-
 const trackers = new WeakMap<Scoreboard, RequestTracker>()
 
 /** The one tracker of a board's handle: two servers of a worker are one worker. */
@@ -51,6 +49,8 @@ export class RequestTracker {
   readonly #publisher: RequestPublisher
   readonly #flights = new Flights()
   readonly #connections = new Connections((connection) => this.#disconnected(connection))
+  /** Of its own: a server may be on several boards. */
+  readonly #seenKey = Symbol('rollcall.seen')
   #users = 0
   /** The only one in flight, while a request that says the same may take its place. */
   #replaceable: Flight | undefined
@@ -102,13 +102,21 @@ export class RequestTracker {
   begin(request: AnyRequest, response: AnyResponse, view: RequestView): void {
     if (this.#users === 0) return
     try {
-      if (this.#users > 1 && hasSeen(response)) return
+      if (this.#users > 1 && this.#hasSeen(response)) return
       const path = shortPath(this.#pathOf(request, view))
       const from = this.#connections.of(request, view.remoteAddress)
       if (!this.#repeats(request, response, path, from)) this.#takeOff(request, response, path, from)
     } catch (error) {
       this.#publisher.tell(error)
     }
+  }
+
+  /** Whether another server or framework has told of it before. */
+  #hasSeen(response: AnyResponse): boolean {
+    const marks = response as AnyResponse & { [key: symbol]: true | undefined }
+    if (marks[this.#seenKey]) return true
+    marks[this.#seenKey] = true
+    return false
   }
 
   /**
@@ -348,13 +356,6 @@ export class RequestTracker {
     this.#look()
     this.#publishNow()
   }
-}
-
-/** Whether another server or framework has told of it before. */
-function hasSeen(response: AnyResponse & { [seenKey]?: true }): boolean {
-  if (response[seenKey]) return true
-  response[seenKey] = true
-  return false
 }
 
 /** Whether 'close' has been told, or soon will be: each kind of response is destroyed before. */
