@@ -403,21 +403,24 @@ describe('instrument', () => {
     await showing(board, { state: 'waiting' })
   })
 
-  it('follows streams of HTTP/2 that are answered without requests', async () => {
+  it('leaves streams of HTTP/2 to a server that answers them without requests', async () => {
     const board = open({ baseDir: tempDir() })
     const server = http2.createServer()
+    instrument(server, { board })
     server.on('stream', (stream) => {
-      stream.respond()
+      stream.respond({}, { waitForTrailers: true })
+      stream.on('wantTrailers', () => stream.sendTrailers({ last: 'one' }))
       stream.end('hello')
     })
-    instrument(server, { board })
     const session = http2.connect(`http://127.0.0.1:${await listen(server)}`)
     sessions.push(session)
 
-    await once(session.request({ ':path': '/stream' }).resume(), 'close')
-
-    await showing(board, { path: '/stream', inFlight: 0, requests: 1 })
+    const stream = session.request({ ':path': '/stream' }).resume()
+    const [trailers] = await once(stream, 'trailers')
     session.destroy()
+
+    assert.equal(trailers.last, 'one')
+    assert.equal(shown(board).requests, 0)
   })
 
   it('stops when it is undone, and leaves the server alone', async () => {

@@ -1,6 +1,7 @@
 // Has functions called before all listeners of a server's 'request'. They are not listeners: for more than one of those
 // Node copies their list with every request, which alone took half of what instrument() cost. And engine.io,
-// for one, takes all listeners away and tells them only of what it does not answer itself.
+// for one, takes all listeners away and tells them only of what it does not answer itself. Nor does a server of HTTP/2
+// that answers streams alone begin to make requests of them, which would answer some by itself.
 
 import type { Server } from 'node:http'
 
@@ -51,12 +52,5 @@ function putFront(server: Server): Front {
   }
   fronts.set(emit, front)
   Object.defineProperty(server, 'emit', { value: emit, writable: true, configurable: true })
-  awakeRequests(server)
   return front
-}
-
-/** A server of HTTP/2 makes requests of its streams only after it once had a listener for them. */
-function awakeRequests(server: Server): void {
-  const listener = () => {}
-  server.on('request', listener).off('request', listener)
 }

@@ -40,7 +40,7 @@ export interface InstrumentOptions {
   remoteAddress?: (request: AnyRequest) => string | undefined
   /**
    * Hears the first error of the board, or of the functions above. Whatever happens, requests are served,
-   * and publishing is tried again later.
+   * and publishing is tried again later, unless the board was closed or replaced.
    *
    * @default process.emitWarning
    */
@@ -57,7 +57,7 @@ export interface Instrumentation {
 const OPTIONS = ['board', 'query', 'path', 'remoteAddress', 'onError']
 
 /**
- * Publishes on a board what a server does, from its next request on: state, method, host, path, address,
+ * Publishes on a board what a server does, from its next 'request' on: state, method, host, path, address,
  * protocol, requests and bytes served, as a RequestStatus. Several servers of one worker, on the same
  * handle, are shown as one. After Apache's mod_status and Plack::Middleware::ServerStatus::Lite.
  *

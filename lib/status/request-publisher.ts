@@ -7,6 +7,8 @@ import { type RequestPieces, StatusText } from './request-text'
 
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
+/** After which a handle never takes anything again. */
+const FOR_GOOD: ReadonlySet<unknown> = new Set(['ERR_CLOSED', 'ERR_BOARD_REPLACED', 'ERR_READ_ONLY'])
 
 export class RequestPublisher {
   requests = 0
@@ -19,7 +21,7 @@ export class RequestPublisher {
   #addBytes: ((n: number) => void) | undefined
   #hasCounters = false
   #hasTold = false
-  /** The board is left alone for a while, or for ever: it did not take what it was given. */
+  /** The board is left alone for a while, or for good: it did not take what it was given. */
   #isPaused = false
   #pauseMs = FIRST_PAUSE_MS
   readonly #onResume: () => void
@@ -59,7 +61,7 @@ export class RequestPublisher {
     } catch (error) {
       this.#isPaused = true
       this.#text.forget()
-      if (!isClosed(error)) this.#resumeLater()
+      if (!isForGood(error)) this.#resumeLater()
       this.tell(error)
     }
   }
@@ -101,8 +103,8 @@ export class RequestPublisher {
 }
 
 /** Not by instanceof: another copy of the package is as good. */
-function isClosed(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'ERR_CLOSED'
+function isForGood(error: unknown): boolean {
+  return FOR_GOOD.has((error as { code?: unknown } | null)?.code)
 }
 
 /** Adds to one of the board's own counters; undefined when it has none of that name. */
