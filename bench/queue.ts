@@ -2,7 +2,7 @@
 // protocol of the queue's ancestor over the same native client, on the same server in the same run.
 
 import { randomBytes } from 'node:crypto'
-import { figuresOf } from '../test/helpers/zookeeper-server'
+import { figuresOf } from '../test/support/zookeeper-server'
 import type { Subject, Trial, TrialParams } from './harness/plan'
 import {
   type CreationPlace,

@@ -1,29 +1,6 @@
 // The public names, nothing else.
 
 export {
-  ScoreboardError,
-  type ScoreboardErrorCode,
-  type ScoreboardErrorDetails,
-  WatchdogError,
-  type WatchdogErrorCode,
-  type WatchdogErrorDetails,
-} from './errors'
-export type { Counters, SharedCounters } from './scoreboard/counters'
-export { Scoreboard } from './scoreboard/scoreboard'
-export type {
-  Changes,
-  Cursor,
-  GoneWorker,
-  JsonValue,
-  ScoreboardOptions,
-  Snapshot,
-  Status,
-  WatchOptions,
-  WorkerChange,
-  WorkerEntry,
-  WorkerEntryError,
-} from './scoreboard/types'
-export {
   type ExpressMiddleware,
   expressMiddleware,
   type FastifyApp,
@@ -31,24 +8,13 @@ export {
   type KoaContext,
   type KoaMiddleware,
   koaMiddleware,
-} from './status/adapters'
-export { CONTENT_TYPES, type MetricsFormat, metricsFormat } from './status/exposition'
+} from './http/framework-adapters'
 export {
   type InstrumentableServer,
   type Instrumentation,
   type InstrumentOptions,
   instrument,
-} from './status/instrument'
-export { type MetricsOptions, type QueueReading, readQueue, renderMetrics } from './status/metrics'
-export { type StatusHandler, statusHandler } from './status/page/handler'
-export type { StatusHandlerOptions } from './status/page/handler-options'
-export {
-  type ClusterMetricsOptions,
-  clusterMetrics,
-  type MetricsPublication,
-  type PublishMetricsOptions,
-  publishMetrics,
-} from './status/prom-bridge'
+} from './http/instrument'
 export {
   isBusy,
   isRequestStatus,
@@ -56,9 +22,18 @@ export {
   type RequestState,
   type RequestStatus,
   STATE_LETTERS,
-} from './status/request-status'
-export type { Lease } from './watchdog/lease'
-export type { WatchdogTimer } from './watchdog/timer'
+} from './http/request-status'
+export { CONTENT_TYPES, type MetricsFormat, metricsFormat } from './metrics/exposition'
+export {
+  type ClusterMetricsOptions,
+  clusterMetrics,
+  type MetricsPublication,
+  type PublishMetricsOptions,
+  publishMetrics,
+} from './metrics/prom-client'
+export { type MetricsOptions, type QueueReading, readQueue, renderMetrics } from './metrics/render-metrics'
+export { type StatusHandler, statusHandler } from './page/handler'
+export type { StatusHandlerOptions } from './page/handler-options'
 export type {
   ConnectOptions,
   CreateQueueOptions,
@@ -75,5 +50,30 @@ export type {
   WaitOptions,
   WatchdogEvent,
   WatchdogEventType,
-} from './watchdog/types'
-export { WatchdogQueue } from './watchdog/watchdog-queue'
+} from './queue/types'
+export { WatchdogQueue } from './queue/watchdog-queue'
+export type { Lease } from './queue/worker/lease'
+export type { WatchdogTimer } from './queue/worker/timer'
+export type { Counters, SharedCounters } from './scoreboard/counters'
+export { Scoreboard } from './scoreboard/scoreboard'
+export type {
+  Changes,
+  Cursor,
+  GoneWorker,
+  JsonValue,
+  ScoreboardOptions,
+  Snapshot,
+  Status,
+  WatchOptions,
+  WorkerChange,
+  WorkerEntry,
+  WorkerEntryError,
+} from './scoreboard/types'
+export {
+  ScoreboardError,
+  type ScoreboardErrorCode,
+  type ScoreboardErrorDetails,
+  WatchdogError,
+  type WatchdogErrorCode,
+  type WatchdogErrorDetails,
+} from './util/errors'

@@ -46,9 +46,11 @@ function mocha() {
 }
 
 function boardTests(root) {
-  const names =
-    /^(changes|counters|overflow|scoreboard(-claim|-options)?|hostile-board|hostile-input)\.test\.js$/
-  return readdirSync(join(root, 'dist', 'test'))
-    .filter((name) => names.test(name))
-    .map((name) => join('dist', 'test', name))
+  const names = /^(changes|claim|counters|hostile-board|options|overflow|scoreboard)\.test\.js$/
+  const folder = join('dist', 'test', 'scoreboard')
+  const board = readdirSync(join(root, folder)).filter((name) => names.test(name))
+  return [
+    ...board.map((name) => join(folder, name)),
+    join('dist', 'test', 'queue', 'hostile-records.test.js'),
+  ]
 }

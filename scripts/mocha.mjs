@@ -1,12 +1,12 @@
-// Runs the compiled tests in two lanes side by side, since most of them wait for something: those of the
-// board in one process, and one after the other each file that talks to a ZooKeeper server, in a process
-// of its own. What a lane says is printed when its process has ended, and what failed once more at the end,
+// Runs the compiled tests in two lanes side by side, since most of them wait for something: one after the other
+// each file below a folder named `queue`, in a process of its own, since many of them talk to a ZooKeeper server;
+// all others in one process. What a lane says is printed when its process has ended, and what failed once more at the end,
 // where it is seen when only the end of a log is kept.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 
 const LAST_WORDS = 2_000 // characters of a process that died without a report
 const TESTS = join('dist', 'test')
@@ -14,12 +14,11 @@ const MOCHA = join('node_modules', 'mocha', 'bin', 'mocha.js')
 const config = JSON.parse(readFileSync('.mocharc.json', 'utf8'))
 const common = ['--no-config', '--timeout', String(config.timeout), '--enable-source-maps', '--forbid-only']
 
-const files = readdirSync(TESTS)
+const files = readdirSync(TESTS, { recursive: true })
   .filter((name) => name.endsWith('.test.js'))
   .sort()
   .map((name) => join(TESTS, name))
-const talksToServer = (file) =>
-  /zookeeper-server|helpers\/queue|helpers\/fleet|queue-conformance/.test(readFileSync(file, 'utf8'))
+const isOfQueues = (file) => dirname(file).split(sep).includes('queue')
 
 // What the tests would install by themselves, one after the other: two package managers at once get in each
 // other's way. Where something cannot be had, the tests that need it say so.
@@ -32,9 +31,9 @@ for (const [script, name] of Object.entries(NEEDS)) {
 const totals = { passed: 0, failed: 0, pending: 0 }
 const failures = []
 await Promise.all([
-  run(files.filter((file) => !talksToServer(file))),
+  run(files.filter((file) => !isOfQueues(file))),
   (async () => {
-    for (const file of files.filter(talksToServer)) await run([file])
+    for (const file of files.filter(isOfQueues)) await run([file])
   })(),
 ])
 

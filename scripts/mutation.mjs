@@ -1,5 +1,5 @@
 // Mutation tests of what must be right by itself: the state of a page, its ranges, its codec, the pages, the
-// codec of a status: `npm run test:mutation`, or some files: `... -- lib/watchdog/ranges.ts`.
+// codec of a status: `npm run test:mutation`, or some files: `... -- lib/queue/page-state/ranges.ts`.
 //
 // Stryker changes one operator, condition or value after the other, and each change must make a unit test fail.
 // A change that no test notices fails this run, unless mutation/survivors.json says why it changes nothing. Only

@@ -16,7 +16,8 @@ import { atFixedAddresses, fail, findCommand, need, run, runMocha, temporaryFold
 const PARTS = { core, valgrind, addon }
 
 /** The mocha tests that load the addon and need no server, no terminal and no disk of their own. */
-const BOARD_TESTS = 'changes|counters|counters-crash|hostile-board|overflow|scoreboard.*|threads|watch'
+const BOARD_TESTS =
+  'changes|claim|counters|counters-crash|crash|hostile-board|options|overflow|scoreboard|threads|watch'
 
 /** Valgrind 3.19 knows no pidfd_open, so these see none, and it lets no program lower its limit of descriptors. */
 const BEYOND_VALGRIND = [
@@ -118,8 +119,8 @@ function testSanitized(copy, file, reports) {
 
 function boardTests(root) {
   const names = new RegExp(`^(${values.tests})\\.test\\.js$`)
-  const folder = join(root, 'dist', 'test')
+  const folder = join(root, 'dist', 'test', 'scoreboard')
   const files = readdirSync(folder).filter((name) => names.test(name))
   if (files.length === 0) fail(`no compiled tests in ${folder} for '${values.tests}': npm run build:ts`)
-  return files.map((name) => join('dist', 'test', name))
+  return files.map((name) => join('dist', 'test', 'scoreboard', name))
 }

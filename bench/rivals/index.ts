@@ -5,7 +5,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { findZookeeper, startZookeeper } from '../../test/helpers/zookeeper-server'
+import { findZookeeper, startZookeeper } from '../../test/support/zookeeper-server'
 import { stop, useBothCores } from '../harness/machine'
 import { RIVALS_DIR } from '../harness/paths'
 

@@ -2,7 +2,7 @@
 // benchmark: one node per item, and a consume that lists them all, reads one, and deletes it; who
 // loses the race for a node starts again.
 
-import { NO_NODE, NODE_EXISTS, OK } from '../../lib/watchdog/zookeeper-protocol'
+import { NO_NODE, NODE_EXISTS, OK } from '../../lib/queue/store/zookeeper/protocol'
 import { ZookeeperClient } from './zookeeper-client'
 
 export class PerlProtocolQueue {

@@ -1,7 +1,7 @@
 // The native client as our own store uses it, without anything of ours around it.
 
-import { OK, type Reply, type Request, type Session } from '../../lib/watchdog/zookeeper-protocol'
-import { openLoopSession } from '../../lib/watchdog/zookeeper-session'
+import { OK, type Reply, type Request, type Session } from '../../lib/queue/store/zookeeper/protocol'
+import { openLoopSession } from '../../lib/queue/store/zookeeper/session'
 
 const SESSION_MS = 30_000
 

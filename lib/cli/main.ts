@@ -3,10 +3,9 @@
 // loaded only when that verb runs.
 
 import { CommanderError } from 'commander'
-
-import { EXIT, exitCodeOf, isExpected } from './exit-codes'
-import { tolerateClosedOutput } from './output'
 import { createProgram } from './program'
+import { EXIT, exitCodeOf, isExpected } from './support/exit-codes'
+import { tolerateClosedOutput } from './support/output'
 
 // As seen from the compiled file, dist/lib/cli/main.js.
 const { version } = require('../../../package.json') as { version: string }

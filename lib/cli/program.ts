@@ -1,17 +1,16 @@
 // All verbs of `rollcall`, and what its help says. Builds the program; running it is main.ts.
 
 import { Command } from 'commander'
-
-import { registerBoards } from './boards'
-import { registerCompletion } from './completion'
-import { registerDemo } from './demo'
-import { registerQueue } from './queue'
-import { registerRun } from './run'
-import { registerServe } from './serve'
-import { registerTop } from './top'
-import { withVerbHint } from './verb-hints'
-import { registerWatch } from './watch'
-import { registerWork } from './work'
+import { withVerbHint } from './support/verb-hints'
+import { registerBoards } from './verbs/boards'
+import { registerCompletion } from './verbs/completion'
+import { registerDemo } from './verbs/demo'
+import { registerQueue } from './verbs/queue/queue'
+import { registerRun } from './verbs/run'
+import { registerServe } from './verbs/serve'
+import { registerTop } from './verbs/top'
+import { registerWatch } from './verbs/watch'
+import { registerWork } from './verbs/work'
 
 const EXIT_CODES = `
 Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not possible here; 70 a bug of ours; 71 the

@@ -9,7 +9,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 
 import { Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot } from '../scoreboard/types'
-import { ownerKey } from '../status/rates'
+import { ownerKey } from '../view/rates'
 import { Load, Servers } from './children'
 import type { LoadResult } from './load'
 

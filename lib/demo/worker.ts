@@ -3,9 +3,8 @@
 import cluster from 'node:cluster'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-
+import { instrument } from '../http/instrument'
 import { Scoreboard } from '../scoreboard/scoreboard'
-import { instrument } from '../status/instrument'
 import { ROUTES } from './routes'
 
 const [baseDir, workerId] = [process.env.ROLLCALL_DEMO_DIR!, process.env.ROLLCALL_DEMO_ID!]

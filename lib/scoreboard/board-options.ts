@@ -3,7 +3,7 @@
 import path from 'node:path'
 import { isMainThread, threadId } from 'node:worker_threads'
 import { CounterKind } from '../binding'
-import { checkOptions, describeValue, optionalBoolean, optionalInteger } from '../options'
+import { checkOptions, describeValue, optionalBoolean, optionalInteger } from '../util/check-options'
 import type { ScoreboardOptions } from './types'
 
 const OPTIONS = [

@@ -2,9 +2,9 @@
 
 import { threadId } from 'node:worker_threads'
 import { type ClaimedSlot, type Failure, isFailure, type NativeBoard } from '../binding'
-import { ScoreboardError } from '../errors'
+import { ScoreboardError } from '../util/errors'
+import { sleepSync } from '../util/sleep'
 import { scoreboardError } from './failures'
-import { sleepSync } from './sleep'
 
 /** How long a claim tries to get the claim lock. */
 const CLAIM_TIMEOUT_MS = 2000

@@ -9,7 +9,7 @@ import {
   isWeakMap,
   isWeakSet,
 } from 'node:util/types'
-import { describeValue } from '../options'
+import { describeValue } from '../util/check-options'
 import type { JsonValue, Status } from './types'
 
 /** The numbers of enum Encoding in native/core/board.h. `ascii` is UTF-8 that needs no decoding. */

@@ -1,8 +1,8 @@
 // Numbers beside the status: each worker's own, the board's shared ones, and their totals.
 
 import { CounterKind, type NativeBoard } from '../binding'
-import { ScoreboardError } from '../errors'
-import { describeValue, nearestName } from '../options'
+import { describeValue, nearestName } from '../util/check-options'
+import { ScoreboardError } from '../util/errors'
 import { scoreboardError } from './failures'
 
 interface NamedCounter {

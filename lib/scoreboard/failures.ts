@@ -2,7 +2,7 @@
 
 import { getSystemErrorName } from 'node:util'
 import type { Failure } from '../binding'
-import { ScoreboardError, type ScoreboardErrorCode } from '../errors'
+import { ScoreboardError, type ScoreboardErrorCode } from '../util/errors'
 
 const CODES: Record<string, [ScoreboardErrorCode, string]> = {
   NOT_A_BOARD: ['ERR_NOT_A_BOARD', 'this file is no board; choose another directory, or remove it'],

@@ -8,7 +8,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { native } from '../binding'
-import { ScoreboardError } from '../errors'
+import { ScoreboardError } from '../util/errors'
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
 const NAME = /^ov-([0-9a-f]{32})-(\d+)-(\d+)-(\d+)$/

@@ -1,8 +1,8 @@
 // Scoreboard: the public face of a board, for workers and managers alike.
 
 import { isFailure, type NativeBoard, native, Outcome, Verdict } from '../binding'
-import { ScoreboardError } from '../errors'
-import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../options'
+import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
+import { ScoreboardError } from '../util/errors'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
 import { cursorOf, readChanges } from './changes'
 import { claimError, tryToClaim } from './claiming'

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { statusHandler } from '../../lib'
-import { open } from '../helpers/boards'
-import { eventually } from '../helpers/eventually'
-import { connect } from '../helpers/queue'
-import { ask, listen } from '../helpers/raw-http'
-import { tempDir } from '../helpers/temp-dir'
-import type { QueuePlace } from '../queue-conformance'
+import { open } from '../support/boards'
+import { eventually } from '../support/eventually'
+import { connect } from '../support/queue'
+import { ask, listen } from '../support/raw-http'
+import { tempDir } from '../support/temp-dir'
+import type { QueuePlace } from './suite'
 
 export function queueFaces(place: QueuePlace): void {
   describe(`The status page of a queue, on ${place.name}`, () => {

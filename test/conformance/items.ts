@@ -1,9 +1,9 @@
 // What goes in comes out, and a queue is made as a whole or not at all.
 
 import assert from 'node:assert/strict'
-import { eventually } from '../helpers/eventually'
-import { connect } from '../helpers/queue'
-import type { QueuePlace } from '../queue-conformance'
+import { eventually } from '../support/eventually'
+import { connect } from '../support/queue'
+import type { QueuePlace } from './suite'
 
 export function itemsAndCreation(place: QueuePlace): void {
   describe(`Items and creation, on ${place.name}`, () => {

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type WatchdogEvent, WatchdogQueue } from '../../lib'
-import { openStore } from '../../lib/watchdog/open-store'
-import { eventually } from '../helpers/eventually'
-import { collect, connect } from '../helpers/queue'
-import type { QueuePlace } from '../queue-conformance'
+import { openStore } from '../../lib/queue/connect'
+import { eventually } from '../support/eventually'
+import { collect, connect } from '../support/queue'
+import type { QueuePlace } from './suite'
 
 /** How often the states of all pages were written, the first time not counted. */
 async function writes(url: string): Promise<number> {

@@ -1,13 +1,13 @@
-// What a queue relies on, of the place that keeps it: the promises in lib/watchdog/store.ts, asked of two handles
+// What a queue relies on, of the place that keeps it: the promises in lib/queue/store/store.ts, asked of two handles
 // of the same place.
 
 import assert from 'node:assert/strict'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { openStore } from '../../lib/watchdog/open-store'
-import { ANY_VERSION, type Store, type WatchKind } from '../../lib/watchdog/store'
-import { eventually } from '../helpers/eventually'
-import { SESSION_MS } from '../helpers/queue'
-import type { QueuePlace } from '../queue-conformance'
+import { openStore } from '../../lib/queue/connect'
+import { ANY_VERSION, type Store, type WatchKind } from '../../lib/queue/store/store'
+import { eventually } from '../support/eventually'
+import { SESSION_MS } from '../support/queue'
+import type { QueuePlace } from './suite'
 
 const bytes = (text: string) => Buffer.from(text)
 

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { eventually } from '../helpers/eventually'
-import { Hand } from '../helpers/hand'
-import { collect, connect } from '../helpers/queue'
-import type { QueuePlace } from '../queue-conformance'
+import { eventually } from '../support/eventually'
+import { Hand } from '../support/hand'
+import { collect, connect } from '../support/queue'
+import type { QueuePlace } from './suite'
 
 export function timerVerdicts(place: QueuePlace): void {
   describe(`The watchdog, on ${place.name}`, () => {

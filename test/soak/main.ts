@@ -9,7 +9,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Command } from 'commander'
 import { Scoreboard } from '../../lib'
-import { positive } from '../helpers/arguments'
+import { positive } from '../support/arguments'
 import type { MemberRole, Sample } from './member'
 import { Series, type Verdict } from './series'
 

@@ -1,6 +1,6 @@
 // Completion for bash, 3.2 and newer, without the package bash-completion.
 
-import { type CommandNode, everyCommand, type Value } from '../command-tree'
+import { type CommandNode, everyCommand, type Value } from './command-tree'
 
 export function bashCompletion(tree: CommandNode): string {
   const all = everyCommand(tree)

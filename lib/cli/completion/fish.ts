@@ -1,7 +1,7 @@
 // Completion for fish: a line for each verb, option and argument, each under the condition that its command
 // has been typed.
 
-import { type CommandNode, everyCommand, type OptionNode, type Value } from '../command-tree'
+import { type CommandNode, everyCommand, type OptionNode, type Value } from './command-tree'
 
 export function fishCompletion(tree: CommandNode): string {
   const [name] = tree.path

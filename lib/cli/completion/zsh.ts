@@ -6,7 +6,7 @@ import {
   everyCommand,
   type OptionNode,
   type Value,
-} from '../command-tree'
+} from './command-tree'
 
 export function zshCompletion(tree: CommandNode): string {
   const [name] = tree.path

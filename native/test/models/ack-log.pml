@@ -1,4 +1,4 @@
-/* The acks of one claim (lib/watchdog/local-logs.ts): its owner records them in a log, and looks at a counter after each;
+/* The acks of one claim (lib/queue/store/local/ack-logs.ts): its owner records them in a log, and looks at a counter after each;
  * a thief takes what cannot be in hand, a reaper takes the owner for dead, though it may go on. Both add to the counter,
  * read the log, and then change the state of the page.
  *

@@ -1,0 +1,127 @@
+// What an exit code says, and which error means which code. The numbers are those of sysexits.h
+// where it has one.
+
+import { getSystemErrorName } from 'node:util'
+
+import {
+  ScoreboardError,
+  type ScoreboardErrorCode,
+  WatchdogError,
+  type WatchdogErrorCode,
+} from '../../util/errors'
+
+export const EXIT = {
+  fine: 0,
+  failed: 1,
+  timeout: 2,
+  hung: 3,
+  usage: 64,
+  badData: 65,
+  notFound: 66,
+  unreachable: 69,
+  bug: 70,
+  system: 71,
+  exists: 73,
+  io: 74,
+  tryAgain: 75,
+  permission: 77,
+} as const
+
+/** A failure that the command line itself found, with the code to exit with. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+
+  constructor(
+    readonly exitCode: number,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+const OF_SCOREBOARD: Record<ScoreboardErrorCode, number> = {
+  ERR_NOT_A_BOARD: EXIT.badData,
+  ERR_VERSION: EXIT.badData,
+  ERR_ENDIAN: EXIT.badData,
+  ERR_GEOMETRY_MISMATCH: EXIT.badData,
+  ERR_CORRUPT_HEADER: EXIT.badData,
+  ERR_INSECURE_PATH: EXIT.permission,
+  ERR_UNSUPPORTED_FS: EXIT.unreachable,
+  ERR_LOCKS_UNSUPPORTED: EXIT.unreachable,
+  ERR_NO_SPACE: EXIT.io,
+  ERR_BOARD_FULL: EXIT.tryAgain,
+  ERR_ID_IN_USE: EXIT.exists,
+  ERR_STATUS_TOO_LARGE: EXIT.badData,
+  ERR_OVERFLOW_WRITE: EXIT.io,
+  ERR_CLOSED: EXIT.bug,
+  ERR_READ_ONLY: EXIT.permission,
+  ERR_BOARD_REPLACED: EXIT.tryAgain,
+  ERR_BUSY: EXIT.tryAgain,
+  ERR_SYSTEM: EXIT.system,
+}
+
+const OF_WATCHDOG: Record<WatchdogErrorCode, number> = {
+  ERR_EXISTS: EXIT.exists,
+  ERR_NOT_FOUND: EXIT.notFound,
+  ERR_CLOSED: EXIT.notFound,
+  ERR_SEALED: EXIT.badData,
+  ERR_LEASE_LOST: EXIT.tryAgain,
+  ERR_TIMEOUT: EXIT.timeout,
+  ERR_SESSION_LOST: EXIT.tryAgain,
+  ERR_TOO_LARGE: EXIT.badData,
+  ERR_AUTH: EXIT.permission,
+  ERR_VERSION: EXIT.badData,
+  ERR_UNREACHABLE: EXIT.unreachable,
+  ERR_CONNECTION: EXIT.tryAgain,
+  ERR_CORRUPT: EXIT.badData,
+  ERR_AMBIGUOUS: EXIT.tryAgain,
+  ERR_UNSUPPORTED: EXIT.unreachable,
+  ERR_NO_SPACE: EXIT.io,
+  ERR_READ_ONLY: EXIT.permission,
+  ERR_SYSTEM: EXIT.system,
+}
+
+const OF_ERRNO: Record<string, number> = {
+  ENOENT: EXIT.notFound,
+  ENOTDIR: EXIT.notFound,
+  EACCES: EXIT.permission,
+  EPERM: EXIT.permission,
+  EROFS: EXIT.permission,
+  ENOSPC: EXIT.io,
+  EDQUOT: EXIT.io,
+  EIO: EXIT.io,
+}
+
+/** The exit code that an error ends the command with. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CliError) return error.exitCode
+  if (isMisuse(error)) return EXIT.usage
+  const byErrno = OF_ERRNO[errnoName(error) ?? '']
+  if (error instanceof ScoreboardError) {
+    return error.code === 'ERR_SYSTEM' ? (byErrno ?? EXIT.system) : OF_SCOREBOARD[error.code]
+  }
+  if (error instanceof WatchdogError) return OF_WATCHDOG[error.code]
+  return byErrno ?? EXIT.bug
+}
+
+/** Whether an error is a message for the user; anything else is a bug, whose stack is wanted. */
+export function isExpected(error: unknown): error is Error {
+  return error instanceof Error && exitCodeOf(error) !== EXIT.bug
+}
+
+// On the command line, what the library refuses as misuse came from the user. Its checks all
+// start with these words, V8's own TypeErrors do not.
+function isMisuse(error: unknown): boolean {
+  return (
+    (error instanceof TypeError || error instanceof RangeError) &&
+    /^(Expected|Unknown option) /.test(error.message)
+  )
+}
+
+function errnoName(error: unknown): string | undefined {
+  if (error instanceof ScoreboardError) {
+    return error.errno === undefined ? undefined : getSystemErrorName(-error.errno)
+  }
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+}

@@ -1,0 +1,93 @@
+// The verbs that do one thing with a board and end: ls, totals, cleanup.
+
+import type { Command } from 'commander'
+
+import { directory, octal } from '../parse/arguments'
+import { openToRead, openToWrite } from '../support/open-board'
+import { note, outputStyle, print } from '../support/output'
+
+interface LsOptions {
+  dead?: boolean
+  json?: boolean
+}
+
+interface CleanupOptions {
+  mode?: number
+  json?: boolean
+}
+
+const BYTES_NOTE = `A status of bytes is {"type":"bytes","base64":"..."} in JSON; fields that are not known are left out.`
+
+export function registerBoards(program: Command): void {
+  program
+    .command('ls')
+    .summary('list the workers of a board')
+    .description('List the living workers of a board and what each of them is doing.')
+    .argument('<dir>', 'the directory of the board', directory)
+    .option('-d, --dead', 'the dead too: those that ended without closing and were not cleaned up yet')
+    .option('--json', 'print the whole snapshot as JSON')
+    .addHelpText(
+      'after',
+      `\n${BYTES_NOTE}\n\nExamples:\n  $ rollcall ls /run/app\n  $ rollcall ls --dead --json /run/app | jq '.workers[].id'`,
+    )
+    .action(list)
+
+  program
+    .command('totals')
+    .summary('print what the counters of a board add up to')
+    .description(
+      'Print the totals: of counters over everybody who ever worked here, of gauges over the living.',
+    )
+    .argument('<dir>', 'the directory of the board', directory)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  $ rollcall totals /run/app')
+    .action(totals)
+
+  program
+    .command('cleanup')
+    .summary('free what dead workers left behind')
+    .description('Free the slots of dead workers and remove the files that they left behind.')
+    .argument('<dir>', 'the directory of the board', directory)
+    .option('--mode <octal>', 'what the workers gave as `mode`, where others may write to the board', octal)
+    .option('--json', 'print {"slots":N,"files":N}')
+    .addHelpText('after', '\nExample:\n  $ rollcall cleanup /run/app')
+    .action(cleanup)
+}
+
+async function list(dir: string, options: LsOptions): Promise<void> {
+  using board = await openToRead(dir)
+  const { renderJson, renderTable } = await import('../../terminal/render.js')
+  const snapshot = board.snapshot({ includeDead: true })
+  const dead = snapshot.workers.filter((worker) => worker.state === 'dead').length
+  if (!options.dead) snapshot.workers = snapshot.workers.filter((worker) => worker.state === 'live')
+
+  if (options.json) {
+    print(renderJson(snapshot, 2))
+    return
+  }
+  print(renderTable(snapshot, { ...outputStyle(), state: options.dead }).join('\n'))
+  if (snapshot.workers.length > 0) return
+  note(dead > 0 ? `no living worker on ${dir}; ${dead} dead, which --dead shows` : `no worker on ${dir}`)
+}
+
+async function totals(dir: string, options: { json?: boolean }): Promise<void> {
+  using board = await openToRead(dir)
+  const sums = board.totals()
+  if (options.json) {
+    print(JSON.stringify(sums))
+    return
+  }
+  const { harmless } = await import('../../view/text.js')
+  for (const [name, sum] of Object.entries(sums)) print(`${sum}\t${harmless(name)}`)
+}
+
+async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
+  using board = await openToWrite(dir, options.mode)
+  const { slots, files } = board.cleanup()
+  if (options.json) print(JSON.stringify({ slots, files }))
+  else print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}`)
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`
+}

@@ -1,0 +1,122 @@
+// How the demo reaches the user: live on a terminal, line by line where it is piped, or not at all.
+
+import type { DemoOptions, DemoReport, Look } from '../../demo/run'
+import type { RequestStatus } from '../../http/request-status'
+import type { Status } from '../../scoreboard/types'
+import { renderLine, renderScreen, renderTable } from '../../terminal/render'
+import { showLive } from '../../terminal/screen'
+import { ageText, cut, harmless, statusText } from '../../view/text'
+import { outputStyle, print } from '../support/output'
+import { StopSignal } from '../support/stop-signal'
+
+/** Who watches the demo. */
+export interface Audience extends Pick<DemoOptions, 'say' | 'onReady' | 'onDeath'> {
+  /** After it all is over: the screen restored, the timers stopped. */
+  end(): Promise<void>
+}
+
+/** For `--json`: the summary alone. */
+export function silence(): Audience {
+  return { say() {}, onReady() {}, onDeath() {}, async end() {} }
+}
+
+/** A line for all that happens and for each second, and the table when somebody has died. */
+export function asText(): Audience {
+  const startedAt = performance.now()
+  let timer: NodeJS.Timeout | undefined
+  let look: (() => Look) | undefined
+  const say = (sentence: string) =>
+    print(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(5)}s  ${sentence}`)
+  return {
+    say,
+    onDeath: () => print(`\n${tableOf(look!()).join('\n')}\n`),
+    onReady(lookNow) {
+      look = lookNow
+      timer = setInterval(() => {
+        const { snapshot, updatesPerSecond } = lookNow()
+        say(`${renderLine(snapshot)}, ${whole(updatesPerSecond)} updates/s`)
+      }, 1000)
+    },
+    async end() {
+      clearInterval(timer)
+    },
+  }
+}
+
+function tableOf({ snapshot }: Look): string[] {
+  return renderTable(snapshot, { ...outputStyle(), state: true, statusText: requestText })
+}
+
+/** The board as it moves, with the story below it. */
+export function onScreen(stop: StopSignal): Audience {
+  const said: string[] = []
+  const { colors } = outputStyle()
+  const over = new StopSignal()
+  let look: (() => Look) | undefined
+  const lines = (columns: number, rows: number) => {
+    const { baseDir, snapshot, updatesPerSecond } = look!()
+    const board = renderScreen(snapshot, {
+      title: `rollcall demo  ${baseDir}  ${whole(updatesPerSecond)} updates/s `,
+      columns,
+      rows: Math.max(6, rows - 8),
+      colors,
+      statusText: requestText,
+    })
+    const story = said.slice(-6).map((sentence) => cut(harmless(sentence), columns))
+    return [...board, '', ...story, 'q ends it early'].slice(0, rows)
+  }
+  let shown: Promise<void> | undefined
+  return {
+    say: (sentence) => void said.push(sentence),
+    onDeath() {},
+    onReady(lookNow) {
+      look = lookNow
+      shown = showLive({ intervalMs: 200, lines }, over)
+      // Without its view the demo ends, be it by q or by an error, which end() tells.
+      const viewEnded = () => {
+        if (!over.signal.aborted) stop.stop()
+      }
+      shown.then(viewEnded, viewEnded)
+    },
+    async end() {
+      over.stop()
+      over[Symbol.dispose]()
+      await shown
+    },
+  }
+}
+
+function requestText(status: Status | undefined, columns: number): string {
+  const { state, method, path, requests, since } = status as RequestStatus
+  const request = method ? `${method} ${path}` : '-'
+  return statusText(
+    `${state.padEnd(10)} ${request.padEnd(22)} ${whole(requests)} requests, ${ageText(Date.now() - since)}`,
+    columns,
+  )
+}
+
+/** What happened, in a few lines. */
+export function summary(report: DemoReport): string {
+  const { seconds, requests, connectionErrors, updates, updatesPerSecond, reads, deaths, freedSlots } = report
+  const lines = [
+    `${seconds.toFixed(1)} s of load on ${report.workers} workers`,
+    `  requests  ${whole(requests)} answered (${whole(requests / (seconds || 1))}/s), ${whole(connectionErrors)} connection errors`,
+    `  updates   ${whole(updates)} published (${whole(updatesPerSecond)}/s)`,
+    `  reads     ${whole(reads)} of the whole board, mean ${micros(report.meanReadMs)}, median ${micros(report.medianReadMs)}`,
+    `  deaths    ${deaths.length} seen`,
+    ...deaths.map(
+      ({ id, pid, seenAfterMs, exitEventAfterMs }) =>
+        `            ${id}, pid ${pid}: dead on the board ${seenAfterMs.toFixed(1)} ms after SIGKILL (exit event: ${exitEventAfterMs.toFixed(1)} ms)`,
+    ),
+    `  left      ${report.isClean ? 'nothing: no process, no file' : 'files, which could not be removed'}; ${freedSlots} dead slot freed`,
+  ]
+  return lines.join('\n')
+}
+
+function micros(ms: number | null): string {
+  return ms === null ? '-' : `${(ms * 1000).toFixed(1)} us`
+}
+
+function whole(n: number): string {
+  return Math.round(n).toLocaleString('en')
+}

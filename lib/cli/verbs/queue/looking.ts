@@ -1,0 +1,97 @@
+// The verbs that look at a queue: count, status, timers, dead.
+
+import type { Command } from 'commander'
+import type { WatchdogQueue } from '../../../queue/watchdog-queue'
+import { harmless } from '../../../view/escape-controls'
+import { jsonItem, showItem } from '../../parse/items'
+import { useQueue, withQueue, withWaitQueue } from '../../parse/queue-flags'
+import { note, print } from '../../support/output'
+import { describeTimer, type QueueFlags, verb } from './verb'
+
+export function registerLooking(queue: Command): void {
+  withWaitQueue(
+    verb(
+      queue,
+      'count',
+      'print how many items nobody has taken yet',
+      'rollcall queue count --queue /run/app/jobs',
+    ),
+  )
+    .option('--json', 'print all counts as JSON')
+    .action((options: QueueFlags) =>
+      useQueue(options, async (handle) => {
+        const counts = await handle.counts()
+        print(options.json ? JSON.stringify(counts) : String(counts.ready))
+      }),
+    )
+  withWaitQueue(
+    verb(
+      queue,
+      'status',
+      'print the counts of items and workers',
+      'rollcall queue status --queue /run/app/jobs --json',
+    ),
+  )
+    .option('--json', 'print it as JSON')
+    .action((options: QueueFlags) => useQueue(options, (handle) => status(handle, options)))
+  withWaitQueue(
+    verb(
+      queue,
+      'timers',
+      'list the workers and what became of them',
+      'rollcall queue timers --expired --queue /run/app/jobs',
+    ),
+  )
+    .option('--expired', 'only those that are alive and silent')
+    .option('--json', 'print them as JSON')
+    .action((options: QueueFlags & { expired?: boolean }) =>
+      useQueue(options, async (handle) => {
+        const timers = await handle.getTimers({ expiredOnly: options.expired ?? false })
+        if (options.json) print(JSON.stringify(timers))
+        else for (const timer of timers) print(describeTimer(timer))
+      }),
+    )
+  withQueue(
+    verb(
+      queue,
+      'dead',
+      'list the items that failed too often',
+      'rollcall queue dead --redrive --queue /run/app/jobs',
+    ),
+  )
+    .option('--redrive', 'queue them again, with all their attempts')
+    .option('--json', 'print one JSON object a line')
+    .action((options: QueueFlags & { redrive?: boolean }) =>
+      useQueue(options, (handle) => dead(handle, options)),
+    )
+}
+
+async function status(handle: WatchdogQueue, { json }: QueueFlags): Promise<void> {
+  const [items, timers] = await Promise.all([handle.counts(), handle.checkTimers()])
+  if (json) return print(JSON.stringify({ items, timers }))
+  print(
+    `items    ${Object.entries(items)
+      .map(([name, n]) => `${n} ${name}`)
+      .join(', ')}`,
+  )
+  const { neverStarted, ...others } = timers
+  print(
+    `workers  ${Object.entries({ ...others, 'never started': neverStarted })
+      .map(([name, n]) => `${n} ${name}`)
+      .join(', ')}`,
+  )
+}
+
+async function dead(
+  handle: WatchdogQueue,
+  { json, redrive }: QueueFlags & { redrive?: boolean },
+): Promise<void> {
+  for await (const letter of handle.deadLetters()) {
+    if (json) print(JSON.stringify({ ...letter, item: jsonItem(letter.item) }))
+    else
+      print(
+        `${letter.id}\t${letter.attempts} attempts\t${harmless(showItem(letter.item))}\t${harmless(letter.error?.message ?? 'its worker died')}`,
+      )
+  }
+  if (redrive) note(`queued ${await handle.redrive()} again`)
+}

@@ -1,0 +1,114 @@
+// The verbs that change a queue: create, add, seal, destroy.
+
+import { type Command, Option } from 'commander'
+import type { CreateQueueOptions } from '../../../queue/types'
+import { integerFrom } from '../../parse/arguments'
+import { durationFrom } from '../../parse/duration'
+import { readItems } from '../../parse/items'
+import { parseExpect, useQueue, withQueue } from '../../parse/queue-flags'
+import { note, print } from '../../support/output'
+import { type QueueFlags, verb } from './verb'
+
+interface CreateFlags extends QueueFlags {
+  timer?: number
+  syncStart?: boolean
+  expect?: number | string[]
+  maxAttempts?: number
+  onExpire?: 'report' | 'requeue'
+  ifExists?: 'error' | 'attach' | 'replace'
+  open?: boolean
+  items: string | false
+  null?: boolean
+}
+
+function itemFlags(command: Command): Command {
+  return command
+    .option('--items <file>', "where the items are, one a line; '-' is standard input", '-')
+    .option('-0, --null', 'items end with NUL, not with the line')
+}
+
+export function registerMaking(queue: Command): void {
+  const create = verb(
+    queue,
+    'create',
+    'create a queue of the items on standard input',
+    'ls *.fasta | rollcall queue create --queue /run/app/jobs --timer 5m',
+  )
+  itemFlags(withQueue(create))
+    .option('--no-items', 'no items: the workers are the pieces of the job')
+    .option(
+      '--timer <duration>',
+      'a worker that does not kick for so long is expired (default 120s)',
+      durationFrom('1ms'),
+    )
+    .option('--sync-start', 'set a start barrier, for wait-sync')
+    .option('--expect <ids>', 'how many workers, or which: 100, 1-100, 0-99%5, a,b,c', parseExpect)
+    .option('--max-attempts <n>', 'failed attempts before an item is dead (default 3)', integerFrom(1, 1000))
+    .addOption(
+      new Option('--on-expire <what>', 'what happens to what a silent worker holds').choices([
+        'report',
+        'requeue',
+      ]),
+    )
+    .addOption(
+      new Option('--if-exists <what>', 'what to do about a queue that is there').choices([
+        'error',
+        'attach',
+        'replace',
+      ]),
+    )
+    .option('--open', 'more items will be added, until `seal`')
+    .option('--json', 'print the counts as JSON')
+    .action(create_)
+  itemFlags(
+    withQueue(
+      verb(
+        queue,
+        'add',
+        'add the items on standard input to an open queue',
+        'ls more/* | rollcall queue add --queue /run/app/jobs',
+      ),
+    ),
+  ).action((options: CreateFlags) =>
+    useQueue(options, (handle) => handle.add(readItems(options.items || '-', options.null ?? false))),
+  )
+  withQueue(
+    verb(queue, 'seal', 'say that no more items will come', 'rollcall queue seal --queue /run/app/jobs'),
+  ).action((options: QueueFlags) => useQueue(options, (handle) => handle.seal()))
+  withQueue(
+    verb(
+      queue,
+      'destroy',
+      'remove a queue and everything in it',
+      'rollcall queue destroy --queue /run/app/jobs',
+    ),
+  ).action((options: QueueFlags) => useQueue(options, (handle) => handle.destroy()))
+}
+
+async function create_(flags: CreateFlags): Promise<void> {
+  const options: CreateQueueOptions = {
+    timerMs: flags.timer,
+    syncStart: flags.syncStart,
+    expect: flags.expect,
+    maxAttempts: flags.maxAttempts,
+    onExpire: flags.onExpire,
+    ifExists: flags.ifExists,
+    sealed: !flags.open,
+  }
+  // On a terminal nobody means to type the items; without any, the workers are the pieces.
+  const reads = flags.items !== false && !(flags.items === '-' && process.stdin.isTTY)
+  const items = reads ? readItems(flags.items as string, flags.null ?? false) : undefined
+  const first = await items?.next()
+  if (items !== undefined && !first!.done) {
+    options.queue = (async function* () {
+      yield first!.value as string
+      yield* items
+    })()
+  }
+  await useQueue(flags, async (handle) => {
+    await handle.createQueue(options)
+    const counts = await handle.counts()
+    if (flags.json) print(JSON.stringify(counts))
+    else note(`created with ${counts.total} items`)
+  })
+}

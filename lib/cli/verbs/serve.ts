@@ -1,0 +1,72 @@
+// The verb `serve`: the status page of a board and of queues, until Ctrl-C. What it does is in
+// serve-page.ts, loaded when it runs.
+
+import { type Command, Option } from 'commander'
+
+import { directory, integerFrom } from '../parse/arguments'
+import { durationFrom } from '../parse/duration'
+import type { ServeOptions } from './serve-page'
+
+const DEFAULT_PORT = 9670
+
+export function registerServe(program: Command): void {
+  program
+    .command('serve')
+    .summary('serve the status page of a board')
+    .description(
+      'Serve the status page of a board: for people at /, for programs at /?json and /?auto, for Prometheus at /metrics.',
+    )
+    .argument('<dir>', 'the directory of the board', directory)
+    .option(
+      '-p, --port <port>',
+      `where to listen; 0 takes a free one (default ${DEFAULT_PORT})`,
+      integerFrom(0, 65_535),
+    )
+    .option('--host <address>', 'the address to listen on', '127.0.0.1')
+    .option(
+      '-a, --allow <address>',
+      'who may look: an address, a CIDR block, `loopback` (the default)',
+      several,
+    )
+    .addOption(
+      new Option('--token <secret>', 'who may look: whoever knows this secret').env('ROLLCALL_TOKEN'),
+    )
+    .option('--name <host>', 'a name under which browsers reach this server, besides its addresses', several)
+    .option('--trust-proxy <address>', 'a proxy whose X-Forwarded-For is believed', several)
+    .option(
+      '-q, --queue <url>',
+      'a queue to show too: a directory of this machine, or zk://host:port/path',
+      several,
+    )
+    .addOption(
+      new Option('--auth <user:password>', 'the secret that the queues were made with').env('ROLLCALL_AUTH'),
+    )
+    .option(
+      '--stale <duration>',
+      'mark living workers that have been silent for longer',
+      durationFrom('1ms'),
+      10_000,
+    )
+    .option('--title <text>', "what the page is called (default: the directory's name)")
+    .option('--json', 'print {"url":"...","port":N,"pid":N} when it listens')
+    .addHelpText(
+      'after',
+      `
+Ctrl-C ends it. --allow, --name, --trust-proxy and --queue may be given several times. Only this machine may look unless --allow or --token says otherwise; on a network use a token of
+many random characters, and a proxy that speaks TLS.
+
+Examples:
+  $ rollcall serve /run/app
+  $ rollcall serve --queue /run/app/jobs --port 8080 /run/app
+  $ ROLLCALL_TOKEN=$(openssl rand -hex 16) rollcall serve --host 0.0.0.0 /run/app
+  $ rollcall serve --host :: --allow loopback --allow 10.0.0.0/8 /run/app`,
+    )
+    .action(async (dir: string, options: ServeOptions) =>
+      (await import('./serve-page.js')).serve(dir, { ...options, port: options.port ?? DEFAULT_PORT }),
+    )
+}
+
+/** An option that may be given several times. */
+function several(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}

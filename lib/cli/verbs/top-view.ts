@@ -1,0 +1,84 @@
+// What `top` does: on a terminal a screen that lives, elsewhere a round of text or JSON at a time.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Scoreboard } from '../../scoreboard/scoreboard'
+import type { Snapshot } from '../../scoreboard/types'
+import { BoardSource } from '../../terminal/live/board-source'
+import { matches } from '../../terminal/live/list-model'
+import { ListView } from '../../terminal/live/list-view'
+import { renderJson, renderLine, renderTable } from '../../terminal/render'
+import { showLive } from '../../terminal/screen'
+import { ScoreboardError } from '../../util/errors'
+import type { SortKey } from '../../view/sort-keys'
+import { opener } from '../support/open-board'
+import { isScreen, outputStyle, print } from '../support/output'
+import { StopSignal } from '../support/stop-signal'
+
+export interface TopOptions {
+  /** Milliseconds, as is `stale`. */
+  interval: number
+  stale: number
+  rounds?: number
+  sort: SortKey
+  reverse?: boolean
+  filter?: string
+  json?: boolean
+}
+
+/** Watches the board in `dir` until somebody has seen enough. */
+export async function top(dir: string, options: TopOptions): Promise<void> {
+  using stop = new StopSignal()
+  using board = new LastingReader(await opener(dir, { readOnly: true }))
+  const source = new BoardSource({ title: dir, look: () => board.snapshot(), staleMs: options.stale })
+  const isLive = isScreen() && !options.json && options.rounds === undefined
+  if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
+  else await topAsText(source, options, stop)
+  process.exitCode = stop.exitCode
+}
+
+async function topAsText(source: BoardSource, options: TopOptions, stop: StopSignal): Promise<void> {
+  const { sort, reverse = false, filter = '' } = options
+  for (let round = 1; !stop.signal.aborted; round += 1) {
+    source.refresh()
+    const all = source.sorted({ sort, reverse })
+    const workers = all.workers.filter((worker) => matches(source.textOf(worker), filter))
+    const snapshot = { ...all, workers }
+    print(options.json ? renderJson(snapshot) : textRound(snapshot, options))
+    if (round === options.rounds) return
+    // Rejects when it is time to stop, which the loop's condition says better.
+    await delay(options.interval, undefined, { signal: stop.signal }).catch(() => {})
+  }
+}
+
+function textRound(snapshot: Snapshot, { stale }: TopOptions): string {
+  const table = renderTable(snapshot, { ...outputStyle(), state: true, staleMs: stale })
+  return [`${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, stale)}`, ...table, ''].join(
+    '\n',
+  )
+}
+
+/** A board that may be replaced by a new one in the same place while it is looked at. */
+class LastingReader implements Disposable {
+  readonly #open: () => Scoreboard
+  #board: Scoreboard
+
+  constructor(open: () => Scoreboard) {
+    this.#open = open
+    this.#board = open()
+  }
+
+  snapshot(): Snapshot {
+    try {
+      return this.#board.snapshot({ includeDead: true })
+    } catch (error) {
+      if (!(error instanceof ScoreboardError) || error.code !== 'ERR_BOARD_REPLACED') throw error
+    }
+    this.#board.close()
+    this.#board = this.#open()
+    return this.#board.snapshot({ includeDead: true })
+  }
+
+  [Symbol.dispose](): void {
+    this.#board.close()
+  }
+}

@@ -1,0 +1,39 @@
+// The verb `top`: a board, live. What it does is in top-view.ts, loaded when it runs.
+
+import type { Command } from 'commander'
+import { KEYS_HELP } from '../../terminal/live/help'
+import { withListOptions } from '../../terminal/live/list-options'
+import { SORT_KEYS } from '../../view/sort-keys'
+import { directory } from '../parse/arguments'
+import { durationFrom, parseDuration } from '../parse/duration'
+import type { TopOptions } from './top-view'
+
+export function registerTop(program: Command): void {
+  const top = program
+    .command('top')
+    .summary('watch a board live')
+    .description(
+      'Watch all workers of a board live, the dead and the silent ones marked. Plain text when piped.',
+    )
+    .argument('<dir>', 'the directory of the board', directory)
+    .option('-i, --interval <duration>', 'time between two looks', durationFrom('50ms'), 1000)
+    .option(
+      '--stale <duration>',
+      'mark living workers that have been silent for longer',
+      parseDuration,
+      10_000,
+    )
+  withListOptions(top, SORT_KEYS, 'slot')
+    .addHelpText(
+      'after',
+      `
+${KEYS_HELP}
+
+Examples:
+  $ rollcall top /run/app
+  $ rollcall top --sort age --stale 30s /run/app
+  $ rollcall top --filter 'POST !/health' /run/app
+  $ rollcall top --rounds 1 /run/app > report.txt`,
+    )
+    .action(async (dir: string, options: TopOptions) => (await import('./top-view.js')).top(dir, options))
+}

@@ -1,0 +1,56 @@
+// The verb `watch`: one line for each change of a board, as it happens.
+
+import type { Command } from 'commander'
+
+import type { Changes } from '../../scoreboard/types'
+import { directory } from '../parse/arguments'
+import { durationFrom } from '../parse/duration'
+import { openToRead } from '../support/open-board'
+import { outputStyle, print } from '../support/output'
+import { StopSignal } from '../support/stop-signal'
+
+interface WatchOptions {
+  minInterval?: number
+  json?: boolean
+}
+
+export function registerWatch(program: Command): void {
+  program
+    .command('watch')
+    .summary('print one line for each change')
+    .description(
+      'Print one line for each change of a board: who is new, what each does now, who is gone and how.',
+    )
+    .argument('<dir>', 'the directory of the board', directory)
+    .option('--min-interval <duration>', 'merge what happens within this time', durationFrom('1ms'))
+    .option('--json', 'one JSON object a line: type new, update, closed or died')
+    .addHelpText(
+      'after',
+      `
+A line is the time, a mark (+ new, = update, - gone), the id, how many updates were merged into the line
+if more than one, and the status. Ctrl-C ends it.
+
+Examples:
+  $ rollcall watch /run/app
+  $ rollcall watch --json /run/app | jq 'select(.type == "died") | .id'`,
+    )
+    .action(watch)
+}
+
+async function watch(dir: string, options: WatchOptions): Promise<void> {
+  using board = await openToRead(dir)
+  using stop = new StopSignal()
+  const { changeLines, changeObjects } = await import('../../terminal/change-lines.js')
+  const render = (changes: Changes): string[] => {
+    if (options.json) return changeObjects(changes).map((change) => JSON.stringify(change))
+    return changeLines(changes, outputStyle())
+  }
+  try {
+    for await (const changes of board.watch({ signal: stop.signal, minIntervalMs: options.minInterval })) {
+      for (const line of render(changes)) print(line)
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+    process.exitCode = stop.exitCode
+  }
+}

@@ -1,0 +1,126 @@
+// instrument() and the adapters of frameworks: one line of code that puts a server's workers on a board.
+
+import type { Server } from 'node:http'
+import type { Http2SecureServer, Http2Server } from 'node:http2'
+import type { Server as SecureServer } from 'node:https'
+import type { Scoreboard } from '../scoreboard/scoreboard'
+import { checkOptions, describeValue, optionalBoolean } from '../util/check-options'
+import { type Begin, beforeRequests } from './request-hook'
+import { type AnyRequest, type RequestView, trackerOf } from './tracker'
+
+/** What can be instrumented: the servers of node:http, node:https and node:http2. */
+export type InstrumentableServer = Server | SecureServer | Http2Server | Http2SecureServer
+
+/** What `instrument()` and the adapters take. */
+export interface InstrumentOptions {
+  /**
+   * The handle by which this worker publishes. Its status is the server's from now on: publish nothing else by
+   * it. Where the board has counters named `requests` and `bytes`, they are kept too, and so outlive
+   * the worker in the totals.
+   */
+  board: Scoreboard
+  /**
+   * Whether paths are shown with their query, which may hold what not everybody should see.
+   *
+   * @default true
+   */
+  query?: boolean
+  /**
+   * What to show as the path of a request. Called once, when the request begins.
+   *
+   * @default its URL as the client sent it
+   */
+  path?: (request: AnyRequest) => string
+  /**
+   * Where a request comes from, for servers behind a proxy that says so in a header.
+   *
+   * @default the address of the connection
+   */
+  remoteAddress?: (request: AnyRequest) => string | undefined
+  /**
+   * Hears the first error of the board, or of the functions above. Whatever happens, requests are served,
+   * and publishing is tried again later, unless the board was closed or replaced.
+   *
+   * @default process.emitWarning
+   */
+  onError?: (error: Error) => void
+}
+
+/** Undoes it. Calling it again is fine. */
+export interface Instrumentation {
+  (): void
+  /** The same, for `using`. */
+  [Symbol.dispose](): void
+}
+
+const OPTIONS = ['board', 'query', 'path', 'remoteAddress', 'onError']
+
+/**
+ * Publishes on a board what a server does, from its next 'request' on: state, method, host, path, address,
+ * protocol, requests and bytes served, as a RequestStatus. Several servers of one worker, on the same
+ * handle, are shown as one. After Apache's mod_status and Plack::Middleware::ServerStatus::Lite.
+ *
+ * @returns a function that undoes it
+ * @throws {TypeError} no server, or wrong options; nothing of the board is ever thrown
+ */
+export function instrument(server: InstrumentableServer, options: InstrumentOptions): Instrumentation {
+  if (typeof server !== 'object' || server === null || typeof server.emit !== 'function') {
+    throw new TypeError(
+      `Expected a server of node:http, node:https or node:http2, got ${describeValue(server)}`,
+    )
+  }
+  const { begin, end } = follow(options)
+  const leave = beforeRequests(server as Server, begin)
+  return undoable(() => {
+    leave()
+    end()
+  })
+}
+
+/** Checks the options and says how to tell of a request, and how to stop. */
+export function follow(options: InstrumentOptions): {
+  begin: Begin
+  end(): void
+} {
+  checkOptions(options, OPTIONS, 'the options of instrument()')
+  const { board, path, remoteAddress, onError } = options
+  // Not by instanceof: another copy of the package is as good.
+  if (typeof board?.updateJsonBytes !== 'function') {
+    throw new TypeError(`Expected option 'board' to be a Scoreboard, got ${describeValue(board)}`)
+  }
+  const hasQuery = optionalBoolean(options.query, 'query') ?? true
+  const view: RequestView = {
+    path: optionalFunction(path, 'path') ?? (hasQuery ? urlOf : pathOf),
+    remoteAddress: optionalFunction(remoteAddress, 'remoteAddress'),
+    onError: optionalFunction(onError, 'onError') ?? warn,
+  }
+  const tracker = trackerOf(board)
+  const end = tracker.join(view)
+  return { begin: (request, response) => tracker.begin(request, response, view), end }
+}
+
+/** The same function twice over: for those who call it, and for `using`. */
+export function undoable(undo: () => void): Instrumentation {
+  return Object.assign(undo, { [Symbol.dispose]: undo })
+}
+
+function optionalFunction<F extends (...args: never[]) => unknown>(
+  value: F | undefined,
+  name: string,
+): F | undefined {
+  if (value === undefined || typeof value === 'function') return value
+  throw new TypeError(`Expected option '${name}' to be a function, got ${describeValue(value)}`)
+}
+
+/** Routers below a mount point see a shorter `url`; they keep the whole one beside it. */
+function urlOf(request: AnyRequest & { originalUrl?: string }): string {
+  return request.originalUrl ?? request.url ?? ''
+}
+
+function pathOf(request: AnyRequest): string {
+  return urlOf(request).split('?', 1)[0]!
+}
+
+function warn(error: Error): void {
+  process.emitWarning(error)
+}

@@ -1,0 +1,135 @@
+// Puts the status of a worker that serves requests on its board, and the numbers into the board's counters. Nothing
+// that goes wrong with the board reaches the server.
+
+import type { Scoreboard } from '../scoreboard/scoreboard'
+import { type RequestPieces, StatusText } from './request-json'
+import type { RequestState } from './request-status'
+
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 60_000
+/** After which a handle never takes anything again. */
+const FOR_GOOD: ReadonlySet<unknown> = new Set(['ERR_CLOSED', 'ERR_BOARD_REPLACED', 'ERR_READ_ONLY'])
+
+export class RequestPublisher {
+  requests = 0
+  bytes = 0
+  /** Hears the first thing that goes wrong. */
+  onError: ((error: Error) => void) | undefined
+  readonly #board: Scoreboard
+  readonly #text = new StatusText()
+  #addRequest: ((n: number) => void) | undefined
+  #addBytes: ((n: number) => void) | undefined
+  #hasCounters = false
+  #hasTold = false
+  /** The board is left alone for a while, or for good: it did not take what it was given. */
+  #isPaused = false
+  #pauseMs = FIRST_PAUSE_MS
+  readonly #onResume: () => void
+
+  /** @param onResume is called when the board may be tried again, after something was not published */
+  constructor(board: Scoreboard, onResume: () => void) {
+    this.#board = board
+    this.#onResume = onResume
+  }
+
+  countRequest(): void {
+    this.requests += 1
+    this.#addRequest?.(1)
+  }
+
+  countBytes(bytes: number): void {
+    this.bytes += bytes
+    this.#addBytes?.(bytes)
+  }
+
+  /**
+   * Never throws.
+   *
+   * @param request undefined until there was one
+   * @param numbers from `numbersPiece()`
+   */
+  publish(state: RequestState, request: RequestPieces | undefined, inFlight: number, numbers: string): void {
+    if (this.#isPaused) return
+    try {
+      if (request === undefined || !this.#publishRequest(state, request, inFlight, numbers)) {
+        // Also on a board whose slots hold little.
+        const { bytes } = this.#text
+        this.#board.updateJsonBytes(bytes, this.#text.writeNumbers(state, inFlight, numbers))
+      }
+      this.#pauseMs = FIRST_PAUSE_MS
+      if (!this.#hasCounters) this.#findCounters()
+    } catch (error) {
+      this.#isPaused = true
+      this.#text.forget()
+      if (!isForGood(error)) this.#resumeLater()
+      this.tell(error)
+    }
+  }
+
+  /** The board may be full or busy now and not for ever; to try takes longer than a request should wait. */
+  #resumeLater(): void {
+    const resume = () => {
+      this.#isPaused = false
+      this.#onResume()
+    }
+    setTimeout(resume, this.#pauseMs).unref()
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
+  }
+
+  /** False: it does not fit. */
+  #publishRequest(state: RequestState, request: RequestPieces, inFlight: number, numbers: string): boolean {
+    const length = this.#text.write(state, request, inFlight, numbers)
+    return length === 0 || this.#board.updateJsonBytes(this.#text.bytes, length)
+  }
+
+  tell(error: unknown): void {
+    if (this.#hasTold) return
+    this.#hasTold = true
+    try {
+      this.onError?.(error instanceof Error ? error : new Error(String(error)))
+    } catch {
+      // Whoever hears of errors must not make one for the request.
+    }
+  }
+
+  /** After the first update, because asking for counters claims a slot. */
+  #findCounters(): void {
+    this.#hasCounters = true
+    this.#addRequest = counterOf(this.#board, 'requests')
+    this.#addBytes = counterOf(this.#board, 'bytes')
+    this.#addRequest?.(this.requests)
+    this.#addBytes?.(this.bytes)
+  }
+}
+
+/** Not by instanceof: another copy of the package is as good. */
+function isForGood(error: unknown): boolean {
+  return FOR_GOOD.has((error as { code?: unknown } | null)?.code)
+}
+
+/** Adds to one of the board's own counters; undefined when it has none of that name. */
+function counterOf({ counters }: Scoreboard, name: string): ((n: number) => void) | undefined {
+  if (!counters.names.includes(name)) return undefined
+  const view = viewOf(counters)
+  if (view === undefined) {
+    return (n) => {
+      try {
+        counters.add(name, n)
+      } catch {
+        // The board was closed; whoever hears of errors learns it from the next status.
+      }
+    }
+  }
+  const index = counters.index(name)
+  return (n) => {
+    view[index]! += n
+  }
+}
+
+function viewOf(counters: Scoreboard['counters']): Float64Array | undefined {
+  try {
+    return counters.view
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,195 @@
+// A board, and queues, as metrics for Prometheus.
+
+import { isBusy, isRequestStatus, type RequestStatus } from '../http/request-status'
+import type { QueueCounts, TimerInfo } from '../queue/types'
+import type { WatchdogQueue } from '../queue/watchdog-queue'
+import type { Scoreboard } from '../scoreboard/scoreboard'
+import type { Snapshot, WorkerEntry } from '../scoreboard/types'
+import { checkOptions } from '../util/check-options'
+import { exposition, type Labels, type MetricFamily, type MetricsFormat, metricName } from './exposition'
+
+/** A queue at one moment. */
+export interface QueueReading {
+  /** The label `queue` of its metrics. */
+  name: string
+  counts: QueueCounts
+  timers: readonly TimerInfo[]
+}
+
+/** What `renderMetrics()` takes. */
+export interface MetricsOptions {
+  /** @default 'text', the format that everybody reads */
+  format?: MetricsFormat
+  /** What `readQueue()` said. @default none */
+  queues?: readonly QueueReading[]
+}
+
+const TIMER_STATES: readonly TimerInfo['state'][] = [
+  'alive',
+  'expired',
+  'finished',
+  'failed',
+  'died',
+  'never-started',
+]
+
+/** What the metrics of a queue are made of. */
+export async function readQueue(name: string, queue: WatchdogQueue<unknown>): Promise<QueueReading> {
+  const [counts, timers] = await Promise.all([queue.counts(), queue.getTimers()])
+  return { name, counts, timers }
+}
+
+/**
+ * The metrics of a board, as text for Prometheus: how many workers live, for each whether it does, how old its
+ * status is, how often it has published, what it serves; the board's counters, which outlive their workers,
+ * and gauges; the items and timers of queues. A worker is one label, its id: of those that had the same id one
+ * after another the living one, or the last.
+ *
+ * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`
+ */
+export function renderMetrics(board: Scoreboard, options: MetricsOptions = {}): string {
+  checkOptions(options, ['format', 'queues'], 'the options of renderMetrics()')
+  const { format = 'text', queues = [] } = options
+  const snapshot = board.snapshot({ includeDead: true })
+  const ours = [...boardFamilies(snapshot), ...workerFamilies(snapshot), ...queueFamilies(queues)]
+  const taken = new Set(ours.flatMap(({ name }) => [name, `${name}_total`]))
+  return exposition([...ours, ...counterFamilies(board, snapshot, taken)], format)
+}
+
+function boardFamilies({ slots, workers }: Snapshot): MetricFamily[] {
+  const count = (state: WorkerEntry['state']) => workers.filter((worker) => worker.state === state).length
+  return [
+    gauge('rollcall_slots', 'How many workers the board can hold.', [[{}, slots]]),
+    gauge('rollcall_workers', 'Workers on the board, by state. The dead stay until they are cleaned up.', [
+      [{ state: 'live' }, count('live')],
+      [{ state: 'dead' }, count('dead')],
+    ]),
+  ]
+}
+
+function workerFamilies({ workers }: Snapshot): MetricFamily[] {
+  const known = onePerId(workers)
+  const each = (value: (worker: WorkerEntry) => number | undefined) =>
+    known.flatMap((worker): [Labels, number][] => {
+      const number = value(worker)
+      return number === undefined ? [] : [[{ worker: worker.id }, number]]
+    })
+  const serving = (value: (status: RequestStatus) => number) =>
+    each(({ status }) => (isRequestStatus(status) ? value(status) : undefined))
+  return [
+    gauge(
+      'rollcall_worker_up',
+      'Whether the worker lives, by what the kernel says.',
+      each(({ state }) => Number(state === 'live')),
+    ),
+    gauge(
+      'rollcall_worker_start_time_seconds',
+      'When it came to the board, since the Unix epoch.',
+      each(({ startedAt }) => startedAt / 1000),
+      'seconds',
+    ),
+    gauge(
+      'rollcall_worker_status_age_seconds',
+      'How long ago it published its status.',
+      each(({ ageMs }) => (ageMs === undefined ? undefined : ageMs / 1000)),
+      'seconds',
+    ),
+    counter(
+      'rollcall_worker_updates',
+      'How often it has published.',
+      each(({ updates }) => updates),
+    ),
+    gauge(
+      'rollcall_worker_unreadable',
+      'Whether its status cannot be read.',
+      each(({ error }) => Number(error !== undefined)),
+    ),
+    gauge(
+      'rollcall_worker_busy',
+      'Whether it has requests to serve.',
+      serving(({ state }) => Number(isBusy(state))),
+    ),
+    gauge(
+      'rollcall_worker_requests_in_flight',
+      'Requests that have begun and not ended.',
+      serving(({ inFlight }) => inFlight),
+    ),
+    counter(
+      'rollcall_worker_requests',
+      'Requests that it has served.',
+      serving(({ requests }) => requests),
+    ),
+    counter(
+      'rollcall_worker_sent_bytes',
+      'Bytes that it has written to its clients.',
+      serving(({ bytes }) => bytes),
+      'bytes',
+    ),
+  ]
+}
+
+/** Two series of one name are an error to Prometheus. */
+function onePerId(workers: readonly WorkerEntry[]): WorkerEntry[] {
+  const byId = new Map<string, WorkerEntry>()
+  for (const worker of workers) {
+    const other = byId.get(worker.id)
+    if (other === undefined || rank(worker) > rank(other)) byId.set(worker.id, worker)
+  }
+  return [...byId.values()]
+}
+
+function rank({ state, startedAt }: WorkerEntry): number {
+  return state === 'live' ? Infinity : startedAt
+}
+
+function counterFamilies(board: Scoreboard, { workers }: Snapshot, taken: Set<string>): MetricFamily[] {
+  const totals = board.totals()
+  const living = onePerId(workers.filter(({ state }) => state === 'live'))
+  const own = Object.entries(board.counterKinds).map(([name, kind]) => {
+    const family = unique(`rollcall_${metricName(name).replace(/_total$/, '')}`, taken)
+    if (kind === 'counter') {
+      return counter(family, `The board's counter ${name}, over all workers that ever were.`, [
+        [{}, totals[name]!],
+      ])
+    }
+    const samples = living.map(({ id, counters }): [Labels, number] => [{ worker: id }, counters[name]!])
+    return gauge(family, `The board's gauge ${name}.`, samples)
+  })
+  const shared = board.shared.names.map((name) => {
+    const family = unique(`rollcall_shared_${metricName(name)}`, taken)
+    return gauge(family, `The number ${name} that all workers share.`, [[{}, board.shared.get(name)]])
+  })
+  return [...own, ...shared]
+}
+
+/** `a-b` and `a_b` are two counters, and `workers` is ours. */
+function unique(name: string, taken: Set<string>): string {
+  let free = name
+  for (let suffix = 2; taken.has(free); suffix++) free = `${name}_${suffix}`
+  taken.add(free)
+  return free
+}
+
+function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
+  const items = queues.flatMap(({ name, counts }): [Labels, number][] =>
+    (['ready', 'leased', 'done', 'dead'] as const).map((state) => [{ queue: name, state }, counts[state]]),
+  )
+  const timers = queues.flatMap(({ name, timers }) =>
+    TIMER_STATES.map((state): [Labels, number] => [
+      { queue: name, state },
+      timers.filter((timer) => timer.state === state).length,
+    ]),
+  )
+  return [
+    gauge('rollcall_queue_items', 'Items of the queue, by state.', items),
+    gauge('rollcall_queue_timers', 'Timers of the queue, by state.', timers),
+  ]
+}
+
+function gauge(name: string, help: string, samples: MetricFamily['samples'], unit?: string): MetricFamily {
+  return { name, type: 'gauge', help, samples, unit }
+}
+
+function counter(name: string, help: string, samples: MetricFamily['samples'], unit?: string): MetricFamily {
+  return { name, type: 'counter', help, samples, unit }
+}

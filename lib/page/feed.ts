@@ -1,0 +1,263 @@
+// What is known about one board while somebody looks at it, for all who look: one watcher feeds every
+// open page, a sample a second feeds the sparklines. When the last page closes the watcher goes; sampling
+// goes on for a while, so that who comes back soon finds the history. With nobody there, nothing runs.
+
+import type { ServerResponse } from 'node:http'
+import type { MetricsFormat } from '../metrics/exposition'
+import { renderMetrics } from '../metrics/render-metrics'
+import type { Scoreboard } from '../scoreboard/scoreboard'
+import type { Changes, Cursor } from '../scoreboard/types'
+import { ScoreboardError } from '../util/errors'
+import { History } from './history'
+import { QueueFeed, type Queues } from './queue-feed'
+import { frame, Streams } from './streams'
+import type { WorkerView } from './worker-view'
+import { type Counts, type Difference, Workers } from './workers'
+
+/** A board, and how to open what has taken its place, where that can be. */
+export interface BoardSource {
+  current: Scoreboard
+  reopen?(): Scoreboard
+}
+
+export interface FeedOptions {
+  staleMs: number
+  intervalMs: number
+  queues: Queues
+  /** What an open page is sent once a second beside the changes. */
+  renderTick(picture: Picture): unknown
+}
+
+/** Everything that a page shows, as it is now. */
+export interface Picture {
+  board: Scoreboard
+  /** How many workers the board can hold. */
+  slots: number
+  workers: WorkerView[]
+  counts: Counts
+  sums: { updates: number; requests: number; bytes: number }
+  servesRequests: boolean
+  uptimeMs: number
+  history: History
+  queues: QueueFeed
+  /** What the board's own counters have come to, by name. */
+  totals: Record<string, number>
+}
+
+const SAMPLE_MS = 1000
+const LINGER_MS = 15 * 60_000
+
+export class BoardFeed {
+  readonly #source: BoardSource
+  readonly #options: FeedOptions
+  readonly #queues: QueueFeed
+  readonly #streams = new Streams(
+    () => this.#everything(),
+    () => this.#stopWatching(),
+  )
+  #workers: Workers | undefined
+  #history = new History()
+  #cursor: Cursor | undefined
+  #watching: AbortController | undefined
+  #timer: NodeJS.Timeout | undefined
+  #wantedAt = 0
+  #all: Buffer | undefined
+
+  constructor(source: BoardSource, options: FeedOptions) {
+    this.#source = source
+    this.#options = options
+    this.#queues = new QueueFeed(options.queues)
+  }
+
+  get openPages(): number {
+    return this.#streams.size
+  }
+
+  /**
+   * Everything, up to date.
+   *
+   * @throws {ScoreboardError} the board cannot be read
+   */
+  async look(): Promise<Picture> {
+    this.#wake()
+    await this.#queues.refresh()
+    return this.#picture()
+  }
+
+  /**
+   * For Prometheus: read anew for each scrape, nothing is kept for it.
+   *
+   * @throws {ScoreboardError} the board cannot be read
+   */
+  async metrics(format: MetricsFormat): Promise<string> {
+    const queues = await this.#queues.read()
+    try {
+      return renderMetrics(this.#source.current, { format, queues })
+    } catch (error) {
+      if (!this.#reopened(error)) throw error
+      return renderMetrics(this.#source.current, { format, queues })
+    }
+  }
+
+  /**
+   * Keeps a response up to date until it is closed.
+   *
+   * @throws {ScoreboardError} the board cannot be read
+   */
+  async follow(begin: () => ServerResponse | undefined): Promise<void> {
+    this.#wake()
+    await this.#queues.refresh()
+    const workers = this.#workers
+    // The head is written only now: what fails before is an ordinary answer.
+    const response = workers && begin()
+    if (!response) return
+    this.#streams.add(response)
+    if (!this.#watching && this.#streams.size > 0) this.#startWatching()
+  }
+
+  /** Ends all open pages and everything that runs. */
+  close(): void {
+    this.#stop()
+    this.#streams.end()
+  }
+
+  /** Makes sure that what is known is up to date and stays so for a while. */
+  #wake(): void {
+    this.#wantedAt = performance.now()
+    try {
+      if (!this.#watching) this.#refresh()
+    } catch (error) {
+      if (!this.#reopened(error)) throw error
+      this.#refresh()
+    }
+    this.#timer ??= setInterval(() => this.#tick(), SAMPLE_MS).unref()
+  }
+
+  #refresh(): void {
+    const board = this.#source.current
+    if (!this.#workers) {
+      const snapshot = board.snapshot({ includeDead: true })
+      this.#workers = new Workers(snapshot)
+      this.#cursor = snapshot.cursor
+      this.#history.take(this.#workers.sums, this.#workers.counts(this.#options.staleMs).busy)
+    }
+    this.#apply(board.changes(this.#cursor))
+  }
+
+  #apply(changes: Changes): Difference {
+    this.#cursor = changes.cursor
+    const hasDeaths = changes.gone.some(({ reason }) => reason === 'died')
+    const all = hasDeaths ? this.#source.current.snapshot({ includeDead: true }).workers : []
+    const dead = all.filter(({ state }) => state === 'dead')
+    const difference = this.#workers!.apply(changes, dead)
+    if (difference.changed.length > 0 || difference.removed.length > 0) this.#all = undefined
+    return difference
+  }
+
+  #startWatching(): void {
+    const controller = new AbortController()
+    this.#watching = controller
+    void this.#watch(controller.signal).catch((error) => {
+      if (!controller.signal.aborted) this.#failed(error)
+    })
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { intervalMs } = this.#options
+    for await (const changes of this.#source.current.watch({ signal, minIntervalMs: intervalMs })) {
+      if (signal.aborted) return
+      const { changed, removed } = this.#apply(changes)
+      if (changed.length > 0 || removed.length > 0) this.#streams.send(frame('change', { changed, removed }))
+    }
+  }
+
+  #stopWatching(): void {
+    this.#watching?.abort()
+    this.#watching = undefined
+  }
+
+  #tick(): void {
+    if (!this.#workers) return
+    if (this.#streams.size > 0) this.#wantedAt = performance.now()
+    if (performance.now() - this.#wantedAt > LINGER_MS) {
+      this.#stop()
+      return
+    }
+    try {
+      if (!this.#watching) this.#refresh()
+      this.#history.take(this.#workers.sums, this.#workers.counts(this.#options.staleMs).busy)
+      this.#all = undefined
+      if (this.#streams.size === 0) return
+      // Not waited for: a queue that does not answer must not hold up the board.
+      void this.#queues.refresh()
+      this.#streams.send(frame('tick', this.#options.renderTick(this.#picture())))
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #picture(): Picture {
+    const { staleMs } = this.#options
+    const workers = this.#workers!
+    const totals = this.#source.current.totals()
+    return {
+      board: this.#source.current,
+      slots: workers.slots,
+      workers: workers.views(),
+      counts: workers.counts(staleMs),
+      // The board's own counters know of workers that nobody was there to see.
+      sums: {
+        ...workers.sums,
+        requests: totals.requests ?? workers.sums.requests,
+        bytes: totals.bytes ?? workers.sums.bytes,
+      },
+      servesRequests: workers.servesRequests,
+      uptimeMs: workers.uptimeMs(Date.now()),
+      history: this.#history,
+      queues: this.#queues,
+      totals,
+    }
+  }
+
+  #everything(): Buffer {
+    if (!this.#all) {
+      const picture = this.#picture()
+      const tick = this.#options.renderTick(picture)
+      this.#all = frame('all', { workers: picture.workers, tick })
+    }
+    return this.#all
+  }
+
+  #failed(error: unknown): void {
+    // Pages come back by themselves, and find the new board or the reason.
+    this.#reopened(error)
+    this.#stop()
+    this.#streams.end()
+  }
+
+  /** Whether another board lay in the place of this one and is open now. */
+  #reopened(error: unknown): boolean {
+    const isReplaced = error instanceof ScoreboardError && error.code === 'ERR_BOARD_REPLACED'
+    if (!isReplaced || !this.#source.reopen) return false
+    this.#stop()
+    try {
+      const next = this.#source.reopen()
+      this.#source.current.close()
+      this.#source.current = next
+      return true
+    } catch {
+      // Gone, or not made yet: the next look tries again, and says why it cannot.
+      return false
+    }
+  }
+
+  #stop(): void {
+    this.#stopWatching()
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#workers = undefined
+    this.#cursor = undefined
+    this.#history = new History()
+    this.#all = undefined
+  }
+}

@@ -1,0 +1,94 @@
+// What a caller of the queue passes in, checked once.
+
+import {
+  checkOptions,
+  describeValue,
+  optionalBoolean,
+  optionalInteger,
+  optionalSignal,
+} from '../util/check-options'
+import type { CreateRequest } from './incarnation/create'
+import type { ConnectOptions, CreateQueueOptions } from './types'
+
+export const MAX_MS = 2 ** 31 - 1
+const MAX_ID_BYTES = 1024
+const MAX_EXPECTED = 1_000_000
+const DEFAULT_TIMER_MS = 120_000
+const DEFAULT_MAX_ATTEMPTS = 3
+
+function oneOf<T extends string>(value: unknown, name: string, known: readonly T[]): T | undefined {
+  if (value === undefined || known.includes(value as T)) return value as T | undefined
+  const list = known.map((one) => `'${one}'`).join(' or ')
+  throw new TypeError(`Expected option '${name}' to be ${list}, got ${describeValue(value)}`)
+}
+
+/** Any text that is not empty and has no NUL, up to 1,024 bytes. */
+export function checkTimerId(id: unknown): void {
+  if (typeof id !== 'string')
+    throw new TypeError(`Expected the timer's id to be a string, got ${describeValue(id)}`)
+  const bytes = Buffer.byteLength(id)
+  if (bytes === 0 || bytes > MAX_ID_BYTES || id.includes('\0')) {
+    throw new RangeError(
+      `Expected the timer's id to be 1 to ${MAX_ID_BYTES} bytes without NUL, got ${describeValue(id)}`,
+    )
+  }
+}
+
+function checkExpect(expect: unknown): void {
+  if (expect === undefined) return
+  if (Array.isArray(expect)) for (const id of expect) checkTimerId(id)
+  else optionalInteger(expect, 'expect', 0, MAX_EXPECTED)
+}
+
+export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): CreateRequest {
+  const known = ['timerMs', 'queue', 'syncStart', 'expect', 'maxAttempts', 'onExpire', 'ifExists', 'sealed']
+  checkOptions(options, known, 'the options of createQueue()')
+  const { queue, expect } = options
+  const iterable = queue as { [Symbol.iterator]?: unknown; [Symbol.asyncIterator]?: unknown } | undefined
+  if (
+    queue !== undefined &&
+    (typeof queue === 'string' || !(iterable?.[Symbol.iterator] ?? iterable?.[Symbol.asyncIterator]))
+  ) {
+    throw new TypeError(
+      `Expected option 'queue' to be a list or an iterable of items, got ${describeValue(queue)}`,
+    )
+  }
+  checkExpect(expect)
+  const sealed = optionalBoolean(options.sealed, 'sealed') ?? true
+  return {
+    settings: {
+      timerMs: optionalInteger(options.timerMs, 'timerMs', 1, MAX_MS) ?? DEFAULT_TIMER_MS,
+      maxAttempts: optionalInteger(options.maxAttempts, 'maxAttempts', 1, 1000) ?? DEFAULT_MAX_ATTEMPTS,
+      onExpire: oneOf(options.onExpire, 'onExpire', ['report', 'requeue'] as const) ?? 'report',
+      expect,
+      itemless: queue === undefined && sealed,
+    },
+    items: queue ?? [],
+    syncStart: optionalBoolean(options.syncStart, 'syncStart') ?? false,
+    sealed,
+    ifExists: oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace'] as const) ?? 'error',
+  }
+}
+
+export function checkConnectOptions(options: ConnectOptions): void {
+  const known = ['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'heartbeat', 'signal']
+  checkOptions(options, known, 'the options of connect()')
+  optionalInteger(options.sessionTimeoutMs, 'sessionTimeoutMs', 100, 3_600_000)
+  optionalInteger(options.connectTimeoutMs, 'connectTimeoutMs', 1, MAX_MS)
+  oneOf(options.heartbeat, 'heartbeat', ['loop', 'thread'] as const)
+  optionalSignal(options.signal, 'signal')
+  if (options.session !== undefined) {
+    checkOptions(options.session, ['id', 'password'], "option 'session'")
+    const { id, password } = options.session
+    if (!/^[0-9a-fA-F]{1,16}$/.test(id) || !/^[0-9a-fA-F]{32}$/.test(password)) {
+      throw new TypeError("Expected option 'session' to be what another handle's `session` was")
+    }
+  }
+  if (options.auth !== undefined) {
+    checkOptions(options.auth, ['scheme', 'secret'], "option 'auth'")
+    oneOf(options.auth.scheme, 'auth.scheme', ['digest'] as const)
+    if (!/^[^:]+:.+$/.test(options.auth.secret)) {
+      throw new TypeError("Expected option 'auth.secret' to be 'user:password'")
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// From a queue's URL to the place that keeps it. The packages behind a place load only here, when
+// a queue of that kind is opened.
+
+import { describeValue } from '../util/check-options'
+import { WatchdogError } from '../util/errors'
+import type { Store } from './store/store'
+import type { ConnectOptions } from './types'
+
+const DEFAULT_SESSION_MS = 15_000
+const DEFAULT_CONNECT_MS = 10_000
+
+export async function openStore(url: string, options: ConnectOptions): Promise<Store> {
+  if (typeof url !== 'string' || url === '') throw malformed(url)
+  if (url.startsWith('zk://')) {
+    const { parseZookeeperUrl } = await import('./store/zookeeper/url.js')
+    const address = parseZookeeperUrl(url)
+    const { ZookeeperStore } = await import('./store/zookeeper/store.js')
+    return ZookeeperStore.connect({
+      url,
+      address,
+      sessionTimeoutMs: options.sessionTimeoutMs ?? DEFAULT_SESSION_MS,
+      connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_MS,
+      session: options.session,
+      auth: options.auth,
+      heartbeat: options.heartbeat ?? 'loop',
+      signal: options.signal,
+    })
+  }
+  const directory = localDirectory(url)
+  options.signal?.throwIfAborted()
+  if (options.session !== undefined) {
+    throw new WatchdogError('ERR_UNSUPPORTED', `There is no session to take over at ${url}: it has no server`)
+  }
+  const { LocalStore } = await import('./store/local/store.js')
+  const patienceMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
+  return LocalStore.connect({ url, directory, patienceMs })
+}
+
+/** The directory that a URL names: `local:DIR`, or a path that does not look like a URL. */
+export function localDirectory(url: string): string {
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
+  const directory = scheme?.toLowerCase() === 'local' ? rest! : url
+  if ((scheme !== undefined && directory === url) || directory === '' || directory.includes('\0')) {
+    throw malformed(url)
+  }
+  return directory
+}
+
+function malformed(url: unknown): TypeError {
+  return new TypeError(
+    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(url)}`,
+  )
+}

@@ -1,0 +1,183 @@
+// Making a queue: visible all at once, by the compare-and-set of its root, or not at all.
+
+import { WatchdogError } from '../../util/errors'
+import { encodeState } from '../page-state/codec'
+import { encodePages } from '../page-state/item-page'
+import { newState } from '../page-state/page-state'
+import { ANY_VERSION, type Store } from '../store/store'
+import { destroy } from './destroy'
+import {
+  EMPTY,
+  encodeRecord,
+  FORMAT,
+  FORMAT_VERSION,
+  HOLD,
+  type RootRecord,
+  Run,
+  randomName,
+  type Settings,
+} from './incarnation'
+import { asRun, CREATING, CREATOR_MS, isUsable, type Root, readRoot, watchRoot } from './queue-record'
+
+const CAPABILITY_BYTES = 16
+/** How long a root without a sign of its creator is given before it counts as abandoned. */
+const GRACE_MS = 500
+
+export interface CreateRequest {
+  settings: Settings
+  items: Iterable<unknown> | AsyncIterable<unknown>
+  syncStart: boolean
+  sealed: boolean
+  ifExists: 'error' | 'attach' | 'replace'
+}
+
+function existsError(store: Store, why: string): WatchdogError {
+  return new WatchdogError(
+    'ERR_EXISTS',
+    `${why} at ${store.url}. Destroy it first, or use option 'ifExists': 'attach' or 'replace'`,
+    { retryable: false },
+  )
+}
+
+/** Makes the queue. Returns the run, which is an older one only for `ifExists: 'attach'`. */
+export async function create(store: Store, request: CreateRequest): Promise<Run> {
+  const id = randomName(8)
+  const record: RootRecord = { format: FORMAT, version: FORMAT_VERSION, run: id, phase: 'creating' }
+  for (;;) {
+    const made = await store.create('', encodeRecord(record))
+    if (made === 'created') break
+    if (made === 'orphan') await store.createParents()
+    else {
+      const existing = await makeWay(store, request.ifExists)
+      if (existing !== undefined) return existing
+    }
+  }
+  return build(store, record, request)
+}
+
+/** Deals with a root that is there: returns it for `'attach'`, throws for `'error'`, or clears it away. */
+async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promise<Run | undefined> {
+  await store.sync()
+  let root: Root | undefined
+  try {
+    root = await readRoot(store)
+  } catch (error) {
+    if ((error as WatchdogError).code !== 'ERR_UNSUPPORTED') throw error
+    throw new WatchdogError('ERR_EXISTS', (error as Error).message, { cause: error, retryable: false })
+  }
+  if (root === undefined) return undefined
+  const { record } = root
+  if (isUsable(record.phase)) {
+    if (ifExists === 'attach') return asRun(store, record)
+    if (ifExists === 'error') throw existsError(store, 'There is a queue')
+  } else if (record.phase === 'creating' && (await creatorLives(store, record))) {
+    if (ifExists === 'error') throw existsError(store, 'A queue is being created')
+    if (ifExists === 'attach') {
+      await creationEnds(store, record)
+      return undefined
+    }
+  }
+  await destroy(store, record.run)
+  return undefined
+}
+
+/** Whether that creation has come to its end, or another root is in its place. */
+async function isCreated(store: Store, { run }: RootRecord): Promise<boolean> {
+  const now = await readRoot(store)
+  return now === undefined || now.record.run !== run || now.record.phase !== 'creating'
+}
+
+/** Whether somebody is at work on a root in phase `creating`, whose creator may not have said so yet. */
+async function creatorLives(store: Store, record: RootRecord): Promise<boolean> {
+  return watchRoot(store, GRACE_MS, async () => {
+    if ((await store.info(CREATING + record.run)) !== undefined) return true
+    return isCreated(store, record)
+  })
+}
+
+/** Resolves when a creation has come to its end, or its creator has died. */
+async function creationEnds(store: Store, record: RootRecord): Promise<void> {
+  await watchRoot(store, CREATOR_MS, async () => {
+    if (await isCreated(store, record)) return true
+    return (await store.info(CREATING + record.run)) === undefined
+  })
+}
+
+async function build(store: Store, record: RootRecord, request: CreateRequest): Promise<Run> {
+  const run = new Run(store, record.run, randomName(CAPABILITY_BYTES), request.settings)
+  const overtaken = () => existsError(store, 'Another creator was faster: there is a queue')
+  const make = async (path: string, data: Buffer = EMPTY) => {
+    if ((await store.create(path, data)) === 'orphan') throw overtaken()
+  }
+  const session = { lost: false }
+  const forget = store.onEvent((event) => {
+    session.lost ||= event === 'lost'
+  })
+  try {
+    // While this node is there, nobody removes the root; so from the check on, version 0 of it is ours.
+    if ((await store.create(CREATING + record.run, EMPTY, { ephemeral: true })) === 'orphan')
+      throw overtaken()
+    if ((await readRoot(store))?.record.run !== record.run) throw overtaken()
+    await make(run.capability)
+    const folders = ['timers', 'members', 'pages', 'states', 'dead', 'signal', 'clock']
+    if (request.syncStart) folders.push('sync')
+    await Promise.all(folders.map((name) => make(run.at(name))))
+    await writePages(run, request, make)
+    const phase = request.sealed ? 'sealed' : 'open'
+    const committed: RootRecord = { ...record, phase, capability: run.capability, settings: run.settings }
+    if (session.lost)
+      throw new WatchdogError('ERR_SESSION_LOST', `The session ended while ${store.url} was being made`)
+    const outcome = await store.set('', encodeRecord(committed), 0, { sameSession: true })
+    if (outcome.kind !== 'set') {
+      if (outcome.maybeApplied) await run.assertThere()
+      else throw overtaken()
+    }
+  } catch (error) {
+    // Half made is not made: what is there of it goes, now or with the next creator.
+    await removeOwn(store, record).catch(() => {})
+    throw error
+  } finally {
+    forget()
+  }
+  await store.delete(CREATING + record.run, ANY_VERSION)
+  return run
+}
+
+/** Takes down a creation of ours that failed, unless somebody has taken it over. */
+async function removeOwn(store: Store, record: RootRecord): Promise<void> {
+  await store.delete(CREATING + record.run, ANY_VERSION)
+  const root = await readRoot(store)
+  if (root?.record.run === record.run && !isUsable(root.record.phase)) await destroy(store, record.run)
+}
+
+async function writePages(
+  run: Run,
+  request: CreateRequest,
+  make: (path: string, data?: Buffer) => Promise<void>,
+) {
+  let openMade: Promise<void> | undefined
+  const open = () => (openMade ??= make(run.at('open')))
+  if (!request.sealed) {
+    await open()
+    await make(run.at('open', HOLD))
+  }
+  const pending = new Set<Promise<unknown>>()
+  let number = 0
+  for await (const page of encodePages(request.items)) {
+    const name = `p${String(number++).padStart(5, '0')}`
+    await open()
+    const writing = Promise.all([
+      make(run.at('pages', name), page.bytes),
+      make(run.at('states', name), encodeState(newState(page.size))),
+      make(run.at('open', name)),
+    ])
+    pending.add(writing)
+    writing.then(
+      () => pending.delete(writing),
+      () => {},
+    )
+    if (pending.size >= 8) await Promise.race(pending)
+    else await new Promise((resolve) => setImmediate(resolve))
+  }
+  await Promise.all(pending)
+}

@@ -1,0 +1,61 @@
+// Taking a queue down, from wherever the last one who tried was killed.
+
+import { WatchdogError } from '../../util/errors'
+import type { Store } from '../store/store'
+import { encodeRecord, type RootRecord } from './incarnation'
+import { CREATING, CREATOR_MS, type Root, readRoot, watchRoot } from './queue-record'
+
+const CAPABILITY = /^[0-9a-f]{32}$/
+
+/**
+ * Takes a queue down: closed first, then the leaves, the root last. Resumes what another began.
+ *
+ * @param run only that one: what has taken its place is left alone, and that it is gone is fine
+ */
+export async function destroy(store: Store, run?: string): Promise<void> {
+  await store.sync()
+  let root = await readRoot(store)
+  if (run !== undefined && root?.record.run !== run) return
+  if (root === undefined) throw new WatchdogError('ERR_NOT_FOUND', `There is no queue at ${store.url}`)
+  while (root.record.phase !== 'closing') {
+    // Fails the commit of a creator that is still at work, and every later change.
+    const record: RootRecord = { ...root.record, phase: 'closing' }
+    await store.set('', encodeRecord(record), root.version)
+    const now: Root | undefined = await readRoot(store)
+    if (now === undefined || now.record.run !== root.record.run) return
+    root = now
+  }
+  const doomed = root.record.run
+  if (await removeRoot(store, doomed)) return
+  const isGone = await watchRoot(store, CREATOR_MS, () => removeRoot(store, doomed))
+  if (!isGone) {
+    throw new WatchdogError(
+      'ERR_TIMEOUT',
+      `The creator of ${store.url} neither ends nor gives up; try again later`,
+    )
+  }
+}
+
+/** Removes the root of a run that is closing, with all that is ours below it; false while a creator holds on to it. */
+async function removeRoot(store: Store, run: string): Promise<boolean> {
+  for (;;) {
+    const names = (await store.list('')) ?? []
+    // In this order: then the names are of this run.
+    const root = await readRoot(store)
+    if (root?.record.run !== run) return true
+    for (const name of names) if (CAPABILITY.test(name)) await store.deleteTree(name)
+    // A creator that is still at work finds its folder gone and gives up; a dead one's node goes with its session.
+    if (names.some((name) => name.startsWith(CREATING))) return false
+    // Another run's root has not been written as often.
+    const outcome = await store.delete('', root.version)
+    if (outcome === 'deleted' || outcome === 'missing') return true
+    if (outcome === 'conflict') continue
+    const foreign = names.filter((name) => !CAPABILITY.test(name))
+    if (foreign.length > 0) {
+      throw new WatchdogError(
+        'ERR_UNSUPPORTED',
+        `The queue is gone, but its root ${store.url} stays: it has children that are not ours (${foreign.join(', ')})`,
+      )
+    }
+  }
+}

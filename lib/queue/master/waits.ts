@@ -1,0 +1,150 @@
+// The master's waits: for the start barrier, for workers to come, for the work to be done. Each
+// watches what it waits for, looks after the run meanwhile, and looks again every sampling period.
+
+import { WatchdogError } from '../../util/errors'
+import { abortable, Bell, Deadline } from '../../util/wait'
+import { mayHaveDied, report, troubled } from '../members/members'
+import { periodOf } from '../members/reaper'
+import { counts } from '../page-state/page-state'
+import type { WatchKind } from '../store/store'
+import type { DoneReport, QueueCounts, TimerInfo, WaitOptions } from '../types'
+import type { Attachment } from '../worker/attached-queue'
+
+/** A look that is on its way when time runs out is given this long, in milliseconds. */
+const LATE_MS = 200
+
+/** Looks until `look` gives something; undefined when time ran out. */
+async function until<T>(
+  attachment: Attachment,
+  watched: readonly (readonly [name: string, kind: WatchKind])[],
+  options: WaitOptions,
+  look: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const { run } = attachment
+  options.signal?.throwIfAborted()
+  const deadline = new Deadline(options.timeoutMs)
+  const bell = new Bell()
+  const stops: (() => void)[] = []
+  let ended = false
+  const release = attachment.keeper.hold()
+  const work = async () => {
+    for (const [name, kind] of watched) {
+      const stop = await run.store.watch(run.at(name), kind, bell.ring)
+      stops.push(stop)
+      if (ended) stop()
+    }
+    for (;;) {
+      const found = await look()
+      if (found !== undefined) return found
+      if (deadline.over || ended) return undefined
+      await bell.wait(Math.min(deadline.left, periodOf(run)), options.signal)
+    }
+  }
+  // A server that does not answer must not stretch the time-out.
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    if (options.timeoutMs !== undefined)
+      timer = setTimeout(() => resolve(undefined), options.timeoutMs + LATE_MS)
+  })
+  try {
+    const working = work()
+    working.catch(() => {})
+    return await abortable(Promise.race([working, late]), options.signal)
+  } finally {
+    clearTimeout(timer)
+    ended = true
+    bell.ring()
+    for (const stop of stops) stop()
+    release()
+  }
+}
+
+export async function waitSync(attachment: Attachment, options: WaitOptions): Promise<boolean> {
+  const { run } = attachment
+  const gone = await until(attachment, [['sync', 'gone']], options, async () => {
+    if ((await run.store.info(run.at('sync'))) !== undefined) return undefined
+    await run.assertThere()
+    return true
+  })
+  return gone ?? false
+}
+
+export async function waitStarted(
+  attachment: Attachment,
+  options: WaitOptions & { count: number },
+): Promise<boolean> {
+  const started = await until(attachment, [['members', 'children']], options, async () => {
+    const entries = await attachment.roster.observe()
+    return new Set(entries.map(({ id }) => id)).size >= options.count ? true : undefined
+  })
+  return started ?? false
+}
+
+export async function countItems(attachment: Attachment): Promise<QueueCounts> {
+  const { run, pages } = attachment
+  const [states, open] = await Promise.all([run.store.list(run.at('states')), run.store.list(run.at('open'))])
+  if (states === undefined) throw run.closed()
+  const names = new Set([...states, ...(open ?? []).filter((name) => !name.startsWith('.'))])
+  const all = await Promise.all([...names].map((name) => pages.look(name)))
+  const sum = (field: keyof QueueCounts) => all.reduce((total, state) => total + counts(state)[field], 0)
+  return {
+    total: sum('total'),
+    ready: sum('ready'),
+    leased: sum('leased'),
+    done: sum('done'),
+    dead: sum('dead'),
+  }
+}
+
+export async function timerInfos(attachment: Attachment): Promise<TimerInfo[]> {
+  return report(await attachment.roster.observe(), attachment.run.settings.expect)
+}
+
+async function doneReport(attachment: Attachment, withWorkers: boolean): Promise<DoneReport> {
+  const [{ done, dead }, workers] = await Promise.all([countItems(attachment), timerInfos(attachment)])
+  return { ok: dead === 0 && (!withWorkers || troubled(workers).length === 0), done, dead, workers }
+}
+
+/** Whether no more verdict about a worker is to be waited for. */
+function workersSettled(attachment: Attachment, workers: readonly TimerInfo[]): boolean {
+  if (workers.some(({ state }) => state === 'alive')) return false
+  const { itemless, expect } = attachment.run.settings
+  if (!itemless) return true
+  // Without items the workers are the pieces, so those that are to come are waited for.
+  if (expect === undefined) return workers.length > 0
+  return workers.every(({ state }) => state !== 'never-started')
+}
+
+export async function waitDone(
+  attachment: Attachment,
+  options: WaitOptions & { workers?: boolean },
+): Promise<DoneReport> {
+  const withWorkers = options.workers ?? false
+  const watched: [string, WatchKind][] = [['open', 'children']]
+  if (withWorkers) watched.push(['timers', 'children'], ['members', 'children'])
+  const settled = await until(attachment, watched, options, async () => {
+    if ((await attachment.pages.open()) !== undefined) return undefined
+    if (withWorkers) {
+      const entries = await attachment.roster.observe()
+      // A worker that died lately looks silent at first; "died" and "hung" are different answers.
+      if (entries.some(mayHaveDied)) return undefined
+      if (!workersSettled(attachment, report(entries, attachment.run.settings.expect))) return undefined
+    }
+    return doneReport(attachment, withWorkers)
+  })
+  if (settled !== undefined) return settled
+  const known = await abortable(doneReport(attachment, withWorkers), AbortSignal.timeout(1000)).catch(
+    () => undefined,
+  )
+  const what = known === undefined ? 'the server does not answer' : describeReport(known)
+  throw new WatchdogError('ERR_TIMEOUT', `The queue was not done after ${options.timeoutMs} ms: ${what}`, {
+    report: known,
+  })
+}
+
+function describeReport({ done, dead, workers }: DoneReport): string {
+  const waiting = workers.filter(({ state }) => state === 'alive' || state === 'never-started')
+  const names = waiting.slice(0, 5).map(({ id, state }) => `${id} (${state})`)
+  const more = waiting.length > names.length ? `, and ${waiting.length - names.length} more` : ''
+  return `${done} items done, ${dead} dead; waiting for ${names.length > 0 ? names.join(', ') + more : 'workers'}`
+}

@@ -1,0 +1,256 @@
+// Who works on the queue, and what became of the others. A timer that is there and was kicked in
+// time is alive; one that is there and was not is expired; one that is gone has left its verdict
+// in its member node, or died.
+//
+// Ages come from two clocks, neither of them a guess. At first sight: the store's clock now minus
+// the store's clock at the last kick. Later: this process's monotonic clock since the version was
+// last seen to change. Time in which this process could not look does not count.
+
+import type { JsonValue } from '../../scoreboard/types'
+import type { Run } from '../incarnation/incarnation'
+import type { TimerCounts, TimerInfo } from '../types'
+
+export type MemberStatus = 'running' | 'done' | 'failed' | 'expired' | 'cleared'
+
+export interface Member {
+  readonly id: string
+  readonly pid: number
+  readonly host: string
+  readonly startedAt: number
+  readonly status: MemberStatus
+  readonly code?: number
+  /** Its timer is being taken away at this version: once it is gone, it has expired. */
+  readonly expiring?: number
+  /** How long after its death the store takes its timer away. */
+  readonly deathDelayMs?: number
+}
+
+export function encodeMember(member: Member): Buffer {
+  return Buffer.from(JSON.stringify(member))
+}
+
+const STATUSES: ReadonlySet<unknown> = new Set(['running', 'done', 'failed', 'expired', 'cleared'])
+
+/** The member in those bytes; undefined where they are none. One that was damaged must not hide the others. */
+export function decodeMember(data: Buffer): Member | undefined {
+  let member: Partial<Member> | null
+  try {
+    member = JSON.parse(data.toString())
+  } catch {
+    return undefined
+  }
+  const { id, pid, host, startedAt, status, code, deathDelayMs, expiring } = member ?? {}
+  const isSound =
+    typeof id === 'string' &&
+    typeof host === 'string' &&
+    STATUSES.has(status) &&
+    [pid, startedAt, code ?? 0, deathDelayMs ?? 0, expiring ?? 0].every(
+      (number) => typeof number === 'number',
+    )
+  return isSound ? (member as Member) : undefined
+}
+
+interface Age {
+  version: number
+  /** By the best of both clocks: for reports. */
+  ageMs: number
+  /** By the monotonic clock alone, from the first sight on: for taking leases away. */
+  seenMs: number
+  at: number
+}
+
+export interface Entry extends TimerInfo {
+  readonly wid: string
+  readonly born: number
+  /** The timer's version, while it is there. */
+  readonly version: number | undefined
+  readonly seenMs: number
+  readonly deathDelayMs: number
+  readonly expiring: number | undefined
+}
+
+interface KnownMember {
+  readonly member: Member
+  readonly born: number
+}
+
+/** How much longer than promised a store may take to notice a death. */
+const DEATH_MARGIN = 2
+
+const ENDED: ReadonlySet<MemberStatus> = new Set(['done', 'failed', 'expired', 'cleared'])
+
+export class Roster {
+  readonly #run: Run
+  readonly #ages = new Map<string, Age>()
+  /** Members whose verdict stands. */
+  readonly #ended = new Map<string, KnownMember>()
+  #suspendedAt: number | undefined
+  #blindMs = 0
+  #lookedAt = performance.now()
+
+  constructor(run: Run) {
+    this.#run = run
+  }
+
+  suspend(): void {
+    this.#suspendedAt ??= performance.now()
+  }
+
+  resume(): void {
+    if (this.#suspendedAt !== undefined) this.#blindMs += performance.now() - this.#suspendedAt
+    this.#suspendedAt = undefined
+  }
+
+  /** Everyone who has ever made a timer, oldest first. `maxGapMs`: longer pauses between two looks count as that. */
+  async observe(maxGapMs = Number.POSITIVE_INFINITY): Promise<Entry[]> {
+    const { store } = this.#run
+    const names = await store.list(this.#run.at('members'))
+    if (names === undefined) throw this.#run.closed()
+    const members = new Map<string, KnownMember>()
+    await Promise.all(names.map((wid) => this.#readMember(wid, members)))
+    await store.sync()
+    const now = await store.now(this.#run.at('clock'))
+    if (now === undefined) throw this.#run.closed()
+    const gap = this.#gap(maxGapMs)
+    const entries = await Promise.all([...members].map(([wid, known]) => this.#entry(wid, known, now, gap)))
+    const present = entries.filter((entry): entry is Entry => entry !== undefined)
+    return present.sort((a, b) => a.born - b.born)
+  }
+
+  /** How much of the time since the last look counts. */
+  #gap(maxGapMs: number): number {
+    const now = performance.now()
+    const passed = now - this.#lookedAt - this.#blindMs
+    this.#lookedAt = now
+    this.#blindMs = 0
+    return Math.min(Math.max(0, passed), maxGapMs)
+  }
+
+  async #readMember(wid: string, members: Map<string, KnownMember>): Promise<void> {
+    const known = this.#ended.get(wid)
+    const now = known ?? (await this.#member(wid))
+    if (now !== undefined) members.set(wid, now)
+  }
+
+  async #member(wid: string): Promise<KnownMember | undefined> {
+    const node = await this.#run.store.get(this.#run.at('members', wid))
+    const member = node && decodeMember(node.data)
+    if (member === undefined) return undefined
+    const known = { member, born: node!.born }
+    if (ENDED.has(known.member.status)) this.#ended.set(wid, known)
+    return known
+  }
+
+  async #entry(wid: string, known: KnownMember, storeNow: number, gap: number): Promise<Entry | undefined> {
+    if (known.member.status === 'running') {
+      const timer = await this.#run.store.get(this.#run.at('timers', wid))
+      if (timer !== undefined) {
+        const age = this.#age(wid, timer.version, Math.max(0, storeNow - timer.changedAt), gap)
+        const state = age.ageMs > this.#run.settings.timerMs ? 'expired' : 'alive'
+        const progress = readProgress(timer.data)
+        const { version } = timer
+        const entry = {
+          ...describe(wid, known),
+          state,
+          ageMs: age.ageMs,
+          version,
+          seenMs: age.seenMs,
+        } as const
+        return progress === undefined ? entry : { ...entry, progress }
+      }
+    }
+    this.#ages.delete(wid)
+    // The timer is gone; only now does "running" mean that it died. It may have ended just before.
+    const now = known.member.status === 'running' ? ((await this.#member(wid)) ?? known) : known
+    const state = verdict(now.member)
+    if (state === 'cleared') return undefined
+    return { ...describe(wid, now), state, ageMs: undefined, version: undefined, seenMs: 0 }
+  }
+
+  #age(wid: string, version: number, storeAgeMs: number, gap: number): Age {
+    const before = this.#ages.get(wid)
+    const at = this.#lookedAt
+    let age: Age
+    if (before === undefined) age = { version, ageMs: storeAgeMs, seenMs: 0, at }
+    else if (before.version === version)
+      age = { version, ageMs: before.ageMs + gap, seenMs: before.seenMs + gap, at }
+    // Kicked since the last look, so no older than that, whatever the store's clock says.
+    else age = { version, ageMs: Math.min(storeAgeMs, at - before.at), seenMs: 0, at }
+    this.#ages.set(wid, age)
+    return age
+  }
+}
+
+/** What became of a worker whose timer is gone. */
+function verdict({ status, expiring }: Member): 'died' | 'finished' | 'failed' | 'expired' | 'cleared' {
+  if (status === 'done') return 'finished'
+  if (status !== 'running') return status
+  return expiring === undefined ? 'died' : 'expired'
+}
+
+function describe(wid: string, { member, born }: KnownMember) {
+  const { id, startedAt, host, pid, code, expiring, deathDelayMs = 0 } = member
+  return {
+    wid,
+    born,
+    deathDelayMs,
+    expiring,
+    id,
+    startedAt,
+    host,
+    pid,
+    ...(code === undefined ? {} : { code }),
+  }
+}
+
+function readProgress(data: Buffer): JsonValue | undefined {
+  if (data.length === 0) return undefined
+  try {
+    return JSON.parse(data.toString()) as JsonValue
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a silent worker may yet turn out to have died: its timer would still be there. */
+export function mayHaveDied({ state, ageMs, deathDelayMs }: Entry): boolean {
+  return state === 'expired' && ageMs !== undefined && ageMs < DEATH_MARGIN * deathDelayMs
+}
+
+function neverStarted(id: string): TimerInfo {
+  return { id, state: 'never-started', ageMs: undefined }
+}
+
+/** The public entries, with those of the expected workers that nobody has seen. */
+export function report(entries: readonly Entry[], expect: number | string[] | undefined): TimerInfo[] {
+  const infos = entries.map(
+    ({ wid: _w, born: _b, version: _v, seenMs: _s, deathDelayMs: _d, expiring: _e, ...info }): TimerInfo =>
+      info,
+  )
+  const ids = new Set(infos.map(({ id }) => id))
+  if (Array.isArray(expect)) infos.push(...expect.filter((id) => !ids.has(id)).map(neverStarted))
+  if (typeof expect === 'number') {
+    for (let missing = 1; missing <= expect - ids.size; missing++)
+      infos.push(neverStarted(`(unknown ${missing})`))
+  }
+  return infos
+}
+
+export function countTimers(infos: readonly TimerInfo[]): TimerCounts {
+  const count = (state: TimerInfo['state']) => infos.filter((info) => info.state === state).length
+  const expired = count('expired')
+  return {
+    alive: count('alive') + expired,
+    expired,
+    finished: count('finished'),
+    failed: count('failed'),
+    died: count('died'),
+    neverStarted: count('never-started'),
+  }
+}
+
+/** Workers that came to no good end; a second worker of the same id makes up for the first. */
+export function troubled(infos: readonly TimerInfo[]): TimerInfo[] {
+  const finished = new Set(infos.filter(({ state }) => state === 'finished').map(({ id }) => id))
+  return infos.filter(({ id, state }) => state !== 'alive' && !finished.has(id))
+}

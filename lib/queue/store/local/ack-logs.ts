@@ -1,0 +1,185 @@
+// The ack logs of the timers of one machine: `acks-<wid>` beside the database, 32-bit numbers of claims in the
+// order of their acks. An ack is one write to the end of that file, which survives the death of any process at
+// once, as a commit does; a power cut may forget it, as it may forget the last commits.
+//
+// Who writes a log and who takes it never wait for each other. The writer writes, then looks at the shared counter
+// `revoked`; a taker adds to that counter, then reads. With a full fence between the two on either side, at
+// least one of them sees what the other did, as in Dekker's algorithm.
+//
+// A log is deleted by its owner, when the store knows all that is in it; or once its owner's slot is free and
+// the pages have been looked through since. From the moment in which the slot is free nothing is recorded.
+
+import fs from 'node:fs'
+import path from 'node:path'
+import type { AckLog, AckLogs } from '../store'
+import { type LocalPlace, placeError } from './queue-folder'
+
+const PREFIX = 'acks-'
+const NUMBER_BYTES = 4
+/** A log that is this long begins anew. */
+const LONGEST_BYTES = 4096
+
+export class LocalLogs implements AckLogs {
+  readonly #place: () => LocalPlace | undefined
+  readonly #url: string
+  readonly #opened = new Set<LocalLog>()
+
+  constructor(place: () => LocalPlace | undefined, url: string) {
+    this.#place = place
+    this.#url = url
+  }
+
+  open(timers: string, wid: string): AckLog | undefined {
+    const place = this.#place()
+    const slot = `${timers}/${wid}`
+    if (place?.slots.owns(slot) !== true) return undefined
+    try {
+      return new LocalLog(place, { slot, file: fileOf(place, wid), opened: this.#opened })
+    } catch {
+      // No room, or too many open files: the acks can do without.
+      return undefined
+    }
+  }
+
+  read(wid: string, number: number): number {
+    const place = this.#place()
+    if (place === undefined) return 0
+    try {
+      return recordsIn(fileOf(place, wid), number)
+    } catch (error) {
+      throw placeError(error, this.#url)
+    }
+  }
+
+  take(wid: string, number: number): number {
+    this.#place()?.slots.announceRevocation()
+    return this.read(wid, number)
+  }
+
+  abandoned(timers: string): string[] {
+    const place = this.#place()
+    if (place === undefined) return []
+    // In this order: a slot is there before its log.
+    const wids = place.names
+      .filter((name) => name.startsWith(PREFIX))
+      .map((name) => name.slice(PREFIX.length))
+    place.slots.expireView()
+    return wids.filter((wid) => !place.slots.isAlive(`${timers}/${wid}`))
+  }
+
+  remove(wid: string): void {
+    const place = this.#place()
+    if (place !== undefined) removeLog(fileOf(place, wid))
+  }
+
+  /** What the logs say stays for others to read. */
+  close(): void {
+    for (const log of [...this.#opened]) log.close()
+  }
+}
+
+function fileOf(place: LocalPlace, wid: string): string {
+  return path.join(place.folder, `${PREFIX}${wid}`)
+}
+
+function recordsIn(file: string, number: number): number {
+  let bytes: Buffer
+  try {
+    bytes = fs.readFileSync(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
+    throw error
+  }
+  let count = 0
+  for (let at = 0; at + NUMBER_BYTES <= bytes.length; at += NUMBER_BYTES) {
+    if (bytes.readUInt32LE(at) === number) count++
+  }
+  return count
+}
+
+/** A log that stays is in nobody's way. */
+function removeLog(file: string): void {
+  try {
+    fs.unlinkSync(file)
+  } catch {
+    // Gone already, or the disk may only be read: the next one to look after the queue tries again.
+  }
+}
+
+class LocalLog implements AckLog {
+  readonly #place: LocalPlace
+  readonly #slot: string
+  readonly #file: string
+  /** Where it is while it has a descriptor. */
+  readonly #opened: Set<LocalLog>
+  readonly #bytes = Buffer.alloc(NUMBER_BYTES)
+  #descriptor: number | undefined
+  #length = 0
+  /** Nothing was recorded since `begin()`. */
+  #isNew = true
+  /** Of the slots, when the claim was about to be made; undefined once they were seen to differ. */
+  #revocations: number | undefined
+
+  constructor(
+    place: LocalPlace,
+    { slot, file, opened }: { slot: string; file: string; opened: Set<LocalLog> },
+  ) {
+    this.#place = place
+    this.#slot = slot
+    this.#file = file
+    this.#opened = opened
+    this.#descriptor = fs.openSync(file, 'ax', 0o600)
+    opened.add(this)
+  }
+
+  /** From the moment in which the slot is free, others may delete the log. */
+  get #isOurs(): boolean {
+    return this.#descriptor !== undefined && this.#place.slots.owns(this.#slot)
+  }
+
+  begin(): boolean {
+    this.#isNew = true
+    this.#revocations = this.#isOurs ? this.#place.slots.revocations() : undefined
+    return this.#revocations !== undefined
+  }
+
+  record(number: number): boolean {
+    if (this.#revocations === undefined || !this.#isOurs) return false
+    this.#isNew = false
+    try {
+      this.#bytes.writeUInt32LE(number)
+      const written = fs.writeSync(this.#descriptor!, this.#bytes)
+      if (written !== NUMBER_BYTES) throw new Error('The file ends in the middle of a record')
+      this.#length += NUMBER_BYTES
+      if (this.#place.slots.revocations() === this.#revocations) return true
+    } catch {
+      // A full disk, or the queue is gone: the store will say. Nothing can follow what was written in part.
+      this.close()
+    }
+    this.#revocations = undefined
+    return false
+  }
+
+  trim(): void {
+    if (!this.#isNew || this.#length < LONGEST_BYTES || this.#descriptor === undefined) return
+    try {
+      fs.ftruncateSync(this.#descriptor)
+      this.#length = 0
+    } catch {
+      this.close()
+    }
+  }
+
+  remove(): void {
+    this.close()
+    removeLog(this.#file)
+  }
+
+  close(): void {
+    const descriptor = this.#descriptor
+    if (descriptor === undefined) return
+    this.#descriptor = undefined
+    this.#opened.delete(this)
+    fs.closeSync(descriptor)
+  }
+}

@@ -1,0 +1,118 @@
+// Wake-up on one machine: whoever changes a watched node adds 1 to a shared counter of the board,
+// and the kernel tells of deaths. Each wake-up compares what is watched with how it was.
+//
+// While there is no queue there is nobody to tell, so then the place is looked at ten times a second.
+
+import type { WatchKind } from '../store'
+import type { LocalPlace } from './queue-folder'
+
+const LOOK_MS = 100
+
+interface Watch {
+  readonly path: string
+  readonly kind: WatchKind
+  readonly listener: () => void
+  stamp: string
+}
+
+/** What the watches need of their store. */
+export interface WatchedStore {
+  readonly place: LocalPlace | undefined
+  /** Looks for the place again: drops one that is gone, opens one that has come. */
+  look(): Promise<void>
+}
+
+export class LocalWatches {
+  readonly #store: WatchedStore
+  readonly #watches = new Set<Watch>()
+  #stop: AbortController | undefined
+  #followed: LocalPlace | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(store: WatchedStore) {
+    this.#store = store
+  }
+
+  add(path: string, kind: WatchKind, listener: () => void): () => void {
+    const watch = { path, kind, listener, stamp: '' }
+    watch.stamp = this.#stamp(watch)
+    this.#watches.add(watch)
+    if (this.#followed === undefined || this.#followed !== this.#store.place) this.follow()
+    return () => {
+      this.#watches.delete(watch)
+      if (this.#watches.size === 0) this.#rest()
+    }
+  }
+
+  /** Listens to the store's place, or for one to come. To be called when the place has changed. */
+  follow(): void {
+    if (this.#watches.size === 0) return
+    const { place } = this.#store
+    if (place !== undefined) {
+      if (this.#followed === place) return
+      this.#rest()
+      this.#followed = place
+      this.#stop = new AbortController()
+      void this.#listen(place, this.#stop.signal)
+    } else {
+      if (this.#followed !== undefined) this.#rest()
+      this.#timer ??= setInterval(() => void this.#store.look().catch(() => {}), LOOK_MS)
+    }
+    this.compare()
+  }
+
+  #rest(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#followed = undefined
+    this.#stop?.abort()
+    this.#stop = undefined
+  }
+
+  async #listen(place: LocalPlace, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const _ of place.board.watch({ signal })) {
+        if (signal.aborted) return
+        place.slots.expireView()
+        if (!place.isThere) break
+        this.compare()
+      }
+    } catch {
+      // Aborted, or the board has been replaced or removed: the store finds out which.
+    }
+    if (signal.aborted) return
+    this.#followed = undefined
+    await this.#store.look().catch(() => {})
+    this.follow()
+  }
+
+  /** Calls those whose nodes are not as they were. */
+  compare(): void {
+    for (const watch of [...this.#watches]) {
+      const stamp = this.#stamp(watch)
+      if (stamp === watch.stamp) continue
+      watch.stamp = stamp
+      watch.listener()
+    }
+  }
+
+  /** Differs after each change of that kind. */
+  #stamp({ path, kind }: Watch): string {
+    const { place } = this.#store
+    if (place === undefined) return 'nowhere'
+    const { database, slots } = place
+    try {
+      if (kind === 'children') return `${database.childrenStamp(path)} ${slots.movesBelow(path)}`
+      if (kind === 'gone') return String(slots.has(path) || database.stamp(path) !== 'undefined')
+      return database.stamp(path)
+    } catch {
+      // Busy, or just gone: as good as a change.
+      return `? ${Math.random()}`
+    }
+  }
+
+  end(): void {
+    this.#watches.clear()
+    this.#rest()
+  }
+}

@@ -1,0 +1,203 @@
+// Sessions in a thread of our own, for `heartbeat: 'thread'`: while the main thread is blocked, the
+// thread answers the server's heartbeat, and looks after the runs that somebody waits on. This is the
+// main thread's end; the other one is zookeeper-thread-host.ts.
+//
+// At exit the main thread asks the host to close its sessions and waits for it, since a thread
+// that ends with an open handle aborts the process.
+
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { WatchdogError, type WatchdogErrorCode } from '../../../util/errors'
+import type { Caretaker, KeptRun } from '../store'
+import {
+  CLOSING,
+  INVALID_STATE,
+  type LinkOptions,
+  type OpenSession,
+  type Reply,
+  type Request,
+  type Session,
+  type SessionConfig,
+  type SessionEvent,
+} from './protocol'
+
+const HOST = join(__dirname, '..', '..', 'thread', 'session-worker-main.js')
+const EXIT_MS = 3000
+
+/** What a handle has in the thread besides its session: a store of its own, with keepers. */
+export type StaffOptions = Omit<LinkOptions, 'signal' | 'session' | 'heartbeat'>
+
+export type ToHost =
+  | { kind: 'open'; session: number; config: SessionConfig }
+  | { kind: 'call'; session: number; call: number; request: Request }
+  | { kind: 'close'; session: number }
+  | { kind: 'hold'; staff: number; options: StaffOptions; keeper: number; run: KeptRun }
+  | { kind: 'release'; staff: number; keeper: number }
+  | { kind: 'dismiss'; staff: number }
+  | { kind: 'exit' }
+export type FromHost =
+  | { kind: 'event'; session: number; event: SessionEvent }
+  | { kind: 'reply'; call: number; reply: Reply }
+  /** Of an error that passes from thread to thread only its message is left. */
+  | { kind: 'failed'; session: number; code: WatchdogErrorCode | undefined; message: string }
+  | { kind: 'closed'; session: number }
+  | { kind: 'dismissed'; staff: number }
+
+/** Who looks after the runs that one handle waits on. */
+export interface Staff {
+  caretaker(run: KeptRun): Caretaker
+  /** Ends their work, and the connection that they share. */
+  dismiss(): Promise<void>
+}
+
+interface Proxy {
+  onEvent: (event: SessionEvent) => void
+  onClosed: () => void
+}
+
+class Host {
+  readonly #worker: Worker
+  readonly #exited = new Int32Array(new SharedArrayBuffer(4))
+  readonly #proxies = new Map<number, Proxy>()
+  readonly #calls = new Map<number, { session: number; resolve: (reply: Reply) => void }>()
+  readonly #dismissals = new Map<number, () => void>()
+  #next = 1
+
+  constructor() {
+    this.#worker = new Worker(HOST, { workerData: { rollcallSessions: this.#exited }, stdout: false })
+    this.#worker.on('message', (message: FromHost) => this.#receive(message))
+    this.#worker.on('error', (error) => {
+      // Whatever is asked next is asked of another thread, and nobody waits for this one to exit.
+      if (host === this) host = undefined
+      Atomics.store(this.#exited, 0, 1)
+      for (const session of [...this.#proxies.keys()]) this.#fail(session, error)
+      for (const staff of [...this.#dismissals.keys()]) this.#dismissed(staff)
+    })
+    this.#worker.unref()
+    process.once('exit', () => {
+      this.#post({ kind: 'exit' })
+      Atomics.wait(this.#exited, 0, 0, EXIT_MS)
+    })
+  }
+
+  get #hasExited(): boolean {
+    return Atomics.load(this.#exited, 0) === 1
+  }
+
+  #post(message: ToHost): void {
+    this.#worker.postMessage(message)
+  }
+
+  #receive(message: FromHost): void {
+    if (message.kind === 'reply') {
+      const waiting = this.#calls.get(message.call)
+      this.#calls.delete(message.call)
+      waiting?.resolve(message.reply)
+    } else if (message.kind === 'event') {
+      this.#proxies.get(message.session)?.onEvent(message.event)
+    } else if (message.kind === 'failed') {
+      const { session, code, message: why } = message
+      this.#fail(session, code === undefined ? new Error(why) : new WatchdogError(code, why))
+    } else if (message.kind === 'dismissed') {
+      this.#dismissed(message.staff)
+    } else {
+      this.#proxies.get(message.session)?.onClosed()
+      this.#forget(message.session)
+    }
+  }
+
+  /** The thread could not open (or keep) a session: its calls are answered as lost. */
+  #fail(session: number, error: Error): void {
+    this.#proxies.get(session)?.onEvent({ type: 'closed', code: INVALID_STATE, error })
+    this.#proxies.get(session)?.onClosed()
+    this.#forget(session)
+  }
+
+  #forget(session: number): void {
+    this.#proxies.delete(session)
+    for (const [call, waiting] of this.#calls) {
+      if (waiting.session !== session) continue
+      this.#calls.delete(call)
+      waiting.resolve({ rc: CLOSING })
+    }
+    if (this.#proxies.size === 0) this.#worker.unref()
+  }
+
+  #dismissed(staff: number): void {
+    this.#dismissals.get(staff)?.()
+    this.#dismissals.delete(staff)
+  }
+
+  /** REQUIRES: a session that stays open until they are dismissed; it keeps the thread. */
+  staff(options: StaffOptions): Staff {
+    const staff = this.#next++
+    let hired = false
+    let dismissal: Promise<void> | undefined
+    return {
+      caretaker: (run) => {
+        const keeper = this.#next++
+        return {
+          hold: () => {
+            let held = dismissal === undefined
+            if (held) this.#post({ kind: 'hold', staff, options, keeper, run })
+            hired ||= held
+            return () => {
+              if (held && dismissal === undefined) this.#post({ kind: 'release', staff, keeper })
+              held = false
+            }
+          },
+          idle: async () => dismissal,
+        }
+      },
+      dismiss: () => {
+        dismissal ??=
+          hired && !this.#hasExited
+            ? new Promise((resolve) => {
+                this.#dismissals.set(staff, resolve)
+                this.#post({ kind: 'dismiss', staff })
+              })
+            : Promise.resolve()
+        return dismissal
+      },
+    }
+  }
+
+  open(config: SessionConfig, onEvent: (event: SessionEvent) => void): Session {
+    const session = this.#next++
+    let onClosed = () => {}
+    const closed = new Promise<void>((resolve) => {
+      onClosed = resolve
+    })
+    this.#proxies.set(session, { onEvent, onClosed })
+    this.#worker.ref()
+    this.#post({ kind: 'open', session, config })
+    return {
+      call: (request) =>
+        new Promise((resolve) => {
+          if (!this.#proxies.has(session)) return resolve({ rc: INVALID_STATE })
+          const call = this.#next++
+          this.#calls.set(call, { session, resolve })
+          this.#post({ kind: 'call', session, call, request })
+        }),
+      close: () => {
+        if (!this.#proxies.has(session)) return Promise.resolve()
+        this.#post({ kind: 'close', session })
+        return closed
+      },
+    }
+  }
+}
+
+let host: Host | undefined
+
+function theHost(): Host {
+  host ??= new Host()
+  return host
+}
+
+export const openThreadSession: OpenSession = (config, onEvent) => theHost().open(config, onEvent)
+
+/** Hires who looks after runs in the thread; they begin when something is first held. */
+export function hireStaff(options: StaffOptions): Staff {
+  return theHost().staff(options)
+}

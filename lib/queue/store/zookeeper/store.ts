@@ -1,0 +1,329 @@
+// A queue's state in ZooKeeper. Here an ambiguous answer ("the connection broke before the reply
+// came") becomes a definite one, by looking at what is there now.
+
+import { maybeApplied, WatchdogError } from '../../../util/errors'
+import {
+  ANY_VERSION,
+  type Caretaker,
+  type CreateOutcome,
+  type DeleteOutcome,
+  type KeptRun,
+  type NodeInfo,
+  type SetOptions,
+  type SetOutcome,
+  type Store,
+  type StoredNode,
+  type StoreEvent,
+  type WatchKind,
+} from '../store'
+import { ZookeeperLink } from './connection'
+import {
+  AUTH_FAILED,
+  asBuffer,
+  BAD_VERSION,
+  type LinkOptions,
+  NO_AUTH,
+  NO_NODE,
+  NODE_EXISTS,
+  NOT_EMPTY,
+  OK,
+  type Reply,
+  type Request,
+  type Stat,
+} from './protocol'
+import type { Staff } from './session-worker'
+import { badPath } from './url'
+import { ZookeeperWatches } from './watches'
+
+/** More than this and the server drops the connection, without a word. */
+const MAX_REQUEST_BYTES = 1_048_500
+/** All rights for who holds the secret of this session, none for others. */
+const OWNER_ONLY = [{ perm: 31, scheme: 'auth', auth: '' }]
+
+function plainInfo(stat: Stat): NodeInfo {
+  return { version: stat.version, born: stat.czxid, changedAt: stat.mtimeMs, children: stat.children }
+}
+
+export class ZookeeperStore implements Store {
+  readonly url: string
+  readonly needsBoss = true
+  readonly #root: string
+  readonly #link: ZookeeperLink
+  readonly #secured: boolean
+  readonly #watches: ZookeeperWatches
+  readonly #staff: Staff | undefined
+  readonly #listeners = new Set<(event: StoreEvent) => void>()
+
+  private constructor(options: LinkOptions, link: ZookeeperLink) {
+    this.url = options.url
+    this.#root = options.address.root
+    this.#secured = options.auth !== undefined
+    this.#link = link
+    const { signal: _, session: __, heartbeat: ___, ...staffOptions } = options
+    this.#staff = link.home.hireStaff?.(staffOptions)
+    this.#watches = new ZookeeperWatches((request) => link.call(request))
+    link.onWatch = (event) => this.#watches.receive(event)
+    link.onEvent = (event) => {
+      for (const listener of [...this.#listeners]) listener(event)
+      if (event === 'lost') this.#watches.renewAll()
+    }
+  }
+
+  static async connect(options: LinkOptions): Promise<ZookeeperStore> {
+    const store = new ZookeeperStore(options, await ZookeeperLink.connect(options))
+    try {
+      // A wrong secret is no error to the server: only reading tells.
+      await store.get('')
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+    return store
+  }
+
+  get deathDelayMs(): number {
+    return this.#link.sessionTimeoutMs
+  }
+
+  get session(): { id: string; password: string } | undefined {
+    return this.#link.credentials
+  }
+
+  #absolute(path: string): string {
+    return path === '' ? this.#root : `${this.#root}/${path}`
+  }
+
+  #fail(request: Request, reply: Reply): never {
+    const { op, path } = request
+    if (reply.rc === NO_AUTH || reply.rc === AUTH_FAILED) {
+      const hint = this.#secured ? 'the secret is not the one it was made with' : "option 'auth' is missing"
+      throw new WatchdogError('ERR_AUTH', `Not allowed to ${op} ${path}: ${hint}`, { path })
+    }
+    throw new WatchdogError('ERR_CONNECTION', `ZooKeeper refused to ${op} ${path}: code ${reply.rc}`, {
+      path,
+      retryable: false,
+    })
+  }
+
+  /** Reads may simply be asked again. */
+  async #read(request: Request): Promise<Reply> {
+    for (;;) {
+      const outcome = await this.#link.call(request)
+      if (outcome.kind === 'interrupted') continue
+      const { reply } = outcome
+      if (reply.rc !== OK && reply.rc !== NO_NODE) this.#fail(request, reply)
+      return reply
+    }
+  }
+
+  /** Like the link's call; when that gives up, the error says that the write may have happened. */
+  async #write(request: Request, interruptedBefore: boolean) {
+    const { path } = request
+    if ('data' in request && request.data.length + path.length > MAX_REQUEST_BYTES) {
+      throw new WatchdogError('ERR_TOO_LARGE', `${request.data.length} bytes are too many for ${path}`, {
+        path,
+      })
+    }
+    let sent = false
+    try {
+      const outcome = this.#link.call(request)
+      sent = this.#link.connected
+      return await outcome
+    } catch (cause) {
+      if (!(sent || interruptedBefore)) throw cause
+      const message = `${(cause as Error).message}, while trying to ${request.op} ${path}`
+      throw maybeApplied(cause, { message, path })
+    }
+  }
+
+  async get(path: string): Promise<StoredNode | undefined> {
+    const reply = await this.#read({ op: 'get', path: this.#absolute(path), watch: false })
+    if (reply.rc === NO_NODE) return undefined
+    return { ...plainInfo(reply.stat!), data: asBuffer(reply.data!) }
+  }
+
+  async info(path: string): Promise<NodeInfo | undefined> {
+    const reply = await this.#read({ op: 'info', path: this.#absolute(path), watch: false })
+    return reply.rc === NO_NODE ? undefined : plainInfo(reply.stat!)
+  }
+
+  async list(path: string): Promise<string[] | undefined> {
+    const reply = await this.#read({ op: 'list', path: this.#absolute(path), watch: false })
+    return reply.rc === NO_NODE ? undefined : reply.children!
+  }
+
+  async create(
+    path: string,
+    data: Uint8Array,
+    options: { ephemeral?: boolean } = {},
+  ): Promise<CreateOutcome> {
+    const ephemeral = options.ephemeral ?? false
+    return this.#create(this.#absolute(path), data, ephemeral, this.#secured)
+  }
+
+  async #create(
+    path: string,
+    data: Uint8Array,
+    ephemeral: boolean,
+    secured: boolean,
+  ): Promise<CreateOutcome> {
+    const request: Request = { op: 'create', path, data, ephemeral }
+    for (let interrupted = false; ; ) {
+      const creation = this.#write(request, interrupted)
+      // Sent together, so that the node is open to the world for an instant only. The root waits for
+      // the answer first: what is there already may be somebody else's.
+      const isRoot = path === this.#root
+      const closing = secured && !isRoot ? this.#protect(path) : undefined
+      const outcome = await creation.finally(() => closing?.catch(() => {}))
+      if (outcome.kind === 'interrupted') {
+        await closing?.catch(() => {})
+        if (ephemeral && outcome.lost) {
+          const why = `The session ended while ${path} was being made`
+          throw new WatchdogError('ERR_SESSION_LOST', why, { path, maybeApplied: false })
+        }
+        interrupted = true
+        continue
+      }
+      const { rc } = outcome.reply
+      if (rc === OK) {
+        await (secured && isRoot ? this.#protect(path) : closing)
+        return 'created'
+      }
+      await closing?.catch(() => {})
+      if (rc === NODE_EXISTS) return interrupted && (await this.#isOurs(request)) ? 'created' : 'exists'
+      if (rc === NO_NODE) return 'orphan'
+      this.#fail(request, outcome.reply)
+    }
+  }
+
+  /** After an interruption: whether the node that is there now is what we tried to make. */
+  async #isOurs(request: Extract<Request, { op: 'create' }>): Promise<boolean> {
+    const reply = await this.#read({ op: 'get', path: request.path, watch: false })
+    if (reply.rc === NO_NODE) return false
+    if (request.ephemeral && reply.stat!.owner !== this.#link.credentials?.id) return false
+    return asBuffer(reply.data!).equals(request.data)
+  }
+
+  async #protect(path: string): Promise<void> {
+    const request: Request = { op: 'setAcl', path, acl: OWNER_ONLY }
+    for (;;) {
+      const outcome = await this.#link.call(request)
+      if (outcome.kind === 'interrupted') continue
+      const { rc } = outcome.reply
+      if (rc !== OK && rc !== NO_NODE) this.#fail(request, outcome.reply)
+      return
+    }
+  }
+
+  async set(path: string, data: Uint8Array, version: number, options: SetOptions = {}): Promise<SetOutcome> {
+    const request: Request = { op: 'set', path: this.#absolute(path), data, version }
+    for (let interrupted = false; ; ) {
+      const outcome = await this.#write(request, interrupted)
+      if (outcome.kind === 'interrupted') {
+        if (outcome.lost && options.sameSession) {
+          const why = `The session ended while ${request.path} was being written`
+          throw new WatchdogError('ERR_SESSION_LOST', why, { path: request.path, maybeApplied: true })
+        }
+        interrupted = true
+        // Any version: doing it again does no harm. A known one: a second try changes nothing either,
+        // since it fails if the first was carried out.
+        continue
+      }
+      const { rc, stat } = outcome.reply
+      if (rc === OK) return { kind: 'set', info: plainInfo(stat!) }
+      if (rc === NO_NODE) return { kind: 'missing', maybeApplied: interrupted }
+      if (rc !== BAD_VERSION) this.#fail(request, outcome.reply)
+      if (!interrupted) return { kind: 'conflict', maybeApplied: false }
+      const now = await this.#newest(path).catch((error) => {
+        throw maybeApplied(error)
+      })
+      if (now?.version === version + 1 && now.data.equals(data)) return { kind: 'set', info: now }
+      return { kind: 'conflict', maybeApplied: now === undefined || now.version !== version + 1 }
+    }
+  }
+
+  async #newest(path: string): Promise<StoredNode | undefined> {
+    await this.sync()
+    return this.get(path)
+  }
+
+  async delete(path: string, version: number): Promise<DeleteOutcome> {
+    const request: Request = { op: 'delete', path: this.#absolute(path), version }
+    for (let interrupted = false; ; ) {
+      const outcome = await this.#write(request, interrupted)
+      if (outcome.kind === 'interrupted') {
+        interrupted = true
+        continue
+      }
+      const { rc } = outcome.reply
+      if (rc === OK) return 'deleted'
+      // Gone after an interruption: by us, as far as anyone can tell.
+      if (rc === NO_NODE) return interrupted ? 'deleted' : 'missing'
+      if (rc === BAD_VERSION) return 'conflict'
+      if (rc === NOT_EMPTY) return 'notEmpty'
+      this.#fail(request, outcome.reply)
+    }
+  }
+
+  async deleteTree(path: string): Promise<void> {
+    for (;;) {
+      const names = await this.list(path)
+      if (names === undefined) return
+      await Promise.all(names.map((name) => this.deleteTree(`${path}/${name}`)))
+      if ((await this.delete(path, ANY_VERSION)) !== 'notEmpty') return
+    }
+  }
+
+  async now(path: string): Promise<number | undefined> {
+    const outcome = await this.set(path, Buffer.alloc(0), ANY_VERSION)
+    return outcome.kind === 'set' ? outcome.info.changedAt : undefined
+  }
+
+  async sync(): Promise<void> {
+    await this.#read({ op: 'sync', path: this.#root })
+  }
+
+  async createParents(): Promise<void> {
+    const names = this.#root.split('/').slice(1, -1)
+    const missing: string[] = []
+    for (let depth = names.length; depth > 0; depth--) {
+      const path = `/${names.slice(0, depth).join('/')}`
+      const reply = await this.#read({ op: 'info', path, watch: false })
+      if (reply.rc === OK) break
+      missing.unshift(path)
+    }
+    for (const path of missing) await this.#create(path, Buffer.alloc(0), false, false)
+  }
+
+  watch(path: string, kind: WatchKind, listener: () => void): Promise<() => void> {
+    return this.#watches.add(this.#absolute(path), kind, listener)
+  }
+
+  onEvent(listener: (event: StoreEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async look(path: string): Promise<{ data: Buffer; version: number; children: string[] } | undefined> {
+    const absolute = path.startsWith('/') ? path : this.#absolute(path)
+    const why = badPath(absolute)
+    if (why !== undefined) throw new TypeError(`Expected the path of a node, got '${path}': ${why}`)
+    const [node, list] = await Promise.all([
+      this.#read({ op: 'get', path: absolute, watch: false }),
+      this.#read({ op: 'list', path: absolute, watch: false }),
+    ])
+    if (node.rc === NO_NODE || list.rc === NO_NODE) return undefined
+    return { data: asBuffer(node.data!), version: node.stat!.version, children: list.children! }
+  }
+
+  caretaker(run: KeptRun): Caretaker | undefined {
+    const { id, capability, settings } = run
+    return this.#staff?.caretaker({ id, capability, settings })
+  }
+
+  async close(): Promise<void> {
+    await this.#staff?.dismiss()
+    await this.#link.close()
+    this.#watches.end()
+  }
+}

@@ -1,0 +1,54 @@
+// `zk://host1:7000,host2:7000/path`: which servers, and which node is the root of the queue.
+
+import { describeValue } from '../../../util/check-options'
+
+export interface ZookeeperAddress {
+  readonly hosts: readonly { readonly host: string; readonly port: number }[]
+  /** Absolute, without a slash at the end. */
+  readonly root: string
+}
+
+const DEFAULT_PORT = 2181
+
+function malformed(url: string, why: string): TypeError {
+  return new TypeError(
+    `Expected a queue's URL like 'zk://host1:2181,host2:2181/path', got ${describeValue(url)}: ${why}`,
+  )
+}
+
+function parseHost(text: string, url: string) {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+)(?::(\d+))?$/.exec(text)
+  if (match === null) throw malformed(url, `'${text}' is not host or host:port`)
+  const port = match[2] === undefined ? DEFAULT_PORT : Number(match[2])
+  if (port < 1 || port > 65535) throw malformed(url, `port ${match[2]} is not from 1 to 65535`)
+  return { host: match[1]!.replace(/^\[|\]$/g, ''), port }
+}
+
+/** Why ZooKeeper would refuse a path, or undefined where it would not. */
+export function badPath(path: string): string | undefined {
+  if (!path.startsWith('/')) return 'it does not start with a slash'
+  if (path.length > 1 && path.endsWith('/')) return 'it ends with a slash'
+  if (path.includes('//')) return 'it has an empty name'
+  if (/(^|\/)\.\.?(\/|$)/.test(path)) return "it has the name '.' or '..'"
+  for (const character of path) {
+    const code = character.codePointAt(0)!
+    const refused =
+      code < 0x20 || (code > 0x7e && code < 0xa0) || code === 0x7f || (code >= 0xd800 && code < 0xf900)
+    if (refused || (code >= 0xfff0 && code <= 0xffff)) return 'it has a character that ZooKeeper refuses'
+  }
+  return undefined
+}
+
+export function parseZookeeperUrl(url: string): ZookeeperAddress {
+  const rest = url.slice('zk://'.length)
+  const slash = rest.indexOf('/')
+  const hosts = slash === -1 ? rest : rest.slice(0, slash)
+  const root = slash === -1 ? '' : rest.slice(slash).replace(/\/$/, '')
+  if (hosts === '') throw malformed(url, 'no host is named')
+  if (root === '') throw malformed(url, 'the path of the queue is missing')
+  const why = badPath(root)
+  if (why !== undefined) throw malformed(url, `of the path, ${why}`)
+  if (root === '/zookeeper' || root.startsWith('/zookeeper/'))
+    throw malformed(url, "'/zookeeper' is the server's own")
+  return { hosts: hosts.split(',').map((host) => parseHost(host, url)), root }
+}

@@ -1,0 +1,142 @@
+// The thread behind `heartbeat: 'thread'`: its sessions live on the event loop of this thread, and so does
+// who looks after the runs that the main thread waits on, over a connection of their own. So a
+// blocked main thread neither loses its session nor leaves dead and silent workers unnoticed.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { parentPort, workerData } from 'node:worker_threads'
+import { WatchdogError } from '../../util/errors'
+import { Run } from '../incarnation/incarnation'
+import { Pages } from '../items/page-set'
+import { Keeper } from '../members/reaper'
+import type { KeptRun } from '../store/store'
+import { INVALID_STATE, RETRY_MS, type Session, type SessionEvent } from '../store/zookeeper/protocol'
+import { closeAllSessions, openLoopSession } from '../store/zookeeper/session'
+import type { FromHost, StaffOptions, ToHost } from '../store/zookeeper/session-worker'
+import { ZookeeperStore } from '../store/zookeeper/store'
+
+interface Post {
+  readonly run: KeptRun
+  keeper?: Keeper
+  readonly releases: (() => void)[]
+  holders: number
+}
+
+/** The keepers of one handle of the main thread. */
+class Staff {
+  readonly #options: StaffOptions
+  readonly #posts = new Map<number, Post>()
+  #store: ZookeeperStore | undefined
+  #opening: Promise<void> | undefined
+  readonly #dismissal = new AbortController()
+
+  constructor(options: StaffOptions) {
+    this.#options = options
+  }
+
+  hold(id: number, run: KeptRun): void {
+    const post = this.#posts.get(id) ?? { run, releases: [], holders: 0 }
+    // A handle is attached to one run at a time; what it has left needs no memory any more.
+    for (const [other, { holders }] of this.#posts)
+      if (other !== id && holders === 0) this.#posts.delete(other)
+    this.#posts.set(id, post)
+    post.holders++
+    this.#opening ??= this.#open()
+    this.#man(post)
+  }
+
+  release(id: number): void {
+    const post = this.#posts.get(id)
+    if (post === undefined) return
+    post.holders--
+    post.releases.pop()?.()
+  }
+
+  async dismiss(): Promise<void> {
+    this.#dismissal.abort()
+    for (const post of this.#posts.values()) for (const release of post.releases.splice(0)) release()
+    await this.#opening
+    await this.#store?.close()
+    await Promise.all([...this.#posts.values()].map(({ keeper }) => keeper?.idle()))
+  }
+
+  /** Connects, however long that takes; the handle's own calls say what is wrong. */
+  async #open(): Promise<void> {
+    const { signal } = this.#dismissal
+    while (!signal.aborted) {
+      try {
+        this.#store = await ZookeeperStore.connect({ ...this.#options, heartbeat: 'loop', signal })
+        for (const post of this.#posts.values()) this.#man(post)
+        return
+      } catch (error) {
+        if (!(error as WatchdogError).retryable) return
+        await delay(RETRY_MS, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
+
+  #man(post: Post): void {
+    if (this.#store === undefined || this.#dismissal.signal.aborted) return
+    if (post.keeper === undefined) {
+      const run = new Run(this.#store, post.run.id, post.run.capability, post.run.settings)
+      post.keeper = new Keeper(run, new Pages(run))
+    }
+    while (post.releases.length < post.holders) post.releases.push(post.keeper.hold())
+  }
+}
+
+const port = parentPort!
+const exited = workerData.rollcallSessions as Int32Array<SharedArrayBuffer>
+const sessions = new Map<number, Session>()
+const staffs = new Map<number, Staff>()
+
+function post(message: FromHost): void {
+  port.postMessage(message)
+}
+
+function forget(session: number): void {
+  if (sessions.delete(session)) post({ kind: 'closed', session })
+}
+
+async function obey(message: ToHost): Promise<void> {
+  switch (message.kind) {
+    case 'open': {
+      const { session, config } = message
+      const onEvent = (event: SessionEvent) => {
+        post({ kind: 'event', session, event })
+        // What was in flight is answered first.
+        if (event.type === 'closed') setImmediate(() => forget(session))
+      }
+      try {
+        sessions.set(session, openLoopSession(config, onEvent))
+      } catch (error) {
+        const { code, message } = error as WatchdogError
+        post({ kind: 'failed', session, code: error instanceof WatchdogError ? code : undefined, message })
+      }
+      return
+    }
+    case 'call': {
+      const reply = (await sessions.get(message.session)?.call(message.request)) ?? { rc: INVALID_STATE }
+      return post({ kind: 'reply', call: message.call, reply })
+    }
+    case 'close':
+      await sessions.get(message.session)?.close()
+      return forget(message.session)
+    case 'hold': {
+      const staff = staffs.get(message.staff) ?? new Staff(message.options)
+      staffs.set(message.staff, staff)
+      return staff.hold(message.keeper, message.run)
+    }
+    case 'release':
+      return staffs.get(message.staff)?.release(message.keeper)
+    case 'dismiss':
+      await staffs.get(message.staff)?.dismiss()
+      staffs.delete(message.staff)
+      return post({ kind: 'dismissed', staff: message.staff })
+    case 'exit':
+      closeAllSessions()
+      Atomics.store(exited, 0, 1)
+      Atomics.notify(exited, 0)
+  }
+}
+
+port.on('message', obey)

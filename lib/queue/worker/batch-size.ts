@@ -1,0 +1,72 @@
+// How many items to lease at once. More than one saves writes; too many let a slow worker hoard
+// what others could do. So a batch starts at one, grows while it is expected to end soon, and
+// never takes more than a fair share of what is left.
+
+import type { Attachment } from './attached-queue'
+
+export interface BatchLimits {
+  /** Items of one batch at most. */
+  readonly max: number
+  /** How long one may be expected to last. */
+  readonly ms: number
+}
+
+/** A batch is at most this part of one worker's fair share. */
+const SHARE = 4
+const COUNT_MS = 1000
+
+export class Batch {
+  readonly #attachment: Attachment
+  readonly #limits: BatchLimits
+  #last = 0
+  #begun = 0
+  #msPerItem = Number.POSITIVE_INFINITY
+  #workers = 1
+  #countedAt = Number.NEGATIVE_INFINITY
+
+  constructor(attachment: Attachment, limits: BatchLimits) {
+    this.#attachment = attachment
+    this.#limits = limits
+  }
+
+  get #wanted(): number {
+    if (this.#last === 0) return 1
+    return Math.min(this.#last * 2, Math.floor(this.#limits.ms / this.#msPerItem), this.#limits.max)
+  }
+
+  async size(): Promise<number> {
+    if (this.#wanted > 1) await this.#count()
+    return this.sizeNow()
+  }
+
+  /** The same, as far as that is known without a question to the store. */
+  sizeNow(): number {
+    const wanted = this.#wanted
+    if (wanted <= 1) return 1
+    const share = Math.floor(this.#attachment.pages.estimate / (SHARE * this.#workers))
+    return Math.max(1, Math.min(wanted, share))
+  }
+
+  async #count(): Promise<void> {
+    if (performance.now() - this.#countedAt < COUNT_MS) return
+    const { run } = this.#attachment
+    this.#workers = Math.max(1, (await run.store.info(run.at('timers')))?.children ?? 1)
+    this.#countedAt = performance.now()
+  }
+
+  begin(items: number): void {
+    this.#last = items
+    this.#begun = performance.now()
+    if (items > 1) this.#count().catch(() => {})
+  }
+
+  /** The batch has been handed out, and user code is back for more. */
+  end(): void {
+    this.#msPerItem = Math.max(0.001, (performance.now() - this.#begun) / this.#last)
+  }
+
+  /** The next one is of one item again. */
+  reset(): void {
+    this.#last = 0
+  }
+}

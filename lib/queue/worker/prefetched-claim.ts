@@ -1,0 +1,209 @@
+// What a worker has leased ahead of what it asked for (see ahead.ts), and how that is claimed and ended.
+
+import type { Taken } from '../page-state/page-state'
+import type { AckLog } from '../store/store'
+import type { Attachment } from './attached-queue'
+import { Batch, type BatchLimits } from './batch-size'
+import type { LeaseTicket } from './lease'
+import type { Supply } from './prefetcher'
+
+const LIMITS: BatchLimits = { max: 32, ms: 5 }
+
+/**
+ * Items of one claim, handed out one after the other: each when all before it are acked. Those acks are logged,
+ * but for the last; without a log there is one item.
+ */
+export class Reserve {
+  readonly page: string
+  readonly token: string
+  readonly #tickets: readonly LeaseTicket[]
+  readonly #log: { readonly log: AckLog; readonly number: number } | undefined
+  #acked = 0
+  #isHanded = false
+
+  constructor(tickets: readonly LeaseTicket[], log: { log: AckLog; number: number } | undefined) {
+    this.#tickets = tickets
+    this.#log = log
+    const [{ page, token }] = tickets as [LeaseTicket]
+    this.page = page
+    this.token = token
+  }
+
+  /** How many acks are in the log. */
+  get acked(): number {
+    return this.#acked
+  }
+
+  /** How many items are acked or in hand. */
+  get kept(): number {
+    return this.#acked + (this.#isHanded ? 1 : 0)
+  }
+
+  get unhanded(): readonly LeaseTicket[] {
+    return this.#tickets.slice(this.kept)
+  }
+
+  get isLogged(): boolean {
+    return this.#log !== undefined
+  }
+
+  get hasMore(): boolean {
+    return this.kept < this.#tickets.length
+  }
+
+  hand(): LeaseTicket | undefined {
+    if (this.#isHanded) return undefined
+    this.#isHanded = true
+    return this.#tickets[this.#acked]
+  }
+
+  holds(ticket: LeaseTicket): boolean {
+    return ticket.token === this.token
+  }
+
+  /** Whether that ack is on record now. If not, the reserve has to end. */
+  record(ticket: LeaseTicket): boolean {
+    if (this.#log === undefined || !this.#isHanded || ticket !== this.#tickets[this.#acked]) return false
+    if (this.#acked === this.#tickets.length - 1) return false
+    if (!this.#log.log.record(this.#log.number)) {
+      ticket.inDoubt = true
+      return false
+    }
+    this.#acked++
+    this.#isHanded = false
+    return true
+  }
+}
+
+/** What the claims are made for. */
+export interface Worker {
+  /** The name of a claim that was never used; a number goes with it, from 1 on. */
+  newClaim(): { token: string; number: number }
+  /** The items of a claim, as leases. */
+  take(page: string, taken: Taken): Promise<LeaseTicket[]>
+  /** That one is not leased any more. */
+  forget(ticket: LeaseTicket): void
+}
+
+/** A reserve whose end is not on record. */
+interface Unended {
+  readonly page: string
+  readonly token: string
+  readonly acked: number
+  readonly kept: number
+  /** An earlier try may have been applied, or the claim never been made. */
+  readonly inDoubt: boolean
+}
+
+export class Reserves implements Supply {
+  readonly #attachment: Attachment
+  readonly #wid: string
+  readonly #worker: Worker
+  readonly #batch: Batch
+  #unended: Unended[] = []
+  readonly #ending = new Set<Promise<void>>()
+  /** Made with the first reserve of more than one item. */
+  #log: AckLog | undefined
+  #isStopped = false
+
+  constructor(attachment: Attachment, wid: string, worker: Worker) {
+    this.#attachment = attachment
+    this.#wid = wid
+    this.#worker = worker
+    this.#batch = new Batch(attachment, LIMITS)
+  }
+
+  /** Leases items of a page whose state is about to be written anyway. */
+  async claim(page: string): Promise<Reserve | undefined> {
+    if (this.#isStopped) return undefined
+    this.#batch.end()
+    const { max, log } = this.#next()
+    const { token, number } = this.#worker.newClaim()
+    try {
+      const taken = await this.#attachment.pages.claimFrom(page, {
+        token,
+        wid: this.#wid,
+        max,
+        log: log === undefined ? 0 : number,
+      })
+      if (taken === undefined) return undefined
+      const tickets = await this.#worker.take(page, taken)
+      this.#batch.begin(tickets.length)
+      return new Reserve(tickets, log && { log, number })
+    } catch {
+      // What fails here fails the ack, too, which tells of it. What was leased all the same goes back.
+      this.#unended.push({ page, token, acked: 0, kept: 0, inDoubt: true })
+      return undefined
+    }
+  }
+
+  /** How many items to claim: several only where their acks can be logged. */
+  #next(): { max: number; log: AckLog | undefined } {
+    const { run } = this.#attachment
+    const { logs } = run.store
+    const max = logs === undefined ? 1 : this.#batch.sizeNow()
+    if (max === 1) return { max, log: undefined }
+    this.#log ??= logs!.open(run.at('timers'), this.#wid)
+    return this.#log?.begin() ? { max, log: this.#log } : { max: 1, log: undefined }
+  }
+
+  async end(reserve: Reserve): Promise<void> {
+    for (const ticket of reserve.unhanded) this.#worker.forget(ticket)
+    if (reserve.hasMore) this.#batch.reset()
+    const { page, token, acked, kept } = reserve
+    this.#unended.push({ page, token, acked, kept, inDoubt: false })
+    // What fails is tried again before the next claim.
+    await this.endAll().catch(() => {})
+  }
+
+  /** Until everything has ended, by whoever: what is on its way back must not be missed by our next claim. */
+  async endAll(): Promise<void> {
+    for (;;) {
+      // Out of the list meanwhile: who else comes here has others to end.
+      const unended = this.#unended.shift()
+      if (unended !== undefined) await this.#endOne(unended)
+      else if (this.#ending.size > 0) await Promise.allSettled(this.#ending)
+      else return
+    }
+  }
+
+  async #endOne(unended: Unended): Promise<void> {
+    const ending = this.#write(unended)
+    this.#ending.add(ending)
+    try {
+      await ending
+    } catch (error) {
+      this.#unended.push({ ...unended, inDoubt: true })
+      throw error
+    } finally {
+      this.#ending.delete(ending)
+    }
+    if (this.#isInStore) this.#log?.trim()
+  }
+
+  async #write(unended: Unended): Promise<void> {
+    const released = await this.#attachment.pages.endLog(unended.page, unended)
+    if (released > 0 || unended.inDoubt) await this.#attachment.ring()
+  }
+
+  /** Nothing is in the log only, but for acks of the newest claim. */
+  get #isInStore(): boolean {
+    return this.#ending.size === 0 && this.#unended.length === 0
+  }
+
+  /** No more is claimed, so that nothing is recorded once the newest reserve has been ended. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** What is not in the store by now stays in the log, for who takes it back. REQUIRES: `stop()`, and the end of all. */
+  close(): void {
+    if (this.#isInStore) this.#log?.remove()
+    else this.#log?.close()
+  }
+
+  /** The timer is lost: from here on the store decides about its acks. */
+  lose(): void {
+    this.#log?.close()
+  }
+}

@@ -1,0 +1,67 @@
+// Changes of a board as lines: for people, and as objects for programs. Pure functions.
+
+import pc from 'picocolors'
+
+import type { Changes, Status } from '../scoreboard/types'
+import { cut, harmless, statusText } from '../view/text'
+import { jsonStatus } from './render'
+
+/** One change, for programs. */
+export interface ChangeObject {
+  type: 'new' | 'update' | 'closed' | 'died'
+  /** Milliseconds since the Unix epoch. */
+  at: number
+  id: string
+  slot: number
+  epoch: number
+  pid?: number
+  /** How many updates this one stands for. */
+  merged?: number
+  status?: unknown
+  error?: unknown
+}
+
+/** The gone first, then the new and the changed, in the order of their slots. */
+export function changeObjects(changes: Changes): ChangeObject[] {
+  const at = changes.takenAt
+  const gone = changes.gone.map(({ id, slot, epoch, reason }): ChangeObject => {
+    return { type: reason, at, id, slot, epoch }
+  })
+  const moved = changes.workers.map((worker): ChangeObject => {
+    const { id, slot, epoch, pid, merged, error } = worker
+    const type = worker.isNew ? 'new' : 'update'
+    return { type, at, id, slot, epoch, pid, merged, status: jsonStatus(worker.status), error }
+  })
+  return [...gone, ...moved]
+}
+
+/** `12:34:56.789 = web-1 (x3) GET /`, cut to the width that is given. */
+export function changeLines(changes: Changes, style: { columns: number; colors: boolean }): string[] {
+  const { green, red, yellow } = pc.createColors(style.colors)
+  const time = clockText(changes.takenAt)
+  const gone = changes.gone.map(({ id, reason }) => {
+    const line = cut(`${time} - ${harmless(id)} ${reason}`, style.columns)
+    return reason === 'died' ? red(line) : yellow(line)
+  })
+  const moved = changes.workers.map((worker) => {
+    const many = worker.merged > 1 ? ` (x${worker.merged})` : ''
+    const head = `${time} ${worker.isNew ? '+' : '='} ${harmless(worker.id)}${many} `
+    const text = worker.error ? `! ${worker.error.code}` : textOf(worker.status)
+    const line = cut(head + text, style.columns)
+    return worker.isNew ? green(line) : line
+  })
+  return [...gone, ...moved]
+}
+
+const MAX_STATUS_COLUMNS = 4096
+
+function textOf(status: Status | undefined): string {
+  return statusText(status, MAX_STATUS_COLUMNS)
+}
+
+function clockText(at: number): string {
+  const date = new Date(at)
+  const two = (n: number) => String(n).padStart(2, '0')
+  const ms = String(date.getMilliseconds()).padStart(3, '0')
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`
+}

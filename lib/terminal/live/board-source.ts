@@ -1,0 +1,169 @@
+// The workers of a board as the rows of a live list.
+
+import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
+import { ownerKey, updateRates } from '../../view/rates'
+import { sortWorkers } from '../../view/sort'
+import { SORTS, type SortKey } from '../../view/sort-keys'
+import { ageText, cut, harmless, statusText } from '../../view/text'
+import { entryText, jsonStatus, renderLine, shownState, type TableOptions, workerColumns } from '../render'
+import { REQUEST_PATH, requestColumns, servesRequests } from '../request-columns'
+import { type TableColumn, tableLines } from '../table'
+import type { ListSource, Order, Tone } from './list-view'
+import { nameLines, wrap } from './texts'
+
+const EMPTY: Snapshot = { boardId: '', slots: 0, workers: [], cursor: {} as Snapshot['cursor'], takenAt: 0 }
+const SEARCHED_COLUMNS = 1000
+
+export class BoardSource implements ListSource<WorkerEntry> {
+  readonly noun = 'worker'
+  readonly sorts = SORTS
+  readonly notes = [
+    'Yellow: living, and silent for longer than --stale says, or with a status that cannot be read. Red: dead.',
+    'Where most workers serve requests, S is the state letter of mod_status (_ waiting, K keep-alive,',
+    'R reading, W working or writing), and SECS the time in that state.',
+  ]
+  readonly #title: string
+  readonly #look: () => Snapshot
+  readonly #now: () => number
+  readonly #staleMs: number
+  #snapshot = EMPTY
+  #lookedAt = 0
+  #rates: ReadonlyMap<string, number> = new Map()
+
+  constructor(source: { title: string; look: () => Snapshot; staleMs: number; now?: () => number }) {
+    this.#title = source.title
+    this.#look = source.look
+    this.#staleMs = source.staleMs
+    this.#now = source.now ?? (() => performance.now())
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot
+  }
+
+  refresh(): void {
+    const snapshot = this.#look()
+    const now = this.#now()
+    // A board in the place of another has other owners in the same slots.
+    const isSame = snapshot.boardId === this.#snapshot.boardId
+    this.#rates = isSame ? updateRates(this.#snapshot, snapshot, now - this.#lookedAt) : new Map()
+    this.#snapshot = snapshot
+    this.#lookedAt = now
+  }
+
+  sorted(order: Order): Snapshot {
+    const { sort, reverse } = order
+    return sortWorkers(this.#snapshot, {
+      sort: sort as SortKey,
+      reverse,
+      rates: this.#rates,
+      staleMs: this.#staleMs,
+    })
+  }
+
+  rows(order: Order): WorkerEntry[] {
+    return this.sorted(order).workers
+  }
+
+  head(columns: number): string[] {
+    const perSecond = [...this.#rates.values()].reduce((sum, rate) => sum + rate, 0)
+    const counts = renderLine(this.#snapshot, this.#staleMs)
+    return [cut(`${harmless(this.#title)}  ${counts}, ${rateText(perSecond)} updates/s`, columns)]
+  }
+
+  keyOf(worker: WorkerEntry): string {
+    return ownerKey(worker)
+  }
+
+  nameOf(worker: WorkerEntry): string {
+    return worker.id
+  }
+
+  textOf(worker: WorkerEntry): string {
+    return [worker.id, worker.pid, this.#stateOf(worker), entryText(worker, SEARCHED_COLUMNS, {})].join(' ')
+  }
+
+  isEnded(worker: WorkerEntry): boolean {
+    return worker.state === 'dead'
+  }
+
+  toneOf(worker: WorkerEntry): Tone {
+    const state = this.#stateOf(worker)
+    if (state === 'dead') return 'bad'
+    return state === 'stale' || worker.error ? 'warning' : 'plain'
+  }
+
+  table(workers: WorkerEntry[], columns: number): string[] {
+    const options: TableOptions = { columns, state: true, staleMs: this.#staleMs }
+    const { takenAt } = this.#snapshot
+    const rate: TableColumn<WorkerEntry> = {
+      name: 'RATE',
+      align: 'right',
+      dropOrder: 2,
+      text: (worker) => rateText(this.#rates.get(ownerKey(worker))),
+    }
+    const all = [...workerColumns(takenAt, options), rate]
+    if (!servesRequests(this.#snapshot)) {
+      const last = {
+        name: 'STATUS',
+        text: (worker: WorkerEntry, room: number) => entryText(worker, room, {}),
+      }
+      return tableLines(workers, all, last, columns)
+    }
+    // The time in a state says what the age would; the path is what people want to see.
+    const fewer = all.map((column) => (column.name === 'AGE' ? { ...column, dropOrder: 5 } : column))
+    const last = {
+      name: REQUEST_PATH.name,
+      text: (worker: WorkerEntry, room: number) => entryText(worker, room, { statusText: REQUEST_PATH.text }),
+    }
+    return tableLines(workers, [...fewer, ...requestColumns(takenAt)], last, columns)
+  }
+
+  details(worker: WorkerEntry, columns: number): string[] {
+    const ago = (at: number | undefined) =>
+      at === undefined
+        ? undefined
+        : `${new Date(at).toISOString()}, ${ageText(this.#snapshot.takenAt - at)} ago`
+    const { error } = worker
+    const facts = nameLines({
+      id: worker.id,
+      state: this.#stateOf(worker),
+      pid: worker.pid,
+      thread: worker.threadId === 0 ? undefined : worker.threadId,
+      slot: worker.slot,
+      epoch: worker.epoch,
+      started: ago(worker.startedAt),
+      updated: ago(worker.updatedAt) ?? 'never',
+      updates: `${worker.updates}, ${rateText(this.#rates.get(ownerKey(worker)))} a second`,
+      error: error && `${error.code}: ${error.message}`,
+      preview: error?.preview,
+    })
+    const counters = nameLines(worker.counters)
+    return [
+      ...facts,
+      ...(counters.length > 0 ? ['', 'counters', ...counters] : []),
+      '',
+      'status',
+      ...wrap(fullStatus(worker), columns - 2).map((line) => `  ${line}`),
+    ].map((line) => cut(line, columns))
+  }
+
+  #stateOf(worker: WorkerEntry): string {
+    return shownState(worker, this.#snapshot.takenAt, this.#staleMs)
+  }
+}
+
+function fullStatus({ status, error }: WorkerEntry): string {
+  if (error) return '(cannot be read)'
+  if (status === undefined) return '(no update yet)'
+  if (typeof status === 'string') return status
+  return status instanceof Uint8Array
+    ? statusText(status, Infinity)
+    : JSON.stringify(jsonStatus(status), undefined, 2)
+}
+
+/** Three digits are enough: `0.4`, `12`, `3400`. */
+function rateText(perSecond: number | undefined): string {
+  if (perSecond === undefined) return '-'
+  return perSecond === 0 || perSecond >= 10 ? String(Math.round(perSecond)) : perSecond.toFixed(1)
+}

@@ -1,0 +1,215 @@
+// A list that lives on a terminal: a source of rows, the keys pressed so far, and the lines that show both.
+// `top` of a board and `top` of a queue are this, with a source each.
+
+import pc from 'picocolors'
+
+import { cut, harmless } from '../../view/text'
+import { textWidth } from '../../view/text-width'
+import type { LiveView } from '../screen'
+import { helpLines } from './help'
+import { firstRow, type ListFacts, type ListModel, matches, newListModel, press, settle } from './list-model'
+import { intervalText } from './texts'
+
+/** How a row is told from its neighbours where there are colours. */
+export type Tone = 'plain' | 'good' | 'warning' | 'bad' | 'faint'
+
+export interface Order {
+  sort: string
+  reverse: boolean
+}
+
+/** Where the rows come from, and how they read. All text is cut to the width that is asked for. */
+export interface ListSource<Row> {
+  /** What it lists, for sentences: `worker`. */
+  readonly noun: string
+  /** What a list can be sorted by, and what comes first then. */
+  readonly sorts: Readonly<Record<string, string>>
+  /** What else the help says. */
+  readonly notes: readonly string[]
+  refresh(): void | Promise<void>
+  /** The lines above the list, the most important first. */
+  head(columns: number): string[]
+  rows(order: Order): Row[]
+  /** What tells it from every other row that there is or was. */
+  keyOf(row: Row): string
+  nameOf(row: Row): string
+  /** What a filter is matched with. */
+  textOf(row: Row): string
+  /** Whether nothing will come of it any more; such rows can be hidden. */
+  isEnded(row: Row): boolean
+  toneOf(row: Row): Tone
+  /** A header, and a line for each row. */
+  table(rows: Row[], columns: number): string[]
+  /** Everything about one row. */
+  details(row: Row, columns: number): string[]
+}
+
+export interface ListStart {
+  sort: string
+  reverse?: boolean
+  filter?: string
+  /** Milliseconds. */
+  interval: number
+}
+
+const MARGIN = 2
+/** Where fewer rows than that would have room, the lines above them go. */
+const FEW_ROWS = 4
+
+export class ListView<Row> implements LiveView {
+  readonly #source: ListSource<Row>
+  readonly #colors: ReturnType<typeof pc.createColors>
+  #model: ListModel
+  #rows: Row[] = []
+  #keys: string[] = []
+  #first = 0
+  #pageRows = 1
+  /** The row of the details page, as it was last seen. */
+  #opened: Row | undefined
+
+  constructor(source: ListSource<Row>, start: ListStart, colors: boolean) {
+    this.#source = source
+    this.#colors = pc.createColors(colors)
+    this.#model = newListModel({
+      sort: start.sort,
+      isReversed: start.reverse,
+      filter: start.filter,
+      intervalMs: start.interval,
+    })
+  }
+
+  get model(): ListModel {
+    return this.#model
+  }
+
+  get intervalMs(): number {
+    return this.#model.intervalMs
+  }
+
+  async refresh(): Promise<void> {
+    if (!this.#model.isPaused) await this.#source.refresh()
+    this.#arrange()
+  }
+
+  onKey(key: string): 'end' | undefined {
+    this.#model = press(this.#model, key, this.#facts())
+    this.#arrange()
+    return this.#model.isOver ? 'end' : undefined
+  }
+
+  lines(columns: number, rows: number): string[] {
+    const { page } = this.#model
+    if (page === 'help') return this.#page(helpLines(this.#source), 'keys', columns, rows)
+    if (page !== 'details') return this.#list(columns, rows)
+    const opened = this.#opened!
+    const gone = this.#keys.includes(this.#model.chosen!) ? '' : ', which has gone; as it was last seen'
+    const title = `${this.#source.noun} ${harmless(this.#source.nameOf(opened))}${gone}`
+    return this.#page(this.#source.details(opened, columns), title, columns, rows)
+  }
+
+  #facts(): ListFacts {
+    return { sortKeys: Object.keys(this.#source.sorts), rows: this.#keys, pageRows: this.#pageRows }
+  }
+
+  /** Filters and sorts anew, after a look or a key. */
+  #arrange(): void {
+    const source = this.#source
+    const { sort, isReversed, filter, hidesEnded, page } = this.#model
+    this.#rows = source.rows({ sort, reverse: isReversed }).filter((row) => {
+      // What is looked at in full stays, whatever becomes of it.
+      if (page === 'details' && source.keyOf(row) === this.#model.chosen) return true
+      if (hidesEnded && source.isEnded(row)) return false
+      return filter === '' || matches(source.textOf(row), filter)
+    })
+    this.#keys = this.#rows.map((row) => source.keyOf(row))
+    this.#model = settle(this.#model, this.#keys)
+    if (page === 'details') this.#opened = this.#rows[this.#keys.indexOf(this.#model.chosen!)] ?? this.#opened
+  }
+
+  #list(columns: number, rows: number): string[] {
+    const { bold, dim } = this.#colors
+    const full = [...this.#source.head(columns), undefined, '']
+    const isSmall = rows - full.length - 2 < FEW_ROWS
+    const head = isSmall ? full.slice(0, rows > 3 ? 1 : 0) : full
+    const room = Math.max(0, rows - head.length - 2)
+    this.#pageRows = Math.max(1, room)
+    this.#first = firstRow(this.#first, this.#model.position, room, this.#rows.length)
+    const shown = this.#rows.slice(this.#first, this.#first + room)
+
+    const above = head.map((line, at) => {
+      if (line === undefined) return dim(cut(this.#note(shown.length), columns))
+      return at === 0 ? bold(line) : line
+    })
+    const [header, ...lines] = this.#source.table(shown, Math.max(1, columns - MARGIN))
+    const body = shown.map((row, at) => this.#row(row, lines[at]!, columns))
+    if (shown.length === 0 && room > 0) body.push(dim(cut(`  ${this.#nothing()}`, columns)))
+    const all = [...above, bold(cut(`  ${header}`, columns)), ...body]
+    while (all.length < rows - 1) all.push('')
+    return [...all.slice(0, rows - 1), this.#footer(columns)]
+  }
+
+  #row(row: Row, line: string, columns: number): string {
+    const { red, yellow, green, dim, inverse } = this.#colors
+    const isChosen = this.#source.keyOf(row) === this.#model.chosen
+    const text = cut(`${isChosen ? '> ' : '  '}${line}`, columns)
+    if (isChosen) return inverse(text + ' '.repeat(Math.max(0, columns - textWidth(text))))
+    const paint = { plain: (one: string) => one, good: green, warning: yellow, bad: red, faint: dim }
+    return paint[this.#source.toneOf(row)](text)
+  }
+
+  #nothing(): string {
+    const { filter, hidesEnded } = this.#model
+    const all = this.#source.rows({ sort: this.#model.sort, reverse: false }).length
+    if (all === 0) return `no ${this.#source.noun}`
+    if (filter !== '') return `no ${this.#source.noun} matches; Esc shows all ${all}`
+    return hidesEnded ? `all ${all} have ended; d shows them` : ''
+  }
+
+  /** One line: what is shown, in which order, how often. */
+  #note(shown: number): string {
+    const { sort, isReversed, filter, isPaused, hidesEnded, intervalMs } = this.#model
+    const parts = [`sorted by ${sort}${isReversed ? ', reversed' : ''}`]
+    if (isPaused) parts.unshift('PAUSED')
+    if (filter !== '') parts.push(`filter: ${harmless(filter)}`)
+    if (hidesEnded) parts.push('without the ended')
+    if (shown < this.#rows.length)
+      parts.push(`${this.#first + 1}-${this.#first + shown} of ${this.#rows.length}`)
+    parts.push(`every ${intervalText(intervalMs)}`)
+    return parts.join(' | ')
+  }
+
+  #footer(columns: number): string {
+    const { bold, dim } = this.#colors
+    const { page, filter, isPaused } = this.#model
+    if (page === 'filter') {
+      const typed = `/${harmless(filter)}_`
+      // What is being typed is at the end of the line: of a long one, that is what has to show.
+      const tail = textWidth(typed) <= columns ? typed : [...typed].slice(-Math.max(1, columns)).join('')
+      return bold(cut(`${tail}   Enter keeps it, Esc does not`, columns))
+    }
+    return dim(
+      cut(
+        `q quit  ? help  s sort  r reverse  / filter  Enter details  p ${isPaused ? 'go on' : 'pause'}`,
+        columns,
+      ),
+    )
+  }
+
+  /** A page of text that can be scrolled. */
+  #page(text: string[], title: string, columns: number, rows: number): string[] {
+    const { bold, dim } = this.#colors
+    const room = Math.max(0, rows - 2)
+    this.#pageRows = Math.max(1, room)
+    const most = Math.max(0, text.length - room)
+    if (this.#model.scroll > most) this.#model = { ...this.#model, scroll: most }
+    const { scroll, isPaused } = this.#model
+    const shown = text.slice(scroll, scroll + room).map((line) => cut(line, columns))
+    const where = most === 0 ? '' : ` | lines ${scroll + 1}-${scroll + shown.length} of ${text.length}`
+    while (shown.length < room) shown.push('')
+    const lines = [bold(cut(`${title}${isPaused ? ' | PAUSED' : ''}${where}`, columns)), ...shown].slice(
+      0,
+      Math.max(0, rows - 1),
+    )
+    return [...lines, dim(cut('Esc back  up, down scroll  Ctrl-C quit', columns))]
+  }
+}

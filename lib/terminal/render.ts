@@ -1,0 +1,131 @@
+// A snapshot as text: a table, one line, a full screen, JSON. Pure functions; whoever calls
+// them decides where the text goes and how wide and colourful it may be.
+
+import pc from 'picocolors'
+import { isPatient } from '../http/request-status'
+import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
+import { ageText, cut, harmless, statusText } from '../view/text'
+import { type TableColumn, tableLines } from './table'
+
+export interface TableOptions {
+  /** How wide a line may be, in columns. @default Infinity: nothing is cut off */
+  columns?: number
+  /** @default false */
+  colors?: boolean
+  /** Say of each worker whether it is live, stale or dead. @default false */
+  state?: boolean
+  /** A living worker silent for longer counts as stale, in milliseconds. @default Infinity */
+  staleMs?: number
+  /** How a status reads, on one line of at most `columns` columns. @default statusText */
+  statusText?: (status: Status | undefined, columns: number) => string
+}
+
+export interface ScreenOptions extends TableOptions {
+  /** The first line, before the counts. */
+  title: string
+  /** How many lines there are. */
+  rows: number
+  /** The last line. */
+  footer?: string
+}
+
+export type ShownState = WorkerEntry['state'] | 'stale'
+
+/** Living, dead, or living and silent for longer than `staleMs` where silence says something. */
+export function shownState(worker: WorkerEntry, takenAt: number, staleMs = Infinity): ShownState {
+  if (worker.state === 'dead') return 'dead'
+  const isSilent = (worker.ageMs ?? takenAt - worker.startedAt) > staleMs
+  return isSilent && !isPatient(worker.status) ? 'stale' : 'live'
+}
+
+/** How many workers are in each state. */
+function countStates(snapshot: Snapshot, staleMs?: number): Record<ShownState, number> {
+  const counts = { live: 0, stale: 0, dead: 0 }
+  for (const worker of snapshot.workers) counts[shownState(worker, snapshot.takenAt, staleMs)] += 1
+  return counts
+}
+
+/** A header and one line for each worker, in the order of the snapshot. */
+export function renderTable(snapshot: Snapshot, options: TableOptions = {}): string[] {
+  const last = {
+    name: 'STATUS',
+    text: (worker: WorkerEntry, room: number) => entryText(worker, room, options),
+  }
+  const lines = tableLines(snapshot.workers, workerColumns(snapshot.takenAt, options), last, options.columns)
+  return lines.map((line, row) => decorate(line, snapshot, row - 1, options))
+}
+
+/** `3 live, 1 stale, 1 dead, 1024 slots`. */
+export function renderLine(snapshot: Snapshot, staleMs?: number): string {
+  const { live, stale, dead } = countStates(snapshot, staleMs)
+  const parts = [`${live} live`]
+  if (stale > 0) parts.push(`${stale} stale`)
+  if (dead > 0) parts.push(`${dead} dead`)
+  return [...parts, `${snapshot.slots} slots`].join(', ')
+}
+
+/** Exactly as many lines as fit: title and counts, the table, how many workers had no room, the footer. */
+export function renderScreen(snapshot: Snapshot, options: ScreenOptions): string[] {
+  const { columns = Infinity, footer } = options
+  const room = Math.max(1, options.rows - 3 - (footer === undefined ? 0 : 1))
+  const hidden = snapshot.workers.length - room
+  const shown = hidden > 0 ? snapshot.workers.slice(0, room - 1) : snapshot.workers
+  const lines = [
+    cut(`${harmless(options.title)}  ${renderLine(snapshot, options.staleMs)}`, columns),
+    '',
+    ...renderTable({ ...snapshot, workers: shown }, { ...options, state: true }),
+  ]
+  if (hidden > 0) lines.push(cut(`... and ${hidden + 1} more`, columns))
+  const last = footer === undefined ? [] : [cut(footer, columns)]
+  return [...lines.slice(0, Math.max(0, options.rows - last.length)), ...last]
+}
+
+/**
+ * The snapshot as JSON, without its cursor. Bytes are `{ "type": "bytes", "base64": "..." }`; what is not
+ * known is left out.
+ */
+export function renderJson(snapshot: Snapshot, indent?: number): string {
+  const { cursor: _, ...rest } = snapshot
+  const workers = snapshot.workers.map((worker) => ({ ...worker, status: jsonStatus(worker.status) }))
+  return JSON.stringify({ ...rest, workers }, undefined, indent)
+}
+
+/** A status as JSON can carry it: bytes are `{ "type": "bytes", "base64": "..." }`. */
+export function jsonStatus(status: Status | undefined): unknown {
+  if (!(status instanceof Uint8Array)) return status
+  return { type: 'bytes', base64: Buffer.from(status).toString('base64') }
+}
+
+/** Everything about a worker but its status. */
+export function workerColumns(takenAt: number, options: TableOptions): TableColumn<WorkerEntry>[] {
+  const idColumns = Math.max(8, Math.floor((options.columns ?? Infinity) * 0.3))
+  const state: TableColumn<WorkerEntry> = {
+    name: 'STATE',
+    text: (worker) => shownState(worker, takenAt, options.staleMs).replace('dead', 'DEAD'),
+  }
+  return [
+    { name: 'SLOT', align: 'right', dropOrder: 3, text: (worker) => String(worker.slot) },
+    { name: 'ID', text: (worker) => cut(harmless(worker.id), Math.min(idColumns, 128)) },
+    { name: 'PID', align: 'right', dropOrder: 2, text: (worker) => String(worker.pid) },
+    { name: 'AGE', align: 'right', text: (worker) => ageText(worker.ageMs) },
+    { name: 'UPDATES', align: 'right', dropOrder: 1, text: (worker) => String(worker.updates) },
+    ...(options.state ? [state] : []),
+  ]
+}
+
+/** A status, or why there is none, on one line. */
+export function entryText(worker: WorkerEntry, columns: number, options: TableOptions): string {
+  const room = Math.max(1, columns)
+  if (!worker.error) return (options.statusText ?? statusText)(worker.status, room)
+  const { code, message, preview } = worker.error
+  return statusText(`! ${code}: ${message}${preview === undefined ? '' : ` (${preview})`}`, room)
+}
+
+function decorate(line: string, snapshot: Snapshot, row: number, options: TableOptions): string {
+  const { bold, red, yellow } = pc.createColors(options.colors ?? false)
+  const worker = snapshot.workers[row]
+  if (!worker) return bold(line)
+  const state = shownState(worker, snapshot.takenAt, options.staleMs)
+  if (state === 'dead') return red(line)
+  return state === 'stale' || worker.error ? yellow(line) : line
+}

@@ -1,0 +1,82 @@
+// A table of one line a row, for a terminal: columns as wide as what is in them, those that matter least left
+// out where there is no room, and a last one that takes what is left. Pure functions.
+
+import Table from 'cli-table3'
+
+import { cut } from '../view/text'
+import { textWidth } from '../view/text-width'
+
+export interface TableColumn<Row> {
+  name: string
+  /** Which goes first on a narrow terminal; left out: it stays. */
+  dropOrder?: number
+  align?: 'right'
+  text(row: Row): string
+}
+
+/** The last column: what does not fit is cut off. */
+export interface LastColumn<Row> {
+  name: string
+  text(row: Row, columns: number): string
+}
+
+const GAP = 2
+const LAST_MIN_COLUMNS = 16
+
+/** A header, and one line for each row, each at most `width` columns wide. */
+export function tableLines<Row>(
+  rows: readonly Row[],
+  columns: readonly TableColumn<Row>[],
+  last: LastColumn<Row>,
+  width = Infinity,
+): string[] {
+  const cells = (column: TableColumn<Row>) => [column.name, ...rows.map((row) => column.text(row))]
+  const sized = columns.map((column) => ({ column, width: widest(cells(column)) }))
+  const kept = fitColumns(sized, width)
+  const room = width - kept.reduce((sum, one) => sum + one.width + GAP, 0)
+
+  const shown = kept.map(({ column }) => column)
+  const table = plainTable(shown.map((column) => column.align ?? 'left'))
+  table.push([...shown.map((column) => column.name), last.name])
+  for (const row of rows) {
+    table.push([...shown.map((column) => column.text(row)), last.text(row, Math.max(1, room))])
+  }
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => cut(line.trimEnd(), width))
+}
+
+function widest(cells: string[]): number {
+  return cells.reduce((most, cell) => Math.max(most, textWidth(cell)), 0)
+}
+
+interface SizedColumn<Row> {
+  column: TableColumn<Row>
+  width: number
+}
+
+/** Leaves out what matters least until the last column has room. */
+function fitColumns<Row>(sized: SizedColumn<Row>[], columns: number): SizedColumn<Row>[] {
+  const used = sized.reduce((sum, { width }) => sum + width + GAP, 0)
+  if (used + LAST_MIN_COLUMNS <= columns) return sized
+
+  const droppable = sized.filter(({ column }) => column.dropOrder !== undefined)
+  if (droppable.length === 0) return sized
+  const first = Math.min(...droppable.map(({ column }) => column.dropOrder!))
+  return fitColumns(
+    sized.filter(({ column }) => column.dropOrder !== first),
+    columns,
+  )
+}
+
+function plainTable(alignments: ('left' | 'right')[]) {
+  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' }
+  const edges = { bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' }
+  const inner = { left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '' }
+  return new Table({
+    chars: { ...none, ...edges, ...inner, middle: ' '.repeat(GAP) },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    colAligns: [...alignments, 'left'],
+  })
+}

@@ -1,0 +1,73 @@
+// How values look in a terminal: a status on one harmless line, cut to a width in columns,
+// an age in a few characters.
+
+import type { Status } from '../scoreboard/types'
+import { harmless, isPlain } from './escape-controls'
+import { graphemes, textWidth } from './text-width'
+
+export { harmless }
+
+let collator: Intl.Collator | undefined
+
+/** Names in the order that people expect: web-10 comes after web-9. */
+export function byNumberedName(a: string, b: string): number {
+  // Takes milliseconds to make, which a program that never sorts does not wait for.
+  collator ??= new Intl.Collator('en', { numeric: true })
+  return collator.compare(a, b)
+}
+
+const MAX_COLUMNS = 4096
+
+/** The first `columns` columns of `text`, the last one an ellipsis where something was cut off. */
+export function cut(text: string, columns: number): string {
+  if (isPlain(text) && text.length <= columns) return text
+
+  let used = 0
+  let end = 0
+  for (const { segment, index } of graphemes(text)) {
+    used += textWidth(segment)
+    if (used > columns) return columns < 1 ? '' : `${text.slice(0, end)}…`
+    if (used < columns) end = index + segment.length
+  }
+  return text
+}
+
+/**
+ * A status as a table shows it: text as it is, JSON as JSON, bytes in hexadecimal; at most
+ * `columns` columns wide, never more than 4096.
+ */
+export function statusText(status: Status | undefined, columns: number): string {
+  // Only the beginning can show, and a status may be megabytes of combining marks.
+  const room = Math.min(columns, MAX_COLUMNS)
+  return cut(harmless(rawText(status, room * 8).slice(0, room * 8)), room)
+}
+
+function rawText(status: Status | undefined, most: number): string {
+  if (status === undefined) return '(no update yet)'
+  if (typeof status === 'string') return status
+  if (status instanceof Uint8Array) {
+    const start = Buffer.from(status.buffer, status.byteOffset, Math.min(status.byteLength, most))
+    return `<${status.byteLength} bytes> ${start.toString('hex')}`
+  }
+  return JSON.stringify(status)
+}
+
+const UNITS: readonly (readonly [ms: number, name: string])[] = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'm'],
+  [1_000, 's'],
+]
+
+/** `0.3s`, `12s`, `5m03s`, `2h04m`, `3d04h`: a duration in at most six columns, up to 999 days. */
+export function ageText(ms: number | undefined): string {
+  if (ms === undefined) return '-'
+  if (ms < 10_000) return `${(Math.max(0, ms) / 1000).toFixed(1)}s`
+
+  const first = UNITS.findIndex(([unit]) => ms >= unit)
+  const [size, name] = UNITS[first]!
+  const whole = `${Math.floor(ms / size)}${name}`
+  const smaller = UNITS[first + 1]
+  if (!smaller) return whole
+  return whole + String(Math.floor((ms % size) / smaller[0])).padStart(2, '0') + smaller[1]
+}

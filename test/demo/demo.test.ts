@@ -1,0 +1,113 @@
+// rollcall demo: what it tells, and that nothing is left of it however it ends.
+
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+
+import { hasTerminal, pidsWithEnv, runCli, startCli, startOnTerminal } from '../support/cli'
+import { eventually } from '../support/eventually'
+import { tempDir } from '../support/temp-dir'
+
+describe('rollcall demo', () => {
+  let temp: string
+
+  // A temporary directory of its own shows what the demo leaves behind, and tells its processes from others.
+  beforeEach(() => {
+    temp = tempDir()
+  })
+
+  function assertNothingLeft() {
+    assert.deepEqual(readdirSync(temp), [])
+    if (process.platform === 'linux') assert.deepEqual(pidsWithEnv('TMPDIR', temp), [])
+  }
+
+  it('tells its story when piped, and leaves no process and no file behind', async () => {
+    const { code, stdout, stderr } = await runCli(['demo', '--seconds', '3'], { TMPDIR: temp })
+
+    assertNothingLeft()
+    assert.equal(code, 0, stderr)
+    assert.equal(stderr, '')
+    assert.ok(!stdout.includes('\x1b'))
+    assert.match(stdout, /4 live, 1024 slots, [\d,]+ updates\/s/)
+    assert.match(
+      stdout,
+      /SIGKILL to web-2[\s\S]*the board knew after [\d.]+ ms[\s\S]*web-2 .*DEAD[\s\S]*a new web-2 is at work/,
+    )
+    assert.match(stdout, /left +nothing: no process, no file; 1 dead slot freed\n$/)
+  })
+
+  it('sums up as JSON what really happened', async () => {
+    const { code, stdout, stderr } = await runCli(['demo', '--seconds', '2', '--json'], { TMPDIR: temp })
+
+    assertNothingLeft()
+    const report = JSON.parse(stdout)
+    assert.equal(code, 0, stderr)
+    assert.equal(report.workers, 4)
+    assert.ok(Math.round(report.seconds) >= 2)
+    assert.ok(report.requests > 0)
+    // Each request is published when it begins.
+    assert.ok(report.updates >= report.requests)
+    assert.ok(report.reads > 0 && report.meanReadMs > 0)
+    assert.equal(report.deaths.length, 1)
+    assert.ok(report.deaths[0].seenAfterMs > 0)
+    assert.equal(report.freedSlots, 1)
+    assert.equal(report.isClean, true)
+  })
+
+  // The first moment is when the workers are too young to leave the decision to their parent.
+  for (const moment of [/starting a cluster/, /autocannon puts load/, /4 live/]) {
+    it(`ends early on Ctrl-C after "${moment.source}", with a summary`, async () => {
+      const demo = startCli(['demo', '--seconds', '600'], { TMPDIR: temp })
+      await demo.says(moment)
+      // What a terminal does: the whole group hears it.
+      process.kill(-demo.child.pid!, 'SIGINT')
+
+      const { code, stdout, stderr } = await demo.ended()
+
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+      assertNothingLeft()
+      assert.match(stdout, /deaths +0 seen\n.*left +nothing/)
+    })
+  }
+
+  it('ends early when its reader goes away', async () => {
+    const demo = startCli(['demo', '--seconds', '600'], { TMPDIR: temp })
+    await demo.says(/4 live/)
+    demo.child.stdout!.destroy()
+
+    const { code, stderr } = await demo.ended()
+
+    assertNothingLeft()
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+  })
+
+  it('leaves no process behind even when it is SIGKILLed', async function () {
+    if (process.platform !== 'linux') this.skip()
+    const demo = startCli(['demo', '--seconds', '600'], { TMPDIR: temp })
+    await demo.says(/4 live/)
+    const before = pidsWithEnv('TMPDIR', temp)
+    demo.child.kill('SIGKILL')
+
+    await eventually(
+      () => pidsWithEnv('TMPDIR', temp).length === 0,
+      () => `the end of processes ${pidsWithEnv('TMPDIR', temp)}`,
+    )
+
+    assert.equal(before.length, 6) // itself, four workers, the load
+  })
+
+  it('lives on a terminal, and q ends it early', async function () {
+    if (!hasTerminal()) this.skip()
+    const demo = startOnTerminal(['demo', '--seconds', '600'], { TMPDIR: temp })
+    // Only lines that change are drawn again, so each is waited for by itself.
+    await demo.says(/q ends it early/)
+    await demo.says(/rollcall demo .*4 live/)
+    await demo.says(/web-4 .*live +[\w-]+ +(GET|POST) \//)
+    demo.child.stdin!.write('q')
+
+    const { code, stdout } = await demo.ended()
+
+    assertNothingLeft()
+    assert.equal(code, 0)
+    assert.ok(stdout.indexOf('of load on 4 workers') > stdout.indexOf('\x1b[?1049l'))
+  })
+})

@@ -1,0 +1,292 @@
+// Who looks after a queue takes the timer of a silent worker in several steps, and other processes go on
+// between them. Each test lets them do so at one exact step.
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { WatchdogError, type WatchdogQueue } from '../../../lib'
+import { openStore } from '../../../lib/queue/connect'
+import { attach } from '../../../lib/queue/incarnation/attach'
+import { EMPTY, Run } from '../../../lib/queue/incarnation/incarnation'
+import { Pages } from '../../../lib/queue/items/page-set'
+import { decodeMember, encodeMember, type Member } from '../../../lib/queue/members/members'
+import { Keeper } from '../../../lib/queue/members/reaper'
+import { consume } from '../../../lib/queue/page-state/page-state'
+import { ANY_VERSION, type Store } from '../../../lib/queue/store/store'
+import { Attachment } from '../../../lib/queue/worker/attached-queue'
+import { WatchdogTimer } from '../../../lib/queue/worker/timer'
+import { eventually } from '../../support/eventually'
+import { inspect } from '../../support/inspection'
+import { interleaved, type StoreCall } from '../../support/interleaved-store'
+import { connect } from '../../support/queue'
+import { tempDir } from '../../support/temp-dir'
+
+/** Passes in silence before a worker is taken for silent. */
+const TIMER_MS = 100
+
+describe('Who looks after a queue with a silent worker', () => {
+  let queue: WatchdogQueue
+  let worker: WatchdogQueue
+  let silent: WatchdogTimer
+  let store: Store
+  let run: Run
+
+  beforeEach(async () => {
+    const directory = join(tempDir(), 'queue')
+    queue = await connect(directory)
+    await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS, onExpire: 'requeue' })
+    worker = await connect(directory)
+    silent = await worker.createTimer('silent')
+    ;({ store, run } = await inspect(directory))
+  })
+
+  /** Looks after the queue until `before` says that it was long enough: then the look at hand is the last. */
+  async function keep(before: (call: StoreCall) => Promise<'last' | undefined>): Promise<void> {
+    const kept = interleaved(store, async (call) => {
+      if ((await before(call)) === 'last') release()
+    })
+    const keptRun = await attach(kept, {})
+    const keeper = new Keeper(keptRun, new Pages(keptRun))
+    const release = keeper.hold()
+    await keeper.idle()
+  }
+
+  function isOf(what: 'timers' | 'members', method: StoreCall['method'], call: StoreCall): boolean {
+    return call.method === method && call.path.startsWith(run.at(what, ''))
+  }
+
+  async function member(): Promise<Member> {
+    const [wid] = (await store.list(run.at('members')))!
+    return decodeMember((await store.get(run.at('members', wid!)))!.data)!
+  }
+
+  async function states(): Promise<string[]> {
+    return (await queue.getTimers()).map(({ state }) => state)
+  }
+
+  for (const code of ['ERR_TIMEOUT', 'ERR_NO_SPACE', 'ERR_SYSTEM'] as const) {
+    it(`goes on when a step of it has ended with ${code}`, async () => {
+      let hasFailed = false
+
+      await keep(async (call) => {
+        if (isOf('members', 'set', call) && !hasFailed) {
+          hasFailed = true
+          throw new WatchdogError(code, 'not now')
+        }
+        return isOf('timers', 'delete', call) ? 'last' : undefined
+      })
+
+      assert.equal((await member()).status, 'expired')
+    })
+  }
+
+  it('takes its timer and its lease', async () => {
+    await silent.lease()
+
+    await keep(async (call) => (isOf('timers', 'delete', call) ? 'last' : undefined))
+
+    assert.deepEqual([await silent.kick(), silent.signal.aborted], [false, true])
+    assert.deepEqual(await states(), ['expired'])
+    assert.equal((await queue.counts()).leased, 0)
+  })
+
+  it('leaves it alone when it kicks after the last look, and no mark on it', async () => {
+    const lease = await silent.lease()
+
+    await keep(async (call) => {
+      if (!isOf('timers', 'delete', call)) return undefined
+      assert.equal((await member()).expiring === undefined, false)
+      assert.equal(await silent.kick(), true)
+      return 'last'
+    })
+
+    const { status, expiring } = await member()
+    assert.deepEqual([status, expiring], ['running', undefined])
+    assert.equal(await silent.kick(), true)
+    await lease!.ack()
+    assert.equal((await queue.counts()).done, 1)
+  })
+
+  it('takes nothing from one that ends after the last look: it has finished, and not expired', async () => {
+    await keep(async (call) => {
+      if (!isOf('members', 'set', call)) return undefined
+      await silent.end()
+      return 'last'
+    })
+
+    assert.deepEqual(await states(), ['finished'])
+  })
+
+  it('does not keep a worker from its good end by a mark that comes in between', async () => {
+    const wid = 'ending'
+    const running = { ...(await member()), id: wid }
+    await store.create(run.at('members', wid), encodeMember(running))
+    await store.create(run.at('timers', wid), EMPTY, { ephemeral: true })
+    let marks = 0
+    const ending = interleaved(store, async (call) => {
+      if (!isOf('members', 'set', call) || marks++ > 0) return
+      await store.set(call.path, encodeMember({ ...running, expiring: 1 }), ANY_VERSION)
+    })
+
+    await new WatchdogTimer(new Attachment(await attach(ending, {})), wid, wid).end()
+
+    const { status } = decodeMember((await store.get(run.at('members', wid)))!.data)!
+    assert.deepEqual([status, marks], ['done', 2])
+  })
+
+  for (const [what, leases] of [
+    ['held an item', 1],
+    ['held nothing', 0],
+  ] as const) {
+    it(`looks again as soon as it has died, and wakes who waits, where it ${what}`, async () => {
+      if (leases > 0) await silent.lease()
+      let rings = 0
+
+      await keep(async (call) => {
+        if (call.method === 'set' && call.path === run.at('signal')) rings++
+        if (rings === 0 || call.method !== 'list' || call.path !== run.at('timers')) return undefined
+        await worker.close()
+        // What was seen in this turn of the event loop is not looked at again.
+        await nextTurn()
+        return 'last'
+      })
+
+      assert.equal(rings, 2)
+      assert.deepEqual(await queue.counts(), { total: 1, ready: 1, leased: 0, done: 0, dead: 0 })
+    })
+  }
+
+  it('looks again when it is told that a timer came or went, long before it would of itself', async () => {
+    let looks = 0
+    const kept = interleaved(store, async ({ method, path }) => {
+      if (method === 'list' && path === run.at('timers')) looks++
+    })
+    const told = new Map<string, () => void>()
+    kept.watch = async (path, kind, listener) => {
+      told.set(`${kind} of ${path}`, listener)
+      return () => {}
+    }
+    const patient = new Run(kept, run.id, run.capability, { ...run.settings, timerMs: 600_000 })
+    const keeper = new Keeper(patient, new Pages(patient))
+    const release = keeper.hold()
+    await eventually(() => looks >= 2, 'the look at the timers, and that at the pages')
+    await nextTurn()
+
+    told.get(`children of ${run.at('timers')}`)!()
+
+    await eventually(() => looks > 2, 'another look')
+    release()
+    await keeper.idle()
+  })
+
+  it('takes nothing from a worker that came during the look', async () => {
+    const other = await openStore(store.url, {})
+    const others = await attach(other, {})
+    const newcomer = others.at('timers', 'newcomer')
+    const claim = { token: 't', wid: 'newcomer', max: 1 }
+
+    await keep(async (call) => {
+      if (call.method !== 'get' || call.path !== run.at('states', 'p00000')) return undefined
+      if ((await other.create(newcomer, EMPTY, { ephemeral: true })) === 'created') {
+        await new Pages(others).claim(claim, () => {})
+      }
+      return 'last'
+    })
+
+    assert.equal((await queue.counts()).leased, 1)
+    await other.close()
+  })
+
+  it('is done once all of those who wait have let go, and not when one has done so twice', async () => {
+    const keeper = new Keeper(run, new Pages(run))
+    const [one, another] = [keeper.hold(), keeper.hold()]
+
+    one()
+    one()
+    await eventually(async () => (await member()).status === 'expired', 'the silent worker to expire')
+    another()
+
+    await keeper.idle()
+  })
+
+  describe('and is killed after the mark', () => {
+    beforeEach(async () => {
+      await keep(async (call) => {
+        if (isOf('timers', 'delete', call)) throw new WatchdogError('ERR_CLOSED', 'killed here')
+        return undefined
+      })
+      assert.equal((await member()).status, 'running')
+    })
+
+    it('leaves one who is silent for good, and is told to have expired when its timer goes', async () => {
+      await worker.close()
+
+      assert.deepEqual(await states(), ['expired'])
+    })
+
+    it('has the mark taken off by the next keeper, if the worker has kicked since', async () => {
+      assert.equal(await silent.kick(), true)
+      let looks = 0
+
+      await keep(async (call) => {
+        await silent.kick()
+        if (call.method === 'list' && call.path === run.at('members') && ++looks > 1) return 'last'
+        return undefined
+      })
+      assert.equal((await member()).expiring, undefined)
+      await worker.close()
+
+      assert.deepEqual(await states(), ['died'])
+    })
+  })
+})
+
+describe('Who looks after a queue that somebody left unfinished', () => {
+  let queue: WatchdogQueue
+  let store: Store
+  let run: Run
+  let page: string
+
+  beforeEach(async () => {
+    const directory = join(tempDir(), 'queue')
+    queue = await connect(directory)
+    await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS })
+    ;({ store, run } = await inspect(directory))
+    ;[page] = (await store.list(run.at('open'))) as [string]
+  })
+
+  /** The last item is done; whose it was goes no further. */
+  async function complete(): Promise<void> {
+    await new Pages(run).writer(page).submit<unknown>({
+      apply: (state) => consume(state, { handle: 'h', seq: 1, source: 'fresh' }),
+    })
+  }
+
+  it('looks through the pages again and again, though nobody dies', async () => {
+    const waiting = queue.waitDone({ timeoutMs: 30_000 })
+    await eventually(async () => (await store.get(run.at('signal')))!.version > 0, 'the first look')
+
+    await complete()
+
+    assert.equal((await waiting).done, 1)
+  })
+
+  it('closes a page whose last item was acked, and says that all is done', async () => {
+    await complete()
+
+    const report = await queue.waitDone({ timeoutMs: 30_000 })
+
+    assert.equal(report.done, 1)
+    assert.equal(await store.list(run.at('open')), undefined)
+  })
+
+  it('says that all is done when the last page was closed', async () => {
+    await complete()
+    await store.delete(run.at('open', page), ANY_VERSION)
+
+    const report = await queue.waitDone({ timeoutMs: 30_000 })
+
+    assert.equal(report.done, 1)
+    assert.equal(await store.list(run.at('open')), undefined)
+  })
+})
