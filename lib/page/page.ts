@@ -2,7 +2,7 @@
 // itself; with it, assets/status-page.js brings it to life. Pure functions.
 
 import { basename } from 'node:path'
-import { ageText, cut, harmless } from '../view/text'
+import { ageText, cut, escapeControls } from '../view/text'
 import { pageAssets } from './assets'
 import type { Picture } from './feed'
 import { areaUnder, type SampleName, SPARK_HEIGHT, SPARK_WIDTH } from './history'
@@ -89,7 +89,7 @@ function shownSparklines({ servesRequests }: Picture): readonly Tile[] {
 export function renderPage(picture: Picture, choice: Choice, options: PageOptions): string {
   const { style, script } = pageAssets()
   const { baseDir } = picture.board
-  const title = cut(harmless(options.title ?? (basename(baseDir) || baseDir)), 80)
+  const title = cut(escapeControls(options.title ?? (basename(baseDir) || baseDir)), 80)
   const tick = renderTick(picture)
   const chosen = choose(picture.workers, choice, options.staleMs)
   const page = html`<!doctype html>
@@ -107,7 +107,7 @@ export function renderPage(picture: Picture, choice: Choice, options: PageOption
 <body data-stale-ms="${options.staleMs}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}">
 <a class="skip" href="#workers">Skip to the workers</a>
 <header>
-<div class="name"><h1>${title}</h1><p class="path">${cut(harmless(baseDir), 200)}</p></div>
+<div class="name"><h1>${title}</h1><p class="path">${cut(escapeControls(baseDir), 200)}</p></div>
 <p class="live" id="live" role="status"><noscript>reloads every ${RELOAD_SECONDS} s</noscript></p>
 <nav aria-label="Other forms"><button type="button" id="pause" aria-pressed="false" hidden>Pause</button>
 <a href="?json">JSON</a> <a href="?auto">auto</a> <a href="?metrics">metrics</a></nav>
@@ -132,7 +132,7 @@ function summarySection(picture: Picture, { texts, paths }: Tick): Html {
   const names = Object.keys(picture.totals).filter((name) => !isShownAbove(name))
   const totals = names.map(
     (name) =>
-      html`<div><dt>${cut(harmless(name), 40)}</dt><dd data-text="total-${name}">${texts[`total-${name}`]}</dd></div>`,
+      html`<div><dt>${cut(escapeControls(name), 40)}</dt><dd data-text="total-${name}">${texts[`total-${name}`]}</dd></div>`,
   )
   return html`<section class="summary" aria-label="Summary">
 <dl class="counts">

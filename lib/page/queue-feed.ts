@@ -4,7 +4,7 @@
 import { type QueueReading, readQueue } from '../metrics/render-metrics'
 import type { QueueCounts, TimerCounts, TimerInfo } from '../queue/types'
 import type { WatchdogQueue } from '../queue/watchdog-queue'
-import { cut, harmless, statusText } from '../view/text'
+import { cut, escapeControls, statusText } from '../view/text'
 
 export type Queues = Readonly<Record<string, WatchdogQueue<never>>>
 
@@ -71,7 +71,7 @@ export class QueueFeed {
     this.#views = answers.map((answer, i) => {
       if (answer.status === 'fulfilled') return answer.value
       const message = answer.reason instanceof Error ? answer.reason.message : String(answer.reason)
-      return { ...this.#views[i]!, error: cut(harmless(message.slice(0, 2000)), 400) }
+      return { ...this.#views[i]!, error: cut(escapeControls(message.slice(0, 2000)), 400) }
     })
   }
 }
@@ -92,15 +92,15 @@ async function ask(name: string, queue: WatchdogQueue<never>): Promise<QueueView
 
 function viewExpired({ id, ageMs, host, pid, progress }: TimerInfo): ExpiredView {
   return {
-    id: cut(harmless(id), 64),
+    id: cut(escapeControls(id), 64),
     ageMs,
-    where: cut(harmless([host, pid].filter((part) => part !== undefined).join(' ')), 64),
+    where: cut(escapeControls([host, pid].filter((part) => part !== undefined).join(' ')), 64),
     progress: progress === undefined ? '' : statusText(progress, 160),
   }
 }
 
 function shownName(name: string): string {
-  return cut(harmless(name), 200)
+  return cut(escapeControls(name), 200)
 }
 
 /** A server that does not answer must not hold the page. */

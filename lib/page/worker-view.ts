@@ -1,10 +1,10 @@
-// A worker as the page shows it: short harmless texts and the numbers to sort by. What a worker publishes
+// A worker as the page shows it: short escapeControls texts and the numbers to sort by. What a worker publishes
 // may be megabytes of anything; past this file it is one line that does nothing but show. Pure functions.
 
 import { isBusy, isPatient, isRequestStatus, type RequestStatus, STATE_LETTERS } from '../http/request-status'
 import type { Status, WorkerEntry } from '../scoreboard/types'
 import { ownerKey } from '../view/rates'
-import { cut, harmless, statusText } from '../view/text'
+import { cut, escapeControls, statusText } from '../view/text'
 
 /** What counts for a worker first: that it is dead, then that it is silent, then what it does. */
 export type Kind = 'dead' | 'stale' | 'busy' | 'idle'
@@ -51,7 +51,7 @@ export function viewWorker(worker: WorkerEntry, at: number): WorkerView {
   const view: WorkerView = {
     key: ownerKey(worker),
     slot: worker.slot,
-    id: cut(harmless(worker.id), ID_COLUMNS),
+    id: cut(escapeControls(worker.id), ID_COLUMNS),
     pid: worker.pid,
     isDead: worker.state === 'dead',
     isBusy: busy,
@@ -67,7 +67,7 @@ export function viewWorker(worker: WorkerEntry, at: number): WorkerView {
     view.isError = true
   }
   if (!request) return view
-  const client = typeof request.remoteAddress === 'string' ? harmless(request.remoteAddress) : ''
+  const client = typeof request.remoteAddress === 'string' ? escapeControls(request.remoteAddress) : ''
   return { ...view, requests: request.requests, bytes: request.bytes, client: cut(client, CLIENT_COLUMNS) }
 }
 
@@ -107,5 +107,5 @@ function requestText(status: RequestStatus): string {
   const target = text(status.host) + text(status.path)
   const parts = [text(status.method), target, text(status.protocol)].filter((part) => part !== '')
   const more = status.inFlight > 1 ? ` (${status.inFlight} in flight)` : ''
-  return cut(harmless(parts.join(' ')), DOING_COLUMNS - more.length) + more
+  return cut(escapeControls(parts.join(' ')), DOING_COLUMNS - more.length) + more
 }

@@ -33,7 +33,7 @@ import type {
   WaitOptions,
   WatchdogEvent,
 } from './types'
-import { Attachment } from './worker/attached-queue'
+import { AttachedQueue } from './worker/attached-queue'
 import { WatchdogTimer } from './worker/timer'
 
 const MAX_WID_PREFIX = 60
@@ -49,8 +49,8 @@ export class WatchdogQueue<Item = string> {
   /** Consumes on their way, by slot: each slot is recorded apart, so that each can be recalled. */
   readonly #consuming = new Set<number>()
   #consumes = 0
-  #attachment: Attachment | undefined
-  #attaching: Promise<Attachment> | undefined
+  #attachment: AttachedQueue | undefined
+  #attaching: Promise<AttachedQueue> | undefined
   #lastTimer: WatchdogTimer<Item> | undefined
   #closing: Promise<void> | undefined
 
@@ -129,15 +129,15 @@ export class WatchdogQueue<Item = string> {
     }
   }
 
-  #use(run: Attachment['run']): Attachment {
+  #use(run: AttachedQueue['run']): AttachedQueue {
     const before = this.#attachment
     if (before?.run.id === run.id && before.run.settings.timerMs === run.settings.timerMs) return before
-    this.#attachment = new Attachment(run)
+    this.#attachment = new AttachedQueue(run)
     if (before?.run.id === run.id) for (const timer of before.timers) this.#attachment.timers.add(timer)
     return this.#attachment
   }
 
-  async #attach(): Promise<Attachment> {
+  async #attach(): Promise<AttachedQueue> {
     this.#assertOpen()
     if (this.#attachment !== undefined) return this.#attachment
     this.#attaching ??= attach(this.#store, {})
@@ -148,13 +148,13 @@ export class WatchdogQueue<Item = string> {
     return this.#attaching
   }
 
-  #detach(attachment: Attachment): void {
+  #detach(attachment: AttachedQueue): void {
     for (const timer of attachment.timers) timer.lose(attachment.run.closed())
     if (this.#attachment === attachment) this.#attachment = undefined
   }
 
   /** Calls with an attachment; one whose queue turns out to be gone is dropped. */
-  async #with<R>(work: (attachment: Attachment) => Promise<R>): Promise<R> {
+  async #with<R>(work: (attachment: AttachedQueue) => Promise<R>): Promise<R> {
     const attachment = await this.#attach()
     try {
       return await work(attachment)
@@ -203,7 +203,7 @@ export class WatchdogQueue<Item = string> {
     options: WaitOptions,
     more: string[],
     what: string,
-    wait: (attachment: Attachment) => Promise<R>,
+    wait: (attachment: AttachedQueue) => Promise<R>,
   ): Promise<R> {
     checkOptions(options, ['timeoutMs', 'signal', ...more], `the options of ${what}`)
     optionalInteger(options.timeoutMs, 'timeoutMs', 0, MAX_MS)
@@ -308,7 +308,7 @@ export class WatchdogQueue<Item = string> {
   }
 
   /** A look before the verdict: the watch may have fired for another reason. */
-  #timerGone(attachment: Attachment, timer: WatchdogTimer<Item>, wid: string, stop: () => void): void {
+  #timerGone(attachment: AttachedQueue, timer: WatchdogTimer<Item>, wid: string, stop: () => void): void {
     if (!attachment.timers.has(timer)) {
       stop()
       return

@@ -3,7 +3,7 @@
 import pc from 'picocolors'
 
 import type { Changes, Status } from '../scoreboard/types'
-import { cut, harmless, statusText } from '../view/text'
+import { cut, escapeControls, statusText } from '../view/text'
 import { jsonStatus } from './render'
 
 /** One change, for programs. */
@@ -40,12 +40,12 @@ export function changeLines(changes: Changes, style: { columns: number; colors: 
   const { green, red, yellow } = pc.createColors(style.colors)
   const time = clockText(changes.takenAt)
   const gone = changes.gone.map(({ id, reason }) => {
-    const line = cut(`${time} - ${harmless(id)} ${reason}`, style.columns)
+    const line = cut(`${time} - ${escapeControls(id)} ${reason}`, style.columns)
     return reason === 'died' ? red(line) : yellow(line)
   })
   const moved = changes.workers.map((worker) => {
     const many = worker.merged > 1 ? ` (x${worker.merged})` : ''
-    const head = `${time} ${worker.isNew ? '+' : '='} ${harmless(worker.id)}${many} `
+    const head = `${time} ${worker.isNew ? '+' : '='} ${escapeControls(worker.id)}${many} `
     const text = worker.error ? `! ${worker.error.code}` : textOf(worker.status)
     const line = cut(head + text, style.columns)
     return worker.isNew ? green(line) : line

@@ -4,7 +4,7 @@
 import pc from 'picocolors'
 import { isPatient } from '../http/request-status'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
-import { ageText, cut, harmless, statusText } from '../view/text'
+import { ageText, cut, escapeControls, statusText } from '../view/text'
 import { type TableColumn, tableLines } from './table'
 
 export interface TableOptions {
@@ -71,7 +71,7 @@ export function renderScreen(snapshot: Snapshot, options: ScreenOptions): string
   const hidden = snapshot.workers.length - room
   const shown = hidden > 0 ? snapshot.workers.slice(0, room - 1) : snapshot.workers
   const lines = [
-    cut(`${harmless(options.title)}  ${renderLine(snapshot, options.staleMs)}`, columns),
+    cut(`${escapeControls(options.title)}  ${renderLine(snapshot, options.staleMs)}`, columns),
     '',
     ...renderTable({ ...snapshot, workers: shown }, { ...options, state: true }),
   ]
@@ -105,7 +105,7 @@ export function workerColumns(takenAt: number, options: TableOptions): TableColu
   }
   return [
     { name: 'SLOT', align: 'right', dropOrder: 3, text: (worker) => String(worker.slot) },
-    { name: 'ID', text: (worker) => cut(harmless(worker.id), Math.min(idColumns, 128)) },
+    { name: 'ID', text: (worker) => cut(escapeControls(worker.id), Math.min(idColumns, 128)) },
     { name: 'PID', align: 'right', dropOrder: 2, text: (worker) => String(worker.pid) },
     { name: 'AGE', align: 'right', text: (worker) => ageText(worker.ageMs) },
     { name: 'UPDATES', align: 'right', dropOrder: 1, text: (worker) => String(worker.updates) },

@@ -2,7 +2,7 @@
 
 import { isRequestStatus, type RequestStatus, STATE_LETTERS } from '../http/request-status'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
-import { ageText, cut, harmless, statusText } from '../view/text'
+import { ageText, cut, escapeControls, statusText } from '../view/text'
 import type { LastColumn, TableColumn } from './table'
 
 /** Whether most of the workers that say anything at all serve requests. */
@@ -24,7 +24,7 @@ export function requestColumns(takenAt: number): TableColumn<WorkerEntry>[] {
     {
       name: 'METHOD',
       dropOrder: 4,
-      text: of(({ method }) => cut(harmless(method ?? '-'), 7)),
+      text: of(({ method }) => cut(escapeControls(method ?? '-'), 7)),
     },
   ]
 }

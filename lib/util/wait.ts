@@ -18,7 +18,7 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
 }
 
 /** Remembers a ring that came while nobody waited. */
-export class Bell {
+export class Notifier {
   #rung = false
   #wake: (() => void) | undefined
 

@@ -12,7 +12,7 @@ export function isPlain(text: string): boolean {
 }
 
 /** One line that does nothing but show: what a terminal would obey is written as an escape, `\x1b`. */
-export function harmless(text: string): string {
+export function escapeControls(text: string): string {
   if (isPlain(text)) return text
   return text.replace(UNSAFE, (character) => {
     const code = character.codePointAt(0)!

@@ -1,11 +1,11 @@
-// How values look in a terminal: a status on one harmless line, cut to a width in columns,
+// How values look in a terminal: a status on one escapeControls line, cut to a width in columns,
 // an age in a few characters.
 
 import type { Status } from '../scoreboard/types'
-import { harmless, isPlain } from './escape-controls'
+import { escapeControls, isPlain } from './escape-controls'
 import { graphemes, textWidth } from './text-width'
 
-export { harmless }
+export { escapeControls }
 
 let collator: Intl.Collator | undefined
 
@@ -39,7 +39,7 @@ export function cut(text: string, columns: number): string {
 export function statusText(status: Status | undefined, columns: number): string {
   // Only the beginning can show, and a status may be megabytes of combining marks.
   const room = Math.min(columns, MAX_COLUMNS)
-  return cut(harmless(rawText(status, room * 8).slice(0, room * 8)), room)
+  return cut(escapeControls(rawText(status, room * 8).slice(0, room * 8)), room)
 }
 
 function rawText(status: Status | undefined, most: number): string {

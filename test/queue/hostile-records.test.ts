@@ -10,10 +10,10 @@ import { native } from '../../lib/binding'
 import {
   decodeRecord,
   FORMAT_VERSION,
-  type RootRecord,
+  type QueueRecord,
   type Settings,
 } from '../../lib/queue/incarnation/incarnation'
-import { decodeLetter } from '../../lib/queue/items/dead-letters'
+import { decodeDeadLetter } from '../../lib/queue/items/dead-letters'
 import { decodeMember, type Member } from '../../lib/queue/members/members'
 import { decodeState, encodeState } from '../../lib/queue/page-state/codec'
 import { encodePages, itemAt, pageIndex, pageSize } from '../../lib/queue/page-state/item-page'
@@ -133,13 +133,13 @@ describe('The records of a queue, as a store gives them', () => {
 
     fc.assert(
       fc.property(bytesLike(letter), (bytes) => {
-        const decoded = decodeLetter(bytes)
+        const decoded = decodeDeadLetter(bytes)
         assert.ok(Number.isSafeInteger(decoded.attempts))
         assert.ok(decoded.error === undefined || typeof decoded.error.message === 'string')
       }),
       { numRuns: 1000 },
     )
-    assert.equal(decodeLetter(Buffer.from(JSON.stringify(letter))).worker, 'w')
+    assert.equal(decodeDeadLetter(Buffer.from(JSON.stringify(letter))).worker, 'w')
   })
 
   it('are roots of a queue, none, or of a version that is named', () => {
@@ -150,7 +150,7 @@ describe('The records of a queue, as a store gives them', () => {
       expect: ['a'],
       itemless: false,
     } as const
-    const root: RootRecord = {
+    const root: QueueRecord = {
       format: 'rollcall-queue',
       version: FORMAT_VERSION,
       run: 'r',
@@ -161,7 +161,7 @@ describe('The records of a queue, as a store gives them', () => {
 
     fc.assert(
       fc.property(bytesLike(root), (bytes) => {
-        let decoded: RootRecord | undefined
+        let decoded: QueueRecord | undefined
         try {
           decoded = decodeRecord(bytes, 'zk://h/q')
         } catch (error) {

@@ -2,13 +2,13 @@
 
 import { openStore } from '../../lib/queue/connect'
 import { attach } from '../../lib/queue/incarnation/attach'
-import type { Run } from '../../lib/queue/incarnation/incarnation'
+import type { Incarnation } from '../../lib/queue/incarnation/incarnation'
 import type { Store } from '../../lib/queue/store/store'
 
 const open = new Set<Store>()
 
 /** The store is closed after the test. */
-export async function inspect(url: string): Promise<{ store: Store; run: Run }> {
+export async function inspect(url: string): Promise<{ store: Store; run: Incarnation }> {
   const store = await openStore(url, {})
   open.add(store)
   return { store, run: await attach(store, {}) }

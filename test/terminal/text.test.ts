@@ -7,7 +7,7 @@ import { durationFrom, parseDuration } from '../../lib/cli/parse/duration'
 import type { Cursor, Snapshot, WorkerEntry } from '../../lib/scoreboard/types'
 import { renderJson, renderLine, renderScreen, renderTable } from '../../lib/terminal/render'
 import { sortWorkers } from '../../lib/view/sort'
-import { ageText, cut, harmless, statusText } from '../../lib/view/text'
+import { ageText, cut, escapeControls, statusText } from '../../lib/view/text'
 
 const TAKEN_AT = 1_800_000_000_000
 
@@ -24,10 +24,10 @@ function snapshot(...workers: Partial<WorkerEntry>[]): Snapshot {
 
 describe('Text for a terminal', () => {
   it('shows what a terminal would obey, and keeps what people write', () => {
-    assert.equal(harmless('a\x1b[2J\x07\x7f\x9b\r\n\t\0'), 'a\\x1b[2J\\x07\\x7f\\x9b\\r\\n\\t\\x00')
-    assert.equal(harmless('\u202eevil\u2066\u2028\ufeff'), '\\u{202e}evil\\u{2066}\\u{2028}\\u{feff}')
-    assert.equal(harmless('lone \ud800 surrogate'), 'lone \ufffd surrogate')
-    assert.equal(harmless('日本語 नमस्ते 👨‍👩‍👧 می‌خواهم'), '日本語 नमस्ते 👨‍👩‍👧 می‌خواهم')
+    assert.equal(escapeControls('a\x1b[2J\x07\x7f\x9b\r\n\t\0'), 'a\\x1b[2J\\x07\\x7f\\x9b\\r\\n\\t\\x00')
+    assert.equal(escapeControls('\u202eevil\u2066\u2028\ufeff'), '\\u{202e}evil\\u{2066}\\u{2028}\\u{feff}')
+    assert.equal(escapeControls('lone \ud800 surrogate'), 'lone \ufffd surrogate')
+    assert.equal(escapeControls('日本語 नमस्ते 👨‍👩‍👧 می‌خواهم'), '日本語 नमस्ते 👨‍👩‍👧 می‌خواهم')
   })
 
   it('cuts by columns, never inside a character', () => {

@@ -77,8 +77,8 @@ async function totals(dir: string, options: { json?: boolean }): Promise<void> {
     print(JSON.stringify(sums))
     return
   }
-  const { harmless } = await import('../../view/text.js')
-  for (const [name, sum] of Object.entries(sums)) print(`${sum}\t${harmless(name)}`)
+  const { escapeControls } = await import('../../view/text.js')
+  for (const [name, sum] of Object.entries(sums)) print(`${sum}\t${escapeControls(name)}`)
 }
 
 async function cleanup(dir: string, options: CleanupOptions): Promise<void> {

@@ -5,7 +5,7 @@ import type { RequestStatus } from '../../http/request-status'
 import type { Status } from '../../scoreboard/types'
 import { renderLine, renderScreen, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
-import { ageText, cut, harmless, statusText } from '../../view/text'
+import { ageText, cut, escapeControls, statusText } from '../../view/text'
 import { outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
@@ -62,7 +62,7 @@ export function onScreen(stop: StopSignal): Audience {
       colors,
       statusText: requestText,
     })
-    const story = said.slice(-6).map((sentence) => cut(harmless(sentence), columns))
+    const story = said.slice(-6).map((sentence) => cut(escapeControls(sentence), columns))
     return [...board, '', ...story, 'q ends it early'].slice(0, rows)
   }
   let shown: Promise<void> | undefined

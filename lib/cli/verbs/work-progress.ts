@@ -2,7 +2,7 @@
 
 import type { QueueCounts } from '../../queue/types'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
-import { harmless } from '../../view/escape-controls'
+import { escapeControls } from '../../view/escape-controls'
 import { showItem } from '../parse/items'
 import { note } from '../support/output'
 import { RateWindow } from '../support/rate-window'
@@ -77,7 +77,7 @@ export async function summarizeFailures(queue: WatchdogQueue): Promise<number> {
   for await (const { item, attempts, error } of queue.deadLetters()) {
     if (++count > MOST_FAILURES) continue
     const why = error === undefined ? 'its worker died' : error.message
-    note(harmless(`failed after ${attempts} attempts: ${showItem(item)} (${why})`))
+    note(escapeControls(`failed after ${attempts} attempts: ${showItem(item)} (${why})`))
   }
   if (count > MOST_FAILURES) note(`and ${count - MOST_FAILURES} more: rollcall queue dead`)
   return count

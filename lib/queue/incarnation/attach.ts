@@ -4,13 +4,13 @@
 //   creating --(compare-and-set: the commit)--> open --seal--> sealed      any --destroy--> closing --> gone
 
 import { WatchdogError } from '../../util/errors'
-import { abortable, Bell, Deadline } from '../../util/wait'
+import { abortable, Deadline, Notifier } from '../../util/wait'
 import { encodeState } from '../page-state/codec'
 import { type EncodedPage, encodePages } from '../page-state/item-page'
 import { newState } from '../page-state/page-state'
 import { ANY_VERSION, type Store } from '../store/store'
-import { EMPTY, encodeRecord, HOLD, Run, randomName } from './incarnation'
-import { asRun, isUsable, readRoot } from './queue-record'
+import { EMPTY, encodeRecord, HOLD, Incarnation, randomName } from './incarnation'
+import { asIncarnation, isUsable, readRecord } from './queue-record'
 
 interface AttachOptions {
   timerMs?: number
@@ -19,19 +19,19 @@ interface AttachOptions {
 }
 
 /** Finds the queue; with a time-out, waits for one that is not there yet. */
-export async function attach(store: Store, options: AttachOptions): Promise<Run> {
+export async function attach(store: Store, options: AttachOptions): Promise<Incarnation> {
   options.signal?.throwIfAborted()
   const deadline = new Deadline(options.timeoutMs ?? 0)
-  const bell = new Bell()
+  const bell = new Notifier()
   let unwatch: (() => void) | undefined
   try {
     for (;;) {
       await abortable(store.sync(), options.signal)
-      const root = await abortable(readRoot(store), options.signal)
+      const root = await abortable(readRecord(store), options.signal)
       if (root !== undefined && isUsable(root.record.phase)) {
-        const run = asRun(store, root.record)
+        const run = asIncarnation(store, root.record)
         if (options.timerMs === undefined) return run
-        return new Run(store, run.id, run.capability, { ...run.settings, timerMs: options.timerMs })
+        return new Incarnation(store, run.id, run.capability, { ...run.settings, timerMs: options.timerMs })
       }
       if (deadline.over) {
         const why = root === undefined ? 'There is no queue' : `The queue is ${root.record.phase}`
@@ -50,7 +50,10 @@ export async function attach(store: Store, options: AttachOptions): Promise<Run>
  * Adds items to a queue that is not sealed, page by page. An error says by `maybeApplied` that some are
  * in the queue already.
  */
-export async function addItems(run: Run, items: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
+export async function addItems(
+  run: Incarnation,
+  items: Iterable<unknown> | AsyncIterable<unknown>,
+): Promise<void> {
   const { store } = run
   if ((await run.assertThere()).phase !== 'open') throw sealed(store)
   const prefix = `a${randomName(6)}`
@@ -69,7 +72,7 @@ export async function addItems(run: Run, items: Iterable<unknown> | AsyncIterabl
   })
 }
 
-async function addPage(run: Run, name: string, { bytes, size }: EncodedPage): Promise<void> {
+async function addPage(run: Incarnation, name: string, { bytes, size }: EncodedPage): Promise<void> {
   const { store } = run
   if ((await store.create(run.at('pages', name), bytes)) === 'orphan') throw run.closed()
   // The commit: from here on the items belong to the queue, whoever meets the marker makes the state.
@@ -95,10 +98,10 @@ function partlyApplied(error: unknown): unknown {
   return new WatchdogError(code, message, { cause: cause ?? error, path, retryable, maybeApplied: true })
 }
 
-export async function seal(run: Run): Promise<void> {
+export async function seal(run: Incarnation): Promise<void> {
   const { store } = run
   for (;;) {
-    const root = await readRoot(store)
+    const root = await readRecord(store)
     if (root?.record.run !== run.id || root.record.phase === 'closing') throw run.closed()
     if (root.record.phase === 'sealed') break
     const record = { ...root.record, phase: 'sealed' as const }

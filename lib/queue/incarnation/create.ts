@@ -12,12 +12,20 @@ import {
   FORMAT,
   FORMAT_VERSION,
   HOLD,
-  type RootRecord,
-  Run,
+  Incarnation,
+  type QueueRecord,
   randomName,
   type Settings,
 } from './incarnation'
-import { asRun, CREATING, CREATOR_MS, isUsable, type Root, readRoot, watchRoot } from './queue-record'
+import {
+  asIncarnation,
+  CREATING,
+  CREATOR_MS,
+  isUsable,
+  readRecord,
+  type StoredRecord,
+  watchRecord,
+} from './queue-record'
 
 const CAPABILITY_BYTES = 16
 /** How long a root without a sign of its creator is given before it counts as abandoned. */
@@ -40,9 +48,9 @@ function existsError(store: Store, why: string): WatchdogError {
 }
 
 /** Makes the queue. Returns the run, which is an older one only for `ifExists: 'attach'`. */
-export async function create(store: Store, request: CreateRequest): Promise<Run> {
+export async function create(store: Store, request: CreateRequest): Promise<Incarnation> {
   const id = randomName(8)
-  const record: RootRecord = { format: FORMAT, version: FORMAT_VERSION, run: id, phase: 'creating' }
+  const record: QueueRecord = { format: FORMAT, version: FORMAT_VERSION, run: id, phase: 'creating' }
   for (;;) {
     const made = await store.create('', encodeRecord(record))
     if (made === 'created') break
@@ -56,11 +64,11 @@ export async function create(store: Store, request: CreateRequest): Promise<Run>
 }
 
 /** Deals with a root that is there: returns it for `'attach'`, throws for `'error'`, or clears it away. */
-async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promise<Run | undefined> {
+async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promise<Incarnation | undefined> {
   await store.sync()
-  let root: Root | undefined
+  let root: StoredRecord | undefined
   try {
-    root = await readRoot(store)
+    root = await readRecord(store)
   } catch (error) {
     if ((error as WatchdogError).code !== 'ERR_UNSUPPORTED') throw error
     throw new WatchdogError('ERR_EXISTS', (error as Error).message, { cause: error, retryable: false })
@@ -68,7 +76,7 @@ async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promi
   if (root === undefined) return undefined
   const { record } = root
   if (isUsable(record.phase)) {
-    if (ifExists === 'attach') return asRun(store, record)
+    if (ifExists === 'attach') return asIncarnation(store, record)
     if (ifExists === 'error') throw existsError(store, 'There is a queue')
   } else if (record.phase === 'creating' && (await creatorLives(store, record))) {
     if (ifExists === 'error') throw existsError(store, 'A queue is being created')
@@ -82,29 +90,29 @@ async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promi
 }
 
 /** Whether that creation has come to its end, or another root is in its place. */
-async function isCreated(store: Store, { run }: RootRecord): Promise<boolean> {
-  const now = await readRoot(store)
+async function isCreated(store: Store, { run }: QueueRecord): Promise<boolean> {
+  const now = await readRecord(store)
   return now === undefined || now.record.run !== run || now.record.phase !== 'creating'
 }
 
 /** Whether somebody is at work on a root in phase `creating`, whose creator may not have said so yet. */
-async function creatorLives(store: Store, record: RootRecord): Promise<boolean> {
-  return watchRoot(store, GRACE_MS, async () => {
+async function creatorLives(store: Store, record: QueueRecord): Promise<boolean> {
+  return watchRecord(store, GRACE_MS, async () => {
     if ((await store.info(CREATING + record.run)) !== undefined) return true
     return isCreated(store, record)
   })
 }
 
 /** Resolves when a creation has come to its end, or its creator has died. */
-async function creationEnds(store: Store, record: RootRecord): Promise<void> {
-  await watchRoot(store, CREATOR_MS, async () => {
+async function creationEnds(store: Store, record: QueueRecord): Promise<void> {
+  await watchRecord(store, CREATOR_MS, async () => {
     if (await isCreated(store, record)) return true
     return (await store.info(CREATING + record.run)) === undefined
   })
 }
 
-async function build(store: Store, record: RootRecord, request: CreateRequest): Promise<Run> {
-  const run = new Run(store, record.run, randomName(CAPABILITY_BYTES), request.settings)
+async function build(store: Store, record: QueueRecord, request: CreateRequest): Promise<Incarnation> {
+  const run = new Incarnation(store, record.run, randomName(CAPABILITY_BYTES), request.settings)
   const overtaken = () => existsError(store, 'Another creator was faster: there is a queue')
   const make = async (path: string, data: Buffer = EMPTY) => {
     if ((await store.create(path, data)) === 'orphan') throw overtaken()
@@ -117,14 +125,14 @@ async function build(store: Store, record: RootRecord, request: CreateRequest): 
     // While this node is there, nobody removes the root; so from the check on, version 0 of it is ours.
     if ((await store.create(CREATING + record.run, EMPTY, { ephemeral: true })) === 'orphan')
       throw overtaken()
-    if ((await readRoot(store))?.record.run !== record.run) throw overtaken()
+    if ((await readRecord(store))?.record.run !== record.run) throw overtaken()
     await make(run.capability)
     const folders = ['timers', 'members', 'pages', 'states', 'dead', 'signal', 'clock']
     if (request.syncStart) folders.push('sync')
     await Promise.all(folders.map((name) => make(run.at(name))))
     await writePages(run, request, make)
     const phase = request.sealed ? 'sealed' : 'open'
-    const committed: RootRecord = { ...record, phase, capability: run.capability, settings: run.settings }
+    const committed: QueueRecord = { ...record, phase, capability: run.capability, settings: run.settings }
     if (session.lost)
       throw new WatchdogError('ERR_SESSION_LOST', `The session ended while ${store.url} was being made`)
     const outcome = await store.set('', encodeRecord(committed), 0, { sameSession: true })
@@ -144,14 +152,14 @@ async function build(store: Store, record: RootRecord, request: CreateRequest): 
 }
 
 /** Takes down a creation of ours that failed, unless somebody has taken it over. */
-async function removeOwn(store: Store, record: RootRecord): Promise<void> {
+async function removeOwn(store: Store, record: QueueRecord): Promise<void> {
   await store.delete(CREATING + record.run, ANY_VERSION)
-  const root = await readRoot(store)
+  const root = await readRecord(store)
   if (root?.record.run === record.run && !isUsable(root.record.phase)) await destroy(store, record.run)
 }
 
 async function writePages(
-  run: Run,
+  run: Incarnation,
   request: CreateRequest,
   make: (path: string, data?: Buffer) => Promise<void>,
 ) {

@@ -2,8 +2,8 @@
 
 import { WatchdogError } from '../../util/errors'
 import type { Store } from '../store/store'
-import { encodeRecord, type RootRecord } from './incarnation'
-import { CREATING, CREATOR_MS, type Root, readRoot, watchRoot } from './queue-record'
+import { encodeRecord, type QueueRecord } from './incarnation'
+import { CREATING, CREATOR_MS, readRecord, type StoredRecord, watchRecord } from './queue-record'
 
 const CAPABILITY = /^[0-9a-f]{32}$/
 
@@ -14,20 +14,20 @@ const CAPABILITY = /^[0-9a-f]{32}$/
  */
 export async function destroy(store: Store, run?: string): Promise<void> {
   await store.sync()
-  let root = await readRoot(store)
+  let root = await readRecord(store)
   if (run !== undefined && root?.record.run !== run) return
   if (root === undefined) throw new WatchdogError('ERR_NOT_FOUND', `There is no queue at ${store.url}`)
   while (root.record.phase !== 'closing') {
     // Fails the commit of a creator that is still at work, and every later change.
-    const record: RootRecord = { ...root.record, phase: 'closing' }
+    const record: QueueRecord = { ...root.record, phase: 'closing' }
     await store.set('', encodeRecord(record), root.version)
-    const now: Root | undefined = await readRoot(store)
+    const now: StoredRecord | undefined = await readRecord(store)
     if (now === undefined || now.record.run !== root.record.run) return
     root = now
   }
   const doomed = root.record.run
   if (await removeRoot(store, doomed)) return
-  const isGone = await watchRoot(store, CREATOR_MS, () => removeRoot(store, doomed))
+  const isGone = await watchRecord(store, CREATOR_MS, () => removeRoot(store, doomed))
   if (!isGone) {
     throw new WatchdogError(
       'ERR_TIMEOUT',
@@ -41,7 +41,7 @@ async function removeRoot(store: Store, run: string): Promise<boolean> {
   for (;;) {
     const names = (await store.list('')) ?? []
     // In this order: then the names are of this run.
-    const root = await readRoot(store)
+    const root = await readRecord(store)
     if (root?.record.run !== run) return true
     for (const name of names) if (CAPABILITY.test(name)) await store.deleteTree(name)
     // A creator that is still at work finds its folder gone and gives up; a dead one's node goes with its session.

@@ -29,7 +29,7 @@ export interface Settings {
 
 export type Phase = 'creating' | 'open' | 'sealed' | 'closing'
 
-export interface RootRecord {
+export interface QueueRecord {
   readonly format: typeof FORMAT
   readonly version: number
   readonly run: string
@@ -45,15 +45,15 @@ export function randomName(bytes: number): string {
   return randomBytes(bytes).toString('hex')
 }
 
-export function encodeRecord(record: RootRecord): Buffer {
+export function encodeRecord(record: QueueRecord): Buffer {
   return Buffer.from(JSON.stringify(record))
 }
 
 /** The record in those bytes; undefined where they are no record of ours. Throws on a newer format. */
-export function decodeRecord(data: Buffer, url: string): RootRecord | undefined {
-  let record: RootRecord
+export function decodeRecord(data: Buffer, url: string): QueueRecord | undefined {
+  let record: QueueRecord
   try {
-    record = JSON.parse(data.toString()) as RootRecord
+    record = JSON.parse(data.toString()) as QueueRecord
   } catch {
     return undefined
   }
@@ -69,7 +69,7 @@ export function decodeRecord(data: Buffer, url: string): RootRecord | undefined 
 
 const PHASES: readonly Phase[] = ['creating', 'open', 'sealed', 'closing']
 
-function isSound({ run, phase, capability, settings }: RootRecord): boolean {
+function isSound({ run, phase, capability, settings }: QueueRecord): boolean {
   if (typeof run !== 'string' || !PHASES.includes(phase)) return false
   if (capability === undefined && settings === undefined) return phase === 'creating' || phase === 'closing'
   return /^[0-9a-f]+$/.test(capability ?? '') && areSettings(settings)
@@ -89,7 +89,7 @@ function areSettings(settings: Settings | undefined): boolean {
   )
 }
 
-export class Run {
+export class Incarnation {
   constructor(
     readonly store: Store,
     readonly id: string,
@@ -108,7 +108,7 @@ export class Run {
   }
 
   /** Throws ERR_CLOSED when this run is over. What to ask when a node of it is missing. */
-  async assertThere(): Promise<RootRecord> {
+  async assertThere(): Promise<QueueRecord> {
     const node = await this.store.get('')
     const record = node && decodeRecord(node.data, this.store.url)
     if (record?.run !== this.id || record.phase === 'closing') throw this.closed()

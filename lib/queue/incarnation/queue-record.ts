@@ -1,22 +1,22 @@
 // The root of a queue, whose record says which phase of its life it is in (see run.ts).
 
 import { WatchdogError } from '../../util/errors'
-import { Bell, Deadline } from '../../util/wait'
+import { Deadline, Notifier } from '../../util/wait'
 import type { Store } from '../store/store'
-import { decodeRecord, type Phase, type RootRecord, Run } from './incarnation'
+import { decodeRecord, Incarnation, type Phase, type QueueRecord } from './incarnation'
 
 /** With the run behind it, an ephemeral name below the root: who makes that run is at work. */
 export const CREATING = 'creating-'
 /** How long a slow creator is waited for, in milliseconds. */
 export const CREATOR_MS = 60_000
 
-export interface Root {
-  readonly record: RootRecord
+export interface StoredRecord {
+  readonly record: QueueRecord
   readonly version: number
 }
 
 /** The root's record; undefined where no node is there. Throws where the node is not ours. */
-export async function readRoot(store: Store): Promise<Root | undefined> {
+export async function readRecord(store: Store): Promise<StoredRecord | undefined> {
   const node = await store.get('')
   if (node === undefined) return undefined
   const record = decodeRecord(node.data, store.url)
@@ -29,8 +29,8 @@ export async function readRoot(store: Store): Promise<Root | undefined> {
   return { record, version: node.version }
 }
 
-export function asRun(store: Store, record: RootRecord): Run {
-  return new Run(store, record.run, record.capability!, record.settings!)
+export function asIncarnation(store: Store, record: QueueRecord): Incarnation {
+  return new Incarnation(store, record.run, record.capability!, record.settings!)
 }
 
 export function isUsable(phase: Phase): boolean {
@@ -41,9 +41,13 @@ export function isUsable(phase: Phase): boolean {
  * Looks at the root now and after each change of it or of the names below it, until `isOver` says so or
  * the time is over. Says which.
  */
-export async function watchRoot(store: Store, ms: number, isOver: () => Promise<boolean>): Promise<boolean> {
+export async function watchRecord(
+  store: Store,
+  ms: number,
+  isOver: () => Promise<boolean>,
+): Promise<boolean> {
   const deadline = new Deadline(ms)
-  const bell = new Bell()
+  const bell = new Notifier()
   const stops: (() => void)[] = []
   try {
     for (const kind of ['data', 'children'] as const) stops.push(await store.watch('', kind, bell.ring))

@@ -2,7 +2,7 @@
 // come while a write is on its way.
 
 import { ack, type PageState, wasSettled } from '../page-state/page-state'
-import type { PageWriter } from './page-state-writer'
+import type { PageStateWriter } from './page-state-writer'
 
 export interface AckRequest {
   readonly token: string
@@ -37,11 +37,11 @@ export function exceptionOf(state: PageState, token: string, index: number): Exc
 
 /** What the acks go through. */
 export interface Book {
-  writer(page: string): PageWriter
+  writer(page: string): PageStateWriter
   finishIfComplete(page: string): Promise<void> | undefined
 }
 
-export class PageAcks {
+export class AckBatcher {
   readonly #book: Book
   /** Those that have not begun, by the token of their claim. */
   readonly #waiting = new Map<string, Acks>()

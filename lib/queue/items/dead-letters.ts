@@ -4,7 +4,7 @@ import { decodeMember } from '../members/members'
 import * as ranges from '../page-state/ranges'
 import { ANY_VERSION } from '../store/store'
 import type { DeadLetter } from '../types'
-import type { Attachment } from '../worker/attached-queue'
+import type { AttachedQueue } from '../worker/attached-queue'
 
 interface Stored {
   readonly attempts: number
@@ -15,7 +15,7 @@ interface Stored {
 }
 
 /** What a letter says; of one that was damaged, that it was. */
-export function decodeLetter(data: Buffer): Stored {
+export function decodeDeadLetter(data: Buffer): Stored {
   try {
     const { attempts, error, worker, wid } = JSON.parse(data.toString()) as Stored
     const isText = (value: unknown) => value === undefined || typeof value === 'string'
@@ -35,7 +35,7 @@ function parse(id: string): { page: string; index: number } {
   return { page: id.slice(0, dash), index: Number(id.slice(dash + 1)) }
 }
 
-async function listIds(attachment: Attachment): Promise<string[]> {
+async function listIds(attachment: AttachedQueue): Promise<string[]> {
   const ids = await attachment.run.store.list(attachment.run.at('dead'))
   if (ids === undefined) throw attachment.run.closed()
   const key = (id: string) => parse(id)
@@ -43,14 +43,14 @@ async function listIds(attachment: Attachment): Promise<string[]> {
 }
 
 /** Whether the item of a letter is dead: a letter is written first, and its nack may then have come too late. */
-export async function isDead(attachment: Attachment, id: string): Promise<boolean> {
+export async function isDead(attachment: AttachedQueue, id: string): Promise<boolean> {
   const { page, index } = parse(id)
   return ranges.has((await attachment.pages.writer(page).read()).state.dead, index)
 }
 
 /** Letters of items that are dead now; a letter whose item is not is about to be written or removed. */
 export async function* deadLetters(
-  attachment: Attachment,
+  attachment: AttachedQueue,
 ): AsyncGenerator<DeadLetter<unknown>, void, undefined> {
   const { run, pages } = attachment
   for (const id of await listIds(attachment)) {
@@ -60,7 +60,7 @@ export async function* deadLetters(
       run.store.get(run.at('dead', id)),
     ])
     if (node === undefined || !ranges.has(state.dead, index)) continue
-    const letter = decodeLetter(node.data)
+    const letter = decodeDeadLetter(node.data)
     const worker = letter.worker ?? (letter.wid && (await timerId(attachment, letter.wid)))
     yield {
       id,
@@ -72,13 +72,13 @@ export async function* deadLetters(
   }
 }
 
-async function timerId(attachment: Attachment, wid: string): Promise<string | undefined> {
+async function timerId(attachment: AttachedQueue, wid: string): Promise<string | undefined> {
   const node = await attachment.run.store.get(attachment.run.at('members', wid))
   return node && decodeMember(node.data)?.id
 }
 
 /** Gives every dead item a new life. Returns how many there were. */
-export async function redrive(attachment: Attachment): Promise<number> {
+export async function redrive(attachment: AttachedQueue): Promise<number> {
   const { run, pages } = attachment
   const ids = await listIds(attachment)
   // Removed at the version seen here: an item that dies again meanwhile keeps its new letter.

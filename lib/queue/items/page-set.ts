@@ -2,7 +2,7 @@
 // items in them, and the end of a page.
 
 import { WatchdogError } from '../../util/errors'
-import { EMPTY, HOLD, type Run } from '../incarnation/incarnation'
+import { EMPTY, HOLD, type Incarnation } from '../incarnation/incarnation'
 import { itemAt, pageIndex } from '../page-state/item-page'
 import {
   claim,
@@ -28,8 +28,8 @@ import {
   takeUnhanded,
 } from '../page-state/page-state'
 import { ANY_VERSION } from '../store/store'
-import { type AckRequest, type Exception, exceptionOf, PageAcks } from './ack-batcher'
-import { PageWriter, type Step } from './page-state-writer'
+import { AckBatcher, type AckRequest, type Exception, exceptionOf } from './ack-batcher'
+import { PageStateWriter, type Step } from './page-state-writer'
 
 const CACHED_PAGES = 8
 /** How many states an idle worker reads at once when it looks for returned items. */
@@ -75,24 +75,24 @@ interface LoadedPage {
   readonly offsets: Uint32Array
 }
 
-export class Pages {
-  readonly #run: Run
-  readonly #writers = new Map<string, PageWriter>()
+export class PageSet {
+  readonly #run: Incarnation
+  readonly #writers = new Map<string, PageStateWriter>()
   readonly #finishing = new Map<string, Promise<void>>()
   readonly #loaded = new Map<string, Promise<LoadedPage>>()
-  readonly #acks: PageAcks
+  readonly #acks: AckBatcher
   /** Open pages in an order of our own, so that workers start on different ones. */
   #order: string[] = []
 
-  constructor(run: Run) {
+  constructor(run: Incarnation) {
     this.#run = run
-    this.#acks = new PageAcks(this)
+    this.#acks = new AckBatcher(this)
   }
 
-  writer(page: string): PageWriter {
+  writer(page: string): PageStateWriter {
     let writer = this.#writers.get(page)
     if (writer === undefined) {
-      writer = new PageWriter(this.#run, page)
+      writer = new PageStateWriter(this.#run, page)
       this.#writers.set(page, writer)
     }
     return writer

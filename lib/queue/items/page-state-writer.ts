@@ -2,7 +2,7 @@
 // its way wait together and go out as one compare-and-set.
 
 import { maybeApplied, WatchdogError } from '../../util/errors'
-import type { Run } from '../incarnation/incarnation'
+import type { Incarnation } from '../incarnation/incarnation'
 import { decodeState, encodeState } from '../page-state/codec'
 import { pageSize } from '../page-state/item-page'
 import { newState, type Outcome, type PageState } from '../page-state/page-state'
@@ -32,8 +32,8 @@ interface Known {
   readonly version: number
 }
 
-export class PageWriter {
-  readonly #run: Run
+export class PageStateWriter {
+  readonly #run: Incarnation
   readonly #path: string
   #known: Known | undefined
   #waiting: Submitted[] = []
@@ -42,7 +42,7 @@ export class PageWriter {
   #go: (() => void) | undefined
 
   constructor(
-    run: Run,
+    run: Incarnation,
     readonly name: string,
   ) {
     this.#run = run

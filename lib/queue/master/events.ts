@@ -2,18 +2,18 @@
 // an item or a round is told exactly once to each subscriber; kicks and returned items are sampled.
 
 import { WatchdogError } from '../../util/errors'
-import { Bell } from '../../util/wait'
+import { Notifier } from '../../util/wait'
 import { isDead } from '../items/dead-letters'
-import { type Entry, Roster } from '../members/members'
+import { type Entry, Members } from '../members/members'
 import { periodOf } from '../members/reaper'
 import type { WatchdogEvent, WatchdogEventType } from '../types'
-import type { Attachment } from '../worker/attached-queue'
+import type { AttachedQueue } from '../worker/attached-queue'
 
 const ENDINGS: Record<string, WatchdogEventType> = { finished: 'finished', failed: 'failed', died: 'died' }
 
 class Observer {
-  readonly #attachment: Attachment
-  readonly #roster: Roster
+  readonly #attachment: AttachedQueue
+  readonly #roster: Members
   readonly #seen = new Map<string, Entry>()
   #dead = new Set<string>()
   #returned = 0
@@ -21,9 +21,9 @@ class Observer {
   #started = false
   pending: WatchdogEvent[] = []
 
-  constructor(attachment: Attachment) {
+  constructor(attachment: AttachedQueue) {
     this.#attachment = attachment
-    this.#roster = new Roster(attachment.run)
+    this.#roster = new Members(attachment.run)
   }
 
   tell(type: WatchdogEventType, more: { timer?: string; item?: string } = {}): void {
@@ -85,12 +85,12 @@ class Observer {
 }
 
 export async function* events(
-  attachment: Attachment,
+  attachment: AttachedQueue,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<WatchdogEvent, void, undefined> {
   const { run } = attachment
   const observer = new Observer(attachment)
-  const bell = new Bell()
+  const bell = new Notifier()
   const release = attachment.keeper.hold()
   const stops = [
     run.store.onEvent((event) => {

@@ -2,20 +2,20 @@
 // watches what it waits for, looks after the run meanwhile, and looks again every sampling period.
 
 import { WatchdogError } from '../../util/errors'
-import { abortable, Bell, Deadline } from '../../util/wait'
+import { abortable, Deadline, Notifier } from '../../util/wait'
 import { mayHaveDied, report, troubled } from '../members/members'
 import { periodOf } from '../members/reaper'
 import { counts } from '../page-state/page-state'
 import type { WatchKind } from '../store/store'
 import type { DoneReport, QueueCounts, TimerInfo, WaitOptions } from '../types'
-import type { Attachment } from '../worker/attached-queue'
+import type { AttachedQueue } from '../worker/attached-queue'
 
 /** A look that is on its way when time runs out is given this long, in milliseconds. */
 const LATE_MS = 200
 
 /** Looks until `look` gives something; undefined when time ran out. */
 async function until<T>(
-  attachment: Attachment,
+  attachment: AttachedQueue,
   watched: readonly (readonly [name: string, kind: WatchKind])[],
   options: WaitOptions,
   look: () => Promise<T | undefined>,
@@ -23,7 +23,7 @@ async function until<T>(
   const { run } = attachment
   options.signal?.throwIfAborted()
   const deadline = new Deadline(options.timeoutMs)
-  const bell = new Bell()
+  const bell = new Notifier()
   const stops: (() => void)[] = []
   let ended = false
   const release = attachment.keeper.hold()
@@ -59,7 +59,7 @@ async function until<T>(
   }
 }
 
-export async function waitSync(attachment: Attachment, options: WaitOptions): Promise<boolean> {
+export async function waitSync(attachment: AttachedQueue, options: WaitOptions): Promise<boolean> {
   const { run } = attachment
   const gone = await until(attachment, [['sync', 'gone']], options, async () => {
     if ((await run.store.info(run.at('sync'))) !== undefined) return undefined
@@ -70,7 +70,7 @@ export async function waitSync(attachment: Attachment, options: WaitOptions): Pr
 }
 
 export async function waitStarted(
-  attachment: Attachment,
+  attachment: AttachedQueue,
   options: WaitOptions & { count: number },
 ): Promise<boolean> {
   const started = await until(attachment, [['members', 'children']], options, async () => {
@@ -80,7 +80,7 @@ export async function waitStarted(
   return started ?? false
 }
 
-export async function countItems(attachment: Attachment): Promise<QueueCounts> {
+export async function countItems(attachment: AttachedQueue): Promise<QueueCounts> {
   const { run, pages } = attachment
   const [states, open] = await Promise.all([run.store.list(run.at('states')), run.store.list(run.at('open'))])
   if (states === undefined) throw run.closed()
@@ -96,17 +96,17 @@ export async function countItems(attachment: Attachment): Promise<QueueCounts> {
   }
 }
 
-export async function timerInfos(attachment: Attachment): Promise<TimerInfo[]> {
+export async function timerInfos(attachment: AttachedQueue): Promise<TimerInfo[]> {
   return report(await attachment.roster.observe(), attachment.run.settings.expect)
 }
 
-async function doneReport(attachment: Attachment, withWorkers: boolean): Promise<DoneReport> {
+async function doneReport(attachment: AttachedQueue, withWorkers: boolean): Promise<DoneReport> {
   const [{ done, dead }, workers] = await Promise.all([countItems(attachment), timerInfos(attachment)])
   return { ok: dead === 0 && (!withWorkers || troubled(workers).length === 0), done, dead, workers }
 }
 
 /** Whether no more verdict about a worker is to be waited for. */
-function workersSettled(attachment: Attachment, workers: readonly TimerInfo[]): boolean {
+function workersSettled(attachment: AttachedQueue, workers: readonly TimerInfo[]): boolean {
   if (workers.some(({ state }) => state === 'alive')) return false
   const { itemless, expect } = attachment.run.settings
   if (!itemless) return true
@@ -116,7 +116,7 @@ function workersSettled(attachment: Attachment, workers: readonly TimerInfo[]): 
 }
 
 export async function waitDone(
-  attachment: Attachment,
+  attachment: AttachedQueue,
   options: WaitOptions & { workers?: boolean },
 ): Promise<DoneReport> {
   const withWorkers = options.workers ?? false

@@ -7,7 +7,7 @@
 // last seen to change. Time in which this process could not look does not count.
 
 import type { JsonValue } from '../../scoreboard/types'
-import type { Run } from '../incarnation/incarnation'
+import type { Incarnation } from '../incarnation/incarnation'
 import type { TimerCounts, TimerInfo } from '../types'
 
 export type MemberStatus = 'running' | 'done' | 'failed' | 'expired' | 'cleared'
@@ -79,8 +79,8 @@ const DEATH_MARGIN = 2
 
 const ENDED: ReadonlySet<MemberStatus> = new Set(['done', 'failed', 'expired', 'cleared'])
 
-export class Roster {
-  readonly #run: Run
+export class Members {
+  readonly #run: Incarnation
   readonly #ages = new Map<string, Age>()
   /** Members whose verdict stands. */
   readonly #ended = new Map<string, KnownMember>()
@@ -88,7 +88,7 @@ export class Roster {
   #blindMs = 0
   #lookedAt = performance.now()
 
-  constructor(run: Run) {
+  constructor(run: Incarnation) {
     this.#run = run
   }
 

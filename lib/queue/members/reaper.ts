@@ -5,12 +5,12 @@
 // costs next to nothing there is no boss, and every waiting handle does it.
 
 import { WatchdogError } from '../../util/errors'
-import { Bell } from '../../util/wait'
-import { EMPTY, type Run } from '../incarnation/incarnation'
-import type { Pages } from '../items/page-set'
+import { Notifier } from '../../util/wait'
+import { EMPTY, type Incarnation } from '../incarnation/incarnation'
+import type { PageSet } from '../items/page-set'
 import { isComplete } from '../page-state/page-state'
-import { ANY_VERSION, type Caretaker } from '../store/store'
-import { decodeMember, type Entry, encodeMember, type Member, Roster } from './members'
+import { ANY_VERSION, type RemoteReaper } from '../store/store'
+import { decodeMember, type Entry, encodeMember, type Member, Members } from './members'
 
 const MIN_PERIOD_MS = 20
 const MAX_PERIOD_MS = 15_000
@@ -21,25 +21,25 @@ const STUCK_PERIODS = 3
 const MAX_JITTER_MS = 100
 const REAP_AT_ONCE = 16
 
-export function periodOf(run: Run): number {
+export function periodOf(run: Incarnation): number {
   return Math.min(MAX_PERIOD_MS, Math.max(MIN_PERIOD_MS, run.settings.timerMs / 8))
 }
 
-export class Keeper implements Caretaker {
-  readonly #run: Run
-  readonly #pages: Pages
-  readonly #roster: Roster
-  readonly #bell = new Bell()
+export class Reaper implements RemoteReaper {
+  readonly #run: Incarnation
+  readonly #pages: PageSet
+  readonly #roster: Members
+  readonly #bell = new Notifier()
   #holders = 0
   #working: Promise<void> | undefined
   #rival: { version: number; periods: number } | undefined
   #known = new Set<string>()
   #scannedAt = Number.NEGATIVE_INFINITY
 
-  constructor(run: Run, pages: Pages) {
+  constructor(run: Incarnation, pages: PageSet) {
     this.#run = run
     this.#pages = pages
-    this.#roster = new Roster(run)
+    this.#roster = new Members(run)
   }
 
   hold(): () => void {

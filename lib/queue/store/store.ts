@@ -54,14 +54,14 @@ export interface SetOptions {
 export type StoreEvent = 'suspended' | 'resumed' | 'lost'
 
 /** A run, as plain data. */
-export interface KeptRun {
+export interface ReapedIncarnation {
   readonly id: string
   readonly capability: string
   readonly settings: Settings
 }
 
 /** Looks after a run while somebody holds it (see keeper.ts). */
-export interface Caretaker {
+export interface RemoteReaper {
   /** Keeps the run until the returned function is called; the last of several ends it. */
   hold(): () => void
   /** Resolves when no work of it is on its way. REQUIRES: the store is closed, or nobody holds it. */
@@ -139,7 +139,7 @@ export interface Store {
   /** Where all processes have one memory. */
   readonly logs?: AckLogs | undefined
   /** One that works in another thread of this process, where there is one; without it, this thread's own does. */
-  caretaker?(run: KeptRun): Caretaker | undefined
+  caretaker?(run: ReapedIncarnation): RemoteReaper | undefined
   /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */
   look(path: string): Promise<{ data: Buffer; version: number; children: string[] } | undefined>
   close(): Promise<void>

@@ -5,35 +5,35 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { WatchdogError } from '../../util/errors'
-import { Run } from '../incarnation/incarnation'
-import { Pages } from '../items/page-set'
-import { Keeper } from '../members/reaper'
-import type { KeptRun } from '../store/store'
+import { Incarnation } from '../incarnation/incarnation'
+import { PageSet } from '../items/page-set'
+import { Reaper } from '../members/reaper'
+import type { ReapedIncarnation } from '../store/store'
 import { INVALID_STATE, RETRY_MS, type Session, type SessionEvent } from '../store/zookeeper/protocol'
 import { closeAllSessions, openLoopSession } from '../store/zookeeper/session'
-import type { FromHost, StaffOptions, ToHost } from '../store/zookeeper/session-worker'
+import type { FromHost, SessionWorkerOptions, ToHost } from '../store/zookeeper/session-worker'
 import { ZookeeperStore } from '../store/zookeeper/store'
 
 interface Post {
-  readonly run: KeptRun
-  keeper?: Keeper
+  readonly run: ReapedIncarnation
+  keeper?: Reaper
   readonly releases: (() => void)[]
   holders: number
 }
 
 /** The keepers of one handle of the main thread. */
-class Staff {
-  readonly #options: StaffOptions
+class SessionWorker {
+  readonly #options: SessionWorkerOptions
   readonly #posts = new Map<number, Post>()
   #store: ZookeeperStore | undefined
   #opening: Promise<void> | undefined
   readonly #dismissal = new AbortController()
 
-  constructor(options: StaffOptions) {
+  constructor(options: SessionWorkerOptions) {
     this.#options = options
   }
 
-  hold(id: number, run: KeptRun): void {
+  hold(id: number, run: ReapedIncarnation): void {
     const post = this.#posts.get(id) ?? { run, releases: [], holders: 0 }
     // A handle is attached to one run at a time; what it has left needs no memory any more.
     for (const [other, { holders }] of this.#posts)
@@ -77,8 +77,8 @@ class Staff {
   #man(post: Post): void {
     if (this.#store === undefined || this.#dismissal.signal.aborted) return
     if (post.keeper === undefined) {
-      const run = new Run(this.#store, post.run.id, post.run.capability, post.run.settings)
-      post.keeper = new Keeper(run, new Pages(run))
+      const run = new Incarnation(this.#store, post.run.id, post.run.capability, post.run.settings)
+      post.keeper = new Reaper(run, new PageSet(run))
     }
     while (post.releases.length < post.holders) post.releases.push(post.keeper.hold())
   }
@@ -87,7 +87,7 @@ class Staff {
 const port = parentPort!
 const exited = workerData.rollcallSessions as Int32Array<SharedArrayBuffer>
 const sessions = new Map<number, Session>()
-const staffs = new Map<number, Staff>()
+const staffs = new Map<number, SessionWorker>()
 
 function post(message: FromHost): void {
   port.postMessage(message)
@@ -122,7 +122,7 @@ async function obey(message: ToHost): Promise<void> {
       await sessions.get(message.session)?.close()
       return forget(message.session)
     case 'hold': {
-      const staff = staffs.get(message.staff) ?? new Staff(message.options)
+      const staff = staffs.get(message.staff) ?? new SessionWorker(message.options)
       staffs.set(message.staff, staff)
       return staff.hold(message.keeper, message.run)
     }

@@ -1,28 +1,28 @@
 // What a handle has while it is attached to one run of a queue.
 
-import type { Run } from '../incarnation/incarnation'
-import { Pages } from '../items/page-set'
-import { Roster } from '../members/members'
-import { Keeper } from '../members/reaper'
-import type { Caretaker } from '../store/store'
+import type { Incarnation } from '../incarnation/incarnation'
+import { PageSet } from '../items/page-set'
+import { Members } from '../members/members'
+import { Reaper } from '../members/reaper'
+import type { RemoteReaper } from '../store/store'
 import type { WatchdogTimer } from './timer'
 
-export class Attachment {
-  readonly run: Run
-  readonly pages: Pages
-  readonly keeper: Caretaker
+export class AttachedQueue {
+  readonly run: Incarnation
+  readonly pages: PageSet
+  readonly keeper: RemoteReaper
   /** For reports: ages as this handle has seen them. */
-  readonly roster: Roster
+  readonly roster: Members
   // biome-ignore lint/suspicious/noExplicitAny: timers of any item type
   readonly timers = new Set<WatchdogTimer<any>>()
   #ringing: Promise<void> | undefined
   #again = false
 
-  constructor(run: Run) {
+  constructor(run: Incarnation) {
     this.run = run
-    this.pages = new Pages(run)
-    this.keeper = run.store.caretaker?.(run) ?? new Keeper(run, this.pages)
-    this.roster = new Roster(run)
+    this.pages = new PageSet(run)
+    this.keeper = run.store.caretaker?.(run) ?? new Reaper(run, this.pages)
+    this.roster = new Members(run)
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: timers of any item type

@@ -2,7 +2,7 @@
 // what others could do. So a batch starts at one, grows while it is expected to end soon, and
 // never takes more than a fair share of what is left.
 
-import type { Attachment } from './attached-queue'
+import type { AttachedQueue } from './attached-queue'
 
 export interface BatchLimits {
   /** Items of one batch at most. */
@@ -15,8 +15,8 @@ export interface BatchLimits {
 const SHARE = 4
 const COUNT_MS = 1000
 
-export class Batch {
-  readonly #attachment: Attachment
+export class BatchSize {
+  readonly #attachment: AttachedQueue
   readonly #limits: BatchLimits
   #last = 0
   #begun = 0
@@ -24,7 +24,7 @@ export class Batch {
   #workers = 1
   #countedAt = Number.NEGATIVE_INFINITY
 
-  constructor(attachment: Attachment, limits: BatchLimits) {
+  constructor(attachment: AttachedQueue, limits: BatchLimits) {
     this.#attachment = attachment
     this.#limits = limits
   }

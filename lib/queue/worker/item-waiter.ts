@@ -2,21 +2,21 @@
 // watches two nodes, and wakes a little late at random, so that a thousand idle workers do not
 // fall upon one item at once.
 
-import { Bell } from '../../util/wait'
-import type { Run } from '../incarnation/incarnation'
+import { Notifier } from '../../util/wait'
+import type { Incarnation } from '../incarnation/incarnation'
 
 const MAX_JITTER_MS = 300
 /** Where a look costs next to nothing, and a death should be made good at once. */
 const MAX_JITTER_WITHOUT_SERVER_MS = 20
 const JITTER_PER_WORKER_MS = 1
 
-export class Idle {
-  readonly #run: Run
-  readonly #bell = new Bell()
+export class ItemWaiter {
+  readonly #run: Incarnation
+  readonly #bell = new Notifier()
   #stops: (() => void)[] = []
   #jitterMs = 0
 
-  constructor(run: Run) {
+  constructor(run: Incarnation) {
     this.#run = run
   }
 

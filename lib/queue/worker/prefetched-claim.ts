@@ -2,10 +2,10 @@
 
 import type { Taken } from '../page-state/page-state'
 import type { AckLog } from '../store/store'
-import type { Attachment } from './attached-queue'
-import { Batch, type BatchLimits } from './batch-size'
+import type { AttachedQueue } from './attached-queue'
+import { type BatchLimits, BatchSize } from './batch-size'
 import type { LeaseTicket } from './lease'
-import type { Supply } from './prefetcher'
+import type { PrefetchSource } from './prefetcher'
 
 const LIMITS: BatchLimits = { max: 32, ms: 5 }
 
@@ -13,7 +13,7 @@ const LIMITS: BatchLimits = { max: 32, ms: 5 }
  * Items of one claim, handed out one after the other: each when all before it are acked. Those acks are logged,
  * but for the last; without a log there is one item.
  */
-export class Reserve {
+export class PrefetchedClaim {
   readonly page: string
   readonly token: string
   readonly #tickets: readonly LeaseTicket[]
@@ -95,26 +95,26 @@ interface Unended {
   readonly inDoubt: boolean
 }
 
-export class Reserves implements Supply {
-  readonly #attachment: Attachment
+export class PrefetchedClaims implements PrefetchSource {
+  readonly #attachment: AttachedQueue
   readonly #wid: string
   readonly #worker: Worker
-  readonly #batch: Batch
+  readonly #batch: BatchSize
   #unended: Unended[] = []
   readonly #ending = new Set<Promise<void>>()
   /** Made with the first reserve of more than one item. */
   #log: AckLog | undefined
   #isStopped = false
 
-  constructor(attachment: Attachment, wid: string, worker: Worker) {
+  constructor(attachment: AttachedQueue, wid: string, worker: Worker) {
     this.#attachment = attachment
     this.#wid = wid
     this.#worker = worker
-    this.#batch = new Batch(attachment, LIMITS)
+    this.#batch = new BatchSize(attachment, LIMITS)
   }
 
   /** Leases items of a page whose state is about to be written anyway. */
-  async claim(page: string): Promise<Reserve | undefined> {
+  async claim(page: string): Promise<PrefetchedClaim | undefined> {
     if (this.#isStopped) return undefined
     this.#batch.end()
     const { max, log } = this.#next()
@@ -129,7 +129,7 @@ export class Reserves implements Supply {
       if (taken === undefined) return undefined
       const tickets = await this.#worker.take(page, taken)
       this.#batch.begin(tickets.length)
-      return new Reserve(tickets, log && { log, number })
+      return new PrefetchedClaim(tickets, log && { log, number })
     } catch {
       // What fails here fails the ack, too, which tells of it. What was leased all the same goes back.
       this.#unended.push({ page, token, acked: 0, kept: 0, inDoubt: true })
@@ -147,7 +147,7 @@ export class Reserves implements Supply {
     return this.#log?.begin() ? { max, log: this.#log } : { max: 1, log: undefined }
   }
 
-  async end(reserve: Reserve): Promise<void> {
+  async end(reserve: PrefetchedClaim): Promise<void> {
     for (const ticket of reserve.unhanded) this.#worker.forget(ticket)
     if (reserve.hasMore) this.#batch.reset()
     const { page, token, acked, kept } = reserve

@@ -3,21 +3,21 @@
 // when the event loop has turned is given back, so that no worker sits on what another could do.
 
 import type { LeaseTicket } from './lease'
-import type { Reserve } from './prefetched-claim'
+import type { PrefetchedClaim } from './prefetched-claim'
 
 /** How many acks in a row have to be followed by lease() before something is leased with the next. */
 const FOLLOWED = 3
 
 /** What the items are leased by, and given back. */
-export interface Supply {
+export interface PrefetchSource {
   /** Leases some of that page. Never rejects. */
-  claim(page: string): Promise<Reserve | undefined>
+  claim(page: string): Promise<PrefetchedClaim | undefined>
   /** Takes the acks of a reserve into the store, and gives back what was not handed out. Never rejects. */
-  end(reserve: Reserve): Promise<void>
+  end(reserve: PrefetchedClaim): Promise<void>
 }
 
-export class Ahead {
-  readonly #supply: Supply
+export class Prefetcher {
+  readonly #supply: PrefetchSource
   #followed = 0
   /** Whether lease() was not called since an ack began; and since that ack has ended. */
   #isAwaited = false
@@ -26,10 +26,10 @@ export class Ahead {
   /** Grows with every lease() and ack. */
   #moves = 0
   #movesThen = 0
-  #next: Promise<Reserve | undefined> | undefined
-  #reserve: Reserve | undefined
+  #next: Promise<PrefetchedClaim | undefined> | undefined
+  #reserve: PrefetchedClaim | undefined
 
-  constructor(supply: Supply) {
+  constructor(supply: PrefetchSource) {
     this.#supply = supply
   }
 
@@ -48,7 +48,7 @@ export class Ahead {
   }
 
   /** The reserve that this ticket is of: it is not handed out from any more, and has to be ended. */
-  leave(ticket: LeaseTicket): Reserve | undefined {
+  leave(ticket: LeaseTicket): PrefetchedClaim | undefined {
     const reserve = this.#reserve
     if (reserve?.holds(ticket) !== true) return undefined
     this.#reserve = undefined

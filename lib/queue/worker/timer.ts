@@ -10,12 +10,12 @@ import { decodeMember, encodeMember } from '../members/members'
 import type { Taken } from '../page-state/page-state'
 import { ANY_VERSION } from '../store/store'
 import type { EndResult, LeaseOptions, LeasesOptions, RunOptions } from '../types'
-import type { Attachment } from './attached-queue'
-import { Batch, type BatchLimits } from './batch-size'
-import { Idle } from './item-waiter'
+import type { AttachedQueue } from './attached-queue'
+import { type BatchLimits, BatchSize } from './batch-size'
+import { ItemWaiter } from './item-waiter'
 import { Lease, type LeaseHolder, type LeaseTicket, type Settlement } from './lease'
-import { Reserves } from './prefetched-claim'
-import { Ahead } from './prefetcher'
+import { PrefetchedClaims } from './prefetched-claim'
+import { Prefetcher } from './prefetcher'
 
 /** At most this share of `timerMs` between two writes of a kick. */
 const KICKS_PER_TIMER = 10
@@ -38,12 +38,12 @@ interface Doubt {
  */
 export class WatchdogTimer<Item = string> implements LeaseHolder {
   readonly id: string
-  readonly #attachment: Attachment
+  readonly #attachment: AttachedQueue
   readonly #wid: string
   readonly #abort = new AbortController()
-  readonly #batch: Batch
-  readonly #reserves: Reserves
-  readonly #ahead: Ahead
+  readonly #batch: BatchSize
+  readonly #reserves: PrefetchedClaims
+  readonly #ahead: Prefetcher
   /** Leases that are not settled, and how many of them user code has. */
   readonly #tickets = new Set<LeaseTicket>()
   #handed = 0
@@ -59,15 +59,15 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
   #ended = false
 
   /** For `createTimer()` only. */
-  constructor(attachment: Attachment, id: string, wid: string) {
+  constructor(attachment: AttachedQueue, id: string, wid: string) {
     this.#attachment = attachment
-    this.#batch = new Batch(attachment, BATCH)
-    this.#reserves = new Reserves(attachment, wid, {
+    this.#batch = new BatchSize(attachment, BATCH)
+    this.#reserves = new PrefetchedClaims(attachment, wid, {
       newClaim: () => this.#newClaim(),
       take: (page, taken) => this.#leases(page, taken),
       forget: (ticket) => this.forget(ticket),
     })
-    this.#ahead = new Ahead(this.#reserves)
+    this.#ahead = new Prefetcher(this.#reserves)
     this.id = id
     this.#wid = wid
     this.#kickedAt = performance.now()
@@ -249,7 +249,7 @@ export class WatchdogTimer<Item = string> implements LeaseHolder {
 
   async #wait(max: number, deadline: Deadline, signal?: AbortSignal): Promise<LeaseTicket[] | undefined> {
     const { run, keeper } = this.#attachment
-    const idle = new Idle(run)
+    const idle = new ItemWaiter(run)
     const release = keeper.hold()
     const either = signal === undefined ? this.signal : AbortSignal.any([signal, this.signal])
     try {

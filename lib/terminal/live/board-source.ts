@@ -4,7 +4,7 @@ import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
 import { ownerKey, updateRates } from '../../view/rates'
 import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
-import { ageText, cut, harmless, statusText } from '../../view/text'
+import { ageText, cut, escapeControls, statusText } from '../../view/text'
 import { entryText, jsonStatus, renderLine, shownState, type TableOptions, workerColumns } from '../render'
 import { REQUEST_PATH, requestColumns, servesRequests } from '../request-columns'
 import { type TableColumn, tableLines } from '../table'
@@ -68,7 +68,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
   head(columns: number): string[] {
     const perSecond = [...this.#rates.values()].reduce((sum, rate) => sum + rate, 0)
     const counts = renderLine(this.#snapshot, this.#staleMs)
-    return [cut(`${harmless(this.#title)}  ${counts}, ${rateText(perSecond)} updates/s`, columns)]
+    return [cut(`${escapeControls(this.#title)}  ${counts}, ${rateText(perSecond)} updates/s`, columns)]
   }
 
   keyOf(worker: WorkerEntry): string {

@@ -3,7 +3,7 @@
 
 import pc from 'picocolors'
 
-import { cut, harmless } from '../../view/text'
+import { cut, escapeControls } from '../../view/text'
 import { textWidth } from '../../view/text-width'
 import type { LiveView } from '../screen'
 import { helpLines } from './help'
@@ -103,7 +103,7 @@ export class ListView<Row> implements LiveView {
     if (page !== 'details') return this.#list(columns, rows)
     const opened = this.#opened!
     const gone = this.#keys.includes(this.#model.chosen!) ? '' : ', which has gone; as it was last seen'
-    const title = `${this.#source.noun} ${harmless(this.#source.nameOf(opened))}${gone}`
+    const title = `${this.#source.noun} ${escapeControls(this.#source.nameOf(opened))}${gone}`
     return this.#page(this.#source.details(opened, columns), title, columns, rows)
   }
 
@@ -170,7 +170,7 @@ export class ListView<Row> implements LiveView {
     const { sort, isReversed, filter, isPaused, hidesEnded, intervalMs } = this.#model
     const parts = [`sorted by ${sort}${isReversed ? ', reversed' : ''}`]
     if (isPaused) parts.unshift('PAUSED')
-    if (filter !== '') parts.push(`filter: ${harmless(filter)}`)
+    if (filter !== '') parts.push(`filter: ${escapeControls(filter)}`)
     if (hidesEnded) parts.push('without the ended')
     if (shown < this.#rows.length)
       parts.push(`${this.#first + 1}-${this.#first + shown} of ${this.#rows.length}`)
@@ -182,7 +182,7 @@ export class ListView<Row> implements LiveView {
     const { bold, dim } = this.#colors
     const { page, filter, isPaused } = this.#model
     if (page === 'filter') {
-      const typed = `/${harmless(filter)}_`
+      const typed = `/${escapeControls(filter)}_`
       // What is being typed is at the end of the line: of a long one, that is what has to show.
       const tail = textWidth(typed) <= columns ? typed : [...typed].slice(-Math.max(1, columns)).join('')
       return bold(cut(`${tail}   Enter keeps it, Esc does not`, columns))

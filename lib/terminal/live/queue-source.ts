@@ -4,7 +4,7 @@ import { RateWindow } from '../../cli/support/rate-window'
 import { progressLine, timeLeftMs } from '../../cli/verbs/work-progress'
 import type { QueueCounts, TimerInfo, TimerState } from '../../queue/types'
 import { WatchdogError } from '../../util/errors'
-import { ageText, byNumberedName, cut, harmless, statusText } from '../../view/text'
+import { ageText, byNumberedName, cut, escapeControls, statusText } from '../../view/text'
 import { tableLines } from '../table'
 import type { ListSource, Order, Tone } from './list-view'
 import { nameLines, wrap } from './texts'
@@ -115,7 +115,7 @@ export class QueueSource implements ListSource<TimerRow> {
     ])
     const workers = states.filter(([count]) => count !== 0).map(([count, state]) => `${count} ${state}`)
     return [
-      `${harmless(this.#title)}${this.#trouble === undefined ? '' : `  NOT REACHED: ${harmless(this.#trouble)}`}`,
+      `${escapeControls(this.#title)}${this.#trouble === undefined ? '' : `  NOT REACHED: ${escapeControls(this.#trouble)}`}`,
       progressLine(this.#counts, this.#perSecond),
       `items    ${ready} ready, ${leased} leased, ${done} done, ${dead} dead letters`,
       `workers  ${workers.length === 0 ? 'none' : workers.join(', ')}`,
@@ -149,10 +149,10 @@ export class QueueSource implements ListSource<TimerRow> {
       rows,
       [
         { name: 'STATE', text: ({ state }) => state },
-        { name: 'ID', text: ({ id }) => cut(harmless(id), idColumns) },
+        { name: 'ID', text: ({ id }) => cut(escapeControls(id), idColumns) },
         { name: 'AGE', align: right, text: ({ ageMs }) => ageText(ageMs) },
         { name: 'RUNNING', align: right, dropOrder: 3, text: (row) => ageText(this.#runningMs(row)) },
-        { name: 'HOST', dropOrder: 1, text: ({ host }) => cut(harmless(host ?? '-'), idColumns) },
+        { name: 'HOST', dropOrder: 1, text: ({ host }) => cut(escapeControls(host ?? '-'), idColumns) },
         { name: 'PID', align: right, dropOrder: 2, text: ({ pid }) => String(pid ?? '-') },
         { name: 'CODE', align: right, dropOrder: 4, text: ({ code }) => String(code ?? '-') },
       ],

@@ -1,6 +1,6 @@
 // Texts that both live lists need: a page of names and values, a value that is too long for a line.
 
-import { harmless, isPlain } from '../../view/escape-controls'
+import { escapeControls, isPlain } from '../../view/escape-controls'
 import { graphemes, textWidth } from '../../view/text-width'
 
 /** `200ms`, `1s`, `1m`. */
@@ -12,10 +12,10 @@ export function intervalText(ms: number): string {
 /** `name  value`, one a line, what is not known left out. */
 export function nameLines(values: Readonly<Record<string, string | number | undefined>>): string[] {
   const known = Object.entries(values).filter(([, value]) => value !== undefined)
-  const wide = Math.max(0, ...known.map(([name]) => textWidth(harmless(name))))
+  const wide = Math.max(0, ...known.map(([name]) => textWidth(escapeControls(name))))
   return known.map(([name, value]) => {
-    const shown = harmless(name)
-    return `  ${shown}${' '.repeat(wide - textWidth(shown))}  ${harmless(String(value))}`
+    const shown = escapeControls(name)
+    return `  ${shown}${' '.repeat(wide - textWidth(shown))}  ${escapeControls(String(value))}`
   })
 }
 
@@ -26,7 +26,7 @@ export function wrap(text: string, columns: number, most = 1000): string[] {
   const limit = room * most
   const lines: string[] = []
   for (const line of text.slice(0, limit).split(/\r?\n/)) {
-    let rest = harmless(line)
+    let rest = escapeControls(line)
     do {
       const head = fitting(rest, room)
       lines.push(head)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { openStore } from '../../../lib/queue/connect'
 import { create } from '../../../lib/queue/incarnation/create'
 import { destroy } from '../../../lib/queue/incarnation/destroy'
-import type { Run } from '../../../lib/queue/incarnation/incarnation'
+import type { Incarnation } from '../../../lib/queue/incarnation/incarnation'
 import { interleaved } from '../../support/interleaved-store'
 import { tempDir } from '../../support/temp-dir'
 
@@ -30,7 +30,7 @@ describe('Taking down a queue', () => {
       const url = join(tempDir(), 'queue')
       const [mine, other] = [await openStore(url, {}), await openStore(url, {})]
       const old = await create(mine, REQUEST)
-      let replaced: Run | undefined
+      let replaced: Incarnation | undefined
       let calls = 0
       const slow = interleaved(mine, async ({ method, path }) => {
         if (calls++ !== steps.length) return

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { WatchdogError, type WatchdogQueue, type WatchdogTimer } from '../../../lib'
 import { attach } from '../../../lib/queue/incarnation/attach'
-import type { Run } from '../../../lib/queue/incarnation/incarnation'
-import { Pages } from '../../../lib/queue/items/page-set'
+import type { Incarnation } from '../../../lib/queue/incarnation/incarnation'
+import { PageSet } from '../../../lib/queue/items/page-set'
 import type { SetOutcome, Store } from '../../../lib/queue/store/store'
 import { inspect } from '../../support/inspection'
 import { interleaved, type StoreCall } from '../../support/interleaved-store'
@@ -20,7 +20,7 @@ const TOKEN = 't'
 describe('Acks of one claim', () => {
   let queue: WatchdogQueue
   let store: Store
-  let run: Run
+  let run: Incarnation
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
@@ -32,14 +32,14 @@ describe('Acks of one claim', () => {
   const isStateWrite = ({ method, path }: StoreCall) => method === 'set' && path.startsWith(run.at('states'))
 
   /** The pages as another process sees them, all items of which are leased to it. */
-  async function holder(over: Store = store): Promise<Pages> {
-    const pages = new Pages(await attach(over, {}))
+  async function holder(over: Store = store): Promise<PageSet> {
+    const pages = new PageSet(await attach(over, {}))
     const claimed = await pages.claim({ token: TOKEN, wid: 'w', max: ITEMS.length }, () => {})
     assert.notEqual(typeof claimed, 'string')
     return pages
   }
 
-  function ack(pages: Pages, index: number, how: { inDoubt?: boolean; isPatient?: boolean } = {}) {
+  function ack(pages: PageSet, index: number, how: { inDoubt?: boolean; isPatient?: boolean } = {}) {
     const { inDoubt = false, isPatient = true } = how
     return pages.ack(PAGE, { token: TOKEN, index, inDoubt, isPatient })
   }
@@ -165,7 +165,7 @@ describe('Acks of one claim', () => {
   it('are all lost when the answer was, and the claim was taken away before the write', async () => {
     const { lossy, lose } = losingAnAnswer(false)
     const pages = await holder(lossy)
-    await new Pages(run).reap(PAGE, (wid) => wid === 'w')
+    await new PageSet(run).reap(PAGE, (wid) => wid === 'w')
 
     lose()
     const outcomes = await Promise.all([ack(pages, 0), ack(pages, 1)])

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { WatchdogError, type WatchdogQueue } from '../../../lib'
 import { attach } from '../../../lib/queue/incarnation/attach'
-import type { Run } from '../../../lib/queue/incarnation/incarnation'
-import { Pages } from '../../../lib/queue/items/page-set'
+import type { Incarnation } from '../../../lib/queue/incarnation/incarnation'
+import { PageSet } from '../../../lib/queue/items/page-set'
 import { consume } from '../../../lib/queue/page-state/page-state'
 import type { Store } from '../../../lib/queue/store/store'
 import { inspect } from '../../support/inspection'
@@ -20,7 +20,7 @@ const killed = () => new WatchdogError('ERR_CLOSED', 'killed here')
 describe('A page', () => {
   let queue: WatchdogQueue
   let store: Store
-  let run: Run
+  let run: Incarnation
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
@@ -30,8 +30,8 @@ describe('A page', () => {
   })
 
   /** The pages as another process sees them, to which something happens right before each of its calls. */
-  async function pages(before: (call: StoreCall) => Promise<void> = async () => {}): Promise<Pages> {
-    return new Pages(await attach(interleaved(store, before), {}))
+  async function pages(before: (call: StoreCall) => Promise<void> = async () => {}): Promise<PageSet> {
+    return new PageSet(await attach(interleaved(store, before), {}))
   }
 
   /** Leases the item and fails with it, for good; `before` may end it there. */

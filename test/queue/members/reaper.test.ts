@@ -7,13 +7,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { WatchdogError, type WatchdogQueue } from '../../../lib'
 import { openStore } from '../../../lib/queue/connect'
 import { attach } from '../../../lib/queue/incarnation/attach'
-import { EMPTY, Run } from '../../../lib/queue/incarnation/incarnation'
-import { Pages } from '../../../lib/queue/items/page-set'
+import { EMPTY, Incarnation } from '../../../lib/queue/incarnation/incarnation'
+import { PageSet } from '../../../lib/queue/items/page-set'
 import { decodeMember, encodeMember, type Member } from '../../../lib/queue/members/members'
-import { Keeper } from '../../../lib/queue/members/reaper'
+import { Reaper } from '../../../lib/queue/members/reaper'
 import { consume } from '../../../lib/queue/page-state/page-state'
 import { ANY_VERSION, type Store } from '../../../lib/queue/store/store'
-import { Attachment } from '../../../lib/queue/worker/attached-queue'
+import { AttachedQueue } from '../../../lib/queue/worker/attached-queue'
 import { WatchdogTimer } from '../../../lib/queue/worker/timer'
 import { eventually } from '../../support/eventually'
 import { inspect } from '../../support/inspection'
@@ -29,7 +29,7 @@ describe('Who looks after a queue with a silent worker', () => {
   let worker: WatchdogQueue
   let silent: WatchdogTimer
   let store: Store
-  let run: Run
+  let run: Incarnation
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
@@ -46,7 +46,7 @@ describe('Who looks after a queue with a silent worker', () => {
       if ((await before(call)) === 'last') release()
     })
     const keptRun = await attach(kept, {})
-    const keeper = new Keeper(keptRun, new Pages(keptRun))
+    const keeper = new Reaper(keptRun, new PageSet(keptRun))
     const release = keeper.hold()
     await keeper.idle()
   }
@@ -128,7 +128,7 @@ describe('Who looks after a queue with a silent worker', () => {
       await store.set(call.path, encodeMember({ ...running, expiring: 1 }), ANY_VERSION)
     })
 
-    await new WatchdogTimer(new Attachment(await attach(ending, {})), wid, wid).end()
+    await new WatchdogTimer(new AttachedQueue(await attach(ending, {})), wid, wid).end()
 
     const { status } = decodeMember((await store.get(run.at('members', wid)))!.data)!
     assert.deepEqual([status, marks], ['done', 2])
@@ -166,8 +166,8 @@ describe('Who looks after a queue with a silent worker', () => {
       told.set(`${kind} of ${path}`, listener)
       return () => {}
     }
-    const patient = new Run(kept, run.id, run.capability, { ...run.settings, timerMs: 600_000 })
-    const keeper = new Keeper(patient, new Pages(patient))
+    const patient = new Incarnation(kept, run.id, run.capability, { ...run.settings, timerMs: 600_000 })
+    const keeper = new Reaper(patient, new PageSet(patient))
     const release = keeper.hold()
     await eventually(() => looks >= 2, 'the look at the timers, and that at the pages')
     await nextTurn()
@@ -188,7 +188,7 @@ describe('Who looks after a queue with a silent worker', () => {
     await keep(async (call) => {
       if (call.method !== 'get' || call.path !== run.at('states', 'p00000')) return undefined
       if ((await other.create(newcomer, EMPTY, { ephemeral: true })) === 'created') {
-        await new Pages(others).claim(claim, () => {})
+        await new PageSet(others).claim(claim, () => {})
       }
       return 'last'
     })
@@ -198,7 +198,7 @@ describe('Who looks after a queue with a silent worker', () => {
   })
 
   it('is done once all of those who wait have let go, and not when one has done so twice', async () => {
-    const keeper = new Keeper(run, new Pages(run))
+    const keeper = new Reaper(run, new PageSet(run))
     const [one, another] = [keeper.hold(), keeper.hold()]
 
     one()
@@ -244,7 +244,7 @@ describe('Who looks after a queue with a silent worker', () => {
 describe('Who looks after a queue that somebody left unfinished', () => {
   let queue: WatchdogQueue
   let store: Store
-  let run: Run
+  let run: Incarnation
   let page: string
 
   beforeEach(async () => {
@@ -257,7 +257,7 @@ describe('Who looks after a queue that somebody left unfinished', () => {
 
   /** The last item is done; whose it was goes no further. */
   async function complete(): Promise<void> {
-    await new Pages(run).writer(page).submit<unknown>({
+    await new PageSet(run).writer(page).submit<unknown>({
       apply: (state) => consume(state, { handle: 'h', seq: 1, source: 'fresh' }),
     })
   }

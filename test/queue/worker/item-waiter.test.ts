@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { Lease, WatchdogQueue, WatchdogTimer } from '../../../lib'
-import type { Run } from '../../../lib/queue/incarnation/incarnation'
+import type { Incarnation } from '../../../lib/queue/incarnation/incarnation'
 import type { Store } from '../../../lib/queue/store/store'
 import { eventually } from '../../support/eventually'
 import { inspect } from '../../support/inspection'
@@ -18,7 +18,7 @@ describe('A worker that sleeps until there is an item', () => {
   let sleeper: WatchdogTimer
   let waiting: Promise<Lease | undefined>
   let store: Store
-  let run: Run
+  let run: Incarnation
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Lease, WatchdogQueue, WatchdogTimer } from '../../../lib'
-import type { Run } from '../../../lib/queue/incarnation/incarnation'
+import type { Incarnation } from '../../../lib/queue/incarnation/incarnation'
 import type { Store } from '../../../lib/queue/store/store'
 import { eventually } from '../../support/eventually'
 import { inspect } from '../../support/inspection'
@@ -19,7 +19,7 @@ describe('A timer', () => {
   let queue: WatchdogQueue
   let timer: WatchdogTimer
   let store: Store
-  let run: Run
+  let run: Incarnation
   let path: string
 
   beforeEach(async () => {

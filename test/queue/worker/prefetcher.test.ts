@@ -9,9 +9,9 @@ import { WatchdogError, type WatchdogQueue } from '../../../lib'
 import { openStore } from '../../../lib/queue/connect'
 import { attach } from '../../../lib/queue/incarnation/attach'
 import { EMPTY } from '../../../lib/queue/incarnation/incarnation'
-import { Pages } from '../../../lib/queue/items/page-set'
+import { PageSet } from '../../../lib/queue/items/page-set'
 import type { Store } from '../../../lib/queue/store/store'
-import { Attachment } from '../../../lib/queue/worker/attached-queue'
+import { AttachedQueue } from '../../../lib/queue/worker/attached-queue'
 import { WatchdogTimer } from '../../../lib/queue/worker/timer'
 import { eventually } from '../../support/eventually'
 import { interleaved, type StoreCall } from '../../support/interleaved-store'
@@ -38,7 +38,7 @@ describe('Items leased ahead', () => {
     await queue.createQueue({ queue: Array.from({ length: ITEMS }, (_, i) => String(i)) })
     before = async () => {}
     store = await openStore(directory, {})
-    const attachment = new Attachment(
+    const attachment = new AttachedQueue(
       await attach(
         interleaved(store, (call) => before(call)),
         {},
@@ -74,7 +74,7 @@ describe('Items leased ahead', () => {
   }
 
   async function claimAllBut(count: number): Promise<void> {
-    const pages = new Pages(await attach(store, {}))
+    const pages = new PageSet(await attach(store, {}))
     for (let left = ITEMS - count; left > 0; ) {
       const claimed = await pages.claim({ token: `x${left}`, wid: 'x', max: left }, () => {})
       const { from, to } = (claimed as { result: { from: number; to: number } }).result
@@ -178,7 +178,7 @@ describe('Items leased ahead', () => {
   })
 
   it('fail those who count with an error of the queue where a log cannot be read', async () => {
-    const pages = new Pages(await attach(store, {}))
+    const pages = new PageSet(await attach(store, {}))
     const { pages: names } = (await pages.open())!
     await pages.claimFrom(names[0]!, { token: 't', wid: 'x', max: 2, log: 1 })
     fs.mkdirSync(path.join(directory, 'queue', 'acks-x'))
@@ -187,7 +187,7 @@ describe('Items leased ahead', () => {
   })
 
   it('are those that came back to a page, too, where it has no fresh ones, but for suspects', async () => {
-    const pages = new Pages(await attach(store, {}))
+    const pages = new PageSet(await attach(store, {}))
     const page = (await pages.open())!.pages[0]!
     const claim = (token: string) => pages.claimFrom(page, { token, wid: WID, max: 1000, log: 1 })
     const { from, to } = (await claim('first'))!

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import type { TimerInfo } from '../../../queue/types'
-import { harmless } from '../../../view/escape-controls'
+import { escapeControls } from '../../../view/escape-controls'
 import type { QueueOptions } from '../../parse/queue-flags'
 
 /** What every one of them is given. */
@@ -20,7 +20,7 @@ export function verb(queue: Command, name: string, summary: string, example: str
 
 /** One line about a worker. */
 export function describeTimer({ id, state, ageMs, host, pid, code }: TimerInfo): string {
-  const where = host === undefined ? '' : `\t${harmless(host)} ${pid}`
+  const where = host === undefined ? '' : `\t${escapeControls(host)} ${pid}`
   const age = ageMs === undefined ? '' : `\tkicked ${(ageMs / 1000).toFixed(1)} s ago`
-  return `${harmless(id)}\t${state}${code === undefined ? '' : ` (${code})`}${where}${age}`
+  return `${escapeControls(id)}\t${state}${code === undefined ? '' : ` (${code})`}${where}${age}`
 }

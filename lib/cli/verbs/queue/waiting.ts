@@ -5,7 +5,7 @@ import { troubled } from '../../../queue/members/members'
 import type { DoneReport } from '../../../queue/types'
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
 import { WatchdogError } from '../../../util/errors'
-import { harmless } from '../../../view/escape-controls'
+import { escapeControls } from '../../../view/escape-controls'
 import { durationFrom } from '../../parse/duration'
 import { jsonItem, showItem } from '../../parse/items'
 import { useQueue, withWaitQueue } from '../../parse/queue-flags'
@@ -69,7 +69,7 @@ async function consume(handle: WatchdogQueue, { json }: QueueFlags): Promise<voi
   const item = await handle.consume()
   if (item !== undefined) {
     // A pipe gets the item as it is; a terminal would obey what is in it.
-    const text = process.stdout.isTTY ? harmless(showItem(item)) : showItem(item)
+    const text = process.stdout.isTTY ? escapeControls(showItem(item)) : showItem(item)
     return print(json ? JSON.stringify(jsonItem(item)) : text)
   }
   const done = await handle.waitDone({ timeoutMs: 0 }).then(

@@ -12,19 +12,19 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import type { AckLog, AckLogs } from '../store'
-import { type LocalPlace, placeError } from './queue-folder'
+import { folderError, type QueueFolder } from './queue-folder'
 
 const PREFIX = 'acks-'
 const NUMBER_BYTES = 4
 /** A log that is this long begins anew. */
 const LONGEST_BYTES = 4096
 
-export class LocalLogs implements AckLogs {
-  readonly #place: () => LocalPlace | undefined
+export class LocalAckLogs implements AckLogs {
+  readonly #place: () => QueueFolder | undefined
   readonly #url: string
   readonly #opened = new Set<LocalLog>()
 
-  constructor(place: () => LocalPlace | undefined, url: string) {
+  constructor(place: () => QueueFolder | undefined, url: string) {
     this.#place = place
     this.#url = url
   }
@@ -47,7 +47,7 @@ export class LocalLogs implements AckLogs {
     try {
       return recordsIn(fileOf(place, wid), number)
     } catch (error) {
-      throw placeError(error, this.#url)
+      throw folderError(error, this.#url)
     }
   }
 
@@ -78,7 +78,7 @@ export class LocalLogs implements AckLogs {
   }
 }
 
-function fileOf(place: LocalPlace, wid: string): string {
+function fileOf(place: QueueFolder, wid: string): string {
   return path.join(place.folder, `${PREFIX}${wid}`)
 }
 
@@ -107,7 +107,7 @@ function removeLog(file: string): void {
 }
 
 class LocalLog implements AckLog {
-  readonly #place: LocalPlace
+  readonly #place: QueueFolder
   readonly #slot: string
   readonly #file: string
   /** Where it is while it has a descriptor. */
@@ -121,7 +121,7 @@ class LocalLog implements AckLog {
   #revocations: number | undefined
 
   constructor(
-    place: LocalPlace,
+    place: QueueFolder,
     { slot, file, opened }: { slot: string; file: string; opened: Set<LocalLog> },
   ) {
     this.#place = place

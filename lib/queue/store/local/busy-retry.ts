@@ -22,7 +22,7 @@ export function breathe(): Promise<void> | undefined {
 }
 
 /** Tries `work` until the database is free; after `limitMs` that is ERR_TIMEOUT. */
-export async function patiently<T>(
+export async function retryWhileBusy<T>(
   work: () => T,
   what: { doing: string; path: string; limitMs: number },
 ): Promise<T> {

@@ -22,7 +22,7 @@ import {
   type WatchdogErrorCode,
 } from '../../../util/errors'
 import { createDatabase, LocalDatabase } from './database'
-import { LocalSlots, openSlotBoard } from './timer-slots'
+import { openSlotBoard, TimerSlots } from './timer-slots'
 
 const FOLDER = 'queue'
 const DATABASE = /^[0-9a-f]{16}\.db$/
@@ -64,7 +64,7 @@ const OF_ERRNO: Record<string, WatchdogErrorCode> = {
 }
 
 /** What an error of the board or of the file system means to a user of the queue. */
-export function placeError(cause: unknown, url: string): unknown {
+export function folderError(cause: unknown, url: string): unknown {
   if (cause instanceof ScoreboardError) {
     // A directory that cannot be made or written to.
     const byErrno = cause.errno === undefined ? undefined : errnoCode(cause.errno)
@@ -106,7 +106,7 @@ function syncToDisk(file: string): void {
 }
 
 /** Makes a complete folder with the root's node in it. `'exists'`: somebody was first. */
-export function makePlace(directory: string, root: Uint8Array): 'created' | 'exists' {
+export function makeQueueFolder(directory: string, root: Uint8Array): 'created' | 'exists' {
   fs.mkdirSync(path.dirname(directory), { recursive: true })
   makeDirectory(directory)
   sweep(directory)
@@ -173,12 +173,12 @@ export function hasPlace(directory: string): boolean {
   return fs.existsSync(path.join(directory, FOLDER))
 }
 
-export class LocalPlace {
+export class QueueFolder {
   readonly directory: string
   readonly folder: string
   readonly database: LocalDatabase
   readonly board: Scoreboard
-  readonly slots: LocalSlots
+  readonly slots: TimerSlots
   #isClosed = false
 
   private constructor(directory: string, database: LocalDatabase, board: Scoreboard) {
@@ -186,11 +186,11 @@ export class LocalPlace {
     this.folder = path.join(directory, FOLDER)
     this.database = database
     this.board = board
-    this.slots = new LocalSlots(this.folder, board, database)
+    this.slots = new TimerSlots(this.folder, board, database)
   }
 
   /** Opens what is there; undefined when there is nothing. */
-  static open(directory: string, url: string): LocalPlace | undefined {
+  static open(directory: string, url: string): QueueFolder | undefined {
     const folder = path.join(directory, FOLDER)
     for (;;) {
       const names = namesIn(folder)
@@ -204,26 +204,26 @@ export class LocalPlace {
         )
       }
       const file = path.join(folder, name)
-      const place = LocalPlace.#open(directory, file, url)
+      const place = QueueFolder.#open(directory, file, url)
       if (place !== undefined) return place
     }
   }
 
-  static #open(directory: string, file: string, url: string): LocalPlace | undefined {
+  static #open(directory: string, file: string, url: string): QueueFolder | undefined {
     let database: LocalDatabase | undefined
-    let place: LocalPlace | undefined
+    let place: QueueFolder | undefined
     try {
       // SQLite's own words for what may go wrong here say nothing.
       fs.accessSync(file, fs.constants.R_OK | fs.constants.W_OK)
       database = new LocalDatabase(file)
       const board = openSlotBoard(path.dirname(file))
-      place = new LocalPlace(directory, database, board)
+      place = new QueueFolder(directory, database, board)
       // Both of the same queue, if its folder has not been moved since.
       if (place.isThere) return place
     } catch (error) {
       database?.close()
       if (!fs.existsSync(file)) return undefined
-      throw placeError(error, url)
+      throw folderError(error, url)
     }
     place.close()
     return undefined

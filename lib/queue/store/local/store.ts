@@ -15,10 +15,10 @@ import {
   type StoredNode,
   type WatchKind,
 } from '../store'
-import { LocalLogs } from './ack-logs'
-import { breathe, patiently } from './busy-retry'
+import { LocalAckLogs } from './ack-logs'
+import { breathe, retryWhileBusy } from './busy-retry'
 import { databaseError, isBusy, loadLibsql, monotonicMs } from './database'
-import { LocalPlace, makePlace, placeError } from './queue-folder'
+import { folderError, makeQueueFolder, QueueFolder } from './queue-folder'
 import { parentOf } from './timer-slots'
 import { LocalWatches } from './watches'
 
@@ -37,16 +37,16 @@ export class LocalStore implements Store {
   readonly session = undefined
   readonly needsBoss = false
   readonly deathDelayMs = DEATH_DELAY_MS
-  readonly logs: LocalLogs
+  readonly logs: LocalAckLogs
   readonly #directory: string
   readonly #patienceMs: number
   readonly #watches: LocalWatches
-  #place: LocalPlace | undefined
+  #place: QueueFolder | undefined
   #isClosed = false
 
   private constructor({ url, directory, patienceMs }: LocalOptions) {
     this.url = url
-    this.logs = new LocalLogs(() => this.#place, url)
+    this.logs = new LocalAckLogs(() => this.#place, url)
     this.#directory = path.resolve(directory)
     this.#patienceMs = patienceMs
     const self = this
@@ -84,7 +84,7 @@ export class LocalStore implements Store {
       return work()
     } catch (error) {
       if (isBusy(error)) return this.#retry(doing, work)
-      throw placeError(databaseError(error, doing, this.#directory), this.url)
+      throw folderError(databaseError(error, doing, this.#directory), this.url)
     }
   }
 
@@ -94,9 +94,9 @@ export class LocalStore implements Store {
       return work()
     }
     try {
-      return await patiently(guarded, { doing, path: this.#directory, limitMs: this.#patienceMs })
+      return await retryWhileBusy(guarded, { doing, path: this.#directory, limitMs: this.#patienceMs })
     } catch (error) {
-      throw placeError(error, this.url)
+      throw folderError(error, this.url)
     }
   }
 
@@ -105,10 +105,10 @@ export class LocalStore implements Store {
     await this.#patiently('open', () => this.#find())
   }
 
-  #find(): LocalPlace | undefined {
+  #find(): QueueFolder | undefined {
     if (this.#place?.isThere) return this.#place
     this.#drop()
-    this.#place = LocalPlace.open(this.#directory, this.url)
+    this.#place = QueueFolder.open(this.#directory, this.url)
     if (this.#place !== undefined) this.#watches.follow()
     return this.#place
   }
@@ -123,7 +123,7 @@ export class LocalStore implements Store {
   }
 
   /** Of the root: the place may have changed. Below it, a place that is gone has no nodes any more. */
-  #placeFor(node: string): LocalPlace | undefined {
+  #placeFor(node: string): QueueFolder | undefined {
     return node === '' ? this.#find() : this.#place
   }
 
@@ -177,7 +177,7 @@ export class LocalStore implements Store {
     for (;;) {
       const place = this.#find()
       if (place === undefined) {
-        if (makePlace(this.#directory, data) === 'created') return this.#find() ? 'created' : 'orphan'
+        if (makeQueueFolder(this.#directory, data) === 'created') return this.#find() ? 'created' : 'orphan'
         continue
       }
       if (place.database.get('') !== undefined) return 'exists'
@@ -186,14 +186,14 @@ export class LocalStore implements Store {
     }
   }
 
-  #createRow(place: LocalPlace, node: string, data: Uint8Array): CreateOutcome {
+  #createRow(place: QueueFolder, node: string, data: Uint8Array): CreateOutcome {
     const { database } = place
     const parent = parentOf(node)
     if (database.insert(node, parent, data)) return 'created'
     return database.get(parent) === undefined ? 'orphan' : 'exists'
   }
 
-  #createSlot(place: LocalPlace, node: string, data: Uint8Array): CreateOutcome {
+  #createSlot(place: QueueFolder, node: string, data: Uint8Array): CreateOutcome {
     return place.database.exclusively(() => {
       if (!place.isThere || place.database.get(parentOf(node)) === undefined) return 'orphan'
       return place.slots.create(node, data)
@@ -249,7 +249,7 @@ export class LocalStore implements Store {
     })
   }
 
-  #revoke(place: LocalPlace, node: string, version: number): DeleteOutcome {
+  #revoke(place: QueueFolder, node: string, version: number): DeleteOutcome {
     const { database, slots } = place
     const outcome = database.exclusively(() =>
       slots.revoke(node, version === ANY_VERSION ? undefined : version),
@@ -259,7 +259,7 @@ export class LocalStore implements Store {
     return outcome
   }
 
-  #deleteRoot(place: LocalPlace, version: number): DeleteOutcome {
+  #deleteRoot(place: QueueFolder, version: number): DeleteOutcome {
     const row = place.database.get('')
     if (row === undefined) return 'missing'
     if (row.children > 0 || place.slots.names('').length > 0) return 'notEmpty'
@@ -268,7 +268,7 @@ export class LocalStore implements Store {
   }
 
   /** Takes the folder away if nothing is in it; false when something is. */
-  #remove(place: LocalPlace): boolean {
+  #remove(place: QueueFolder): boolean {
     const { database } = place
     const gone = database.exclusively(() => {
       if (!place.isThere) return undefined

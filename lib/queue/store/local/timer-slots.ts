@@ -52,7 +52,7 @@ export interface SlotNode {
 
 const EMPTY = Buffer.alloc(0)
 
-export class LocalSlots {
+export class TimerSlots {
   readonly #folder: string
   readonly #board: Scoreboard
   readonly #database: LocalDatabase

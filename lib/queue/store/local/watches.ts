@@ -4,7 +4,7 @@
 // While there is no queue there is nobody to tell, so then the place is looked at ten times a second.
 
 import type { WatchKind } from '../store'
-import type { LocalPlace } from './queue-folder'
+import type { QueueFolder } from './queue-folder'
 
 const LOOK_MS = 100
 
@@ -17,7 +17,7 @@ interface Watch {
 
 /** What the watches need of their store. */
 export interface WatchedStore {
-  readonly place: LocalPlace | undefined
+  readonly place: QueueFolder | undefined
   /** Looks for the place again: drops one that is gone, opens one that has come. */
   look(): Promise<void>
 }
@@ -26,7 +26,7 @@ export class LocalWatches {
   readonly #store: WatchedStore
   readonly #watches = new Set<Watch>()
   #stop: AbortController | undefined
-  #followed: LocalPlace | undefined
+  #followed: QueueFolder | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(store: WatchedStore) {
@@ -69,7 +69,7 @@ export class LocalWatches {
     this.#stop = undefined
   }
 
-  async #listen(place: LocalPlace, signal: AbortSignal): Promise<void> {
+  async #listen(place: QueueFolder, signal: AbortSignal): Promise<void> {
     try {
       for await (const _ of place.board.watch({ signal })) {
         if (signal.aborted) return

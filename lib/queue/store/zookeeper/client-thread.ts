@@ -7,17 +7,22 @@ import { isMainThread } from 'node:worker_threads'
 import { WatchdogError } from '../../../util/errors'
 import type { Heartbeat, OpenSession } from './protocol'
 import { assertClientInstalled, closeAllSessions, openLoopSession } from './session'
-import { hireStaff, openThreadSession, type Staff, type StaffOptions } from './session-worker'
+import {
+  openThreadSession,
+  type SessionWorker,
+  type SessionWorkerOptions,
+  startSessionWorker,
+} from './session-worker'
 
 /** Where the sessions of this process live. */
-export interface Home {
+export interface ClientThread {
   readonly openSession: OpenSession
   /** Who looks after runs there; undefined: whoever waits does so himself. */
-  readonly hireStaff?: (options: StaffOptions) => Staff
+  readonly startSessionWorker?: (options: SessionWorkerOptions) => SessionWorker
 }
 
-const LOOP: Home = { openSession: openLoopSession }
-const THREAD: Home = { openSession: openThreadSession, hireStaff }
+const LOOP: ClientThread = { openSession: openLoopSession }
+const THREAD: ClientThread = { openSession: openThreadSession, startSessionWorker }
 
 let home: Heartbeat | undefined
 
@@ -40,7 +45,7 @@ function refuse(why: string): never {
   )
 }
 
-export function chooseHome(heartbeat: Heartbeat): Home {
+export function chooseClientThread(heartbeat: Heartbeat): ClientThread {
   if (home === undefined) {
     assertClientInstalled()
     if (isLoadedElsewhere()) refuse('Another thread of this process has loaded the ZooKeeper client')

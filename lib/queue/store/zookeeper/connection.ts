@@ -6,11 +6,11 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { WatchdogError } from '../../../util/errors'
 import type { StoreEvent } from '../store'
-import { chooseHome, type Home } from './client-thread'
+import { type ClientThread, chooseClientThread } from './client-thread'
 import {
+  type ConnectionOptions,
   INVALID_STATE,
   isDefinite,
-  type LinkOptions,
   RETRY_MS,
   type Reply,
   type Request,
@@ -35,7 +35,7 @@ function oddList(hosts: readonly string[]): string[] {
 }
 
 /** `ip:port,...`. The client resolves names itself, but blocks meanwhile and never says that one is unknown. */
-async function resolveHosts(options: LinkOptions): Promise<string> {
+async function resolveHosts(options: ConnectionOptions): Promise<string> {
   const results = await Promise.allSettled(
     options.address.hosts.map(async ({ host, port }) => {
       const ip = isIP(host) ? host : (await lookup(host, { verbatim: false })).address
@@ -53,9 +53,9 @@ async function resolveHosts(options: LinkOptions): Promise<string> {
   )
 }
 
-export class ZookeeperLink {
-  readonly #options: LinkOptions
-  readonly home: Home
+export class ZookeeperConnection {
+  readonly #options: ConnectionOptions
+  readonly home: ClientThread
   readonly #waiters = new Set<() => void>()
   #session: Session | undefined
   /** Tells events of the session at hand from those of its predecessors. */
@@ -73,15 +73,15 @@ export class ZookeeperLink {
   onEvent: (event: StoreEvent) => void = () => {}
   onWatch: (event: Extract<SessionEvent, { type: 'watch' }>) => void = () => {}
 
-  private constructor(options: LinkOptions) {
+  private constructor(options: ConnectionOptions) {
     this.#options = options
-    this.home = chooseHome(options.heartbeat)
+    this.home = chooseClientThread(options.heartbeat)
     this.sessionTimeoutMs = options.sessionTimeoutMs
   }
 
-  static async connect(options: LinkOptions): Promise<ZookeeperLink> {
+  static async connect(options: ConnectionOptions): Promise<ZookeeperConnection> {
     options.signal?.throwIfAborted()
-    const link = new ZookeeperLink(options)
+    const link = new ZookeeperConnection(options)
     try {
       const abandoned = new AbortController()
       const work = resolveHosts(options).then((connect) => {
@@ -266,7 +266,7 @@ function aborted(signal: AbortSignal | undefined, done: AbortSignal): Promise<ne
 }
 
 /** Bounds the look-up of names, which has no time-out of its own. */
-function late(options: LinkOptions, done: AbortSignal): Promise<never> {
+function late(options: ConnectionOptions, done: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const timer = setTimeout(() => {
       reject(

@@ -5,7 +5,7 @@ import type { ZookeeperAddress } from './url'
 
 export type Heartbeat = 'loop' | 'thread'
 
-export interface LinkOptions {
+export interface ConnectionOptions {
   url: string
   address: ZookeeperAddress
   sessionTimeoutMs: number

@@ -8,11 +8,11 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { WatchdogError, type WatchdogErrorCode } from '../../../util/errors'
-import type { Caretaker, KeptRun } from '../store'
+import type { ReapedIncarnation, RemoteReaper } from '../store'
 import {
   CLOSING,
+  type ConnectionOptions,
   INVALID_STATE,
-  type LinkOptions,
   type OpenSession,
   type Reply,
   type Request,
@@ -25,13 +25,13 @@ const HOST = join(__dirname, '..', '..', 'thread', 'session-worker-main.js')
 const EXIT_MS = 3000
 
 /** What a handle has in the thread besides its session: a store of its own, with keepers. */
-export type StaffOptions = Omit<LinkOptions, 'signal' | 'session' | 'heartbeat'>
+export type SessionWorkerOptions = Omit<ConnectionOptions, 'signal' | 'session' | 'heartbeat'>
 
 export type ToHost =
   | { kind: 'open'; session: number; config: SessionConfig }
   | { kind: 'call'; session: number; call: number; request: Request }
   | { kind: 'close'; session: number }
-  | { kind: 'hold'; staff: number; options: StaffOptions; keeper: number; run: KeptRun }
+  | { kind: 'hold'; staff: number; options: SessionWorkerOptions; keeper: number; run: ReapedIncarnation }
   | { kind: 'release'; staff: number; keeper: number }
   | { kind: 'dismiss'; staff: number }
   | { kind: 'exit' }
@@ -44,8 +44,8 @@ export type FromHost =
   | { kind: 'dismissed'; staff: number }
 
 /** Who looks after the runs that one handle waits on. */
-export interface Staff {
-  caretaker(run: KeptRun): Caretaker
+export interface SessionWorker {
+  caretaker(run: ReapedIncarnation): RemoteReaper
   /** Ends their work, and the connection that they share. */
   dismiss(): Promise<void>
 }
@@ -129,7 +129,7 @@ class Host {
   }
 
   /** REQUIRES: a session that stays open until they are dismissed; it keeps the thread. */
-  staff(options: StaffOptions): Staff {
+  staff(options: SessionWorkerOptions): SessionWorker {
     const staff = this.#next++
     let hired = false
     let dismissal: Promise<void> | undefined
@@ -198,6 +198,6 @@ function theHost(): Host {
 export const openThreadSession: OpenSession = (config, onEvent) => theHost().open(config, onEvent)
 
 /** Hires who looks after runs in the thread; they begin when something is first held. */
-export function hireStaff(options: StaffOptions): Staff {
+export function startSessionWorker(options: SessionWorkerOptions): SessionWorker {
   return theHost().staff(options)
 }

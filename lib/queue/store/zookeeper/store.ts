@@ -4,11 +4,11 @@
 import { maybeApplied, WatchdogError } from '../../../util/errors'
 import {
   ANY_VERSION,
-  type Caretaker,
   type CreateOutcome,
   type DeleteOutcome,
-  type KeptRun,
   type NodeInfo,
+  type ReapedIncarnation,
+  type RemoteReaper,
   type SetOptions,
   type SetOutcome,
   type Store,
@@ -16,12 +16,12 @@ import {
   type StoreEvent,
   type WatchKind,
 } from '../store'
-import { ZookeeperLink } from './connection'
+import { ZookeeperConnection } from './connection'
 import {
   AUTH_FAILED,
   asBuffer,
   BAD_VERSION,
-  type LinkOptions,
+  type ConnectionOptions,
   NO_AUTH,
   NO_NODE,
   NODE_EXISTS,
@@ -31,7 +31,7 @@ import {
   type Request,
   type Stat,
 } from './protocol'
-import type { Staff } from './session-worker'
+import type { SessionWorker } from './session-worker'
 import { badPath } from './url'
 import { ZookeeperWatches } from './watches'
 
@@ -48,19 +48,19 @@ export class ZookeeperStore implements Store {
   readonly url: string
   readonly needsBoss = true
   readonly #root: string
-  readonly #link: ZookeeperLink
+  readonly #link: ZookeeperConnection
   readonly #secured: boolean
   readonly #watches: ZookeeperWatches
-  readonly #staff: Staff | undefined
+  readonly #staff: SessionWorker | undefined
   readonly #listeners = new Set<(event: StoreEvent) => void>()
 
-  private constructor(options: LinkOptions, link: ZookeeperLink) {
+  private constructor(options: ConnectionOptions, link: ZookeeperConnection) {
     this.url = options.url
     this.#root = options.address.root
     this.#secured = options.auth !== undefined
     this.#link = link
     const { signal: _, session: __, heartbeat: ___, ...staffOptions } = options
-    this.#staff = link.home.hireStaff?.(staffOptions)
+    this.#staff = link.home.startSessionWorker?.(staffOptions)
     this.#watches = new ZookeeperWatches((request) => link.call(request))
     link.onWatch = (event) => this.#watches.receive(event)
     link.onEvent = (event) => {
@@ -69,8 +69,8 @@ export class ZookeeperStore implements Store {
     }
   }
 
-  static async connect(options: LinkOptions): Promise<ZookeeperStore> {
-    const store = new ZookeeperStore(options, await ZookeeperLink.connect(options))
+  static async connect(options: ConnectionOptions): Promise<ZookeeperStore> {
+    const store = new ZookeeperStore(options, await ZookeeperConnection.connect(options))
     try {
       // A wrong secret is no error to the server: only reading tells.
       await store.get('')
@@ -316,7 +316,7 @@ export class ZookeeperStore implements Store {
     return { data: asBuffer(node.data!), version: node.stat!.version, children: list.children! }
   }
 
-  caretaker(run: KeptRun): Caretaker | undefined {
+  caretaker(run: ReapedIncarnation): RemoteReaper | undefined {
     const { id, capability, settings } = run
     return this.#staff?.caretaker({ id, capability, settings })
   }

@@ -7,8 +7,8 @@ import path from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { CreateQueueOptions, Lease, WatchdogQueue, WatchdogTimer } from '../../../../lib'
 import { attach } from '../../../../lib/queue/incarnation/attach'
-import { Pages } from '../../../../lib/queue/items/page-set'
-import { LocalLogs } from '../../../../lib/queue/store/local/ack-logs'
+import { PageSet } from '../../../../lib/queue/items/page-set'
+import { LocalAckLogs } from '../../../../lib/queue/store/local/ack-logs'
 import { LocalStore } from '../../../../lib/queue/store/local/store'
 import { eventually } from '../../../support/eventually'
 import { Hand } from '../../../support/hand'
@@ -65,7 +65,7 @@ describe('A worker that leases one item after the other on this machine', functi
   let timer: WatchdogTimer
   let restore: () => void
   const { set } = LocalStore.prototype
-  const { read, take } = LocalLogs.prototype
+  const { read, take } = LocalAckLogs.prototype
   const { setImmediate } = globalThis
   const turns: (() => void)[] = []
 
@@ -94,7 +94,7 @@ describe('A worker that leases one item after the other on this machine', functi
   afterEach(() => {
     letTurn()
     LocalStore.prototype.set = set
-    Object.assign(LocalLogs.prototype, { read, take })
+    Object.assign(LocalAckLogs.prototype, { read, take })
   })
 
   it('writes a page once for many items', async () => {
@@ -281,7 +281,7 @@ describe('A worker that leases one item after the other on this machine', functi
     async function prepared(): Promise<{ lease: Lease; acked: string[]; taken: string[] }> {
       await begin({ queue: ITEMS.slice(0, 100) })
       other = await (await connect(directory)).createTimer('other')
-      const pages = new Pages((await inspect(directory)).run)
+      const pages = new PageSet((await inspect(directory)).run)
       holdTurns()
       const { lease, acked } = await workAhead(queue, timer)
       const rest = await pages.claim({ token: 'rest', wid: 'w', max: ITEMS.length }, () => {})
@@ -292,8 +292,8 @@ describe('A worker that leases one item after the other on this machine', functi
     /** When the log has been announced to be taken, `act` runs before it is read, or right after. */
     function atTaking(when: 'before' | 'after', act: () => void): void {
       let hasActed = false
-      LocalLogs.prototype.take = function (wid, number) {
-        LocalLogs.prototype.read = function (...args) {
+      LocalAckLogs.prototype.take = function (wid, number) {
+        LocalAckLogs.prototype.read = function (...args) {
           if (when === 'before' && !hasActed) act()
           const count = read.apply(this, args)
           if (when === 'after' && !hasActed) act()
@@ -303,7 +303,7 @@ describe('A worker that leases one item after the other on this machine', functi
         try {
           return take.call(this, wid, number)
         } finally {
-          LocalLogs.prototype.read = read
+          LocalAckLogs.prototype.read = read
         }
       }
     }
@@ -332,7 +332,7 @@ describe('A worker that leases one item after the other on this machine', functi
         await lease.ack()
         mine = (await timer.lease())!
       })
-      const pages = new Pages(await attach(slow, {}))
+      const pages = new PageSet(await attach(slow, {}))
 
       const claimed = await pages.claim({ token: 't', wid: 'w', max: ITEMS.length }, () => {})
 

@@ -6,7 +6,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { openStore } from '../../../../lib/queue/connect'
 import { createDatabase, isBusy, LocalDatabase } from '../../../../lib/queue/store/local/database'
-import { makePlace } from '../../../../lib/queue/store/local/queue-folder'
+import { makeQueueFolder } from '../../../../lib/queue/store/local/queue-folder'
 import { openSlotBoard } from '../../../../lib/queue/store/local/timer-slots'
 import { connect } from '../../../support/queue'
 import { tempDir } from '../../../support/temp-dir'
@@ -141,7 +141,7 @@ describe('The folder of a queue on this machine', () => {
     const directory = path.join(tempDir(), 'queue')
     const mask = process.umask(0)
     try {
-      makePlace(directory, EMPTY)
+      makeQueueFolder(directory, EMPTY)
     } finally {
       process.umask(mask)
     }
