@@ -1,6 +1,8 @@
 // All verbs of `rollcall`, and what its help says. Builds the program; running it is main.ts.
 
 import { Command } from 'commander'
+import { redactOptions } from '../util/redact'
+import { noteLines } from './support/output'
 import { withVerbHint } from './support/verb-hints'
 import { registerBoards } from './verbs/boards'
 import { registerCompletion } from './verbs/completion'
@@ -29,7 +31,10 @@ export function createProgram(version: string): Command {
     .exitOverride()
     .enablePositionalOptions()
     .configureOutput({
-      outputError: (text, write) => write(withVerbHint(text.replace(/^error:/, 'rollcall:'), program)),
+      outputError: (text) => {
+        const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), program)
+        noteLines(redactOptions(hinted).trimEnd())
+      },
     })
     .showHelpAfterError('(--help tells more, with an example)')
     .configureHelp({ showGlobalOptions: false })

@@ -3,6 +3,7 @@
 
 import { describeValue } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
+import { redactUrl } from '../util/redact'
 import type { Store } from './store/store'
 import type { ConnectOptions } from './types'
 
@@ -48,6 +49,6 @@ export function localDirectory(url: string): string {
 
 function malformed(url: unknown): TypeError {
   return new TypeError(
-    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(url)}`,
+    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(typeof url === 'string' ? redactUrl(url) : url)}`,
   )
 }

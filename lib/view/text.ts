@@ -1,4 +1,4 @@
-// How values look in a terminal: a status on one escapeControls line, cut to a width in columns,
+// How values look in a terminal: a status on one line without control characters, cut to a width in columns,
 // an age in a few characters.
 
 import type { Status } from '../scoreboard/types'
@@ -50,6 +50,23 @@ function rawText(status: Status | undefined, most: number): string {
     return `<${status.byteLength} bytes> ${start.toString('hex')}`
   }
   return JSON.stringify(status)
+}
+
+/** Longer JSON is not indented: that may make a thousand bytes of one, where it is deep. */
+const MAX_INDENTED_LENGTH = 128 * 1024
+
+/** JSON on many lines, unless it is longer than anybody reads. */
+export function indentedJson(value: unknown, indent = 2): string {
+  const text = JSON.stringify(value)
+  return text === undefined || text.length > MAX_INDENTED_LENGTH
+    ? text
+    : JSON.stringify(value, undefined, indent)
+}
+
+/** A moment, in milliseconds since the Unix epoch, as ISO 8601 has it; others may have made it up. */
+export function timeText(at: number): string {
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? '(no time)' : date.toISOString()
 }
 
 const UNITS: readonly (readonly [ms: number, name: string])[] = [

@@ -7,10 +7,12 @@ import { WatchdogError } from '../../util/errors'
 import { CliError, EXIT } from '../support/exit-codes'
 import { placeHint } from '../support/place-hints'
 import { durationFrom } from './duration'
+import { secretIn } from './secret'
 
 export interface QueueOptions {
   queue?: string
   auth?: string
+  authFile?: string
   sessionTimeout?: number
   connectTimeout?: number
   waitQueue?: number
@@ -28,6 +30,7 @@ export function withQueue(command: Command): Command {
     .addOption(
       new Option('--auth <user:password>', 'the secret that the queue was made with').env('ROLLCALL_AUTH'),
     )
+    .option('--auth-file <file>', 'the file whose first line is that secret', secretIn)
     .option(
       '--session-timeout <duration>',
       'how long a silent process counts as alive (default 15s)',
@@ -55,10 +58,11 @@ export async function openQueue(options: QueueOptions, signal?: AbortSignal): Pr
   }
   const { WatchdogQueue } = await import('../../queue/watchdog-queue.js')
   const url = options.queue
+  const secret = options.authFile ?? options.auth
   const queue = await WatchdogQueue.connect(url, {
     ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
-    ...(options.auth === undefined ? {} : { auth: { scheme: 'digest', secret: options.auth } }),
+    ...(secret === undefined ? {} : { auth: { scheme: 'digest', secret } }),
     ...(signal === undefined ? {} : { signal }),
   }).catch((error) => {
     throw withPlaceHint(error, url)

@@ -5,13 +5,16 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { type Command, Option } from 'commander'
+import { cut } from '../../view/text'
 import { durationFrom } from '../parse/duration'
+import { note } from './output'
 
 const CANNOT_EXECUTE = 126
 const NOT_FOUND = 127
 const DEFAULT_KICK_MS = 1000
 const KILL_AFTER_MS = 5000
 const DRAIN_MS = 200
+const NAME_COLUMNS = 200
 const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 /** On a terminal the kernel sends these to the command itself. */
 const FROM_TERMINAL = ['SIGINT', 'SIGQUIT'] as const
@@ -63,6 +66,12 @@ export interface Running {
   stop(): void
 }
 
+/** Whoever chooses the items has a say in what the command does and prints; our secrets are not for it. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { ROLLCALL_AUTH: _, ROLLCALL_TOKEN: __, ...rest } = env
+  return rest
+}
+
 export function startCommand(
   words: readonly string[],
   options: { stdin: 'inherit' | 'ignore'; piped: boolean; env?: NodeJS.ProcessEnv },
@@ -70,14 +79,15 @@ export function startCommand(
   const output = options.piped ? 'pipe' : 'inherit'
   const child = spawn(words[0]!, words.slice(1), {
     stdio: [options.stdin, output, output],
-    env: { ...process.env, ...options.env },
+    env: { ...withoutSecrets(process.env), ...options.env },
   })
   child.stdout?.pipe(process.stdout, { end: false })
   child.stderr?.pipe(process.stderr, { end: false })
   let forced: NodeJS.Timeout | undefined
   const ended = new Promise<number>((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      process.stderr.write(`rollcall: cannot run ${words[0]}: ${error.message}\n`)
+      // The command's name may be an item, and is in both.
+      note(`cannot run ${cut(words[0]!, NAME_COLUMNS)}: ${cut(error.message, 2 * NAME_COLUMNS)}`)
       resolve(error.code === 'ENOENT' ? NOT_FOUND : CANNOT_EXECUTE)
     })
     child.once('exit', (code, signal) => {

@@ -17,10 +17,12 @@ export interface ServeOptions {
   host: string
   allow?: string[]
   token?: string
+  tokenFile?: string
   name?: string[]
   trustProxy?: string[]
   queue?: string[]
   auth?: string
+  authFile?: string
   /** Milliseconds. */
   stale: number
   title?: string
@@ -29,17 +31,19 @@ export interface ServeOptions {
 
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
+  const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
   const reopen = await opener(dir, { readOnly: true })
   const source = { current: reopen(), reopen }
-  const queues: Record<string, WatchdogQueue> = {}
+  // By URLs, of which one may be called `constructor`.
+  const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ queue: url, auth: options.auth }, stop.signal)
+      queues[url] ??= await openQueue({ queue: url, auth: options.authFile ?? options.auth }, stop.signal)
     }
     const handler = handlerOf(source, {
       allow: options.allow,
-      token: options.token,
+      token,
       hosts: options.name,
       trustProxy: options.trustProxy,
       queues,
@@ -48,7 +52,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     })
     const server = createServer(onlyHere(handler))
     await listen(server, options)
-    tell(server, options)
+    tell(server, { ...options, token })
     if (!stop.signal.aborted) await once(stop.signal, 'abort')
     handler.close()
     server.closeAllConnections()

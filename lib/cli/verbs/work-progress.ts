@@ -2,7 +2,7 @@
 
 import type { QueueCounts } from '../../queue/types'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
-import { escapeControls } from '../../view/escape-controls'
+import { cut, escapeControls } from '../../view/text'
 import { showItem } from '../parse/items'
 import { note } from '../support/output'
 import { RateWindow } from '../support/rate-window'
@@ -10,6 +10,7 @@ import { RateWindow } from '../support/rate-window'
 const EVERY_MS = 500
 const BAR_WIDTH = 24
 const MOST_FAILURES = 20
+const ITEM_COLUMNS = 200
 
 /** `45s`, `3m10s`, `2h05m`. */
 export function showDuration(ms: number): string {
@@ -71,13 +72,18 @@ export function showProgress(queue: WatchdogQueue): () => void {
   }
 }
 
+/** On one line beside others; `rollcall queue dead --json` has all of it. */
+function shortened(text: string): string {
+  return cut(escapeControls(text.slice(0, 8 * ITEM_COLUMNS)), ITEM_COLUMNS)
+}
+
 /** Says which items are dead, and why. Returns how many. */
 export async function summarizeFailures(queue: WatchdogQueue): Promise<number> {
   let count = 0
   for await (const { item, attempts, error } of queue.deadLetters()) {
     if (++count > MOST_FAILURES) continue
     const why = error === undefined ? 'its worker died' : error.message
-    note(escapeControls(`failed after ${attempts} attempts: ${showItem(item)} (${why})`))
+    note(`failed after ${attempts} attempts: ${shortened(showItem(item))} (${shortened(why)})`)
   }
   if (count > MOST_FAILURES) note(`and ${count - MOST_FAILURES} more: rollcall queue dead`)
   return count

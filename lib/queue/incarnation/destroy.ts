@@ -1,11 +1,10 @@
 // Taking a queue down, from wherever the last one who tried was killed.
 
+import { isCapability } from '../../util/bounds'
 import { WatchdogError } from '../../util/errors'
 import type { Store } from '../store/store'
 import { encodeRecord, type QueueRecord } from './incarnation'
 import { CREATING, CREATOR_MS, readRecord, type StoredRecord, watchRecord } from './queue-record'
-
-const CAPABILITY = /^[0-9a-f]{32}$/
 
 /**
  * Takes a queue down: closed first, then the leaves, the root last. Resumes what another began.
@@ -43,14 +42,14 @@ async function removeRoot(store: Store, run: string): Promise<boolean> {
     // In this order: then the names are of this run.
     const root = await readRecord(store)
     if (root?.record.run !== run) return true
-    for (const name of names) if (CAPABILITY.test(name)) await store.deleteTree(name)
+    for (const name of names) if (isCapability(name)) await store.deleteTree(name)
     // A creator that is still at work finds its folder gone and gives up; a dead one's node goes with its session.
     if (names.some((name) => name.startsWith(CREATING))) return false
     // Another run's root has not been written as often.
     const outcome = await store.delete('', root.version)
     if (outcome === 'deleted' || outcome === 'missing') return true
     if (outcome === 'conflict') continue
-    const foreign = names.filter((name) => !CAPABILITY.test(name))
+    const foreign = names.filter((name) => !isCapability(name))
     if (foreign.length > 0) {
       throw new WatchdogError(
         'ERR_UNSUPPORTED',

@@ -1,5 +1,6 @@
 // Dead letters: items that are out of attempts, why, and their way back.
 
+import { isCount, isName, isRecord, MAX_ATTEMPTS, parseItemId, parseRecord } from '../../util/bounds'
 import { decodeMember } from '../members/members'
 import * as ranges from '../page-state/ranges'
 import { ANY_VERSION } from '../store/store'
@@ -16,35 +17,37 @@ interface Stored {
 
 /** What a letter says; of one that was damaged, that it was. */
 export function decodeDeadLetter(data: Buffer): Stored {
-  try {
-    const { attempts, error, worker, wid } = JSON.parse(data.toString()) as Stored
-    const isText = (value: unknown) => value === undefined || typeof value === 'string'
-    const hasMessage = error === undefined || typeof error.message === 'string'
-    if (Number.isSafeInteger(attempts) && hasMessage && isText(worker) && isText(wid)) {
-      return { attempts, error, worker, wid }
-    }
-  } catch {
-    // Not even JSON, or null.
+  const { attempts, error, worker, wid } = parseRecord(data) ?? {}
+  const isText = (value: unknown) => value === undefined || typeof value === 'string'
+  const hasMessage = error === undefined || (isRecord(error) && typeof error.message === 'string')
+  if (isCount(attempts, MAX_ATTEMPTS) && hasMessage && isText(worker) && (wid === undefined || isName(wid))) {
+    return { attempts, error, worker, wid } as Stored
   }
   return { attempts: 0, error: { message: 'The letter of this item is damaged' } }
 }
 
-/** `<page>-<index>`. */
-function parse(id: string): { page: string; index: number } {
-  const dash = id.lastIndexOf('-')
-  return { page: id.slice(0, dash), index: Number(id.slice(dash + 1)) }
+interface Letter {
+  readonly id: string
+  readonly page: string
+  readonly index: number
 }
 
-async function listIds(attachment: AttachedQueue): Promise<string[]> {
+/** What is no letter of ours is left where it is. */
+async function listLetters(attachment: AttachedQueue): Promise<Letter[]> {
   const ids = await attachment.run.store.list(attachment.run.at('dead'))
   if (ids === undefined) throw attachment.run.closed()
-  const key = (id: string) => parse(id)
-  return ids.sort((a, b) => key(a).page.localeCompare(key(b).page) || key(a).index - key(b).index)
+  const letters = ids.flatMap((id) => {
+    const place = parseItemId(id)
+    return place === undefined ? [] : [{ id, ...place }]
+  })
+  return letters.sort((a, b) => a.page.localeCompare(b.page) || a.index - b.index)
 }
 
 /** Whether the item of a letter is dead: a letter is written first, and its nack may then have come too late. */
 export async function isDead(attachment: AttachedQueue, id: string): Promise<boolean> {
-  const { page, index } = parse(id)
+  const place = parseItemId(id)
+  if (place === undefined) return false
+  const { page, index } = place
   return ranges.has((await attachment.pages.writer(page).read()).state.dead, index)
 }
 
@@ -53,8 +56,7 @@ export async function* deadLetters(
   attachment: AttachedQueue,
 ): AsyncGenerator<DeadLetter<unknown>, void, undefined> {
   const { run, pages } = attachment
-  for (const id of await listIds(attachment)) {
-    const { page, index } = parse(id)
+  for (const { id, page, index } of await listLetters(attachment)) {
     const [{ state }, node] = await Promise.all([
       pages.writer(page).read(),
       run.store.get(run.at('dead', id)),
@@ -80,13 +82,11 @@ async function timerId(attachment: AttachedQueue, wid: string): Promise<string |
 /** Gives every dead item a new life. Returns how many there were. */
 export async function redrive(attachment: AttachedQueue): Promise<number> {
   const { run, pages } = attachment
-  const ids = await listIds(attachment)
   // Removed at the version seen here: an item that dies again meanwhile keeps its new letter.
   const letters = await Promise.all(
-    ids.map(async (id) => ({
-      id,
-      ...parse(id),
-      version: (await run.store.info(run.at('dead', id)))?.version,
+    (await listLetters(attachment)).map(async (letter) => ({
+      ...letter,
+      version: (await run.store.info(run.at('dead', letter.id)))?.version,
     })),
   )
   const byPage = new Map<string, number[]>()

@@ -1,6 +1,7 @@
 // The pages of one run, as one handle sees them: which are open, which to take from next, the
 // items in them, and the end of a page.
 
+import { isPageName, named } from '../../util/bounds'
 import { WatchdogError } from '../../util/errors'
 import { EMPTY, HOLD, type Incarnation } from '../incarnation/incarnation'
 import { itemAt, pageIndex } from '../page-state/item-page'
@@ -105,7 +106,13 @@ export class PageSet {
       await this.#run.assertThere()
       return undefined
     }
-    return { pages: names.filter((name) => name !== HOLD), held: names.includes(HOLD) }
+    const pages = names.filter((name) => name !== HOLD)
+    const foreign = pages.find((name) => !isPageName(name))
+    if (foreign !== undefined) {
+      const why = `${named(foreign)} is among the pages of ${this.#run.store.url}, and is no name of one`
+      throw new WatchdogError('ERR_CORRUPT', why, { path: this.#run.at('open') })
+    }
+    return { pages, held: names.includes(HOLD) }
   }
 
   async #refreshOrder(): Promise<'done' | 'open'> {
@@ -420,6 +427,11 @@ export class PageSet {
       throw new WatchdogError('ERR_CORRUPT', `Page ${page} of ${this.#run.store.url} is not readable`, {
         path,
       })
+    }
+    const size = this.writer(page).cached?.size
+    if (size !== undefined && size !== offsets.length) {
+      const why = `The state of page ${page} of ${this.#run.store.url} is of ${size} items, the page has ${offsets.length}`
+      throw new WatchdogError('ERR_CORRUPT', why, { path })
     }
     return { bytes: node.data, offsets }
   }

@@ -7,6 +7,18 @@
 // last seen to change. Time in which this process could not look does not count.
 
 import type { JsonValue } from '../../scoreboard/types'
+import {
+  isAmount,
+  isIntegerFrom,
+  isName,
+  isTimerId,
+  MAX_EXIT_CODE,
+  MAX_MS,
+  MAX_TIME_MS,
+  MIN_EXIT_CODE,
+  parseJson,
+  parseRecord,
+} from '../../util/bounds'
 import type { Incarnation } from '../incarnation/incarnation'
 import type { TimerCounts, TimerInfo } from '../types'
 
@@ -29,25 +41,27 @@ export function encodeMember(member: Member): Buffer {
   return Buffer.from(JSON.stringify(member))
 }
 
+/** Ten times what a name in DNS may have. */
+const MAX_HOST_LENGTH = 2560
+
 const STATUSES: ReadonlySet<unknown> = new Set(['running', 'done', 'failed', 'expired', 'cleared'])
 
 /** The member in those bytes; undefined where they are none. One that was damaged must not hide the others. */
 export function decodeMember(data: Buffer): Member | undefined {
-  let member: Partial<Member> | null
-  try {
-    member = JSON.parse(data.toString())
-  } catch {
-    return undefined
-  }
-  const { id, pid, host, startedAt, status, code, deathDelayMs, expiring } = member ?? {}
+  const member = parseRecord(data)
+  if (member === undefined) return undefined
+  const { id, pid, host, startedAt, status, code, deathDelayMs, expiring } = member
   const isSound =
-    typeof id === 'string' &&
+    isTimerId(id) &&
     typeof host === 'string' &&
+    host.length <= MAX_HOST_LENGTH &&
     STATUSES.has(status) &&
-    [pid, startedAt, code ?? 0, deathDelayMs ?? 0, expiring ?? 0].every(
-      (number) => typeof number === 'number',
-    )
-  return isSound ? (member as Member) : undefined
+    isAmount(pid) &&
+    isAmount(startedAt, MAX_TIME_MS) &&
+    (code === undefined || isIntegerFrom(code, MIN_EXIT_CODE, MAX_EXIT_CODE)) &&
+    (deathDelayMs === undefined || isAmount(deathDelayMs, MAX_MS)) &&
+    (expiring === undefined || isAmount(expiring))
+  return isSound ? (member as unknown as Member) : undefined
 }
 
 interface Age {
@@ -107,7 +121,7 @@ export class Members {
     const names = await store.list(this.#run.at('members'))
     if (names === undefined) throw this.#run.closed()
     const members = new Map<string, KnownMember>()
-    await Promise.all(names.map((wid) => this.#readMember(wid, members)))
+    await Promise.all(names.filter(isName).map((wid) => this.#readMember(wid, members)))
     await store.sync()
     const now = await store.now(this.#run.at('clock'))
     if (now === undefined) throw this.#run.closed()
@@ -206,7 +220,7 @@ function describe(wid: string, { member, born }: KnownMember) {
 function readProgress(data: Buffer): JsonValue | undefined {
   if (data.length === 0) return undefined
   try {
-    return JSON.parse(data.toString()) as JsonValue
+    return parseJson(data) as JsonValue
   } catch {
     return undefined
   }

@@ -4,7 +4,15 @@ import { RateWindow } from '../../cli/support/rate-window'
 import { progressLine, timeLeftMs } from '../../cli/verbs/work-progress'
 import type { QueueCounts, TimerInfo, TimerState } from '../../queue/types'
 import { WatchdogError } from '../../util/errors'
-import { ageText, byNumberedName, cut, escapeControls, statusText } from '../../view/text'
+import {
+  ageText,
+  byNumberedName,
+  cut,
+  escapeControls,
+  indentedJson,
+  statusText,
+  timeText,
+} from '../../view/text'
 import { tableLines } from '../table'
 import type { ListSource, Order, Tone } from './list-view'
 import { nameLines, wrap } from './texts'
@@ -167,7 +175,7 @@ export class QueueSource implements ListSource<TimerRow> {
       id,
       state,
       kicked: ageMs === undefined ? undefined : `${ageText(ageMs)} ago`,
-      started: startedAt === undefined ? undefined : new Date(startedAt).toISOString(),
+      started: startedAt === undefined ? undefined : timeText(startedAt),
       running: this.#runningMs(row) === undefined ? undefined : ageText(this.#runningMs(row)),
       host,
       pid,
@@ -208,5 +216,5 @@ function progressText(progress: TimerInfo['progress'], columns: number): string 
 }
 
 function longText(progress: NonNullable<TimerInfo['progress']> | null): string {
-  return typeof progress === 'string' ? progress : JSON.stringify(progress, undefined, 2)
+  return typeof progress === 'string' ? progress : indentedJson(progress)
 }

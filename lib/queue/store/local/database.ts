@@ -18,6 +18,7 @@
 
 import fs from 'node:fs'
 import type { Database, Statement } from 'libsql'
+import { isAmount, isCount } from '../../../util/bounds'
 import { WatchdogError } from '../../../util/errors'
 
 /** "RCQ1" */
@@ -260,14 +261,30 @@ export class LocalDatabase {
       | undefined
     if (row === undefined) return undefined
     const [data, version, born, changed, children] = row
+    // A column of SQLite holds whatever was put there, a version of 2^53 and text in place of bytes too.
+    const isSound =
+      data instanceof Uint8Array &&
+      isCount(version) &&
+      isCount(born) &&
+      isAmount(changed) &&
+      isCount(children)
+    if (!isSound) throw this.#corrupt()
     return { data, version, born, changed, children }
+  }
+
+  #corrupt(): WatchdogError {
+    const { path } = this
+    return new WatchdogError('ERR_CORRUPT', `A row of the queue in ${path} is not one of ours`, { path })
   }
 
   /** Names of the rows below a path. */
   list(path: string): string[] {
     const from = path === '' ? 0 : path.length + 1
     const rows = this.#read(({ list }) => list.all(path)) as unknown as [string][]
-    return rows.map(([child]) => child.slice(from))
+    return rows.map(([child]) => {
+      if (typeof child !== 'string') throw this.#corrupt()
+      return child.slice(from)
+    })
   }
 
   /** Whether the row was made; not when it was there or its parent was not. */
@@ -316,7 +333,10 @@ export class LocalDatabase {
 
   revokedSince(number: number): { number: number; path: string }[] {
     const rows = this.#read(({ revoked }) => revoked.all(number)) as unknown as [number, string][]
-    return rows.map(([at, path]) => ({ number: at, path }))
+    return rows.map(([at, path]) => {
+      if (!isCount(at) || typeof path !== 'string') throw this.#corrupt()
+      return { number: at, path }
+    })
   }
 
   /** Runs `work` in a transaction that holds the right to write from its start. */

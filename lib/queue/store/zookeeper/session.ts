@@ -61,6 +61,7 @@ interface NativeClient {
   a_set(path: string, data: Uint8Array, version: number, callback: NativeCallback): number
   a_delete_(path: string, version: number, callback: NativeCallback): number
   a_set_acl(path: string, version: number, acl: Acl[], callback: NativeCallback): number
+  a_get_acl(path: string, callback: NativeCallback): number
   a_sync(path: string, callback: NativeCallback): number
 }
 
@@ -137,6 +138,16 @@ function plainStat(stat: unknown): Stat | undefined {
   if (stat === null || stat === undefined) return undefined
   const { version, czxid, mtime, numChildren, ephemeralOwner } = stat as NativeStat
   return { version, czxid, mtimeMs: mtime.getTime(), children: numChildren, owner: ephemeralOwner }
+}
+
+interface NativeAcl {
+  perms: number
+  scheme: string
+  auth: string
+}
+
+function plainAcl({ perms, scheme, auth }: NativeAcl): Acl {
+  return { perm: perms, scheme, auth }
 }
 
 interface Waiting {
@@ -243,6 +254,8 @@ class LoopSession implements Session {
       done({ rc, stat: plainStat(stat), data: (data as Buffer | null) ?? Buffer.alloc(0) })
     const withChildren = (rc: number, _: string, children: unknown) =>
       done({ rc, children: (children as string[] | null) ?? [] })
+    const withAcl = (rc: number, _: string, acl: unknown, stat: unknown) =>
+      done({ rc, stat: plainStat(stat), acl: ((acl as NativeAcl[] | null) ?? []).map(plainAcl) })
     const start = (): number => {
       if (this.#closed) return INVALID_STATE
       switch (request.op) {
@@ -265,6 +278,8 @@ class LoopSession implements Session {
           return client.a_delete_(path, request.version, withoutResult)
         case 'setAcl':
           return client.a_set_acl(path, -1, request.acl, withoutResult)
+        case 'getAcl':
+          return client.a_get_acl(path, withAcl)
         case 'sync':
           return client.a_sync(path, withoutResult)
       }

@@ -1,6 +1,8 @@
 // A queue's state in ZooKeeper. Here an ambiguous answer ("the connection broke before the reply
 // came") becomes a definite one, by looking at what is there now.
 
+import { createHash } from 'node:crypto'
+
 import { maybeApplied, WatchdogError } from '../../../util/errors'
 import {
   ANY_VERSION,
@@ -18,6 +20,7 @@ import {
 } from '../store'
 import { ZookeeperConnection } from './connection'
 import {
+  type Acl,
   AUTH_FAILED,
   asBuffer,
   BAD_VERSION,
@@ -40,6 +43,13 @@ const MAX_REQUEST_BYTES = 1_048_500
 /** All rights for who holds the secret of this session, none for others. */
 const OWNER_ONLY = [{ perm: 31, scheme: 'auth', auth: '' }]
 
+/** The same, as the server tells of it to who holds the secret. */
+function ownerOnly(secret: string): Acl {
+  const user = secret.slice(0, secret.indexOf(':'))
+  const digest = createHash('sha1').update(secret).digest('base64')
+  return { perm: 31, scheme: 'digest', auth: `${user}:${digest}` }
+}
+
 function plainInfo(stat: Stat): NodeInfo {
   return { version: stat.version, born: stat.czxid, changedAt: stat.mtimeMs, children: stat.children }
 }
@@ -49,7 +59,10 @@ export class ZookeeperStore implements Store {
   readonly needsBoss = true
   readonly #root: string
   readonly #link: ZookeeperConnection
-  readonly #secured: boolean
+  /** What the ACL of the root must be, and nothing besides; undefined where no secret was given. */
+  readonly #owner: Acl | undefined
+  /** Whether the root was seen to be closed to everybody else, in this session. */
+  #isTrusted = false
   readonly #watches: ZookeeperWatches
   readonly #staff: SessionWorker | undefined
   readonly #listeners = new Set<(event: StoreEvent) => void>()
@@ -57,7 +70,7 @@ export class ZookeeperStore implements Store {
   private constructor(options: ConnectionOptions, link: ZookeeperConnection) {
     this.url = options.url
     this.#root = options.address.root
-    this.#secured = options.auth !== undefined
+    this.#owner = options.auth && ownerOnly(options.auth.secret)
     this.#link = link
     const { signal: _, session: __, heartbeat: ___, ...staffOptions } = options
     this.#staff = link.home.startSessionWorker?.(staffOptions)
@@ -65,7 +78,9 @@ export class ZookeeperStore implements Store {
     link.onWatch = (event) => this.#watches.receive(event)
     link.onEvent = (event) => {
       for (const listener of [...this.#listeners]) listener(event)
-      if (event === 'lost') this.#watches.renewAll()
+      if (event !== 'lost') return
+      this.#isTrusted = false
+      this.#watches.renewAll()
     }
   }
 
@@ -96,7 +111,7 @@ export class ZookeeperStore implements Store {
   #fail(request: Request, reply: Reply): never {
     const { op, path } = request
     if (reply.rc === NO_AUTH || reply.rc === AUTH_FAILED) {
-      const hint = this.#secured ? 'the secret is not the one it was made with' : "option 'auth' is missing"
+      const hint = this.#owner ? 'the secret is not the one it was made with' : "option 'auth' is missing"
       throw new WatchdogError('ERR_AUTH', `Not allowed to ${op} ${path}: ${hint}`, { path })
     }
     throw new WatchdogError('ERR_CONNECTION', `ZooKeeper refused to ${op} ${path}: code ${reply.rc}`, {
@@ -136,10 +151,47 @@ export class ZookeeperStore implements Store {
     }
   }
 
-  async get(path: string): Promise<StoredNode | undefined> {
-    const reply = await this.#read({ op: 'get', path: this.#absolute(path), watch: false })
+  get #secured(): boolean {
+    return this.#owner !== undefined
+  }
+
+  /**
+   * With a secret, nothing is read or run of a root that others may write: it was there first, or somebody has
+   * opened it. Asked of each look at the root, before a timer begins, and after the session was made anew. Says
+   * when that root was made; undefined where there is none.
+   */
+  async #assertOurs(): Promise<number | undefined> {
+    const owner = this.#owner
+    if (owner === undefined) return undefined
+    const path = this.#root
+    const reply = await this.#read({ op: 'getAcl', path })
     if (reply.rc === NO_NODE) return undefined
-    return { ...plainInfo(reply.stat!), data: asBuffer(reply.data!) }
+    const acl = reply.acl!
+    const isOurs =
+      acl.length === 1 &&
+      acl[0]!.perm === owner.perm &&
+      acl[0]!.scheme === owner.scheme &&
+      acl[0]!.auth === owner.auth
+    if (!isOurs) {
+      throw new WatchdogError(
+        'ERR_AUTH',
+        `Not using ${path}: others than who holds the secret may change it. Remove it, or create the queue at another path`,
+        { path },
+      )
+    }
+    this.#isTrusted = true
+    return reply.stat!.czxid
+  }
+
+  async get(path: string): Promise<StoredNode | undefined> {
+    for (;;) {
+      const born = path === '' || !this.#isTrusted ? await this.#assertOurs() : undefined
+      const reply = await this.#read({ op: 'get', path: this.#absolute(path), watch: false })
+      if (reply.rc === NO_NODE) return undefined
+      // Another root may have come between the two looks.
+      if (path === '' && this.#secured && reply.stat!.czxid !== born) continue
+      return { ...plainInfo(reply.stat!), data: asBuffer(reply.data!) }
+    }
   }
 
   async info(path: string): Promise<NodeInfo | undefined> {
@@ -158,6 +210,8 @@ export class ZookeeperStore implements Store {
     options: { ephemeral?: boolean } = {},
   ): Promise<CreateOutcome> {
     const ephemeral = options.ephemeral ?? false
+    // Whoever begins to work here; the root itself may not be there yet.
+    if (path !== '' && (ephemeral || !this.#isTrusted)) await this.#assertOurs()
     return this.#create(this.#absolute(path), data, ephemeral, this.#secured)
   }
 
