@@ -9,6 +9,8 @@
 // - A request that meets a broken connection closes the socket under the binding's poll handle, which
 //   ends in an abort of libuv: the addon mends that before anything else runs (see cloexec.cc).
 // - `aw_*` leak: watches are set with a flag and arrive as events of the handle.
+// - A request for an ACL that fails ends the process: it frees what it was not given. Nobody asks for that of a
+//   node before it was read.
 // - It may be used by one thread of a process only (see zookeeper-home.ts).
 
 import { dirname } from 'node:path'

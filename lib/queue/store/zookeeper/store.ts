@@ -50,6 +50,16 @@ function ownerOnly(secret: string): Acl {
   return { perm: 31, scheme: 'digest', auth: `${user}:${digest}` }
 }
 
+function isOnly(acl: readonly Acl[], owner: Acl): boolean {
+  const [first] = acl
+  return (
+    acl.length === 1 &&
+    first!.perm === owner.perm &&
+    first!.scheme === owner.scheme &&
+    first!.auth === owner.auth
+  )
+}
+
 function plainInfo(stat: Stat): NodeInfo {
   return { version: stat.version, born: stat.czxid, changedAt: stat.mtimeMs, children: stat.children }
 }
@@ -98,6 +108,10 @@ export class ZookeeperStore implements Store {
 
   get deathDelayMs(): number {
     return this.#link.sessionTimeoutMs
+  }
+
+  get #secured(): boolean {
+    return this.#owner !== undefined
   }
 
   get session(): { id: string; password: string } | undefined {
@@ -151,47 +165,41 @@ export class ZookeeperStore implements Store {
     }
   }
 
-  get #secured(): boolean {
-    return this.#owner !== undefined
+  /**
+   * The root. With a secret, one that others may change is none of ours, whoever made it, and nothing of it is
+   * believed: asked of each look at it, before a timer begins, and after the session was made anew.
+   */
+  async #readRoot(): Promise<StoredNode | undefined> {
+    const path = this.#root
+    for (;;) {
+      const { rc, stat, data } = await this.#read({ op: 'get', path, watch: false })
+      if (rc === NO_NODE) return undefined
+      if (this.#owner !== undefined) {
+        const reply = await this.#read({ op: 'getAcl', path })
+        // Another root may have come between the two looks.
+        if (reply.rc === NO_NODE || reply.stat!.czxid !== stat!.czxid) continue
+        if (!isOnly(reply.acl!, this.#owner)) throw this.#foreign()
+      }
+      this.#isTrusted = true
+      return { ...plainInfo(stat!), data: asBuffer(data!) }
+    }
   }
 
-  /**
-   * With a secret, nothing is read or run of a root that others may write: it was there first, or somebody has
-   * opened it. Asked of each look at the root, before a timer begins, and after the session was made anew. Says
-   * when that root was made; undefined where there is none.
-   */
-  async #assertOurs(): Promise<number | undefined> {
-    const owner = this.#owner
-    if (owner === undefined) return undefined
+  #foreign(): WatchdogError {
     const path = this.#root
-    const reply = await this.#read({ op: 'getAcl', path })
-    if (reply.rc === NO_NODE) return undefined
-    const acl = reply.acl!
-    const isOurs =
-      acl.length === 1 &&
-      acl[0]!.perm === owner.perm &&
-      acl[0]!.scheme === owner.scheme &&
-      acl[0]!.auth === owner.auth
-    if (!isOurs) {
-      throw new WatchdogError(
-        'ERR_AUTH',
-        `Not using ${path}: others than who holds the secret may change it. Remove it, or create the queue at another path`,
-        { path },
-      )
-    }
-    this.#isTrusted = true
-    return reply.stat!.czxid
+    return new WatchdogError(
+      'ERR_AUTH',
+      `Not using ${path}: others than who holds the secret may change it. Remove it, or make the queue at another path`,
+      { path },
+    )
   }
 
   async get(path: string): Promise<StoredNode | undefined> {
-    for (;;) {
-      const born = path === '' || !this.#isTrusted ? await this.#assertOurs() : undefined
-      const reply = await this.#read({ op: 'get', path: this.#absolute(path), watch: false })
-      if (reply.rc === NO_NODE) return undefined
-      // Another root may have come between the two looks.
-      if (path === '' && this.#secured && reply.stat!.czxid !== born) continue
-      return { ...plainInfo(reply.stat!), data: asBuffer(reply.data!) }
-    }
+    if (path === '') return this.#readRoot()
+    if (this.#secured && !this.#isTrusted) await this.#readRoot()
+    const reply = await this.#read({ op: 'get', path: this.#absolute(path), watch: false })
+    if (reply.rc === NO_NODE) return undefined
+    return { ...plainInfo(reply.stat!), data: asBuffer(reply.data!) }
   }
 
   async info(path: string): Promise<NodeInfo | undefined> {
@@ -211,7 +219,7 @@ export class ZookeeperStore implements Store {
   ): Promise<CreateOutcome> {
     const ephemeral = options.ephemeral ?? false
     // Whoever begins to work here; the root itself may not be there yet.
-    if (path !== '' && (ephemeral || !this.#isTrusted)) await this.#assertOurs()
+    if (this.#secured && path !== '' && (ephemeral || !this.#isTrusted)) await this.#readRoot()
     return this.#create(this.#absolute(path), data, ephemeral, this.#secured)
   }
 
