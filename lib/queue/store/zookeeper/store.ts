@@ -66,7 +66,7 @@ function plainInfo(stat: Stat): NodeInfo {
 
 export class ZookeeperStore implements Store {
   readonly url: string
-  readonly needsBoss = true
+  readonly needsLeader = true
   readonly #root: string
   readonly #link: ZookeeperConnection
   /** What the ACL of the root must be, and nothing besides; undefined where no secret was given. */
@@ -378,7 +378,7 @@ export class ZookeeperStore implements Store {
     return { data: asBuffer(node.data!), version: node.stat!.version, children: list.children! }
   }
 
-  caretaker(run: ReapedIncarnation): RemoteReaper | undefined {
+  remoteReaper(run: ReapedIncarnation): RemoteReaper | undefined {
     const { id, capability, settings } = run
     return this.#staff?.caretaker({ id, capability, settings })
   }
