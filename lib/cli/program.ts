@@ -1,7 +1,7 @@
 // All verbs of `rollcall`, and what its help says. Builds the program; running it is main.ts.
 
 import { Command } from 'commander'
-import { redactOptions } from '../util/redact'
+import { redactWords } from '../util/redact'
 import { noteLines } from './support/output'
 import { withVerbHint } from './support/verb-hints'
 import { registerBoards } from './verbs/boards'
@@ -33,7 +33,7 @@ export function createProgram(version: string): Command {
     .configureOutput({
       outputError: (text) => {
         const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), program)
-        noteLines(redactOptions(hinted).trimEnd())
+        noteLines(redactWords(hinted).trimEnd())
       },
     })
     .showHelpAfterError('(--help tells more, with an example)')

@@ -5,7 +5,7 @@ export function redactUrl(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/*).*@/is, '$1***@')
 }
 
-/** The words of a command line without the secrets among its options. */
-export function redactOptions(text: string): string {
-  return text.replace(/(--(?:auth|token)=)[^\s']+/g, '$1***')
+/** Words of a command line without the secrets among them. */
+export function redactWords(text: string): string {
+  return text.replace(/(--(?:auth|token)=)[^\s']+/g, '$1***').replace(/(\bzk:\/*)[^\s']*@/gi, '$1***@')
 }
