@@ -51,6 +51,7 @@ async function watch() {
       return 'none'
     }
   }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
   let before = now()
   let isStuck = false
   const timer = setInterval(() => {
@@ -168,7 +169,7 @@ function createHarness() {
       })
     }
     #changed() {
-      for (const listener of this.#listeners) queueMicrotask(listener)
+      for (const listener of this.#listeners) setImmediate(listener)
     }
     async get(path) {
       const node = this.nodes.get(this.#check(path))
@@ -466,7 +467,7 @@ function createHarness() {
       const isOurs =
         error instanceof WatchdogError || error?.name === 'TimeoutError' || error?.name === 'AbortError'
       if (!isOurs) throw new Error(`${name} of case ${seed}: ${error?.stack ?? error}`)
-      const code = error.code ?? error.name
+      const code = error instanceof WatchdogError ? error.code : error.name
       errors.set(code, (errors.get(code) ?? 0) + 1)
     } finally {
       clearTimeout(timer)

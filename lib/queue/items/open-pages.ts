@@ -1,8 +1,6 @@
 // Which pages are unfinished, by their markers, and the end of one: its marker goes, and `open` with the last.
 
-import { isPageName, named } from '../../util/bounds'
 import { EMPTY } from '../../util/bytes'
-import { WatchdogError } from '../../util/errors'
 import { HOLD, type Incarnation } from '../incarnation/incarnation'
 import { isComplete } from '../page-state/page-state'
 import { ANY_VERSION } from '../store/store'
@@ -25,16 +23,7 @@ export class OpenPages {
       await this.#incarnation.assertThere()
       return undefined
     }
-    const pages = names.filter((name) => name !== HOLD)
-    const foreign = pages.find((name) => !isPageName(name))
-    if (foreign !== undefined) throw this.#notOurs(foreign)
-    return { pages, held: names.includes(HOLD) }
-  }
-
-  #notOurs(name: string): WatchdogError {
-    const path = this.#incarnation.at('open')
-    const why = `${named(name)} is among the pages of ${this.#incarnation.store.url}, and is no name of one`
-    return new WatchdogError('ERR_CORRUPT', why, { path })
+    return { pages: names.filter((name) => name !== HOLD), held: names.includes(HOLD) }
   }
 
   /** Ends the page when the last write of this process was its last item. */
