@@ -1,4 +1,4 @@
-// A worker as the page shows it: short escapeControls texts and the numbers to sort by. What a worker publishes
+// A worker as the page shows it: short texts that a terminal or a page would not obey and the numbers to sort by. What a worker publishes
 // may be megabytes of anything; past this file it is one line that does nothing but show. Pure functions.
 
 import { isBusy, isPatient, isRequestStatus, type RequestStatus, STATE_LETTERS } from '../http/request-status'

@@ -6,7 +6,7 @@ import { type WatchdogEvent, WatchdogQueue } from '../../lib'
 import { openStore } from '../../lib/queue/connect'
 import { eventually } from '../support/eventually'
 import { collect, connect } from '../support/queue'
-import type { QueuePlace } from './suite'
+import type { QueuePlace } from './place'
 
 /** How often the states of all pages were written, the first time not counted. */
 async function writes(url: string): Promise<number> {

@@ -7,7 +7,7 @@ import { openStore } from '../../lib/queue/connect'
 import { ANY_VERSION, type Store, type WatchKind } from '../../lib/queue/store/store'
 import { eventually } from '../support/eventually'
 import { SESSION_MS } from '../support/queue'
-import type { QueuePlace } from './suite'
+import type { QueuePlace } from './place'
 
 const bytes = (text: string) => Buffer.from(text)
 

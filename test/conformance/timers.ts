@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { eventually } from '../support/eventually'
 import { Hand } from '../support/hand'
 import { collect, connect } from '../support/queue'
-import type { QueuePlace } from './suite'
+import type { QueuePlace } from './place'
 
 export function timerVerdicts(place: QueuePlace): void {
   describe(`The watchdog, on ${place.name}`, () => {

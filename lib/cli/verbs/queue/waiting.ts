@@ -1,7 +1,7 @@
 // The verbs whose answer is their exit code: consume, wait-sync, wait.
 
 import type { Command } from 'commander'
-import { troubled } from '../../../queue/members/members'
+import { troubled } from '../../../queue/timer-report'
 import type { DoneReport } from '../../../queue/types'
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
 import { WatchdogError } from '../../../util/errors'
