@@ -3,7 +3,7 @@
 
 import { emitKeypressEvents, type Interface, type Key } from 'node:readline'
 import type { ReadStream, WriteStream } from 'node:tty'
-import { keyName } from './live/keys'
+import { keyName } from './keys'
 
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l' // alternate screen, no cursor, no line wrap
 const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l'

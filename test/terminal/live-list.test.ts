@@ -5,8 +5,8 @@ import stringWidth from 'string-width'
 
 import { WatchdogError } from '../../lib'
 import type { Cursor, Snapshot, WorkerEntry } from '../../lib/scoreboard/types'
+import { isText, keyName } from '../../lib/terminal/keys'
 import { BoardSource } from '../../lib/terminal/live/board-source'
-import { isText, keyName } from '../../lib/terminal/live/keys'
 import {
   firstRow,
   INTERVALS_MS,

@@ -1,7 +1,7 @@
 // What somebody who looks at a live list has done with the keys: an order, a filter, a row chosen, a page opened.
 // Pure functions from one state to the next; nothing here knows a terminal, a board or a queue.
 
-import { isText } from './keys'
+import { isText } from '../keys'
 
 export interface ListModel {
   /** The list; the list while a filter is being typed; one row in full; the keys explained. */
