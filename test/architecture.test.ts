@@ -1,4 +1,4 @@
-// Who may import whom. docs/ARCHITECTURE.md says why; this table is what counts.
+// Which room may import which. docs/ARCHITECTURE.md says why; this table is what counts.
 
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// The queues as a piece of the page: how far each is, what became of its workers, and who hangs.
+// The queues as a piece of the page: how far each is, what became of its workers, and which of them hang.
 
 import type { QueueCounts, TimerCounts } from '../queue/types'
 import { countText } from '../view/numbers'

@@ -40,7 +40,7 @@ export interface WorkerView {
 const DOING_COLUMNS = 240
 const ID_COLUMNS = 64
 const CLIENT_COLUMNS = 64
-/** What people write who do nothing. */
+/** What workers without work say. */
 const IDLE_WORDS = /^\W*(idle|waiting|sleeping|ready)\b/i
 
 /** @param at when the entry was read, in milliseconds since the Unix epoch */

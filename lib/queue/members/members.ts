@@ -1,4 +1,4 @@
-// The members of a queue: who works on it, and what became of the others. A timer that is there and was kicked in
+// The members of a queue: the workers on it, and what became of the others. A timer that is there and was kicked in
 // time is alive; one that is there and was not is expired; one that is gone has left its verdict
 // in its member node, or died.
 //
