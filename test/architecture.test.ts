@@ -121,7 +121,7 @@ describe('The architecture', () => {
     assert.deepEqual(strangers, [])
   })
 
-  describe('refuses', () => {
+  describe('refuses, by the same table,', () => {
     const refused: [what: string, path: string, line: string][] = [
       ['an import upwards', 'lib/scoreboard/codec.ts', "import { note } from '../cli/support/output'"],
       ['a type from above', 'lib/queue/store/store.ts', "import type { A } from '../incarnation/attach'"],

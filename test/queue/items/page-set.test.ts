@@ -17,7 +17,7 @@ import { tempDir } from '../../support/temp-dir'
 const PAGE = 'p00000'
 const killed = () => new WatchdogError('ERR_CLOSED', 'killed here')
 
-describe('A page', () => {
+describe('A page of a queue', () => {
   let queue: WatchdogQueue
   let store: Store
   let incarnation: Incarnation

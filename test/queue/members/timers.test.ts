@@ -116,7 +116,7 @@ describeZookeeper('A silent worker whose timer is taken away by a reaper that is
   })
 })
 
-describeZookeeper('The last worker', () => {
+describeZookeeper('The last worker of a queue', () => {
   it('need not live to say that the queue is done', async () => {
     const root = uniqueRoot()
     const shared = await sharedServer()

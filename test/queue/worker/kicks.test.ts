@@ -15,7 +15,7 @@ const TIMER_MS = 50
 /** Kicks that come closer to each other are one. */
 const PAUSE_MS = TIMER_MS / 10
 
-describe('A timer', () => {
+describe('The timer of a worker', () => {
   let queue: WatchdogQueue
   let timer: WatchdogTimer
   let store: Store
