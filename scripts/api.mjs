@@ -3,18 +3,13 @@
 //
 //   npm run docs:api
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { installOwn, run } from './tools.mjs'
+import { installOwn, run, temporaryFolder } from './tools.mjs'
 
 const FOLDER = join(import.meta.dirname, 'api')
-const isCheck = process.argv[2] === '--check'
 
 installOwn(FOLDER)
 const typedoc = join(FOLDER, 'node_modules', 'typedoc', 'bin', 'typedoc')
 // Links of the guide are looked at only when pages are written.
-const scratch = isCheck ? mkdtempSync(join(tmpdir(), 'rollcall-api-')) : undefined
-if (scratch !== undefined) process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
-const extra = scratch === undefined ? [] : ['--out', scratch, '--logLevel', 'Warn']
+const extra = process.argv[2] === '--check' ? ['--out', temporaryFolder('api'), '--logLevel', 'Warn'] : []
 run(process.execPath, [typedoc, '--options', join(FOLDER, 'typedoc.json'), ...extra], { cwd: FOLDER })
