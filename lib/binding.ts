@@ -145,6 +145,8 @@ interface NativeModule {
   guardSockets(mode: 0 | 1 | 2): number
   /** Wakes those whose socket was closed without their knowing. Returns how many that were. */
   reviveSockets(): number
+  /** Whether this is the thread that the process began with. */
+  isFirstThread(): boolean
   nothing(): undefined
 }
 

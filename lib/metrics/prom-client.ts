@@ -2,7 +2,6 @@
 // is scraped adds them up, and nobody has to ask or to answer. prom-client's own way asks every worker
 // over IPC, and one that hangs costs the scrape of all.
 
-import { createRequire } from 'node:module'
 import { Scoreboard } from '../scoreboard/scoreboard'
 import type { JsonValue, WorkerEntry } from '../scoreboard/types'
 import { checkOptions, describeValue, optionalInteger } from '../util/check-options'
@@ -182,7 +181,7 @@ interface PromClient {
 
 function loadPromClient(): PromClient {
   try {
-    return createRequire(__filename)('prom-client') as PromClient
+    return process.getBuiltinModule('node:module').createRequire(__filename)('prom-client') as PromClient
   } catch (cause) {
     throw new Error('clusterMetrics() needs the package prom-client: npm install prom-client', { cause })
   }

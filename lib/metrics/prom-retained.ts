@@ -9,11 +9,11 @@
 // workers that retained.json names, and readers skip them for that. So nobody is counted twice, and nobody's
 // last numbers are lost.
 
-import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { Scoreboard } from '../scoreboard/scoreboard'
 import { ScoreboardError } from '../util/errors'
+import { randomName } from '../util/random-name'
 
 export interface MetricValue {
   value: number
@@ -60,7 +60,7 @@ function readJson<T>(file: string): T | undefined {
 }
 
 function writeWhole(file: string, value: unknown): void {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
+  const temporary = `${file}.${randomName(6)}.tmp`
   fs.writeFileSync(temporary, JSON.stringify(value), { mode: 0o600, flag: 'wx' })
   fs.renameSync(temporary, file)
 }
@@ -131,7 +131,7 @@ export function retain(
   if (fresh.length > 0) {
     writeWhole(path.join(baseDir, FILE), {
       boardId,
-      generation: randomBytes(8).toString('hex'),
+      generation: randomName(8),
       folded: [...folded.filter((key) => seen.has(key)), ...fresh.map(({ key }) => key)],
       metrics: sum([metrics, ...fresh.map((worker) => lasting(worker.metrics))]),
     } satisfies Retained)

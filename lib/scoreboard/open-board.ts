@@ -1,10 +1,10 @@
 // From a directory's name to an open board: makes what is missing, refuses what cannot be trusted.
 
-import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { type BoardPlan, CounterKind, type Failure, isFailure, type NativeBoard, native } from '../binding'
 import { ScoreboardError } from '../util/errors'
+import { randomBytes, randomName } from '../util/random-name'
 import { sleepSync } from '../util/sleep'
 import type { CheckedOptions, NamedKind, WantedGeometry } from './board-options'
 import { fileSystemError, scoreboardError } from './failures'
@@ -111,7 +111,7 @@ function planFor(boardPath: string, options: CheckedOptions, old?: NativeBoard):
   const { geometry } = options
   return {
     path: boardPath,
-    temporary: path.join(options.baseDir, `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`),
+    temporary: path.join(options.baseDir, `${TEMPORARY_PREFIX}${randomName(8)}`),
     slots: geometry.slots ?? old?.slots ?? DEFAULT_SLOTS,
     inlineBytes: geometry.inlineBytes ?? old?.inlineBytes ?? DEFAULT_INLINE_BYTES,
     counters: geometry.counters ?? (old ? ownNames(old) : []),

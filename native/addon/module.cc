@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "../core/crc32c.h"
+#include "../core/platform.h"
 #include "handle.h"
 
 namespace rollcall {
@@ -128,6 +129,11 @@ Napi::Value Checksum(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Crc32c(0, bytes.Data(), bytes.ByteLength()));
 }
 
+// isFirstThread() -> boolean
+Napi::Value FirstThread(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), OnFirstThread());
+}
+
 // nothing() -> undefined. What any call into the addon costs: the unit of the benchmarks.
 napi_value Nothing(napi_env, napi_callback_info) { return nullptr; }
 
@@ -141,6 +147,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   ExportOwner(exports, table);
   exports.Set("isAbandoned", Napi::Function::New(env, Abandoned, "isAbandoned"));
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
+  exports.Set("isFirstThread", Napi::Function::New(env, FirstThread, "isFirstThread"));
   InitCloexec(env, exports);
   napi_value nothing;
   napi_create_function(env, "nothing", NAPI_AUTO_LENGTH, Nothing, nullptr, &nothing);
