@@ -2,7 +2,7 @@
 // only file that imports npm `libsql`.
 //
 // All calls are synchronous and never wait: while another process holds the database they throw
-// what `isBusy()` knows, and the caller decides how long to try again (local-patience.ts). A process
+// what `isBusy()` knows, and the caller decides how long to try again (busy-retry.ts). A process
 // that is killed in a transaction has changed nothing.
 //
 //   nodes    one row a node; `born` counts creations, `version` writes
