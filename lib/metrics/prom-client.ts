@@ -214,7 +214,7 @@ interface Look {
 /** Everybody whose metrics can be read: those that live, and those that have died or left. */
 function look(board: Scoreboard): Look {
   const { workers } = board.snapshot({ includeDead: true })
-  // After the slots: who leaves in between is in both, and counted once for its key.
+  // After the slots: a worker that leaves in between is in both, and counted once for its key.
   const ended = readEnded(board.baseDir, board.boardId)
   const left = new Set(ended.map(({ key }) => key))
   const readable = workers.filter((worker) => Array.isArray(worker.status) && !left.has(keyOf(worker)))

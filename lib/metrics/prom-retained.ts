@@ -1,10 +1,10 @@
 // What the metrics of workers that are gone have come to, in the directory of their board.
 //
 //   ended-<board>-<slot>-<epoch>.json   the last metrics of one worker that ended well, until they are retained
-//   retained.json                       the sum of all that are, and who is in it
+//   retained.json                       the sum of all that are, and which they are
 //   folding/                            a board with one worker: whoever adds to retained.json holds its name
 //
-// A new retained.json takes the place of the old by rename, with the sum and with who is in it: that is the one
+// A new retained.json takes the place of the old by rename, with the sum and the keys of all in it: that is the one
 // commit. What follows, freeing slots and removing files, only tidies up: whoever is killed before it leaves
 // workers that retained.json names, and readers skip them for that. So nobody is counted twice, and nobody's
 // last numbers are lost.
@@ -40,7 +40,7 @@ export interface Retained {
   boardId: string
   /** Changes with every commit. */
   generation: string
-  /** Who is in the sum and may still be seen beside it. */
+  /** The keys of those in the sum that may still be seen beside it. */
   folded: string[]
   metrics: Metric[]
 }

@@ -8,7 +8,7 @@ import { Scoreboard } from '../scoreboard/scoreboard'
 import { describeValue } from '../util/check-options'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
-import { BoardFeed, type BoardSource } from './feed'
+import { BoardFeed, type ReopenableBoard } from './feed'
 import { type CheckedHandlerOptions, checkHandlerOptions, type StatusHandlerOptions } from './handler-options'
 import { readChoice } from './order'
 import { renderPage, renderTick } from './page'
@@ -41,7 +41,7 @@ export function statusHandler(board: Scoreboard, options: StatusHandlerOptions =
 }
 
 /** The same for a board that may be replaced meanwhile. */
-export function handlerOf(source: BoardSource, options: StatusHandlerOptions): StatusHandler {
+export function handlerOf(source: ReopenableBoard, options: StatusHandlerOptions): StatusHandler {
   const page = new StatusPage(source, checkHandlerOptions(options))
   const handler = (request: IncomingMessage, response: ServerResponse) => page.handle(request, response)
   return Object.assign(handler, { close: () => page.close() })
@@ -52,7 +52,7 @@ class StatusPage {
   readonly #access: Access
   readonly #feed: BoardFeed
 
-  constructor(source: BoardSource, options: CheckedHandlerOptions) {
+  constructor(source: ReopenableBoard, options: CheckedHandlerOptions) {
     this.#options = options
     this.#access = new Access(options.rules)
     this.#feed = new BoardFeed(source, { ...options, renderTick })

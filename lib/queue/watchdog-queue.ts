@@ -22,8 +22,8 @@ import { deadLetters, redrive } from './master/dead-letters'
 import { events } from './master/events'
 import { countItems, timerInfos, waitDone, waitStarted, waitSync } from './master/waits'
 import { AttachedQueue } from './members/attached-queue'
-import { countTimers } from './members/members'
 import type { Store } from './store/store'
+import { countTimers } from './timer-report'
 import type {
   ConnectOptions,
   CreateQueueOptions,

@@ -55,7 +55,7 @@ export function cleanBoard(board: NativeBoard, directory: string, slots: number[
   return cleaned
 }
 
-/** Whether the owner who wrote an overflow file of this board does not have its slot any more. */
+/** Whether the owner that wrote an overflow file of this board does not have its slot any more. */
 function hasLostItsSlot(board: NativeBoard, file: OverflowName): boolean {
   if (file.slot >= board.slots) return false
   const now = board.slotEpoch(file.slot)

@@ -15,7 +15,7 @@ const TEMPORARY_PREFIX = '.board.'
 const DEFAULT_SLOTS = 1024
 const DEFAULT_INLINE_BYTES = 1024
 
-/** Each round that ends without a board was lost to somebody who made, replaced or removed one. */
+/** Each round that ends without a board was lost to another process that made, replaced or removed one. */
 const MAX_ROUNDS = 100
 
 export function openBoard(options: CheckedOptions): NativeBoard {
