@@ -34,6 +34,7 @@ describe('The documents, in TypeScript', function () {
   it('have a master and a worker that compile, and do the work together', async () => {
     const folder = tempDir()
     const jobs = path.join(folder, 'jobs')
+    makePackage()
     fs.mkdirSync(path.join(folder, 'node_modules'))
     fs.symlinkSync(ROOT, path.join(folder, 'node_modules', 'rollcall'))
     fs.writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}')
