@@ -103,7 +103,7 @@ export function follow(options: InstrumentOptions): {
   return { begin: (request, response) => tracker.begin(request, response, view), end }
 }
 
-/** The same function twice over: for those who call it, and for `using`. */
+/** The same function twice over: for callers, and for `using`. */
 export function undoable(undo: () => void): Instrumentation {
   return Object.assign(undo, { [Symbol.dispose]: undo })
 }

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Scoreboard } from '../scoreboard/scoreboard'
 import { describeValue } from '../util/check-options'
-import type { BoardSource } from './feed'
+import type { ReopenableBoard } from './feed'
 import type { StatusHandlerOptions } from './handler-options'
 
 /** Loaded with the first page: a worker has none. */
@@ -38,7 +38,7 @@ export function statusHandler(board: Scoreboard, options: StatusHandlerOptions =
 }
 
 /** The same for a board that may be replaced meanwhile. */
-export function handlerOf(source: BoardSource, options: StatusHandlerOptions): StatusHandler {
+export function handlerOf(source: ReopenableBoard, options: StatusHandlerOptions): StatusHandler {
   const page = new (inside().StatusPage)(source, options)
   const handler = (request: IncomingMessage, response: ServerResponse) => page.handle(request, response)
   return Object.assign(handler, { close: () => page.close() })

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CONTENT_TYPES, metricsFormat } from '../metrics/exposition'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
-import { BoardFeed, type BoardSource } from './feed'
+import { BoardFeed, type ReopenableBoard } from './feed'
 import { type CheckedHandlerOptions, checkHandlerOptions, type StatusHandlerOptions } from './handler-options'
 import { readChoice } from './order'
 import { renderPage, renderTick } from './page'
@@ -17,7 +17,7 @@ export class StatusPage {
   readonly #feed: BoardFeed
 
   /** @throws {TypeError | RangeError} an option is wrong */
-  constructor(source: BoardSource, options: StatusHandlerOptions) {
+  constructor(source: ReopenableBoard, options: StatusHandlerOptions) {
     this.#options = checkHandlerOptions(options)
     this.#access = new Access(this.#options.rules)
     this.#feed = new BoardFeed(source, { ...this.#options, renderTick })
