@@ -82,6 +82,9 @@ export interface NativeBoard {
   readonly inlineBytes: number
   readonly names: [name: string, kind: number][]
   readonly uid: number
+  readonly inode: number
+  /** How many names the file had when it was opened. */
+  readonly links: number
   readonly fromEarlierBoot: boolean
   /** By which `publishTextAt` knows it. */
   readonly number: number

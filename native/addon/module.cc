@@ -106,6 +106,8 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   object.Set("inlineBytes", static_cast<double>(geometry.inline_bytes));
   object.Set("names", DescribeNames(env, file));
   object.Set("uid", static_cast<double>(file.uid()));
+  object.Set("inode", static_cast<double>(file.inode()));
+  object.Set("links", static_cast<double>(file.links()));
   object.Set("fromEarlierBoot", file.from_earlier_boot());
   Handle* bound = handle.release();  // from here on its functions own it
   BindOwner(object, bound);

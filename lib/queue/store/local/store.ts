@@ -3,6 +3,7 @@
 // carried out when it returns, or it has not.
 
 import path from 'node:path'
+import { monotonicMs } from '../../../util/clock'
 import { WatchdogError } from '../../../util/errors'
 import {
   ANY_VERSION,
@@ -17,8 +18,10 @@ import {
 } from '../store'
 import { LocalAckLogs } from './ack-logs'
 import { breathe, retryWhileBusy } from './busy-retry'
-import { databaseError, isBusy, loadLibsql, monotonicMs } from './database'
-import { folderError, makeQueueFolder, QueueFolder } from './queue-folder'
+import { databaseError, isBusy } from './database-errors'
+import { folderError } from './folder-errors'
+import { loadLibsql } from './libsql'
+import { makeQueueFolder, QueueFolder } from './queue-folder'
 import { parentOf } from './timer-slots'
 import { LocalWatches } from './watches'
 
