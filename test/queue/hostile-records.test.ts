@@ -7,14 +7,9 @@ import path from 'node:path'
 import fc from 'fast-check'
 import { WatchdogError } from '../../lib'
 import { native } from '../../lib/binding'
-import {
-  decodeRecord,
-  FORMAT_VERSION,
-  type QueueRecord,
-  type Settings,
-} from '../../lib/queue/incarnation/incarnation'
-import { decodeDeadLetter } from '../../lib/queue/items/dead-letters'
-import { decodeMember, type Member } from '../../lib/queue/members/members'
+import { decodeRecord, FORMAT_VERSION, type QueueRecord } from '../../lib/queue/incarnation/queue-record'
+import { decodeDeadLetter } from '../../lib/queue/items/dead-letter'
+import { decodeMember, type Member } from '../../lib/queue/members/member'
 import { decodeState, encodeState } from '../../lib/queue/page-state/codec'
 import { encodePages, itemAt, pageIndex, pageSize } from '../../lib/queue/page-state/item-page'
 import {
@@ -30,6 +25,7 @@ import {
   SOURCES,
   settle,
 } from '../../lib/queue/page-state/page-state'
+import type { Settings } from '../../lib/queue/store/settings'
 import { decodeStatus, Encoding, encodeStatus } from '../../lib/scoreboard/codec'
 import { overflowFileName, parseOverflowFileName, readOverflow } from '../../lib/scoreboard/overflow'
 import { collect } from '../support/collect'

@@ -34,14 +34,14 @@ describe('Acks of one claim', () => {
   /** The pages as another process sees them, all items of which are leased to it. */
   async function holder(over: Store = store): Promise<PageSet> {
     const pages = new PageSet(await attach(over, {}))
-    const claimed = await pages.claim({ token: TOKEN, wid: 'w', max: ITEMS.length }, () => {})
+    const claimed = await pages.chooser.claim({ token: TOKEN, wid: 'w', max: ITEMS.length }, () => {})
     assert.notEqual(typeof claimed, 'string')
     return pages
   }
 
-  function ack(pages: PageSet, index: number, how: { inDoubt?: boolean; isPatient?: boolean } = {}) {
-    const { inDoubt = false, isPatient = true } = how
-    return pages.ack(PAGE, { token: TOKEN, index, inDoubt, isPatient })
+  function ack(pages: PageSet, index: number, how: { inDoubt?: boolean; mayWait?: boolean } = {}) {
+    const { inDoubt = false, mayWait = true } = how
+    return pages.settlements.ack(PAGE, { token: TOKEN, index, inDoubt, mayWait })
   }
 
   /** A store whose first answer to a write of the state never comes; whether the write was made says `isMade`. */
@@ -106,7 +106,7 @@ describe('Acks of one claim', () => {
     })
 
     const early = ack(pages, 0)
-    await ack(pages, 1, { isPatient: false })
+    await ack(pages, 1, { mayWait: false })
 
     assert.deepEqual(turnedAtWrite.slice(1), [false])
     assert.equal(await early, 'settled')
@@ -165,7 +165,7 @@ describe('Acks of one claim', () => {
   it('are all lost when the answer was, and the claim was taken away before the write', async () => {
     const { lossy, lose } = losingAnAnswer(false)
     const pages = await holder(lossy)
-    await new PageSet(run).reap(PAGE, (wid) => wid === 'w')
+    await new PageSet(run).settlements.reap(PAGE, (wid) => wid === 'w')
 
     lose()
     const outcomes = await Promise.all([ack(pages, 0), ack(pages, 1)])

@@ -7,14 +7,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { WatchdogError, type WatchdogQueue } from '../../../lib'
 import { openStore } from '../../../lib/queue/connect'
 import { attach } from '../../../lib/queue/incarnation/attach'
-import { EMPTY, Incarnation } from '../../../lib/queue/incarnation/incarnation'
+import { Incarnation } from '../../../lib/queue/incarnation/incarnation'
 import { PageSet } from '../../../lib/queue/items/page-set'
-import { decodeMember, encodeMember, type Member } from '../../../lib/queue/members/members'
+import { AttachedQueue } from '../../../lib/queue/members/attached-queue'
+import { decodeMember, encodeMember, type Member } from '../../../lib/queue/members/member'
 import { Reaper } from '../../../lib/queue/members/reaper'
 import { consume } from '../../../lib/queue/page-state/page-state'
 import { ANY_VERSION, type Store } from '../../../lib/queue/store/store'
-import { AttachedQueue } from '../../../lib/queue/worker/attached-queue'
 import { WatchdogTimer } from '../../../lib/queue/worker/timer'
+import { EMPTY } from '../../../lib/util/bytes'
 import { eventually } from '../../support/eventually'
 import { inspect } from '../../support/inspection'
 import { interleaved, type StoreCall } from '../../support/interleaved-store'
@@ -188,7 +189,7 @@ describe('Who looks after a queue with a silent worker', () => {
     await keep(async (call) => {
       if (call.method !== 'get' || call.path !== run.at('states', 'p00000')) return undefined
       if ((await other.create(newcomer, EMPTY, { ephemeral: true })) === 'created') {
-        await new PageSet(others).claim(claim, () => {})
+        await new PageSet(others).chooser.claim(claim, () => {})
       }
       return 'last'
     })
@@ -257,7 +258,8 @@ describe('Who looks after a queue that somebody left unfinished', () => {
 
   /** The last item is done; whose it was goes no further. */
   async function complete(): Promise<void> {
-    await new PageSet(run).writer(page).submit<unknown>({
+    await new PageSet(run).states.writer(page).submit<unknown>({
+      name: 'consume',
       apply: (state) => consume(state, { handle: 'h', seq: 1, source: 'fresh' }),
     })
   }

@@ -284,7 +284,7 @@ describe('A worker that leases one item after the other on this machine', functi
       const pages = new PageSet((await inspect(directory)).run)
       holdTurns()
       const { lease, acked } = await workAhead(queue, timer)
-      const rest = await pages.claim({ token: 'rest', wid: 'w', max: ITEMS.length }, () => {})
+      const rest = await pages.chooser.claim({ token: 'rest', wid: 'w', max: ITEMS.length }, () => {})
       const { from, to } = (rest as { result: { from: number; to: number } }).result
       return { lease, acked, taken: ITEMS.slice(from, to) }
     }
@@ -334,7 +334,7 @@ describe('A worker that leases one item after the other on this machine', functi
       })
       const pages = new PageSet(await attach(slow, {}))
 
-      const claimed = await pages.claim({ token: 't', wid: 'w', max: ITEMS.length }, () => {})
+      const claimed = await pages.chooser.claim({ token: 't', wid: 'w', max: ITEMS.length }, () => {})
 
       const { from, to } = (claimed as { result: { from: number; to: number } }).result
       const all = [...acked, lease.item, mine!.item, ...taken, ...ITEMS.slice(from, to)]
