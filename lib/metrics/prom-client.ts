@@ -13,6 +13,7 @@ import {
   readEnded,
   readRetained,
   retain,
+  type SharedPlace,
   type WorkerMetrics,
   whileAlone,
 } from './prom-retained'
@@ -33,6 +34,15 @@ export interface PublishMetricsOptions {
    * @default 1000
    */
   intervalMs?: number
+  /**
+   * Permission bits of the files, as those of a board: to let an exporter of another user read, `0o640` or `0o644`;
+   * to let workers of several users publish together, `0o660` or `0o666`, all of them the same.
+   *
+   * @default 0o600
+   */
+  mode?: number
+  /** As of a board. @default false */
+  allowAnyFilesystem?: boolean
   /**
    * Hears what goes wrong: the board is full, a collector throws. It is tried again all the same.
    *
@@ -60,34 +70,40 @@ export function publishMetrics(
   registry: MetricsRegistry,
   options: PublishMetricsOptions,
 ): MetricsPublication {
-  checkOptions(options, ['baseDir', 'intervalMs', 'onError'], 'the options of publishMetrics()')
+  checkOptions(
+    options,
+    ['baseDir', 'intervalMs', 'mode', 'allowAnyFilesystem', 'onError'],
+    'the options of publishMetrics()',
+  )
   if (typeof registry?.getMetricsAsJSON !== 'function') {
     throw new TypeError(`Expected a registry of prom-client, got ${describeValue(registry)}`)
   }
   const intervalMs = optionalInteger(options.intervalMs, 'intervalMs', 10, 3_600_000) ?? 1000
-  const { baseDir, onError } = options
-  return new Publisher(registry, new Scoreboard({ baseDir }), intervalMs, onError)
+  const { baseDir, mode, allowAnyFilesystem } = options
+  const board = new Scoreboard({ baseDir, mode, allowAnyFilesystem })
+  return new Publisher(registry, board, { ...options, intervalMs })
 }
+
+/** As of a board. */
+const DEFAULT_MODE = 0o600
 
 class Publisher implements MetricsPublication {
   readonly #registry: MetricsRegistry
   readonly #board: Scoreboard
   readonly #timer: NodeJS.Timeout
+  readonly #mode: number
   readonly #onError: ((error: Error) => void) | undefined
   #hasWarned = false
   #own: WorkerMetrics | undefined
   #publishing: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
-  constructor(
-    registry: MetricsRegistry,
-    board: Scoreboard,
-    intervalMs: number,
-    onError: ((error: Error) => void) | undefined,
-  ) {
+  constructor(registry: MetricsRegistry, board: Scoreboard, options: PublishMetricsOptions) {
+    const { intervalMs, onError, mode = DEFAULT_MODE } = options
     this.#registry = registry
     this.#board = board
     this.#onError = onError
+    this.#mode = mode
     this.#timer = setInterval(this.#tryToPublish, intervalMs).unref()
     this.#tryToPublish()
     // Before the board says good-bye, which takes the status with it.
@@ -138,7 +154,8 @@ class Publisher implements MetricsPublication {
     if (this.#own === undefined) return
     const { key, metrics } = this.#own
     try {
-      leaveMetrics(this.#board.baseDir, this.#board.boardId, { key, metrics: lasting(metrics) })
+      const left = { key, metrics: lasting(metrics) }
+      leaveMetrics(this.#board.baseDir, this.#board.boardId, left, this.#mode)
     } catch (error) {
       process.emitWarning(error as Error)
     }
@@ -151,6 +168,18 @@ export interface ClusterMetricsOptions {
   baseDir: string
   /** The format: prom-client's own, or OpenMetrics. @default 'text' */
   format?: 'text' | 'openmetrics'
+  /**
+   * Only reads: makes nothing, adds nobody to what is retained, frees no slot. For an exporter of another user, or
+   * one that sees the directory on a disk that it may not write to. What a dead worker had published stays in its
+   * slot until somebody who may write calls this, or until a full board gives the slot away.
+   *
+   * @default false
+   */
+  readOnly?: boolean
+  /** What the workers gave as `mode`. @default 0o600 */
+  mode?: number
+  /** As of a board. @default false */
+  allowAnyFilesystem?: boolean
 }
 
 /**
@@ -161,16 +190,21 @@ export interface ClusterMetricsOptions {
  * What a dead worker had published is in the sum once, and stays there, whoever is killed while it is being
  * retained. It is lost only where a full board gives the slot of a dead worker away before anybody has called this.
  *
- * @throws {ScoreboardError} the board cannot be opened or trusted
+ * @throws {ScoreboardError} the board cannot be opened or trusted; with `readOnly` and before the first worker has
+ * made one, `ERR_NOT_A_BOARD`
  */
 export async function clusterMetrics(options: ClusterMetricsOptions): Promise<string> {
-  checkOptions(options, ['baseDir', 'format'], 'the options of clusterMetrics()')
-  const { baseDir, format = 'text' } = options
+  checkOptions(
+    options,
+    ['baseDir', 'format', 'readOnly', 'mode', 'allowAnyFilesystem'],
+    'the options of clusterMetrics()',
+  )
+  const { format = 'text', readOnly = false, baseDir, mode, allowAnyFilesystem } = options
   const { AggregatorRegistry, Registry } = loadPromClient()
   const type = format === 'openmetrics' ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE
-  using board = new Scoreboard({ baseDir })
+  using board = new Scoreboard({ baseDir, mode, allowAnyFilesystem, readOnly })
   const everybody = readEverybody(board)
-  foldTheDead(board)
+  if (!readOnly) foldTheDead(board, { baseDir, mode, allowAnyFilesystem })
   return AggregatorRegistry.aggregate(everybody, type).metrics()
 }
 
@@ -241,7 +275,7 @@ function metricsIn({ status }: WorkerEntry): Metric[] {
 }
 
 /** Moves those that are gone into what is retained, and frees their slots; unless somebody is at it. */
-function foldTheDead(board: Scoreboard): void {
+function foldTheDead(board: Scoreboard, place: SharedPlace): void {
   if (look(board).gone.length === 0) return
   const { aggregators } = loadPromClient()
   const sum = (all: Metric[][]): Metric[] => {
@@ -249,9 +283,9 @@ function foldTheDead(board: Scoreboard): void {
     for (const metric of all.flat()) byName.set(metric.name, [...(byName.get(metric.name) ?? []), metric])
     return [...byName.values()].flatMap((metrics) => aggregators.sum(metrics) ?? [])
   }
-  whileAlone(board.baseDir, () => {
+  whileAlone(place, () => {
     const { gone, deadSlots, seen } = look(board)
-    retain(board.baseDir, board.boardId, gone, seen, sum)
+    retain(board.baseDir, board.boardId, gone, seen, sum, place.mode ?? DEFAULT_MODE)
     board.retire(deadSlots)
   })
 }

@@ -10,10 +10,11 @@
 // last numbers are lost.
 
 import { randomBytes } from 'node:crypto'
-import fs from 'node:fs'
 import path from 'node:path'
 import { Scoreboard } from '../scoreboard/scoreboard'
+import type { ScoreboardOptions } from '../scoreboard/types'
 import { ScoreboardError } from '../util/errors'
+import { namesIn, readWhole, removeFile, replaceFile } from '../util/trust'
 
 export interface MetricValue {
   value: number
@@ -36,6 +37,9 @@ export interface WorkerMetrics {
   metrics: Metric[]
 }
 
+/** Where the metrics are, and who may write there. */
+export type SharedPlace = Pick<ScoreboardOptions, 'baseDir' | 'mode' | 'allowAnyFilesystem'>
+
 export interface Retained {
   boardId: string
   /** Changes with every commit. */
@@ -46,23 +50,17 @@ export interface Retained {
 }
 
 const FILE = 'retained.json'
+/** More than the metrics of any worker. */
+const MAX_BYTES = 256 * 1024 * 1024
 const ENDED = /^ended-([0-9a-f]+)-(\d+-\d+)\.json$/
 
 function readJson<T>(file: string): T | undefined {
-  let text: string
-  try {
-    text = fs.readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-  return JSON.parse(text) as T
+  const bytes = readWhole(file, MAX_BYTES)
+  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as T)
 }
 
-function writeWhole(file: string, value: unknown): void {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
-  fs.writeFileSync(temporary, JSON.stringify(value), { mode: 0o600, flag: 'wx' })
-  fs.renameSync(temporary, file)
+function writeWhole(file: string, value: unknown, mode: number): void {
+  replaceFile(file, Buffer.from(JSON.stringify(value)), mode)
 }
 
 /** What is retained for this board; a board that took another's place begins anew. */
@@ -74,12 +72,17 @@ export function readRetained(baseDir: string, boardId: string): Retained {
 }
 
 /** The last words of a worker that ends well; its slot will be free, and its status gone. */
-export function leaveMetrics(baseDir: string, boardId: string, { key, metrics }: WorkerMetrics): void {
-  writeWhole(path.join(baseDir, `ended-${boardId}-${key}.json`), metrics)
+export function leaveMetrics(
+  baseDir: string,
+  boardId: string,
+  { key, metrics }: WorkerMetrics,
+  mode: number,
+): void {
+  writeWhole(path.join(baseDir, `ended-${boardId}-${key}.json`), metrics, mode)
 }
 
 export function readEnded(baseDir: string, boardId: string): WorkerMetrics[] {
-  return fs.readdirSync(baseDir).flatMap((name) => {
+  return (namesIn(baseDir) ?? []).flatMap((name) => {
     const [, board, key] = ENDED.exec(name) ?? []
     if (board !== boardId) return []
     const metrics = readJson<Metric[]>(path.join(baseDir, name))
@@ -101,8 +104,9 @@ export function lasting(metrics: readonly Metric[]): Metric[] {
 /**
  * Runs `fold` while nobody else does. False: somebody else is at it.
  */
-export function whileAlone(baseDir: string, fold: () => void): boolean {
-  using lock = new Scoreboard({ baseDir: path.join(baseDir, 'folding'), workerId: 'folder', slots: 4 })
+export function whileAlone(board: SharedPlace, fold: () => void): boolean {
+  const baseDir = path.join(board.baseDir, 'folding')
+  using lock = new Scoreboard({ ...board, baseDir, workerId: 'folder', slots: 4 })
   try {
     lock.claim()
   } catch (error) {
@@ -125,17 +129,18 @@ export function retain(
   workers: readonly WorkerMetrics[],
   seen: ReadonlySet<string>,
   sum: (all: Metric[][]) => Metric[],
+  mode: number,
 ): void {
   const { folded, metrics } = readRetained(baseDir, boardId)
   const fresh = workers.filter(({ key }) => !folded.includes(key))
   if (fresh.length > 0) {
-    writeWhole(path.join(baseDir, FILE), {
+    const now: Retained = {
       boardId,
       generation: randomBytes(8).toString('hex'),
       folded: [...folded.filter((key) => seen.has(key)), ...fresh.map(({ key }) => key)],
       metrics: sum([metrics, ...fresh.map((worker) => lasting(worker.metrics))]),
-    } satisfies Retained)
+    }
+    writeWhole(path.join(baseDir, FILE), now, mode)
   }
-  for (const { key } of workers)
-    fs.rmSync(path.join(baseDir, `ended-${boardId}-${key}.json`), { force: true })
+  for (const { key } of workers) removeFile(path.join(baseDir, `ended-${boardId}-${key}.json`))
 }

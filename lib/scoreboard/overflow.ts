@@ -9,7 +9,7 @@ import { closeSync, type Stats } from 'node:fs'
 import path from 'node:path'
 import { native } from '../binding'
 import { ScoreboardError } from '../util/errors'
-import { isRegularFile, namesIn, openToRead, readInto, removeFile, writeNew } from '../util/trust'
+import { isRegularFile, namesIn, openToRead, readInto, removeFile, userHint, writeNew } from '../util/trust'
 
 const NAME = /^ov-([0-9a-f]{32})-(\d+)-(\d+)-(\d+)$/
 
@@ -46,6 +46,7 @@ interface WrittenFile {
 export class OverflowWriter {
   readonly #pathPrefix: string
   readonly #mode: number
+  readonly #uid = process.geteuid?.()
   /** Oldest first. */
   readonly #files: WrittenFile[] = []
   #generation = 0
@@ -71,6 +72,8 @@ export class OverflowWriter {
     const generation = ++this.#generation
     const file = this.#pathPrefix + generation
     try {
+      // Readers take a file for its worker's by the user who owns the slot.
+      if (process.geteuid?.() !== this.#uid) throw changedUser(this.#uid)
       writeNew(file, bytes, this.#mode)
     } catch (cause) {
       throw writeError(file, bytes.length, cause)
@@ -99,11 +102,15 @@ export class OverflowWriter {
   }
 }
 
+function changedUser(uid: number | undefined): Error {
+  return new Error(`this worker took its slot as user ${uid}`)
+}
+
 function writeError(file: string, length: number, cause: unknown): ScoreboardError {
   const { errno, syscall, message } = cause as NodeJS.ErrnoException
   return new ScoreboardError(
     'ERR_OVERFLOW_WRITE',
-    `Cannot write a status of ${length} bytes to ${file}: ${message}; the status before it stays published`,
+    `Cannot write a status of ${length} bytes to ${file}: ${message}${userHint()}; the status before it stays published`,
     { cause, syscall, errno: errno === undefined ? undefined : Math.abs(errno) },
   )
 }

@@ -155,8 +155,15 @@ export function isRegularFile(file: string): boolean {
   return statsOf(file)?.isFile() === true
 }
 
+/** Whether something has that name. EACCES where this process may not know. */
 export function isThere(file: string): boolean {
-  return fs.existsSync(file)
+  if (fs.existsSync(file)) return true
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false }) !== undefined
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false
+    throw error
+  }
 }
 
 /** The names in a directory; undefined when it is missing. */
