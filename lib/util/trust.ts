@@ -65,9 +65,9 @@ export function directoryAt(directory: string): fs.Stats {
 
 /**
  * A directory in which things are made, written and removed: of this user or root, and nobody writes to it whom
- * `mode`, the bits of the files in it, does not let write.
+ * `mode`, the bits of the files in it, does not let write; without, nobody else.
  */
-export function checkDirectory(directory: string, mode = 0o600): fs.Stats {
+export function checkDirectory(directory: string, mode?: number): fs.Stats {
   const stats = directoryAt(directory)
   if (!isTrusted(stats.uid)) {
     throw ownerError(
@@ -77,11 +77,9 @@ export function checkDirectory(directory: string, mode = 0o600): fs.Stats {
       'use a directory of your own or of root',
     )
   }
-  if ((stats.mode & OTHERS_WRITE & ~mode) !== 0) {
-    throw refuse(
-      directory,
-      `others may write to it (mode ${octal(stats.mode & 0o7777)}); chmod it, or allow them with the option 'mode' (now ${octal(mode)})`,
-    )
+  if ((stats.mode & OTHERS_WRITE & ~(mode ?? 0)) !== 0) {
+    const remedy = mode === undefined ? '' : `, or allow them with the option 'mode' (now ${octal(mode)})`
+    throw refuse(directory, `others may write to it (mode ${octal(stats.mode & 0o7777)}); chmod it${remedy}`)
   }
   return stats
 }

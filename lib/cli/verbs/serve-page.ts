@@ -8,11 +8,11 @@ import { handlerOf } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
 import { openQueue } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
-import { opener } from '../support/open-board'
+import { type BoardFlags, opener } from '../support/open-board'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface ServeOptions {
+export interface ServeOptions extends BoardFlags {
   port: number
   host: string
   allow?: string[]
@@ -30,7 +30,7 @@ export interface ServeOptions {
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
   using stop = new StopSignal()
-  const reopen = await opener(dir, { readOnly: true })
+  const reopen = await opener(dir, { readOnly: true }, options)
   const source = { current: reopen(), reopen }
   const queues: Record<string, WatchdogQueue> = {}
   try {

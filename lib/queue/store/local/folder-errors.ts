@@ -38,6 +38,11 @@ const OF_ERRNO: Record<string, WatchdogErrorCode> = {
 
 /** What an error of the board or of the file system means to a user of the queue. */
 export function folderError(cause: unknown, url: string): unknown {
+  if (cause instanceof ScoreboardError && cause.code === 'ERR_UNSUPPORTED_FS') {
+    const why =
+      'it lies on a network file system, where shared memory and locks do not work; use a local directory, such as one below /run or /var/tmp, or ZooKeeper'
+    return new WatchdogError('ERR_UNSUPPORTED', `The queue at ${url} cannot be used: ${why}`, { cause })
+  }
   if (cause instanceof ScoreboardError) {
     // A directory that cannot be made or written to.
     const byErrno = cause.errno === undefined ? undefined : errnoCode(cause.errno)
