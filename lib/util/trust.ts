@@ -90,6 +90,8 @@ export function checkDirectory(directory: string, mode?: number): fs.Stats {
  * replace; a group of its owner's number is the owner's private one, as most systems give each user.
  */
 export function checkWayTo(directory: string): void {
+  // Itself it is no link, as no directory of ours is.
+  directoryAt(directory)
   const rest = path.resolve(directory).split('/').filter(Boolean)
   let links = 0
   for (let at = '/'; ; ) {

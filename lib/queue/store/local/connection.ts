@@ -34,11 +34,17 @@ const SCHEMA = `
 export function checkDatabase(file: string): void {
   checkWayTo(path.dirname(path.dirname(file)))
   checkDirectory(path.dirname(file))
-  for (const suffix of ['', '-wal', '-shm']) checkFile(`${file}${suffix}`)
+  // Opening would make the file anew.
+  if (checkFile(file) === undefined) throw closedError(file)
+  for (const suffix of ['-wal', '-shm']) checkFile(`${file}${suffix}`)
   // Only a database in the making has one, and it has another name.
   const journal = `${file}-journal`
   if (statsOf(journal) !== undefined)
     throw refuse(journal, 'no database of rollcall has such a journal; remove it')
+}
+
+export function closedError(path: string): WatchdogError {
+  return new WatchdogError('ERR_CLOSED', `The queue in ${path} is closed`, { retryable: false })
 }
 
 /** Makes a database with the root's node in it and nothing else; it is on the disk on return. */
@@ -99,7 +105,12 @@ export interface Connection {
 
 /** Opens a database that is there. */
 export function openConnection(path: string): Connection {
-  checkDatabase(path)
+  try {
+    checkDatabase(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw closedError(path)
+    throw error
+  }
   const database = new (loadLibsql())(path, { timeout: 0 })
   try {
     const pragma = (name: string) =>

@@ -11,9 +11,7 @@
 // connection is made anew, and the next one begins with BEGIN, which leaves nothing behind when it fails.
 
 import { monotonicMs } from '../../../util/clock'
-import { WatchdogError } from '../../../util/errors'
-import { isThere } from '../../../util/trust'
-import { type Connection, openConnection } from './connection'
+import { type Connection, closedError, openConnection } from './connection'
 import { isBusy, isDatabaseError } from './database-errors'
 import { LogFlush } from './log-flush'
 
@@ -53,10 +51,7 @@ export class LocalDatabase {
 
   #open(): Connection {
     if (this.#connection !== undefined) return this.#connection
-    // Opening would make the file anew.
-    if (this.#isClosed || !isThere(this.path)) {
-      throw new WatchdogError('ERR_CLOSED', `The queue in ${this.path} is closed`, { retryable: false })
-    }
+    if (this.#isClosed) throw closedError(this.path)
     this.#connection = openConnection(this.path)
     return this.#connection
   }

@@ -48,10 +48,19 @@ function isQueueFile(name: string): boolean {
   return QUEUE_FILE.test(name) || isLogName(name)
 }
 
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT'
+}
+
 /** The one database in a folder that is this user's or root's; undefined: there is none. */
 function nameOfDatabase(directory: string, folder: string): string | undefined {
-  checkWayTo(directory)
-  checkDirectory(folder)
+  try {
+    checkWayTo(directory)
+    checkDirectory(folder)
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
   return namesIn(folder)?.find((name) => DATABASE.test(name))
 }
 
@@ -95,12 +104,14 @@ function isStray(folder: string): boolean {
 /** Takes such a folder away. */
 function clearStray(directory: string): void {
   const folder = path.join(directory, FOLDER)
-  if (!isStray(folder)) return
   const gone = goneName(directory)
   try {
+    // Whoever else could put something there could swap it while its files are removed.
+    checkDirectory(folder)
+    if (!isStray(folder)) return
     move(folder, gone)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    if (isMissing(error)) return
     throw error
   }
   // Should a queue have taken its place in this very moment, it goes back.
