@@ -2,7 +2,7 @@
 
 import type { JsonValue } from '../scoreboard/types'
 
-/** What a queue is made of, and how it behaves for all who share it. */
+/** What a queue is made of, and how it behaves for everybody that shares it. */
 export interface CreateQueueOptions<Item = string> {
   /**
    * A timer that was not kicked for this long, in milliseconds, is expired.
@@ -24,7 +24,7 @@ export interface CreateQueueOptions<Item = string> {
    */
   syncStart?: boolean
   /**
-   * How many workers belong to the run, or their ids; those that never make a timer are then
+   * How many workers belong to the queue, or their ids; those that never make a timer are then
    * reported as never started.
    *
    * @default unknown
@@ -57,7 +57,7 @@ export interface CreateQueueOptions<Item = string> {
   sealed?: boolean
 }
 
-/** How to reach a queue. All but `connectTimeoutMs` and `signal` are for ZooKeeper. */
+/** How to reach a queue. Each says which kind of queue it is for, unless it is for both. */
 export interface ConnectOptions {
   /**
    * ZooKeeper: how long a silent session lives, in milliseconds, 100 to 3,600,000. The server may clamp it.
@@ -76,12 +76,20 @@ export interface ConnectOptions {
   /** ZooKeeper: `secret` is 'user:password'. Every node of the queue is then closed to others. */
   auth?: { scheme: 'digest'; secret: string }
   /**
-   * ZooKeeper: who keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
-   * run meanwhile, over a second connection. The first connect of a process decides for all.
+   * ZooKeeper: which thread keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
+   * queue meanwhile, over a second connection. The first connect of a process decides for all.
    *
    * @default 'loop'
    */
   heartbeat?: 'loop' | 'thread'
+  /**
+   * On this machine: use the queue although users other than this one and root may write to a directory above it,
+   * as in a volume of a container that is 0777. Such a user could have any file of this user deleted, so say this
+   * only where there is none.
+   *
+   * @default false
+   */
+  allowSharedDirectory?: boolean
   signal?: AbortSignal
 }
 

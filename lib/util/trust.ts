@@ -7,10 +7,10 @@
 // can do that, so it need not be one step with the use; where others can, what is opened is checked by its
 // descriptor. Nothing is opened through a link, and nothing that would wait, as a FIFO does.
 
-import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { ScoreboardError } from './errors'
+import { randomName } from './random-name'
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
 const OTHERS_WRITE = 0o022
@@ -30,6 +30,9 @@ export function refuse(file: string, why: string): ScoreboardError {
   return new ScoreboardError('ERR_INSECURE_PATH', `Cannot use ${file}: ${why}`)
 }
 
+const SWAP = 'put something else in the place of what is in it'
+const SWAP_REMEDY =
+  "use a place where only you and root may write to the directories above, or, where there is nobody else, as in a container of your own, set the option 'allowSharedDirectory'"
 const startedAs = process.geteuid?.()
 
 /** What to say after EACCES in a process that has become another user; empty in any other. */
@@ -87,15 +90,16 @@ export function checkDirectory(directory: string, mode?: number): fs.Stats {
 /**
  * A directory that only holds one of ours by its name, and all the directories and links that lead to it: nobody
  * else can put another one under that name, now or later. What lies in a sticky directory only its owner can
- * replace; a group of its owner's number is the owner's private one, as most systems give each user.
+ * replace; a group of its owner's number is the owner's private one, as most systems give each user, unless
+ * `hasAcl` says that the group's bits stand for others too.
  */
-export function checkWayTo(directory: string): void {
+export function checkWayTo(directory: string, hasAcl: (directory: string) => boolean): void {
   // Itself it is no link, as no directory of ours is.
   directoryAt(directory)
   const rest = path.resolve(directory).split('/').filter(Boolean)
   let links = 0
   for (let at = '/'; ; ) {
-    checkStep(at)
+    checkStep(at, hasAcl)
     const name = rest.shift()
     if (name === undefined) return
     const next = path.join(at, name)
@@ -115,17 +119,16 @@ export function checkWayTo(directory: string): void {
   }
 }
 
-function checkStep(directory: string): void {
+function checkStep(directory: string, hasAcl: (directory: string) => boolean): void {
   const { uid, gid, mode } = directoryAt(directory)
   if (!isTrusted(uid)) {
-    const remedy = 'use a place where every directory above it is your own or of root'
-    throw ownerError(directory, uid, 'put something else in the place of what is in it', remedy)
+    throw refuse(directory, `it belongs to user ${uid}, who could ${SWAP}; ${SWAP_REMEDY}`)
   }
-  const writers = gid === uid ? mode & 0o002 : mode & OTHERS_WRITE
-  if (writers === 0 || (mode & STICKY) !== 0) return
+  if ((mode & OTHERS_WRITE) === 0 || (mode & STICKY) !== 0) return
+  if ((mode & 0o002) === 0 && gid === uid && !hasAcl(directory)) return
   throw refuse(
     directory,
-    `others may write to it (mode ${octal(mode & 0o7777)}), who could put something else in the place of what is in it; chmod it, or use another place`,
+    `others may write to it (mode ${octal(mode & 0o7777)}), who could ${SWAP}; chmod it, or ${SWAP_REMEDY}`,
   )
 }
 
@@ -246,11 +249,15 @@ export function writeNew(file: string, bytes: Uint8Array, mode: number, sync = f
   }
 }
 
-/** Puts a whole file in the place of whatever has that name, or changes nothing; on the disk on return. */
-export function replaceFile(file: string, bytes: Uint8Array, mode: number): void {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
+/**
+ * Puts a whole file in the place of whatever has that name, or changes nothing; the bytes are on the disk before the
+ * name is given. The temporary name is `<file>.<12 hex>.tmp`. `beforehand` is called in between.
+ */
+export function replaceFile(file: string, bytes: Uint8Array, mode: number, beforehand?: () => void): void {
+  const temporary = `${file}.${randomName(6)}.tmp`
   writeNew(temporary, bytes, mode, true)
   try {
+    beforehand?.()
     fs.renameSync(temporary, file)
   } catch (error) {
     removeFile(temporary)

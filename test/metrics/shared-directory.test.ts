@@ -101,10 +101,10 @@ describe('An exporter of another user', function () {
     const publication = await publish(baseDir, 5, 0o644)
 
     const reads = await exporter.ask<string>({ what: 'cluster', options: { baseDir, readOnly: true } })
-    const writes = await exporter.ask({ what: 'cluster', options: { baseDir } })
+    const writes = await exporter.ask<string>({ what: 'cluster', options: { baseDir } })
 
     assert.match(reads.value!, /^jobs 5$/m)
-    assert.equal(writes.code, 'ERR_SYSTEM')
+    assert.match(writes.value!, /^jobs 5$/m)
     await publication.close()
     const after = await exporter.ask<string>({ what: 'cluster', options: { baseDir, readOnly: true } })
     assert.match(after.value!, /^jobs 5$/m)

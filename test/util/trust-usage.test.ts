@@ -23,6 +23,10 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
     ['closeSync', 'existsSync', 'readdirSync'],
     'names for a hint; of a descriptor that trust has opened',
   ],
+  'cli/support/supervisor-program.ts': [
+    ['accessSync', 'constants', 'existsSync'],
+    'a program of the package, which is not opened',
+  ],
   'cli/support/verb-hints.ts': [['statSync'], 'whether a word is a directory, for a hint'],
   'cli/support/child-command.ts': [['statSync'], 'when a file that the user named was written last'],
   'cli/parse/items.ts': [['createReadStream'], 'a file that the user named, which may be a pipe'],
@@ -34,7 +38,7 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
 const LIB = path.join(ROOT, 'lib')
 const IMPORTS =
   /(?:import|export)\s+(?:type\s+)?(?:(\w+)|\*\s+as\s+(\w+)|\{([^}]*)\}|\*)\s+from\s+['"](?:node:)?fs(?:\/promises)?['"]/g
-const OTHER_WAYS = /(?:require|import)\(\s*['"`](?:node:)?fs|getBuiltinModule|process\.binding/
+const OTHER_WAYS = /(?:require|import|getBuiltinModule)\(\s*['"`](?:node:)?fs|process\.binding/
 
 /** The names that a source takes from node:fs, by whatever kind of import. */
 function callsOf(source: string): string[] {

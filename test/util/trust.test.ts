@@ -1,15 +1,32 @@
 // The rules of trust one by one, each with what is just allowed beside what is just not.
 
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import { native } from '../../lib/binding'
 import * as trust from '../../lib/util/trust'
 import { NOBODY, onlyAsRoot } from '../support/other-user'
 import { tempDir } from '../support/temp-dir'
 
 const REFUSED = { code: 'ERR_INSECURE_PATH' }
 const OURS = process.geteuid!()
+const checkWayTo = (directory: string) => trust.checkWayTo(directory, native.hasAcl)
+
+/** Lets another user write by an access control list; false where there are none. */
+function grantByAcl(directory: string, uid: number): boolean {
+  const NO_ID = 2 ** 32 - 1
+  const entries = [
+    [1, 7, NO_ID], // the owner
+    [2, 7, uid],
+    [4, 5, NO_ID], // the group
+    [16, 7, NO_ID], // the mask, which the mode shows as the group's bits
+    [32, 5, NO_ID], // others
+  ]
+  const acl = entries.map(([tag, bits, id]) => `struct.pack('<HHI', ${tag}, ${bits}, ${id})`).join(' + ')
+  const program = `import os, struct, sys; os.setxattr(sys.argv[1], 'system.posix_acl_access', struct.pack('<I', 2) + ${acl})`
+  return spawnSync('python3', ['-c', program, directory]).status === 0
+}
 
 describe('The way to a directory', () => {
   let above: string
@@ -44,20 +61,27 @@ describe('The way to a directory', () => {
       it(`${what} is ${isGood ? 'good' : 'refused'}`, () => {
         set(uid, gid, bits)
 
-        if (isGood) trust.checkWayTo(directory)
-        else assert.throws(() => trust.checkWayTo(directory), REFUSED)
+        if (isGood) checkWayTo(directory)
+        else assert.throws(() => checkWayTo(directory), REFUSED)
       })
     }
+
+    it('another may write by an access control list is refused', function () {
+      if (!grantByAcl(above, NOBODY)) this.skip()
+      assert.equal(fs.statSync(above).mode & 0o7777, 0o770 | 0o005)
+
+      assert.throws(() => checkWayTo(directory), REFUSED)
+    })
 
     it('is named by a link in a sticky directory is as good as the owner of the link', () => {
       set(OURS, OURS, 0o1777)
       const link = path.join(above, 'link')
       fs.symlinkSync('.', link)
 
-      trust.checkWayTo(path.join(link, 'link', 'd'))
+      checkWayTo(path.join(link, 'link', 'd'))
       fs.lchownSync(link, NOBODY, NOBODY)
 
-      assert.throws(() => trust.checkWayTo(path.join(link, 'link', 'd')), REFUSED)
+      assert.throws(() => checkWayTo(path.join(link, 'link', 'd')), REFUSED)
     })
   })
 
@@ -66,19 +90,19 @@ describe('The way to a directory', () => {
     fs.symlinkSync('../../d/../a/./b', path.join(above, 'a', 'b', 'up'))
     fs.symlinkSync(`${above}//a/`, path.join(above, 'abs'))
 
-    trust.checkWayTo(path.join(above, 'abs', 'b', 'up', 'up', 'd'))
-    assert.throws(() => trust.checkWayTo(path.join(above, 'abs')), REFUSED)
+    checkWayTo(path.join(above, 'abs', 'b', 'up', 'up', 'd'))
+    assert.throws(() => checkWayTo(path.join(above, 'abs')), REFUSED)
   })
 
   it('is refused where its links go in a circle', () => {
     fs.symlinkSync('two', path.join(above, 'one'))
     fs.symlinkSync('one', path.join(above, 'two'))
 
-    assert.throws(() => trust.checkWayTo(path.join(above, 'one', 'd')), /ELOOP/)
+    assert.throws(() => checkWayTo(path.join(above, 'one', 'd')), /ELOOP/)
   })
 
   it('is what it is for whatever is said of the root', () => {
-    trust.checkWayTo('/')
+    checkWayTo('/')
   })
 })
 

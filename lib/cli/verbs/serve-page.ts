@@ -6,9 +6,9 @@ import { type AddressInfo, isIP } from 'node:net'
 
 import { handlerOf } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
-import { openQueue } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
 import { type BoardFlags, opener } from '../support/open-board'
+import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
@@ -21,6 +21,7 @@ export interface ServeOptions extends BoardFlags {
   trustProxy?: string[]
   queue?: string[]
   auth?: string
+  sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
   title?: string
@@ -35,7 +36,10 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
   const queues: Record<string, WatchdogQueue> = {}
   try {
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ queue: url, auth: options.auth }, stop.signal)
+      queues[url] ??= await openQueue(
+        { queue: url, auth: options.auth, sharedDirectory: options.sharedDirectory },
+        stop.signal,
+      )
     }
     const handler = handlerOf(source, {
       allow: options.allow,

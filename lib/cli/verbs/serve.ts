@@ -43,6 +43,7 @@ export function registerServe(program: Command): void {
     .addOption(
       new Option('--auth <user:password>', 'the secret that the queues were made with').env('ROLLCALL_AUTH'),
     )
+    .option('--shared-directory', 'show a queue of this machine although others may write above it')
     .option(
       '--stale <duration>',
       'mark living workers that have been silent for longer',

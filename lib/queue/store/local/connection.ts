@@ -9,9 +9,10 @@
 
 import path from 'node:path'
 import type { Database, Statement } from 'libsql'
+import { native } from '../../../binding'
 import { monotonicMs } from '../../../util/clock'
 import { WatchdogError } from '../../../util/errors'
-import { checkDirectory, checkFile, checkWayTo, refuse, statsOf } from '../../../util/trust'
+import { checkDirectory, checkFile, checkWayTo, directoryAt, refuse, statsOf } from '../../../util/trust'
 import { loadLibsql } from './libsql'
 
 /** "RCQ1" */
@@ -30,9 +31,20 @@ const SCHEMA = `
   CREATE INDEX children ON nodes (parent);
   CREATE TABLE revoked (number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE);`
 
+/** Whether the way to a queue's directory may be one that others can change. */
+export interface PlaceTrust {
+  readonly allowSharedDirectory?: boolean
+}
+
+/** Refuses a directory that others could put another one in the place of. */
+export function checkPlace(directory: string, { allowSharedDirectory }: PlaceTrust): void {
+  if (allowSharedDirectory) directoryAt(directory)
+  else checkWayTo(directory, native.hasAcl)
+}
+
 /** What others could have SQLite do by a file under one of these names. */
-export function checkDatabase(file: string): void {
-  checkWayTo(path.dirname(path.dirname(file)))
+export function checkDatabase(file: string, trust: PlaceTrust): void {
+  checkPlace(path.dirname(path.dirname(file)), trust)
   checkDirectory(path.dirname(file))
   // Opening would make the file anew.
   if (checkFile(file) === undefined) throw closedError(file)
@@ -104,9 +116,9 @@ export interface Connection {
 }
 
 /** Opens a database that is there. */
-export function openConnection(path: string): Connection {
+export function openConnection(path: string, trust: PlaceTrust): Connection {
   try {
-    checkDatabase(path)
+    checkDatabase(path, trust)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw closedError(path)
     throw error

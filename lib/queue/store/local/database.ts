@@ -11,7 +11,7 @@
 // connection is made anew, and the next one begins with BEGIN, which leaves nothing behind when it fails.
 
 import { monotonicMs } from '../../../util/clock'
-import { type Connection, closedError, openConnection } from './connection'
+import { type Connection, closedError, openConnection, type PlaceTrust } from './connection'
 import { isBusy, isDatabaseError } from './database-errors'
 import { LogFlush } from './log-flush'
 
@@ -41,18 +41,20 @@ export class LocalDatabase {
   /** Somebody has held the database for longer than a write takes. */
   #isHeld = false
   readonly #log: LogFlush
+  readonly #trust: PlaceTrust
 
   /** Opens a database that is there. Throws as described above. */
-  constructor(path: string) {
+  constructor(path: string, trust: PlaceTrust = {}) {
     this.path = path
+    this.#trust = trust
     this.#log = new LogFlush(path)
-    this.#connection = openConnection(path)
+    this.#connection = openConnection(path, trust)
   }
 
   #open(): Connection {
     if (this.#connection !== undefined) return this.#connection
     if (this.#isClosed) throw closedError(this.path)
-    this.#connection = openConnection(this.path)
+    this.#connection = openConnection(this.path, this.#trust)
     return this.#connection
   }
 

@@ -10,14 +10,13 @@
 // database, may move the folder away; so nobody moves one that was put there meanwhile. A process
 // that is killed anywhere leaves a queue, or none, and names that the next one sweeps away.
 
-import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import type { Scoreboard } from '../../../scoreboard/scoreboard'
 import { WatchdogError } from '../../../util/errors'
+import { randomName } from '../../../util/random-name'
 import {
   checkAccess,
   checkDirectory,
-  checkWayTo,
   isRegularFile,
   isThere,
   isTrusted,
@@ -30,7 +29,7 @@ import {
   syncToDisk,
 } from '../../../util/trust'
 import { isLogName } from './ack-log-name'
-import { createDatabase } from './connection'
+import { checkPlace, createDatabase, type PlaceTrust } from './connection'
 import { LocalDatabase } from './database'
 import { folderError } from './folder-errors'
 import { isIdleSlotBoard, openSlotBoard, TimerSlots } from './timer-slots'
@@ -53,9 +52,9 @@ function isMissing(error: unknown): boolean {
 }
 
 /** The one database in a folder that is this user's or root's; undefined: there is none. */
-function nameOfDatabase(directory: string, folder: string): string | undefined {
+function nameOfDatabase(directory: string, folder: string, trust: PlaceTrust): string | undefined {
   try {
-    checkWayTo(directory)
+    checkPlace(directory, trust)
     checkDirectory(folder)
   } catch (error) {
     if (isMissing(error)) return undefined
@@ -64,20 +63,20 @@ function nameOfDatabase(directory: string, folder: string): string | undefined {
   return namesIn(folder)?.find((name) => DATABASE.test(name))
 }
 
-function randomName(): string {
-  return randomBytes(8).toString('hex')
-}
-
 /** Makes a complete folder with the root's node in it. `'exists'`: somebody was first. */
-export function makeQueueFolder(directory: string, root: Uint8Array): 'created' | 'exists' {
+export function makeQueueFolder(
+  directory: string,
+  root: Uint8Array,
+  trust: PlaceTrust = {},
+): 'created' | 'exists' {
   makeDirectory(directory, 0o700)
-  checkWayTo(directory)
+  checkPlace(directory, trust)
   sweep(directory)
-  const building = path.join(directory, `.new-${randomName()}`)
+  const building = path.join(directory, `.new-${randomName(8)}`)
   const folder = path.join(directory, FOLDER)
   makeDirectory(building, 0o700)
   try {
-    createDatabase(path.join(building, `${randomName()}.db`), root)
+    createDatabase(path.join(building, `${randomName(8)}.db`), root)
     openSlotBoard(building).close()
     syncToDisk(building)
     move(building, folder)
@@ -120,12 +119,12 @@ function clearStray(directory: string): void {
 }
 
 function goneName(directory: string): string {
-  return path.join(directory, `.gone-${randomName()}`)
+  return path.join(directory, `.gone-${randomName(8)}`)
 }
 
 /** Deletes what a queue had in its folder. What somebody else has put there is kept beside it. */
 function removeGone(directory: string, gone: string): void {
-  if (!removeFolder(gone, isQueueFile)) move(gone, path.join(directory, `kept-${randomName()}`))
+  if (!removeFolder(gone, isQueueFile)) move(gone, path.join(directory, `kept-${randomName(8)}`))
 }
 
 /** Removes what makers and destroyers that were killed have left, of this user or root. */
@@ -158,11 +157,11 @@ export class QueueFolder {
   }
 
   /** Opens what is there; undefined when there is nothing. */
-  static open(directory: string, url: string): QueueFolder | undefined {
+  static open(directory: string, url: string, trust: PlaceTrust = {}): QueueFolder | undefined {
     const folder = path.join(directory, FOLDER)
     for (;;) {
       if (statsOf(folder) === undefined) return undefined
-      const name = nameOfDatabase(directory, folder)
+      const name = nameOfDatabase(directory, folder, trust)
       if (name === undefined) {
         if (isStray(folder)) return undefined
         throw new WatchdogError(
@@ -171,18 +170,18 @@ export class QueueFolder {
         )
       }
       const file = path.join(folder, name)
-      const place = QueueFolder.#open(directory, file, url)
+      const place = QueueFolder.#open(directory, file, url, trust)
       if (place !== undefined) return place
     }
   }
 
-  static #open(directory: string, file: string, url: string): QueueFolder | undefined {
+  static #open(directory: string, file: string, url: string, trust: PlaceTrust): QueueFolder | undefined {
     let database: LocalDatabase | undefined
     let place: QueueFolder | undefined
     try {
       // SQLite's own words for what may go wrong here say nothing.
       checkAccess(file)
-      database = new LocalDatabase(file)
+      database = new LocalDatabase(file, trust)
       const board = openSlotBoard(path.dirname(file))
       place = new QueueFolder(directory, database, board)
       // Both of the same queue, if its folder has not been moved since.

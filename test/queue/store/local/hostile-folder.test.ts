@@ -151,6 +151,11 @@ describe('A queue on this machine that another user has planted', function () {
     await store.close()
   })
 
+  function makeQueue(): string {
+    makeQueueFolder(directory, Buffer.from('{}'))
+    const database = fs.readdirSync(path.join(directory, 'queue')).find((one) => one.endsWith('.db'))!
+    return path.join(directory, 'queue', database)
+  }
   const swaps: [name: string, swap: (file: string) => void][] = [
     ['a journal', (file) => fs.writeFileSync(`${file}-journal`, '')],
     ['a journal of this user', (file) => plantJournal(file, victim)],
@@ -203,21 +208,27 @@ describe('A queue on this machine that another user has planted', function () {
     mark(file)
   }
   for (const [name, swap] of swaps) {
-    it(`is refused with ${name}, at the first opening and at a reopening`, async () => {
-      makeQueueFolder(directory, Buffer.from('{}'))
-      const database = fs.readdirSync(path.join(directory, 'queue')).find((one) => one.endsWith('.db'))!
-      const file = path.join(directory, 'queue', database)
-      const open = new LocalDatabase(file)
-      loseConnection(open, file)
-      for (const suffix of ['-wal', '-shm']) fs.rmSync(`${file}${suffix}`, { force: true })
+    it(`is refused with ${name} at the first opening`, async () => {
+      const file = makeQueue()
       const before = fs.readFileSync(file)
 
       swap(file)
 
-      assert.throws(() => open.get(''), { code: 'ERR_INSECURE_PATH' })
       assert.throws(() => new LocalDatabase(file), { code: 'ERR_INSECURE_PATH' })
       await assertRefused(directory, victim)
       assert.deepEqual(fs.readFileSync(file), before)
+      assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
+    })
+
+    it(`is refused with ${name} when a connection is made anew`, () => {
+      const file = makeQueue()
+      const database = new LocalDatabase(file)
+      loseConnection(database, file)
+      for (const suffix of ['-wal', '-shm']) fs.rmSync(`${file}${suffix}`, { force: true })
+
+      swap(file)
+
+      assert.throws(() => database.get(''), { code: 'ERR_INSECURE_PATH' })
       assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
     })
   }
@@ -244,6 +255,31 @@ describe('A queue on this machine that another user has planted', function () {
     await assert.rejects(create(directory), { code: 'ERR_AUTH', message: /jobs: it is a symbolic link/ })
     fs.chownSync(above, NOBODY, NOBODY)
     await assert.rejects(create(path.join(above, 'new')), { code: 'ERR_AUTH', message: /user 65534/ })
+  })
+
+  it('is used below a directory that others may write to where that was allowed, and no less checked', async () => {
+    const above = path.dirname(directory)
+    fs.chmodSync(above, 0o777)
+    const allowed = { allowSharedDirectory: true }
+    await assert.rejects((await connect(directory)).createQueue({ queue: ['a'] }), {
+      code: 'ERR_AUTH',
+      message: /mode 0777\), who could .* set the option 'allowSharedDirectory'/,
+    })
+    const queue = await connect(directory, allowed)
+    await queue.createQueue({ queue: ['a'] })
+    assert.equal((await queue.counts()).total, 1)
+    await assert.rejects(openStore(directory, {}), { code: 'ERR_AUTH' })
+    const refused = await runCli(['queue', 'count', '--queue', directory])
+    const counted = await runCli(['queue', 'count', '--shared-directory', '--queue', directory])
+    assert.match(refused.stderr, /give --shared-directory \[ERR_AUTH\]/)
+    assert.deepEqual([refused.code, counted.code, counted.stdout], [77, 0, '1\n'])
+
+    const planted = `${directory}.2`
+    plantQueue(planted, victim)
+    give(planted)
+
+    await assert.rejects(openStore(planted, allowed), { code: 'ERR_AUTH', message: /belongs to user 65534/ })
+    assert.ok(fs.existsSync(victim))
   })
 
   it('is theirs to use, and theirs alone', async () => {
