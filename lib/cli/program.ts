@@ -10,7 +10,7 @@ import { registerRun } from './verbs/run'
 import { registerServe } from './verbs/serve'
 import { registerTop } from './verbs/top'
 import { registerWatch } from './verbs/watch'
-import { registerWork } from './verbs/work'
+import { registerWork } from './verbs/work/work'
 
 const EXIT_CODES = `
 Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not possible here; 70 a bug of ours; 71 the

@@ -5,7 +5,6 @@ import stringWidth from 'string-width'
 
 import { WatchdogError } from '../../lib'
 import { RateWindow } from '../../lib/cli/support/rate-window'
-import { timeLeftMs } from '../../lib/cli/verbs/work-progress'
 import type { Cursor, Snapshot, WorkerEntry } from '../../lib/scoreboard/types'
 import { BoardSource } from '../../lib/terminal/live/board-source'
 import { isText, keyName } from '../../lib/terminal/live/keys'
@@ -22,6 +21,7 @@ import {
 import { ListView } from '../../lib/terminal/live/list-view'
 import { QueueSource, type WatchedQueue } from '../../lib/terminal/live/queue-source'
 import { intervalText, wrap } from '../../lib/terminal/live/texts'
+import { timeLeftMs } from '../../lib/terminal/progress'
 
 const FACTS: ListFacts = { sortKeys: ['slot', 'age', 'id'], rows: ['a', 'b', 'c', 'd'], pageRows: 2 }
 const START = newListModel({ sort: 'slot', intervalMs: 1000 })

@@ -1,10 +1,10 @@
 // The workers of a queue as the rows of a live list, and how far their work is.
 
 import { RateWindow } from '../../cli/support/rate-window'
-import { progressLine, timeLeftMs } from '../../cli/verbs/work-progress'
 import type { QueueCounts, TimerInfo, TimerState } from '../../queue/types'
 import { WatchdogError } from '../../util/errors'
 import { ageText, byNumberedName, cut, escapeControls, statusText } from '../../view/text'
+import { progressLine, timeLeftMs } from '../progress'
 import { tableLines } from '../table'
 import type { ListSource, Order, Tone } from './list-view'
 import { nameLines, wrap } from './texts'

@@ -3,6 +3,7 @@
 //   DIR/queue/<id>.db    the nodes (and `-wal`, `-shm` beside it); the id is random
 //   DIR/queue/board      the timers
 //   DIR/queue/acks-<wid> the ack log of a timer, while it needs one
+//   DIR/queue/guard-<node> locked by whoever ends the commands of a timer, should its process die
 //   DIR/.new-<random>    a folder that is being made; it gets its name when it is complete
 //   DIR/.gone-<random>   a folder that is being deleted
 //
@@ -27,7 +28,7 @@ import { openSlotBoard, TimerSlots } from './timer-slots'
 const FOLDER = 'queue'
 const DATABASE = /^[0-9a-f]{16}\.db$/
 /** What a board that was made where a queue had just been consists of. */
-const BOARD_ONLY = /^(board|\.board\..*|ov-.*|acks-.*)$/
+const BOARD_ONLY = /^(board|\.board\..*|ov-.*|acks-.*|guard-.*)$/
 const LEFTOVER = /^\.(new|gone)-[0-9a-f]{16}$/
 /** A folder in the making that was not touched for this long has lost its maker. */
 const ABANDONED_MS = 60_000
