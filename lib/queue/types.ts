@@ -2,7 +2,7 @@
 
 import type { JsonValue } from '../scoreboard/types'
 
-/** What a queue is made of, and how it behaves for all who share it. */
+/** What a queue is made of, and how it behaves for everybody that shares it. */
 export interface CreateQueueOptions<Item = string> {
   /**
    * A timer that was not kicked for this long, in milliseconds, is expired.
@@ -24,7 +24,7 @@ export interface CreateQueueOptions<Item = string> {
    */
   syncStart?: boolean
   /**
-   * How many workers belong to the run, or their ids; those that never make a timer are then
+   * How many workers belong to the queue, or their ids; those that never make a timer are then
    * reported as never started.
    *
    * @default unknown
@@ -78,8 +78,8 @@ export interface ConnectOptions {
   /** ZooKeeper: `secret` is 'user:password'. Every node of the queue is then closed to others. */
   auth?: { scheme: 'digest'; secret: string }
   /**
-   * ZooKeeper: who keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
-   * run meanwhile, over a second connection. The first connect of a process decides for all.
+   * ZooKeeper: which thread keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
+   * queue meanwhile, over a second connection. The first connect of a process decides for all.
    *
    * @default 'loop'
    */

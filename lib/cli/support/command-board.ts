@@ -55,7 +55,10 @@ export class CommandPlace {
 
   #show(): void {
     const { item, attempt, since, output } = this.#now ?? {}
-    if (item === undefined) return this.#board.update('idle')
+    if (item === undefined) {
+      this.#board.update('idle')
+      return
+    }
     const seconds = Math.floor((performance.now() - since!) / 1000)
     this.#board.update({
       item,

@@ -4,10 +4,11 @@
 import { WatchdogError } from '../../util/errors'
 import { abortable, Deadline, Notifier } from '../../util/wait'
 import type { AttachedQueue } from '../members/attached-queue'
-import { culpritsFirst, mayHaveDied, report, troubled } from '../members/members'
+import { mayHaveDied, report } from '../members/members'
 import { periodOf } from '../members/reaper'
 import { counts } from '../page-state/page-state'
 import type { WatchKind } from '../store/store'
+import { culpritsFirst, troubled } from '../timer-report'
 import type { DoneReport, QueueCounts, TimerInfo, WaitOptions } from '../types'
 
 /** A look that is on its way when time runs out is given this long, in milliseconds. */

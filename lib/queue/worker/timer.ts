@@ -17,7 +17,7 @@ import { LeaseSource } from './lease-source'
 import { LeaseTickets } from './lease-tickets'
 import { PrefetchedClaims } from './prefetched-claims'
 import { Prefetcher } from './prefetcher'
-import { type Handler, RunLoop } from './run-loop'
+import { RunLoop } from './run-loop'
 
 const MAX_WAIT_MS = 2 ** 31 - 1
 const BATCH: BatchLimits = { max: 500, ms: 200 }
@@ -164,7 +164,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
   }
 
   /** Leases, calls `handler`, acks on return, nacks on throw, until the queue is done. */
-  async run(handler: Handler<Item>, options: RunOptions = {}): Promise<void> {
+  async run(handler: (lease: Lease<Item>) => Promise<unknown>, options: RunOptions = {}): Promise<void> {
     checkOptions(options, ['concurrency', 'until', 'signal'], 'the options of run()')
     if (typeof handler !== 'function') throw new TypeError('Expected the handler to be a function')
     const concurrency = optionalInteger(options.concurrency, 'concurrency', 1, 10_000) ?? 1

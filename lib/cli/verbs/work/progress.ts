@@ -3,9 +3,9 @@
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
 import { progressLine } from '../../../terminal/progress'
 import { escapeControls } from '../../../view/escape-controls'
+import { RateWindow } from '../../../view/rates'
 import { type LineItem, showItem } from '../../parse/items'
 import { note } from '../../support/output'
-import { RateWindow } from '../../support/rate-window'
 import type { WorkFlags } from './options'
 import type { WorkSession } from './session'
 
