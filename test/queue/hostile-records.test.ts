@@ -167,7 +167,7 @@ describe('The records of a queue, as a store gives them', () => {
       expect: ['a'],
       itemless: false,
     } as const
-    const root: QueueRecord = {
+    const record: QueueRecord = {
       format: 'rollcall-queue',
       version: FORMAT_VERSION,
       run: '0123456789abcdef',
@@ -177,7 +177,7 @@ describe('The records of a queue, as a store gives them', () => {
     }
 
     fc.assert(
-      fc.property(bytesLike(root), (bytes) => {
+      fc.property(bytesLike(record), (bytes) => {
         let decoded: QueueRecord | undefined
         try {
           decoded = decodeRecord(bytes, 'zk://h/q')
@@ -194,7 +194,7 @@ describe('The records of a queue, as a store gives them', () => {
       }),
       { numRuns: 1000 },
     )
-    assert.deepEqual(decodeRecord(Buffer.from(JSON.stringify(root)), 'zk://h/q'), root)
+    assert.deepEqual(decodeRecord(Buffer.from(JSON.stringify(record)), 'zk://h/q'), record)
     assert.equal(decodeRecord(Buffer.from('null'), 'zk://h/q'), undefined)
   })
 })

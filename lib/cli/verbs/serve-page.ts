@@ -6,13 +6,13 @@ import { type AddressInfo, isIP } from 'node:net'
 
 import { handlerOf } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
-import { openQueue } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
-import { opener } from '../support/open-board'
+import { type BoardFlags, opener } from '../support/open-board'
+import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface ServeOptions {
+export interface ServeOptions extends BoardFlags {
   port: number
   host: string
   allow?: string[]
@@ -23,6 +23,7 @@ export interface ServeOptions {
   queue?: string[]
   auth?: string
   authFile?: string
+  sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
   title?: string
@@ -33,13 +34,14 @@ export interface ServeOptions {
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
   const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
-  const reopen = await opener(dir, { readOnly: true })
+  const reopen = await opener(dir, { readOnly: true }, options)
   const source = { current: reopen(), reopen }
   // By URLs, of which one may be called `constructor`.
   const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
+    const { auth, authFile, sharedDirectory } = options
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ queue: url, auth: options.authFile ?? options.auth }, stop.signal)
+      queues[url] ??= await openQueue({ queue: url, auth, authFile, sharedDirectory }, stop.signal)
     }
     const handler = handlerOf(source, {
       allow: options.allow,

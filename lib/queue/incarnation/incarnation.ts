@@ -3,11 +3,12 @@
 //
 //   R                     the queue record (queue-record.ts)
 //   R/creating-<id>       ephemeral, while the creator works
-//   R/<capability>/       128 random bits: only those who may read R know them
+//   R/<capability>/       128 random bits: only a reader of R knows them
 //     sync                  start barrier
 //     timers/<wid>          ephemeral; its version grows with each kick
 //     members/<wid>         what became of that worker
 //     pages/<page>  states/<page>  open/<page>  open/.hold
+//     list                  what a queue of a growing list was made of (list.ts)
 //     dead/<page>-<index>   signal   boss (ephemeral: the leader of the reapers)   clock
 
 import { EMPTY } from '../../util/bytes'

@@ -125,6 +125,7 @@ export class PageStateWriter {
   async #write(batch: readonly Submitted[], doubt: { unsure: boolean }): Promise<void> {
     let fresh = this.#known === undefined
     for (let tries = 1; ; tries++) {
+      const again = tries > 1 ? `, try ${tries}` : ''
       const known = this.#known ?? (await this.read())
       let { state } = known
       const results: unknown[] = []
@@ -140,7 +141,7 @@ export class PageStateWriter {
       if (state === known.state) {
         // Nothing to write. An answer from the cache may be old, one just read may not.
         if (fresh) {
-          if (log.enabled) this.#log(batch, 'nothing to write')
+          if (log.enabled) this.#log(batch, `nothing to write${again}`)
           return this.#resolve(batch, results)
         }
         this.#known = undefined
@@ -155,8 +156,7 @@ export class PageStateWriter {
         known.version,
         options,
       )
-      if (log.enabled)
-        this.#log(batch, `${describeTry(known.version, outcome)}${tries > 1 ? `, try ${tries}` : ''}`)
+      if (log.enabled) this.#log(batch, describeTry(known.version, outcome) + again)
       if (outcome.kind === 'set') {
         this.#known = { state, version: outcome.info.version }
         return this.#resolve(batch, results)

@@ -42,7 +42,7 @@ class Observer {
     const done = (await this.#queue.pages.open.list()) === undefined
     const deadIds = await incarnation.store.list(incarnation.at('dead'))
     if (deadIds === undefined) throw incarnation.closed()
-    // Who comes after the end hears of it first.
+    // A subscriber that comes after the end hears of it first.
     const late = done && !this.#started
     if (late) this.tell('done')
     const endings = entries.flatMap((entry) => this.#compare(entry))

@@ -1,4 +1,4 @@
-// The members of a queue: who works on it, and what became of the others. A timer that is there and was kicked in
+// The members of a queue: the workers on it, and what became of the others. A timer that is there and was kicked in
 // time is alive; one that is there and was not is expired; one that is gone has left its verdict
 // in its member node, or died.
 //
@@ -9,7 +9,7 @@
 import type { JsonValue } from '../../scoreboard/types'
 import { isName, parseJson } from '../../util/bounds'
 import type { Incarnation } from '../incarnation/incarnation'
-import type { TimerCounts, TimerInfo } from '../types'
+import type { TimerInfo } from '../types'
 import { decodeMember, type Member, type MemberStatus } from './member'
 
 interface Age {
@@ -196,23 +196,4 @@ export function report(entries: readonly Entry[], expect: number | string[] | un
       infos.push(neverStarted(`(unknown ${missing})`))
   }
   return infos
-}
-
-export function countTimers(infos: readonly TimerInfo[]): TimerCounts {
-  const count = (state: TimerInfo['state']) => infos.filter((info) => info.state === state).length
-  const expired = count('expired')
-  return {
-    alive: count('alive') + expired,
-    expired,
-    finished: count('finished'),
-    failed: count('failed'),
-    died: count('died'),
-    neverStarted: count('never-started'),
-  }
-}
-
-/** Workers that came to no good end; a second worker of the same id makes up for the first. */
-export function troubled(infos: readonly TimerInfo[]): TimerInfo[] {
-  const finished = new Set(infos.filter(({ state }) => state === 'finished').map(({ id }) => id))
-  return infos.filter(({ id, state }) => state !== 'alive' && !finished.has(id))
 }

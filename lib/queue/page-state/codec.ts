@@ -1,5 +1,5 @@
 // The state of a page as bytes, and back. What comes from a store may have been written by anybody who may
-// write there: what is let through here keeps every promise that the steps in state.ts rely on.
+// write there: what is let through here keeps every promise that the steps in page-state.ts rely on.
 
 import { isCount, isName, isRecord, MAX_ATTEMPTS, MAX_PAGE_ITEMS, parseRecord } from '../../util/bounds'
 import { counts, MAX_CONSUMERS, MAX_REVOKED, type PageState } from './page-state'

@@ -75,7 +75,7 @@ export class PrefetchedClaim {
   }
 }
 
-/** What items are leased by ahead of need, and given back. */
+/** How items are prefetched, and given back. */
 export interface PrefetchSource {
   /** Leases some of that page. Never rejects. */
   claim(page: string): Promise<PrefetchedClaim | undefined>

@@ -17,16 +17,16 @@ import { tempDir } from '../../support/temp-dir'
 const PAGE = 'p00000'
 const killed = () => new WatchdogError('ERR_CLOSED', 'killed here')
 
-describe('A page', () => {
+describe('A page of a queue', () => {
   let queue: WatchdogQueue
   let store: Store
-  let run: Incarnation
+  let incarnation: Incarnation
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
     queue = await connect(directory)
     await queue.createQueue({ queue: ['a'], maxAttempts: 1 })
-    ;({ store, run } = await inspect(directory))
+    ;({ store, incarnation } = await inspect(directory))
   })
 
   /** The pages as another process sees them, to which something happens right before each of its calls. */
@@ -52,7 +52,7 @@ describe('A page', () => {
 
   it('stays open when its dead item gets a new life while it is closed', async () => {
     await fail(async ({ method, path }) => {
-      if (method !== 'delete' || path !== run.at('open', PAGE)) return
+      if (method !== 'delete' || path !== incarnation.at('open', PAGE)) return
       assert.equal(await (await pages()).settlements.redrive(PAGE, [0]), 1)
     })
 
@@ -62,7 +62,7 @@ describe('A page', () => {
   it('is open when its dead item gets a new life, though somebody closed it just before', async () => {
     await fail()
     const redriver = await pages(async ({ method, path }) => {
-      if (method === 'set' && path === run.at('states', PAGE)) await (await pages()).open.finish(PAGE)
+      if (method === 'set' && path === incarnation.at('states', PAGE)) await (await pages()).open.finish(PAGE)
     })
 
     assert.equal(await redriver.settlements.redrive(PAGE, [0]), 1)
@@ -75,7 +75,7 @@ describe('A page', () => {
     let isWritten = false
     const redriver = await pages(async ({ method, path }) => {
       if (isWritten) throw killed()
-      isWritten = method === 'set' && path === run.at('states', PAGE)
+      isWritten = method === 'set' && path === incarnation.at('states', PAGE)
     })
 
     await assert.rejects(redriver.settlements.redrive(PAGE, [0]), { code: 'ERR_CLOSED' })
@@ -92,11 +92,11 @@ describe('A page', () => {
     const looked = await (await pages()).chooser.claim({ token: 't', wid: 'w', max: 1 }, () => {})
 
     assert.equal(looked, 'done')
-    assert.equal(await store.list(run.at('open')), undefined)
+    assert.equal(await store.list(incarnation.at('open')), undefined)
   })
 
   it('has the newest letter of an item that died twice, though the old one was still there', async () => {
-    await store.create(run.at('dead', `${PAGE}-0`), Buffer.from(JSON.stringify({ attempts: 7 })))
+    await store.create(incarnation.at('dead', `${PAGE}-0`), Buffer.from(JSON.stringify({ attempts: 7 })))
 
     await fail()
 
@@ -109,7 +109,7 @@ describe('A page', () => {
   it('has its dead letter on record before its item is dead', async () => {
     await assert.rejects(
       fail(async ({ method, path }) => {
-        if (method === 'create' && path.startsWith(run.at('dead'))) throw killed()
+        if (method === 'create' && path.startsWith(incarnation.at('dead'))) throw killed()
       }),
       { code: 'ERR_CLOSED' },
     )
@@ -120,7 +120,7 @@ describe('A page', () => {
   it('can be read after it once could not', async () => {
     let isBroken = true
     const reader = await pages(async ({ path }) => {
-      if (isBroken && path === run.at('pages', PAGE)) throw killed()
+      if (isBroken && path === incarnation.at('pages', PAGE)) throw killed()
     })
     await assert.rejects(reader.items.item(PAGE, 0), { code: 'ERR_CLOSED' })
 

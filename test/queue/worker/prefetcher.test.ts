@@ -1,4 +1,4 @@
-// Items leased ahead, and the log of their acks, where more than one thing happens on a timer at once, or the
+// Prefetched items, and the log of their acks, where more than one thing happens on a timer at once, or the
 // store fails in the middle.
 
 import assert from 'node:assert/strict'
@@ -62,7 +62,7 @@ describe('The prefetcher of a worker', () => {
     await lease!.ack()
   }
 
-  /** Acks items one after the other until an ack of a reserve went to the log; says how many. */
+  /** Acks items one after the other until an ack of a prefetched claim went to the log; says how many. */
   async function ackUntilLogged(most = ITEMS): Promise<number> {
     for (let acked = 1; acked <= most; acked++) {
       const size = logged()
@@ -176,7 +176,7 @@ describe('The prefetcher of a worker', () => {
     assert.equal((await queue.counts()).ready, ITEMS)
   })
 
-  it('fail those who count with an error of the queue where a log cannot be read', async () => {
+  it('fail whoever counts with an error of the queue where a log cannot be read', async () => {
     const pages = new PageSet(await attach(store, {}))
     const { pages: names } = (await pages.open.list())!
     await pages.chooser.claimFrom(names[0]!, { token: 't', wid: 'x', max: 2, log: 1 })

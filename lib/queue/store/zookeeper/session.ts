@@ -11,7 +11,7 @@
 // - `aw_*` leak: watches are set with a flag and arrive as events of the handle.
 // - A request for an ACL that fails ends the process: it frees what it was not given. Nobody asks for that of a
 //   node before it was read.
-// - It may be used by one thread of a process only (see zookeeper-home.ts).
+// - It may be used by one thread of a process only (see client-thread.ts).
 
 import { dirname } from 'node:path'
 

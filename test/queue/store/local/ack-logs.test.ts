@@ -214,7 +214,7 @@ describe('A worker that leases one item after the other on this machine', functi
       return { items: JSON.parse(fs.readFileSync(report, 'utf8')), ended }
     }
 
-    it('or not: what it has claimed and not begun is done by who has nothing else to do', async () => {
+    it('or not: what it has claimed and not begun is done by a worker that has nothing else to do', async () => {
       const { items, ended } = await blocked()
 
       const done = await work(timer)
@@ -281,7 +281,7 @@ describe('A worker that leases one item after the other on this machine', functi
     async function prepared(): Promise<{ lease: Lease; acked: string[]; taken: string[] }> {
       await begin({ queue: ITEMS.slice(0, 100) })
       other = await (await connect(directory)).createTimer('other')
-      const pages = new PageSet((await inspect(directory)).run)
+      const pages = new PageSet((await inspect(directory)).incarnation)
       holdTurns()
       const { lease, acked } = await workAhead(queue, timer)
       const rest = await pages.chooser.claim({ token: 'rest', wid: 'w', max: ITEMS.length }, () => {})
