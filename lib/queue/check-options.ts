@@ -71,11 +71,15 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
 }
 
 export function checkConnectOptions(options: ConnectOptions): void {
-  const known = ['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'heartbeat', 'signal']
+  const known = [
+    ...['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'heartbeat'],
+    ...['allowSharedDirectory', 'signal'],
+  ]
   checkOptions(options, known, 'the options of connect()')
   optionalInteger(options.sessionTimeoutMs, 'sessionTimeoutMs', 100, 3_600_000)
   optionalInteger(options.connectTimeoutMs, 'connectTimeoutMs', 1, MAX_MS)
   oneOf(options.heartbeat, 'heartbeat', ['loop', 'thread'] as const)
+  optionalBoolean(options.allowSharedDirectory, 'allowSharedDirectory')
   optionalSignal(options.signal, 'signal')
   if (options.session !== undefined) {
     checkOptions(options.session, ['id', 'password'], "option 'session'")

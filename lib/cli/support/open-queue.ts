@@ -16,6 +16,7 @@ export async function openQueue(options: QueueOptions, signal?: AbortSignal): Pr
     ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
     ...(options.auth === undefined ? {} : { auth: { scheme: 'digest', secret: options.auth } }),
+    ...(options.sharedDirectory ? { allowSharedDirectory: true } : {}),
     ...(signal === undefined ? {} : { signal }),
   }).catch((error) => {
     throw withPlaceHint(error, url)
@@ -48,7 +49,11 @@ export async function useQueue<R>(
 /** An error that says there is no queue, with what may have been meant. */
 export function withPlaceHint(error: unknown, url: string): unknown {
   if (!(error instanceof WatchdogError)) return error
-  const { code, message, path, retryable, maybeApplied } = error
+  const { code, path, retryable, maybeApplied } = error
+  // The library's advice in the options of the command.
+  const message = error.message.replace("set the option 'allowSharedDirectory'", 'give --shared-directory')
+  if (code === 'ERR_AUTH')
+    return new WatchdogError(code, message, { cause: error, path, retryable, maybeApplied })
   if (code !== 'ERR_NOT_FOUND' && code !== 'ERR_UNSUPPORTED') return error
   const hint = placeHint(url, 'queue')
   if (hint === '') return error

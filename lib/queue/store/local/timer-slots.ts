@@ -8,7 +8,8 @@
 
 import { Scoreboard } from '../../../scoreboard/scoreboard'
 import type { Cursor, ScoreboardOptions, WorkerEntry } from '../../../scoreboard/types'
-import { type LocalDatabase, monotonicMs } from './database'
+import { monotonicMs } from '../../../util/clock'
+import type { LocalDatabase } from './database'
 
 /** How many timers can be there at the same time. */
 export const SLOTS = 4096
@@ -17,8 +18,8 @@ const GEOMETRY = {
   slots: SLOTS,
   inlineBytes: 256,
   counters: { kick: 'gauge' },
-  sharedCounters: ['changed', 'revoked'],
 } as const satisfies Partial<ScoreboardOptions>
+const SHARED = { sharedCounters: ['changed', 'revoked'] }
 
 /** Opens the board in `folder`, or makes it. */
 export function openSlotBoard(folder: string, workerId?: string): Scoreboard {
@@ -26,8 +27,19 @@ export function openSlotBoard(folder: string, workerId?: string): Scoreboard {
     baseDir: folder,
     workerId,
     ...GEOMETRY,
-    sharedCounters: [...GEOMETRY.sharedCounters],
+    ...SHARED,
   })
+}
+
+/** Whether the board in `folder` is one of these, and nobody has a slot of it. */
+export function isIdleSlotBoard(folder: string): boolean {
+  try {
+    using board = new Scoreboard({ baseDir: folder, readOnly: true, ...GEOMETRY, ...SHARED })
+    return board.snapshot().workers.length === 0
+  } catch {
+    // None, or not ours.
+    return false
+  }
 }
 
 export function parentOf(path: string): string {
