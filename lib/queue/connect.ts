@@ -32,11 +32,11 @@ export async function openStore(url: string, options: ConnectOptions): Promise<S
     throw new WatchdogError('ERR_UNSUPPORTED', `There is no session to take over at ${url}: it has no server`)
   }
   const { LocalStore } = await import('./store/local/store.js')
-  const patienceMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
+  const busyLimitMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
   return LocalStore.connect({
     url,
     directory,
-    patienceMs,
+    busyLimitMs,
     trust: { allowSharedDirectory: options.allowSharedDirectory },
   })
 }

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
-import { getSystemErrorName } from 'node:util'
+import { errnoName } from '../../util/errno'
 import { CliError, EXIT } from './exit-codes'
 import { findSupervisor } from './supervisor-program'
 
@@ -150,7 +150,10 @@ export class Supervisor {
 
   #hear(type: number, payload: Buffer): void {
     const letter = String.fromCharCode(type)
-    if (letter === 'g') return this.#heardOfGuard(payload.readUInt32LE(0))
+    if (letter === 'g') {
+      this.#heardOfGuard(payload.readUInt32LE(0))
+      return
+    }
     const id = payload.readUInt32LE(0)
     const entry = this.#entries.get(id)
     if (entry === undefined) return
@@ -175,7 +178,7 @@ export class Supervisor {
   #heardOfGuard(errno: number): void {
     const guard = this.#guards.shift()!
     if (errno === 0) guard.resolve()
-    else guard.reject(new CliError(EXIT.system, `Cannot make a lock beside the queue: ${errnoText(errno)}`))
+    else guard.reject(new CliError(EXIT.system, `Cannot make a lock beside the queue: ${errnoName(errno)}`))
   }
 
   #signal(id: number, name: NodeJS.Signals): void {
@@ -237,10 +240,6 @@ function startFrame(id: number, request: CommandRequest): Buffer {
   return frame('S', head, ...strings, input)
 }
 
-function errnoText(errno: number): string {
-  return getSystemErrorName(-errno)
-}
-
 const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'no such program, or its interpreter is missing',
   EACCES: 'permission denied',
@@ -253,7 +252,7 @@ const WHY: Readonly<Record<string, string>> = {
 }
 
 function startError({ words }: CommandRequest, errno: number, isOfProgram: boolean): StartError {
-  const code = errnoText(errno)
+  const code = errnoName(errno)
   const name = Buffer.from(words[0]!).toString()
   return new StartError(
     `cannot run ${name}: ${WHY[code] ?? 'the system refused'} [${code}]`,
