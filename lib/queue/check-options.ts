@@ -66,7 +66,8 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
     items: queue ?? [],
     syncStart: optionalBoolean(options.syncStart, 'syncStart') ?? false,
     sealed,
-    ifExists: oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace'] as const) ?? 'error',
+    ifExists:
+      oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace', 'extend'] as const) ?? 'error',
   }
 }
 

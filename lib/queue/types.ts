@@ -44,11 +44,13 @@ export interface CreateQueueOptions<Item = string> {
    */
   onExpire?: 'report' | 'requeue'
   /**
-   * What to do about a queue that is there already.
+   * What to do about a queue that is there already. `'extend'` is for a list that may grow: a queue that was made
+   * with `'extend'` of the same items gets those that have come after them; where its items are not the first of
+   * these, ERR_EXISTS says so.
    *
    * @default 'error', which is ERR_EXISTS
    */
-  ifExists?: 'error' | 'attach' | 'replace'
+  ifExists?: 'error' | 'attach' | 'replace' | 'extend'
   /**
    * Whether all items are there from the start. `false`: more may come by `add()`, until `seal()`.
    *

@@ -6,13 +6,16 @@ import type { QueueOptions } from '../parse/queue-flags'
 import { CliError, EXIT } from './exit-codes'
 import { placeHint } from './place-hints'
 
-export async function openQueue(options: QueueOptions, signal?: AbortSignal): Promise<WatchdogQueue> {
+export async function openQueue<Item = string>(
+  options: QueueOptions,
+  signal?: AbortSignal,
+): Promise<WatchdogQueue<Item>> {
   if (options.queue === undefined) {
     throw new CliError(EXIT.usage, 'Which queue? Give --queue <url> or set ROLLCALL_QUEUE')
   }
   const { WatchdogQueue } = await import('../../queue/watchdog-queue.js')
   const url = options.queue
-  const queue = await WatchdogQueue.connect(url, {
+  const queue = await WatchdogQueue.connect<Item>(url, {
     ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
     ...(options.auth === undefined ? {} : { auth: { scheme: 'digest', secret: options.auth } }),
@@ -31,12 +34,12 @@ export async function openQueue(options: QueueOptions, signal?: AbortSignal): Pr
 }
 
 /** Opens the queue, calls, and closes it, whatever happened. */
-export async function useQueue<R>(
+export async function useQueue<R, Item = string>(
   options: QueueOptions,
-  work: (queue: WatchdogQueue) => Promise<R>,
+  work: (queue: WatchdogQueue<Item>) => Promise<R>,
   signal?: AbortSignal,
 ): Promise<R> {
-  const queue = await openQueue(options, signal)
+  const queue = await openQueue<Item>(options, signal)
   try {
     return await work(queue)
   } catch (error) {

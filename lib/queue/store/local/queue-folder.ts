@@ -3,6 +3,7 @@
 //   DIR/queue/<id>.db    the nodes (and `-wal`, `-shm` beside it); the id is random
 //   DIR/queue/board      the timers
 //   DIR/queue/acks-<wid> the ack log of a timer, while it needs one
+//   DIR/queue/guard-<node> locked by whoever ends the commands of a timer, should its process die
 //   DIR/.new-<random>    a folder that is being made; it gets its name when it is complete
 //   DIR/.gone-<random>   a folder that is being deleted
 //
@@ -38,7 +39,7 @@ const FOLDER = 'queue'
 const DATABASE = /^[0-9a-f]{16}\.db$/
 /** All that a queue has in its folder, beside the ack logs. */
 const QUEUE_FILE =
-  /^([0-9a-f]{16}\.db(-wal|-shm|-journal)?|board|\.board\.[0-9a-f]{16}|ov-[0-9a-f]{32}(-\d+){3})$/
+  /^([0-9a-f]{16}\.db(-wal|-shm|-journal)?|board|\.board\.[0-9a-f]{16}|ov-[0-9a-f]{32}(-\d+){3}|guard-[\w.!~*'()%-]+)$/
 const LEFTOVER = /^\.(new|gone)-[0-9a-f]{16}$/
 /** A folder in the making that was not touched for this long has lost its maker. */
 const ABANDONED_MS = 60_000

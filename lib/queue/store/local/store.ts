@@ -302,6 +302,10 @@ export class LocalStore implements Store {
     })
   }
 
+  guardPath(node: string): string | undefined {
+    return this.#folder?.slots.guardPath(node)
+  }
+
   /** Nothing lags behind here; what was read in this turn of the event loop is read again. */
   async sync(): Promise<void> {
     this.#folder?.slots.expireView()

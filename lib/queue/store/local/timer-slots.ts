@@ -10,6 +10,7 @@ import { Scoreboard } from '../../../scoreboard/scoreboard'
 import type { Cursor, ScoreboardOptions, WorkerEntry } from '../../../scoreboard/types'
 import { monotonicMs } from '../../../util/clock'
 import type { LocalDatabase } from './database'
+import { Guards } from './guards'
 
 /** How many timers can be there at the same time. */
 export const SLOTS = 4096
@@ -74,6 +75,7 @@ export class TimerSlots {
   #revokedUpTo = 0
   /** How often something came or went below a path. */
   readonly #moves = new Map<string, number>()
+  readonly #guards: Guards
   #cursor: Cursor | undefined
   #isFresh = false
   #entries: Map<string, WorkerEntry> | undefined
@@ -82,6 +84,7 @@ export class TimerSlots {
     this.#folder = folder
     this.#board = board
     this.#database = database
+    this.#guards = new Guards(folder)
   }
 
   /** Forgets what was read before: the next look sees what anybody did up to now. */
@@ -95,15 +98,31 @@ export class TimerSlots {
     if (this.#isFresh) return
     this.#isFresh = true
     setImmediate(() => this.expireView())
+    const isFirst = this.#cursor === undefined
     const { workers, gone, cursor } = this.#board.changes(this.#cursor)
     this.#cursor = cursor
-    for (const { id } of gone) if (this.#live.delete(id)) this.#moved(id)
+    for (const path of this.#guards.freed()) if (this.#live.delete(path)) this.#moved(path)
+    for (const { id, reason } of gone) {
+      if (reason === 'died' && this.#guards.keeps(id)) continue
+      if (this.#live.delete(id)) this.#moved(id)
+    }
     for (const { id, isNew } of workers) {
       if (this.#live.has(id) && !isNew) continue
       this.#live.add(id)
       this.#moved(id)
     }
+    if (isFirst) for (const node of this.#guards.findKept(this.#live)) this.#live.add(node)
     this.#readRevoked()
+  }
+
+  /** See `Store.guardPath`. */
+  guardPath(path: string): string {
+    return this.#guards.fileOf(path)
+  }
+
+  /** Whether a look is due soon though nobody will tell: a lock is not a change of the board. */
+  get hasGuarded(): boolean {
+    return this.#guards.isKeeping
   }
 
   #readRevoked(): void {
