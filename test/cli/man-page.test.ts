@@ -10,7 +10,7 @@ const PAGE = join(ROOT, 'man', 'rollcall.1')
 
 describe('The manual page', () => {
   it('is that of the command as it is', () => {
-    const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'man.mjs'), '--check'], {
+    const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'docs', 'man.mjs'), '--check'], {
       encoding: 'utf8',
     })
 

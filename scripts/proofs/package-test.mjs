@@ -1,7 +1,7 @@
 // Proves that what `npm pack` makes can be used: `npm run test:package`, which first compiles and makes the prebuilds.
 //
 // The packed tarball is installed into an empty project with install scripts off and no compiler on the PATH, and
-// used there as a user would (scripts/package/): by require and by import, with types, as a command, on each Node that
+// used there as a user would (scripts/proofs/package/): by require and by import, with types, as a command, on each Node that
 // is supported, on the newest, and on 64-bit Arm under qemu-user. Optional packages are missing: a board works, the
 // rest says what to install. At last its prebuilds are taken away, and it is built from the sources it ships.
 
@@ -18,8 +18,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { fail, locate, temporaryFolder } from '../tools.mjs'
 import { installArmNode, installNode } from './nodes.mjs'
-import { fail, locate, temporaryFolder } from './tools.mjs'
 
 const { engines, version: ours } = JSON.parse(readFileSync('package.json', 'utf8'))
 const OLDEST = `${engines.node.match(/\d+\.\d+/)[0]}.0`
@@ -101,7 +101,7 @@ function lint(tarball) {
 
 function installPackage(tarball) {
   const project = join(home, 'project')
-  cpSync(join('scripts', 'package'), project, { recursive: true })
+  cpSync(join('scripts', 'proofs', 'package'), project, { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "private": true }')
   const env = bareEnvironment(process.execPath)
   output('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball], { cwd: project, env })
