@@ -87,6 +87,9 @@ export interface NativeBoard {
   readonly inlineBytes: number
   readonly names: [name: string, kind: number][]
   readonly uid: number
+  readonly inode: number
+  /** How many names the file had when it was opened. */
+  readonly links: number
   readonly fromEarlierBoot: boolean
   /** By which `publishTextAt` knows it. */
   readonly number: number
@@ -150,6 +153,8 @@ interface NativeModule {
   /** What `publishText` of that board does: see HandleTable in native/addon/handle.h. */
   publishTextAt(number: number, text: string): number | undefined
   isAbandoned(path: string): boolean
+  /** Whether a file or directory has access rules beside its mode, or may have. */
+  hasAcl(path: string): boolean
   /** Undefined where such a lock cannot be had. */
   shareDirectory(path: string): (() => void) | undefined
   crc32c(bytes: Uint8Array): number

@@ -29,7 +29,7 @@ const VERBS: Record<string, () => Register> = {
   demo: () => (require('./verbs/demo') as typeof import('./verbs/demo')).registerDemo,
   queue: () => (require('./verbs/queue/queue') as typeof import('./verbs/queue/queue')).registerQueue,
   run: () => (require('./verbs/run') as typeof import('./verbs/run')).registerRun,
-  work: () => (require('./verbs/work') as typeof import('./verbs/work')).registerWork,
+  work: () => (require('./verbs/work/work') as typeof import('./verbs/work/work')).registerWork,
   completion: () => (require('./verbs/completion') as typeof import('./verbs/completion')).registerCompletion,
 }
 

@@ -1,14 +1,17 @@
-// Programs of another user. They cannot look into this checkout where it lies in root's home or in a folder of
+// A second user of this machine: a process that becomes one, and programs that were never another. The latter cannot look into this checkout where it lies in root's home or in a folder of
 // mode 0700, so they get a copy of what they load.
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
+import type { OtherUserRequest } from '../programs/other-user'
+import { startReady } from './child'
 import { ROOT } from './paths'
 import { tempDir } from './temp-dir'
 
-/** `nobody`: nothing on this machine is theirs. */
-const OTHER = 65534
+/** Users that nobody is, but for `NOBODY` on most systems. */
+export const NOBODY = 65534
+export const SOMEBODY = 12345
 
 /**
  * Runs a JavaScript program as another user, in which `LIB` is the compiled library. Only root can.
@@ -21,7 +24,7 @@ export function runAsOther(
 ): { stdout: string; stderr: string } {
   const lib = JSON.stringify(path.join(copyForAll(packages), 'dist', 'lib'))
   const code = `const LIB = ${lib}\n${program}`
-  return spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', uid: OTHER, gid: OTHER, cwd: '/' })
+  return spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', uid: NOBODY, gid: NOBODY, cwd: '/' })
 }
 
 /** The compiled library, its addon and some packages, where everybody may read them. */
@@ -54,4 +57,20 @@ function copyForAll(packages: readonly string[]): string {
 
 function everythingBelow(folder: string): string[] {
   return fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => path.join(folder, name))
+}
+
+export interface OtherUser {
+  ask<T = unknown>(request: OtherUserRequest): Promise<{ value?: T; code?: string; message?: string }>
+}
+
+/** A process of another user; only root can start one. */
+export async function otherUser(uid = NOBODY, gid = uid): Promise<OtherUser> {
+  return startReady('other-user', String(uid), String(gid))
+}
+
+/** Skips the tests of a suite where this process is not root: it cannot be two users. */
+export function onlyAsRoot(): void {
+  before(function () {
+    if (process.geteuid!() !== 0) this.skip()
+  })
 }

@@ -150,7 +150,10 @@ export class Supervisor {
 
   #hear(type: number, payload: Buffer): void {
     const letter = String.fromCharCode(type)
-    if (letter === 'g') return this.#heardOfGuard(payload.readUInt32LE(0))
+    if (letter === 'g') {
+      this.#heardOfGuard(payload.readUInt32LE(0))
+      return
+    }
     const id = payload.readUInt32LE(0)
     const entry = this.#entries.get(id)
     if (entry === undefined) return
