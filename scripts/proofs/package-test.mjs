@@ -27,7 +27,7 @@ const NODES = [OLDEST, '20', '22', '24', 'latest']
 /** The oldest TypeScript that is promised to understand the types, and the newest that is not a new compiler. */
 const TYPESCRIPTS = ['5.0', '5']
 const ALLOWED =
-  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/lib\/.*\.(js|d\.ts)|native\/(core|addon)\/[a-z0-9_]+\.(cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z.+]+\.node|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
+  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon)\/[a-z0-9_]+\.(cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z.+]+\.node|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
 const COMMAND = join('node_modules', '.bin', 'rollcall')
 const prebuild = (arch) => `prebuilds/linux-${arch}/rollcall.glibc.node`
 
@@ -63,7 +63,7 @@ function pack() {
   const packed = files.map(({ path }) => path)
   const strange = packed.filter((path) => !ALLOWED.test(path))
   if (strange.length > 0) fail(`the tarball has what no user needs: ${strange.join(', ')}`)
-  const wanted = [...compiled('lib'), prebuild('x64'), prebuild('arm64'), 'man/rollcall.1', 'SECURITY.md']
+  const wanted = [...made(), prebuild('x64'), prebuild('arm64'), 'man/rollcall.1', 'SECURITY.md']
   const missing = wanted.filter((path) => !packed.includes(path))
   if (missing.length > 0) fail(`the tarball lacks ${missing.join(', ')}`)
   const stale = packed.filter((path) => path.startsWith('dist/') && !wanted.includes(path))
@@ -78,11 +78,14 @@ function pack() {
   return join(home, filename)
 }
 
-/** What the compiler makes of the sources in a folder. */
-function compiled(folder) {
-  return readdirSync(folder, { recursive: true })
-    .filter((name) => name.endsWith('.ts'))
-    .flatMap((name) => ['.js', '.d.ts'].map((end) => join('dist', folder, name.replace(/\.ts$/, end))))
+/** What is made of the sources in lib/: declarations by the compiler, all else by scripts/bundle.mjs. */
+function made() {
+  const names = readdirSync('lib', { recursive: true }).filter((name) => name.endsWith('.ts'))
+  const declarations = names.map((name) => join('dist', 'lib', name.replace(/\.ts$/, '.d.ts')))
+  const bundled = readdirSync(join('dist', 'package'), { recursive: true }).filter((name) =>
+    /\.js(\.map)?$/.test(name),
+  )
+  return [...declarations, ...bundled.map((name) => join('dist', 'package', name))]
 }
 
 function kibibytes(bytes) {
