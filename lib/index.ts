@@ -24,13 +24,13 @@ export {
   STATE_LETTERS,
 } from './http/request-status'
 export { CONTENT_TYPES, type MetricsFormat, metricsFormat } from './metrics/exposition'
+export { type ClusterMetricsOptions, clusterMetrics } from './metrics/prom-client'
 export {
-  type ClusterMetricsOptions,
-  clusterMetrics,
   type MetricsPublication,
+  type MetricsRegistry,
   type PublishMetricsOptions,
   publishMetrics,
-} from './metrics/prom-client'
+} from './metrics/prom-publisher'
 export { type MetricsOptions, renderMetrics } from './metrics/render-metrics'
 export { type StatusHandler, statusHandler } from './page/handler'
 export type { StatusHandlerOptions } from './page/handler-options'
@@ -55,6 +55,7 @@ export { WatchdogQueue } from './queue/watchdog-queue'
 export type { Lease } from './queue/worker/lease'
 export type { WatchdogTimer } from './queue/worker/timer'
 export type { Counters, SharedCounters } from './scoreboard/counters'
+export { type ExitNotes, type ExitSource, noteExits } from './scoreboard/note-exits'
 export { Scoreboard } from './scoreboard/scoreboard'
 export type {
   Changes,

@@ -11,19 +11,9 @@ import {
 import { WatchdogError } from '../util/errors'
 import { abortable } from '../util/wait'
 import { checkConnectOptions, checkCreateOptions, checkTimerId, MAX_MS } from './check-options'
-import { openStore } from './connect'
-import { addItems, attach, seal } from './incarnation/attach'
-import { create } from './incarnation/create'
-import { destroy } from './incarnation/destroy'
 import type { Incarnation } from './incarnation/incarnation'
-import { Consumer } from './items/consumer'
-import { clearTimers } from './master/clear-timers'
-import { deadLetters, redrive } from './master/dead-letters'
-import { events } from './master/events'
-import { countItems, timerInfos, waitDone, waitStarted, waitSync } from './master/waits'
-import { AttachedQueue } from './members/attached-queue'
+import type { AttachedQueue } from './members/attached-queue'
 import type { Store } from './store/store'
-import { countTimers } from './timer-report'
 import type {
   ConnectOptions,
   CreateQueueOptions,
@@ -35,8 +25,10 @@ import type {
   WaitOptions,
   WatchdogEvent,
 } from './types'
-import { createTimer } from './worker/create-timer'
 import type { WatchdogTimer } from './worker/timer'
+
+/** Loaded by the first `connect()`: whoever wants only a board has the class, and nothing behind it. */
+const inside = () => require('./inside') as typeof import('./inside')
 
 /**
  * A handle on a queue that many workers share, for its master, its workers, and for those that only look.
@@ -45,7 +37,7 @@ import type { WatchdogTimer } from './worker/timer'
 export class WatchdogQueue<Item = string> {
   readonly #store: Store
   readonly #forget: () => void
-  readonly #consumer = new Consumer()
+  readonly #consumer = new (inside().Consumer)()
   #attached: AttachedQueue | undefined
   #attaching: Promise<AttachedQueue> | undefined
   #lastTimer: WatchdogTimer<Item> | undefined
@@ -70,7 +62,7 @@ export class WatchdogQueue<Item = string> {
     options: ConnectOptions = {},
   ): Promise<WatchdogQueue<Item>> {
     checkConnectOptions(options)
-    return new WatchdogQueue<Item>(await openStore(url, options))
+    return new WatchdogQueue<Item>(await inside().openStore(url, options))
   }
 
   /** ZooKeeper: what another process needs to take over this session. */
@@ -84,7 +76,7 @@ export class WatchdogQueue<Item = string> {
   async createQueue(options: CreateQueueOptions<Item> = {}): Promise<void> {
     const request = checkCreateOptions(options)
     this.#assertOpen()
-    this.#use(await create(this.#store, request))
+    this.#use(await inside().create(this.#store, request))
   }
 
   /** Attaches to a queue. With `timeoutMs`, waits for one that does not exist yet. */
@@ -96,23 +88,23 @@ export class WatchdogQueue<Item = string> {
     optionalInteger(options.timeoutMs, 'timeoutMs', 0, MAX_MS)
     optionalSignal(options.signal, 'signal')
     this.#assertOpen()
-    this.#use(await attach(this.#store, options))
+    this.#use(await inside().attach(this.#store, options))
   }
 
   /** Adds items to a queue that was created with `sealed: false`. */
   add(items: Iterable<Item> | AsyncIterable<Item>): Promise<void> {
-    return this.#with(({ incarnation }) => addItems(incarnation, items))
+    return this.#with(({ incarnation }) => inside().addItems(incarnation, items))
   }
 
   /** Says that no more items will come, so that the queue can be done. */
   seal(): Promise<void> {
-    return this.#with(({ incarnation }) => seal(incarnation))
+    return this.#with(({ incarnation }) => inside().seal(incarnation))
   }
 
   /** Removes the queue and everything in it. Pending waits reject with ERR_CLOSED; this handle stays usable. */
   async destroy(): Promise<void> {
     this.#assertOpen()
-    await destroy(this.#store)
+    await inside().destroy(this.#store)
     const queue = this.#attached
     if (queue !== undefined) this.#detach(queue)
   }
@@ -132,7 +124,7 @@ export class WatchdogQueue<Item = string> {
       before.incarnation.settings.timerMs === incarnation.settings.timerMs
     )
       return before
-    this.#attached = new AttachedQueue(incarnation)
+    this.#attached = new (inside().AttachedQueue)(incarnation)
     if (before?.incarnation.id === incarnation.id)
       for (const timer of before.timers) this.#attached.timers.add(timer)
     return this.#attached
@@ -141,7 +133,8 @@ export class WatchdogQueue<Item = string> {
   async #attach(): Promise<AttachedQueue> {
     this.#assertOpen()
     if (this.#attached !== undefined) return this.#attached
-    this.#attaching ??= attach(this.#store, {})
+    this.#attaching ??= inside()
+      .attach(this.#store, {})
       .then((incarnation) => this.#use(incarnation))
       .finally(() => {
         this.#attaching = undefined
@@ -176,7 +169,7 @@ export class WatchdogQueue<Item = string> {
 
   /** Waits for the start barrier to be removed by the first timer; false when time ran out. */
   waitSync(options: WaitOptions = {}): Promise<boolean> {
-    return this.#wait(options, [], 'waitSync()', (queue) => waitSync(queue, options))
+    return this.#wait(options, [], 'waitSync()', (queue) => inside().waitSync(queue, options))
   }
 
   /** Waits for so many different timers to have been made; false when time ran out. */
@@ -185,7 +178,7 @@ export class WatchdogQueue<Item = string> {
     if (optionalInteger(options.count, 'count', 0, 1_000_000) === undefined) {
       throw new TypeError("Expected option 'count' to be an integer, got undefined")
     }
-    return this.#wait(options, ['count'], 'waitStarted()', (queue) => waitStarted(queue, options))
+    return this.#wait(options, ['count'], 'waitStarted()', (queue) => inside().waitStarted(queue, options))
   }
 
   /**
@@ -195,7 +188,7 @@ export class WatchdogQueue<Item = string> {
   waitDone(options: WaitOptions & { workers?: boolean } = {}): Promise<DoneReport> {
     return this.#wait(options, ['workers'], 'waitDone()', (queue) => {
       optionalBoolean(options.workers, 'workers')
-      return waitDone(queue, options)
+      return inside().waitDone(queue, options)
     })
   }
 
@@ -219,35 +212,35 @@ export class WatchdogQueue<Item = string> {
 
   /** How many items are ready, leased, done and dead. */
   counts(): Promise<QueueCounts> {
-    return this.#with(countItems)
+    return this.#with((queue) => inside().countItems(queue))
   }
 
   /** How many timers are there, expired ones included, and what became of the others. */
   checkTimers(): Promise<TimerCounts> {
-    return this.#with(async (queue) => countTimers(await timerInfos(queue)))
+    return this.#with(async (queue) => inside().countTimers(await inside().timerInfos(queue)))
   }
 
   /** All timers, oldest first; an id that was used twice is there twice. */
   async getTimers(options: { expiredOnly?: boolean } = {}): Promise<TimerInfo[]> {
     checkOptions(options, ['expiredOnly'], 'the options of getTimers()')
     const expiredOnly = optionalBoolean(options.expiredOnly, 'expiredOnly') ?? false
-    const infos = await this.#with(timerInfos)
+    const infos = await this.#with((queue) => inside().timerInfos(queue))
     return expiredOnly ? infos.filter(({ state }) => state === 'expired') : infos
   }
 
   /** Removes all timers, and nothing else; what they held comes back. */
   clearTimers(): Promise<void> {
-    return this.#with(clearTimers)
+    return this.#with((queue) => inside().clearTimers(queue))
   }
 
   /** The items that have failed as often as they may, as they are found. */
   async *deadLetters(): AsyncGenerator<DeadLetter<Item>, void, undefined> {
-    yield* deadLetters(await this.#attach()) as AsyncGenerator<DeadLetter<Item>, void, undefined>
+    yield* inside().deadLetters(await this.#attach()) as AsyncGenerator<DeadLetter<Item>, void, undefined>
   }
 
   /** Queues all dead letters again, with all their attempts. Returns how many. */
   redrive(): Promise<number> {
-    return this.#with(redrive)
+    return this.#with((queue) => inside().redrive(queue))
   }
 
   /** What happens, as it happens, from everything that has happened on. Ends with `break` or `signal`. */
@@ -255,7 +248,7 @@ export class WatchdogQueue<Item = string> {
     checkOptions(options, ['signal'], 'the options of events()')
     const signal = optionalSignal(options.signal, 'signal')
     signal?.throwIfAborted()
-    yield* events(await this.#attach(), signal)
+    yield* inside().events(await this.#attach(), signal)
   }
 
   // ------------------------------------------------------------------ the worker
@@ -264,7 +257,7 @@ export class WatchdogQueue<Item = string> {
   async createTimer(id: string): Promise<WatchdogTimer<Item>> {
     checkTimerId(id)
     return this.#with(async (queue) => {
-      this.#lastTimer = await createTimer<Item>(queue, id)
+      this.#lastTimer = await inside().createTimer<Item>(queue, id)
       return this.#lastTimer
     })
   }

@@ -1,8 +1,11 @@
-// Names that nobody else has made, and that nobody can guess where they are long enough.
+// Bytes and names that nobody else has chosen.
 
-import { randomBytes } from 'node:crypto'
+/** So many random bytes. Loads node:crypto, which costs more than all of a board: not before somebody needs them. */
+export function randomBytes(size: number): Buffer {
+  return process.getBuiltinModule('node:crypto').randomBytes(size)
+}
 
-/** So many random bytes, in hexadecimal: twice as many characters. */
+/** A name of so many random bytes, in hexadecimal. */
 export function randomName(bytes: number): string {
   return randomBytes(bytes).toString('hex')
 }

@@ -9,6 +9,7 @@ export interface QueueOptions {
   auth?: string
   sessionTimeout?: number
   connectTimeout?: number
+  sharedDirectory?: boolean
   waitQueue?: number
 }
 
@@ -33,6 +34,10 @@ export function withQueue(command: Command): Command {
       '--connect-timeout <duration>',
       'how long to wait for the server (default 10s)',
       durationFrom('1ms'),
+    )
+    .option(
+      '--shared-directory',
+      'use a queue of this machine although others may write to a directory above it: they could have your files deleted',
     )
 }
 

@@ -10,11 +10,11 @@ import { renderJson, renderLine, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
 import { ScoreboardError } from '../../util/errors'
 import type { SortKey } from '../../view/sort-keys'
-import { opener } from '../support/open-board'
+import { type BoardFlags, opener } from '../support/open-board'
 import { isScreen, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface TopOptions {
+export interface TopOptions extends BoardFlags {
   /** Milliseconds, as is `stale`. */
   interval: number
   stale: number
@@ -28,7 +28,7 @@ export interface TopOptions {
 /** Watches the board in `dir` until somebody has seen enough. */
 export async function top(dir: string, options: TopOptions): Promise<void> {
   using stop = new StopSignal()
-  using board = new LastingReader(await opener(dir, { readOnly: true }))
+  using board = new LastingReader(await opener(dir, { readOnly: true }, options))
   const source = new BoardSource({ title: dir, look: () => board.snapshot(), staleMs: options.stale })
   const isLive = isScreen() && !options.json && options.rounds === undefined
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)

@@ -138,6 +138,11 @@ export interface Store {
   onEvent(listener: (event: StoreEvent) => void): () => void
   /** Where all processes have one memory. */
   readonly logs?: AckLogs | undefined
+  /**
+   * A file beside the queue for that ephemeral node: while somebody holds its lock, the node counts as there for
+   * whoever would take over what its owner held. Where only this place can know of such a lock.
+   */
+  guardPath?(path: string): string | undefined
   /** One that works in another thread of this process, where there is one; without it, this thread's own does. */
   remoteReaper?(incarnation: ReapedIncarnation): RemoteReaper | undefined
   /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */
