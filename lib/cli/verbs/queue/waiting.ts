@@ -83,7 +83,7 @@ async function consume(handle: WatchdogQueue, { json }: QueueFlags): Promise<voi
     // A pipe gets the item as it is; a terminal would obey what is in it.
     if (json) return print(JSON.stringify(jsonItem(item)))
     if (process.stdout.isTTY) return print(escapeControls(showItem(item)))
-    process.stdout.write(Buffer.concat([itemBytes(item), Buffer.from('\n')]))
+    process.stdout.write(Buffer.concat([itemBytes(item), Buffer.of(0x0a)]))
     return
   }
   const done = await handle.waitDone({ timeoutMs: 0 }).then(
