@@ -77,6 +77,11 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     return this.#abort.signal
   }
 
+  /** How long it may stay without a kick, in milliseconds. */
+  get timerMs(): number {
+    return this.#queue.incarnation.settings.timerMs
+  }
+
   get #path(): string {
     return this.#queue.incarnation.at('timers', this.#wid)
   }

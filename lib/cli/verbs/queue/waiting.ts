@@ -71,8 +71,8 @@ export function registerWaiting(queue: Command): void {
     .addHelpText(
       'after',
       `
-Exit codes: 0 all done; 1 dead items or failed workers; 2 time-out; 3 hung or died
-workers, or given up.`,
+Exit codes: 0 all done; 1 dead items or failed workers; 2 time-out; 3 hung or
+died workers, or given up.`,
     )
     .action(wait)
 }
