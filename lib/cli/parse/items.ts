@@ -8,7 +8,7 @@ import { WatchdogError } from '../../util/errors'
 export type LineItem = string | Uint8Array
 
 const MAX_ITEM_BYTES = 1_000_000
-const BYTE_ORDER_MARK = Buffer.from('\ufeff')
+const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf)
 const CARRIAGE_RETURN = 0x0d
 
 /**
