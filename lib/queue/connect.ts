@@ -3,6 +3,7 @@
 
 import { describeValue } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
+import { redactUrl } from '../util/redact'
 import type { Store } from './store/store'
 import type { ConnectOptions } from './types'
 
@@ -68,6 +69,6 @@ export function localDirectory(url: string): string {
 function malformed(url: unknown, meant?: string): TypeError {
   const hint = meant === undefined ? '' : `; did you mean '${meant}'?`
   return new TypeError(
-    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(url)}${hint}`,
+    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(typeof url === 'string' ? redactUrl(url) : url)}${hint}`,
   )
 }
