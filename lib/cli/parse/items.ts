@@ -8,7 +8,7 @@ import { WatchdogError } from '../../util/errors'
 /** As a queue of lines has them: what is no UTF-8 (a file name can be) keeps its bytes. */
 export type LineItem = string | Uint8Array
 
-const BYTE_ORDER_MARK = Buffer.from('\ufeff')
+const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf)
 const CARRIAGE_RETURN = 0x0d
 
 /**

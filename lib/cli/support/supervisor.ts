@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
-import { getSystemErrorName } from 'node:util'
+import { errnoName } from '../../util/errno'
 import { cut } from '../../view/text'
 import { CliError, EXIT } from './exit-codes'
 import { findSupervisor } from './supervisor-program'
@@ -183,7 +183,7 @@ export class Supervisor {
   #heardOfGuard(errno: number): void {
     const guard = this.#guards.shift()!
     if (errno === 0) guard.resolve()
-    else guard.reject(new CliError(EXIT.system, `Cannot make a lock beside the queue: ${errnoText(errno)}`))
+    else guard.reject(new CliError(EXIT.system, `Cannot make a lock beside the queue: ${errnoName(errno)}`))
   }
 
   #signal(id: number, name: NodeJS.Signals): void {
@@ -251,10 +251,6 @@ function startFrame(id: number, request: CommandRequest): Buffer {
   return frame('S', head, ...strings, input)
 }
 
-function errnoText(errno: number): string {
-  return getSystemErrorName(-errno)
-}
-
 const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'no such program, or its interpreter is missing',
   EACCES: 'permission denied',
@@ -267,7 +263,7 @@ const WHY: Readonly<Record<string, string>> = {
 }
 
 function startError({ words }: CommandRequest, errno: number, isOfProgram: boolean): StartError {
-  const code = errnoText(errno)
+  const code = errnoName(errno)
   // It may be an item.
   const name = cut(Buffer.from(words[0]!).toString(), NAME_COLUMNS)
   return new StartError(

@@ -30,7 +30,8 @@ function placeOf(word: string): string | undefined {
 function elsewhere(word: string, program: Command): string | undefined {
   const paths = new Map<string, string>()
   const walk = (command: Command, path: string) => {
-    for (const verb of command.commands) {
+    const visible = new Set(command.createHelp().visibleCommands(command))
+    for (const verb of command.commands.filter((one) => visible.has(one))) {
       if (verb.commands.length === 0 && !paths.has(verb.name())) {
         paths.set(verb.name(), `${path} ${verb.name()}`)
       }

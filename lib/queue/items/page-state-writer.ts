@@ -52,6 +52,7 @@ export class PageStateWriter {
   readonly #path: string
   #known: Known | undefined
   #waiting: Submitted[] = []
+  #conflicts = 0
   #busy = false
   /** Ends the wait for more steps. */
   #go: (() => void) | undefined
@@ -62,6 +63,11 @@ export class PageStateWriter {
   ) {
     this.#incarnation = incarnation
     this.#path = incarnation.at('states', name)
+  }
+
+  /** How often another process was faster. */
+  get conflicts(): number {
+    return this.#conflicts
   }
 
   /** The newest state that this process has seen. */
@@ -162,6 +168,7 @@ export class PageStateWriter {
         return this.#resolve(batch, results)
       }
       doubt.unsure ||= outcome.maybeApplied
+      if (outcome.kind === 'conflict') this.#conflicts++
       if (outcome.kind === 'missing') await this.#incarnation.assertThere()
       this.#known = undefined
       fresh = true

@@ -1,7 +1,7 @@
 // The nodes of a queue as rows of an SQLite database, shared by the processes of one machine.
 //
 // All calls are synchronous and never wait: while another process holds the database they throw
-// what `isBusy()` knows, and the caller decides how long to try again (busy-retry.ts). A process
+// what `isDatabaseBusy()` knows, and the caller decides how long to try again (busy-retry.ts). A process
 // that is killed in a transaction has changed nothing.
 //
 // A write of one statement is a transaction by itself, half as long as one with a BEGIN of its own. But a
@@ -11,10 +11,11 @@
 // connection is made anew, and the next one begins with BEGIN, which leaves nothing behind when it fails.
 
 import { isAmount, isCount } from '../../../util/bounds'
+import { asBuffer } from '../../../util/bytes'
 import { monotonicMs } from '../../../util/clock'
 import { WatchdogError } from '../../../util/errors'
 import { type Connection, closedError, openConnection, type PlaceTrust } from './connection'
-import { isBusy, isDatabaseError } from './database-errors'
+import { isDatabaseBusy, isDatabaseError } from './database-errors'
 import { LogFlush } from './log-flush'
 
 export interface NodeRow {
@@ -79,12 +80,12 @@ export class LocalDatabase {
       try {
         return work(statements)
       } catch (error) {
-        if (isBusy(error) && tries < TRIES_AT_ONCE) {
+        if (isDatabaseBusy(error) && tries < TRIES_AT_ONCE) {
           if (tries >= TRIES_WITHOUT_PAUSE) Atomics.wait(NEVER, 0, 0, PAUSE_MS * (0.5 + Math.random()))
           continue
         }
         if (isDatabaseError(error)) this.#forget()
-        this.#isHeld = isBusy(error)
+        this.#isHeld = isDatabaseBusy(error)
         throw error
       }
     }
@@ -210,8 +211,4 @@ export class LocalDatabase {
     this.#forget()
     this.#log.close()
   }
-}
-
-function asBuffer(data: Uint8Array): Buffer {
-  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length)
 }

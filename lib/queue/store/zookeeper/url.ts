@@ -47,11 +47,28 @@ export function badPath(path: string): string | undefined {
   return undefined
 }
 
+/** What somebody meant who wrote a path for each host, a query, or `%20`: none of them is in these URLs. */
+function probablyMeant(rest: string): string | undefined {
+  const parts = rest.split(',').map((part) => /^([^/]+)(\/.+)$/.exec(part))
+  if (parts.length > 1 && parts.every((part) => part !== null && part[2] === parts[0]![2])) {
+    return `${parts.map((part) => part![1]).join(',')}${parts[0]![2]}`
+  }
+  if (/[?#]/.test(rest)) return rest.replace(/[?#].*$/, '')
+  if (!/%[0-9a-f]{2}/i.test(rest)) return undefined
+  try {
+    return decodeURIComponent(rest)
+  } catch {
+    return undefined
+  }
+}
+
 export function parseZookeeperUrl(url: string): ZookeeperAddress {
   const rest = url.slice('zk://'.length)
   const slash = rest.indexOf('/')
   const hosts = slash === -1 ? rest : rest.slice(0, slash)
   const root = slash === -1 ? '' : rest.slice(slash).replace(/\/$/, '')
+  const meant = probablyMeant(rest)
+  if (meant !== undefined) throw malformed(url, `did you mean 'zk://${meant}'?`)
   if (hosts === '') throw malformed(url, 'no host is named')
   if (root === '') throw malformed(url, 'the path of the queue is missing')
   const why = badPath(root)

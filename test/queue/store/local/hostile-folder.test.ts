@@ -208,28 +208,30 @@ describe('A queue on this machine that another user has planted', function () {
     mark(file)
   }
   for (const [name, swap] of swaps) {
-    it(`is refused with ${name} at the first opening`, async () => {
-      const file = makeQueue()
-      const before = fs.readFileSync(file)
+    describe(`with ${name}`, () => {
+      it('is refused at the first opening', async () => {
+        const file = makeQueue()
+        const before = fs.readFileSync(file)
 
-      swap(file)
+        swap(file)
 
-      assert.throws(() => new LocalDatabase(file), { code: 'ERR_INSECURE_PATH' })
-      await assertRefused(directory, victim)
-      assert.deepEqual(fs.readFileSync(file), before)
-      assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
-    })
+        assert.throws(() => new LocalDatabase(file), { code: 'ERR_INSECURE_PATH' })
+        await assertRefused(directory, victim)
+        assert.deepEqual(fs.readFileSync(file), before)
+        assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
+      })
 
-    it(`is refused with ${name} when a connection is made anew`, () => {
-      const file = makeQueue()
-      const database = new LocalDatabase(file)
-      loseConnection(database, file)
-      for (const suffix of ['-wal', '-shm']) fs.rmSync(`${file}${suffix}`, { force: true })
+      it('is refused when a connection is made anew', () => {
+        const file = makeQueue()
+        const database = new LocalDatabase(file)
+        loseConnection(database, file)
+        for (const suffix of ['-wal', '-shm']) fs.rmSync(`${file}${suffix}`, { force: true })
 
-      swap(file)
+        swap(file)
 
-      assert.throws(() => database.get(''), { code: 'ERR_INSECURE_PATH' })
-      assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
+        assert.throws(() => database.get(''), { code: 'ERR_INSECURE_PATH' })
+        assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
+      })
     })
   }
 
@@ -452,7 +454,7 @@ describe('The ack logs of a queue on this machine', () => {
       const directory = tempDir()
       makeQueueFolder(directory, Buffer.from('{}'))
       const place = QueueFolder.open(directory, directory)!
-      make(path.join(place.folder, `acks-${wid}`))
+      make(path.join(place.path, `acks-${wid}`))
 
       assert.throws(() => new LocalAckLogs(() => place, directory).read(wid, 0), { code })
 

@@ -12,7 +12,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { atFixedAddresses, fail, needClang, run } from './tools.mjs'
+import { atFixedAddresses, fail, needClang, run } from '../tools.mjs'
 
 const TARGETS = {
   header: { what: 'the header of a board', maxBytes: 700, share: 1 },
