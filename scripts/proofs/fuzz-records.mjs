@@ -101,6 +101,8 @@ async function runCases(progress) {
   console.log(
     `records: ${cases} cases from seed ${firstSeed}, ${answers.count} answers, ${told.join(', ')}; slowest ${Math.round(slowest)} ms, at most ${peak} MiB`,
   )
+  // A damaged database may have left a wait behind that holds the process.
+  process.exit(0)
 }
 
 function createHarness() {
@@ -111,7 +113,7 @@ function createHarness() {
   const { QueueSource } = lib('terminal/live/queue-source.js')
   const { QueueFeed } = lib('page/queue-feed.js')
   const { queuesSection } = lib('page/queue-section.js')
-  const { readQueue } = lib('metrics/render-metrics.js')
+  const { readQueue } = lib('view/queue-reading.js')
   const { isName } = lib('util/bounds.js')
   const answers = { count: 0 }
   const errors = new Map()

@@ -30,6 +30,7 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'cli/support/verb-hints.ts': [['statSync'], 'whether a word is a directory, for a hint'],
   'cli/support/child-command.ts': [['statSync'], 'when a file that the user named was written last'],
   'cli/parse/items.ts': [['createReadStream'], 'a file that the user named, which may be a pipe'],
+  'cli/parse/secret.ts': [['readFileSync'], 'a file that the user named, which may be a pipe of the shell'],
   'demo/run.ts': [['existsSync', 'mkdtemp', 'rm'], 'a directory of its own that it has just made, 0700'],
   'page/assets.ts': [['readFileSync'], 'files of the package'],
   'queue/store/zookeeper/client-thread.ts': [['readFileSync'], 'a file of the package'],
