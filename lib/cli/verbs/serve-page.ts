@@ -17,10 +17,12 @@ export interface ServeOptions extends BoardFlags {
   host: string
   allow?: string[]
   token?: string
+  tokenFile?: string
   name?: string[]
   trustProxy?: string[]
   queue?: string[]
   auth?: string
+  authFile?: string
   sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
@@ -30,20 +32,20 @@ export interface ServeOptions extends BoardFlags {
 
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
+  const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
   const reopen = await opener(dir, { readOnly: true }, options)
   const source = { current: reopen(), reopen }
-  const queues: Record<string, WatchdogQueue> = {}
+  // By URLs, of which one may be called `constructor`.
+  const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
+    const { auth, authFile, sharedDirectory } = options
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue(
-        { queue: url, auth: options.auth, sharedDirectory: options.sharedDirectory },
-        stop.signal,
-      )
+      queues[url] ??= await openQueue({ queue: url, auth, authFile, sharedDirectory }, stop.signal)
     }
     const handler = handlerOf(source, {
       allow: options.allow,
-      token: options.token,
+      token,
       hosts: options.name,
       trustProxy: options.trustProxy,
       queues,
@@ -52,7 +54,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     })
     const server = createServer(onlyHere(handler))
     await listen(server, options)
-    tell(server, options)
+    tell(server, { ...options, token })
     if (!stop.signal.aborted) await once(stop.signal, 'abort')
     handler.close()
     server.closeAllConnections()

@@ -151,7 +151,7 @@ class LineOutput implements AttemptOutput {
     this.#rest[stream] = []
     this.#length[stream] = 0
     if (lines.length === 0) return
-    const whole = lines.at(-1) === NEWLINE ? lines : Buffer.concat([lines, Buffer.from('\n')])
+    const whole = lines.at(-1) === NEWLINE ? lines : Buffer.concat([lines, Buffer.of(NEWLINE)])
     this.#trouble.follow(this.printer.write(stream, tagged(whole, this.prefix)))
   }
 

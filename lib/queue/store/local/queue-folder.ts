@@ -146,7 +146,7 @@ function sweep(directory: string): void {
 
 export class QueueFolder {
   readonly directory: string
-  readonly folder: string
+  readonly path: string
   readonly database: LocalDatabase
   readonly board: Scoreboard
   readonly slots: TimerSlots
@@ -154,10 +154,10 @@ export class QueueFolder {
 
   private constructor(directory: string, database: LocalDatabase, board: Scoreboard) {
     this.directory = directory
-    this.folder = path.join(directory, FOLDER)
+    this.path = path.join(directory, FOLDER)
     this.database = database
     this.board = board
-    this.slots = new TimerSlots(this.folder, board, database)
+    this.slots = new TimerSlots(this.path, board, database)
   }
 
   /** Opens what is there; undefined when there is nothing. */
@@ -175,39 +175,39 @@ export class QueueFolder {
         )
       }
       const file = path.join(folder, name)
-      const place = QueueFolder.#open(directory, file, url, trust)
-      if (place !== undefined) return place
+      const opened = QueueFolder.#open(directory, file, url, trust)
+      if (opened !== undefined) return opened
     }
   }
 
   static #open(directory: string, file: string, url: string, trust: PlaceTrust): QueueFolder | undefined {
     let database: LocalDatabase | undefined
-    let place: QueueFolder | undefined
+    let opened: QueueFolder | undefined
     try {
       // SQLite's own words for what may go wrong here say nothing.
       checkAccess(file)
       database = new LocalDatabase(file, trust)
       const board = openSlotBoard(path.dirname(file))
-      place = new QueueFolder(directory, database, board)
+      opened = new QueueFolder(directory, database, board)
       // Both of the same queue, if its folder has not been moved since.
-      if (place.isThere) return place
+      if (opened.isThere) return opened
     } catch (error) {
       database?.close()
       if (!isThere(file)) return undefined
       throw folderError(error, url)
     }
-    place.close()
+    opened.close()
     return undefined
   }
 
-  /** Whether the folder is still in its place. */
+  /** Whether the folder is still in its opened. */
   get isThere(): boolean {
     return !this.#isClosed && isThere(this.database.path)
   }
 
   /** What is in the folder. */
   get names(): string[] {
-    return namesIn(this.folder) ?? []
+    return namesIn(this.path) ?? []
   }
 
   /** Tells everybody that nodes have changed. */
@@ -218,7 +218,7 @@ export class QueueFolder {
   /** Takes the folder away, within a transaction that has emptied it. */
   moveAway(): string {
     const gone = goneName(this.directory)
-    move(this.folder, gone)
+    move(this.path, gone)
     return gone
   }
 

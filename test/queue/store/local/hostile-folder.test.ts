@@ -467,7 +467,7 @@ describe('The ack logs of a queue on this machine', () => {
       const directory = tempDir()
       makeQueueFolder(directory, Buffer.from('{}'))
       const place = QueueFolder.open(directory, directory)!
-      make(path.join(place.folder, `acks-${wid}`))
+      make(path.join(place.path, `acks-${wid}`))
 
       assert.throws(() => new LocalAckLogs(() => place, directory).read(wid, 0), { code })
 
