@@ -88,7 +88,10 @@ export class RequestTracker {
   join({ onError }: RequestView): () => void {
     this.#users += 1
     this.#publisher.onError ??= onError
-    if (this.#users === 1) this.#settle()
+    if (this.#users === 1) {
+      this.#settle()
+      this.#publisher.lookAfterBoard(true)
+    }
     let hasLeft = false
     return () => {
       if (hasLeft) return
@@ -345,6 +348,7 @@ export class RequestTracker {
   }
 
   #leave(): void {
+    this.#publisher.lookAfterBoard(false)
     clearInterval(this.#timer)
     clearTimeout(this.#window)
     this.#timer = undefined

@@ -8,7 +8,7 @@ import { Scoreboard } from '../scoreboard/scoreboard'
 import { describeValue } from '../util/check-options'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
-import { BoardFeed, type BoardSource } from './feed'
+import { BoardFeed } from './feed'
 import { type CheckedHandlerOptions, checkHandlerOptions, type StatusHandlerOptions } from './handler-options'
 import { readChoice } from './order'
 import { renderPage, renderTick } from './page'
@@ -22,7 +22,8 @@ export interface StatusHandler {
 }
 
 /**
- * Makes the status page of a board. Refuses everybody but this machine unless `allow` or `token` says otherwise.
+ * Makes the status page of a board. Refuses everybody but this machine unless `allow` or `token` says otherwise. Where
+ * the board is deleted or replaced, it shows the next one as soon as there is one.
  *
  * ```js
  * http.createServer(statusHandler(board)).listen(8080)                     // node:http
@@ -37,12 +38,7 @@ export function statusHandler(board: Scoreboard, options: StatusHandlerOptions =
   if (!(board instanceof Scoreboard)) {
     throw new TypeError(`Expected a Scoreboard, got ${describeValue(board)}`)
   }
-  return handlerOf({ current: board }, options)
-}
-
-/** The same for a board that may be replaced meanwhile. */
-export function handlerOf(source: BoardSource, options: StatusHandlerOptions): StatusHandler {
-  const page = new StatusPage(source, checkHandlerOptions(options))
+  const page = new StatusPage(board, checkHandlerOptions(options))
   const handler = (request: IncomingMessage, response: ServerResponse) => page.handle(request, response)
   return Object.assign(handler, { close: () => page.close() })
 }
@@ -52,10 +48,10 @@ class StatusPage {
   readonly #access: Access
   readonly #feed: BoardFeed
 
-  constructor(source: BoardSource, options: CheckedHandlerOptions) {
+  constructor(board: Scoreboard, options: CheckedHandlerOptions) {
     this.#options = options
     this.#access = new Access(options.rules)
-    this.#feed = new BoardFeed(source, { ...options, renderTick })
+    this.#feed = new BoardFeed(board, { ...options, renderTick })
   }
 
   close(): void {

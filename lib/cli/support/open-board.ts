@@ -10,26 +10,22 @@ import { placeHint } from './place-hints'
 
 /** Opens the board in `baseDir` to look at it. A missing one is an error, and stays missing. */
 export async function openToRead(baseDir: string): Promise<Scoreboard> {
-  return (await opener(baseDir, { readOnly: true }))()
+  return openExisting(baseDir, { readOnly: true })
 }
 
 /** Opens the board in `baseDir` to clean it. A missing one is an error, and stays missing. */
 export async function openToWrite(baseDir: string, mode?: number): Promise<Scoreboard> {
-  return (await opener(baseDir, { mode }))()
+  return openExisting(baseDir, { mode })
 }
 
-/** What opens the board in `baseDir`, and opens it again when another one has taken its place. */
-export async function opener(
+async function openExisting(
   baseDir: string,
   options: Omit<ScoreboardOptions, 'baseDir'>,
-): Promise<() => Scoreboard> {
+): Promise<Scoreboard> {
   // The addon is loaded only once there is something to open.
   checkExists(baseDir)
   const { Scoreboard } = await import('../../scoreboard/scoreboard.js')
-  return () => {
-    checkExists(baseDir)
-    return new Scoreboard({ baseDir, ...options })
-  }
+  return new Scoreboard({ baseDir, ...options })
 }
 
 function checkExists(baseDir: string): void {

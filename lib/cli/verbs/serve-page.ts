@@ -4,11 +4,11 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
 
-import { handlerOf } from '../../page/handler'
+import { statusHandler } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
 import { openQueue } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
-import { opener } from '../support/open-board'
+import { openToRead } from '../support/open-board'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
@@ -30,14 +30,13 @@ export interface ServeOptions {
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
   using stop = new StopSignal()
-  const reopen = await opener(dir, { readOnly: true })
-  const source = { current: reopen(), reopen }
+  using board = await openToRead(dir)
   const queues: Record<string, WatchdogQueue> = {}
   try {
     for (const url of options.queue ?? []) {
       queues[url] ??= await openQueue({ queue: url, auth: options.auth }, stop.signal)
     }
-    const handler = handlerOf(source, {
+    const handler = statusHandler(board, {
       allow: options.allow,
       token: options.token,
       hosts: options.name,
@@ -57,7 +56,6 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     // A wait for a queue that was interrupted is no failure.
     if (!stop.signal.aborted) throw error
   } finally {
-    source.current.close()
     await Promise.all(Object.values(queues).map((queue) => queue.close()))
   }
   process.exitCode = stop.exitCode
