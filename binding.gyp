@@ -29,6 +29,14 @@
         "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
         "CLANG_CXX_LIBRARY": "libc++"
       }
+    },
+    {
+      "target_name": "rollcall-supervisor",
+      "type": "executable",
+      "sources": ["native/supervisor/commands.c", "native/supervisor/supervisor.c"],
+      "cflags": ["-Wall", "-Wextra"],
+      "cflags_c": ["-std=c11"],
+      "xcode_settings": {"MACOSX_DEPLOYMENT_TARGET": "11.0"}
     }
   ]
 }

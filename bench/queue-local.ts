@@ -44,8 +44,8 @@ function ours(name: string, way: DrainWay): Trial {
     async run(params) {
       useBothCores(process.pid, params.otherCore)
       const url = place.url(params)
-      const hire = () => crewOfProcesses(way, url, WORKERS, { warmUp: warmUpOf(params) })
-      return queueRate(url, countOf(way, params), hire)
+      const start = () => crewOfProcesses(way, url, WORKERS, { warmUp: warmUpOf(params) })
+      return queueRate(url, countOf(way, params), start)
     },
   }
 }
@@ -58,8 +58,8 @@ const onZookeeper: Trial = {
   async run(params) {
     useBothCores(process.pid, params.otherCore)
     const url = zookeeperUrl(params)
-    const hire = () => crewOfProcesses('leases', url, WORKERS, { warmUp: warmUpOf(params) })
-    return queueRate(url, countOf('leases', params), hire)
+    const start = () => crewOfProcesses('leases', url, WORKERS, { warmUp: warmUpOf(params) })
+    return queueRate(url, countOf('leases', params), start)
   },
 }
 
@@ -133,6 +133,7 @@ export const queueLocal: Subject = {
     {
       id: 'drain',
       what: 'Leasing and acking items, 4 worker processes on two cores, an empty handler',
+      quickly: 'fewer items, and BullMQ at one concurrency instead of its best',
       notes: [
         `leases(): ${itemsOf('leases')}`,
         `lease(): ${itemsOf('lease')}`,

@@ -31,7 +31,7 @@ export {
   type PublishMetricsOptions,
   publishMetrics,
 } from './metrics/prom-publisher'
-export { type MetricsOptions, type QueueReading, readQueue, renderMetrics } from './metrics/render-metrics'
+export { type MetricsOptions, renderMetrics } from './metrics/render-metrics'
 export { type StatusHandler, statusHandler } from './page/handler'
 export type { StatusHandlerOptions } from './page/handler-options'
 export type {
@@ -78,3 +78,4 @@ export {
   type WatchdogErrorCode,
   type WatchdogErrorDetails,
 } from './util/errors'
+export { type QueueReading, readQueue } from './view/queue-reading'

@@ -1,6 +1,6 @@
-// What is known about one board while somebody looks at it, for all who look: one watcher feeds every
+// What is known about one board while somebody looks at it, for everybody that looks: one watcher feeds every
 // open page, a sample a second feeds the sparklines. When the last page closes the watcher goes; sampling
-// goes on for a while, so that who comes back soon finds the history. With nobody there, nothing runs.
+// goes on for a while, so that a visitor who comes back soon finds the history. With nobody there, nothing runs.
 
 import type { ServerResponse } from 'node:http'
 import type { MetricsFormat } from '../metrics/exposition'

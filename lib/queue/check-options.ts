@@ -66,16 +66,21 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
     items: queue ?? [],
     syncStart: optionalBoolean(options.syncStart, 'syncStart') ?? false,
     sealed,
-    ifExists: oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace'] as const) ?? 'error',
+    ifExists:
+      oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace', 'extend'] as const) ?? 'error',
   }
 }
 
 export function checkConnectOptions(options: ConnectOptions): void {
-  const known = ['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'heartbeat', 'signal']
+  const known = [
+    ...['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'heartbeat'],
+    ...['allowSharedDirectory', 'signal'],
+  ]
   checkOptions(options, known, 'the options of connect()')
   optionalInteger(options.sessionTimeoutMs, 'sessionTimeoutMs', 100, 3_600_000)
   optionalInteger(options.connectTimeoutMs, 'connectTimeoutMs', 1, MAX_MS)
   oneOf(options.heartbeat, 'heartbeat', ['loop', 'thread'] as const)
+  optionalBoolean(options.allowSharedDirectory, 'allowSharedDirectory')
   optionalSignal(options.signal, 'signal')
   if (options.session !== undefined) {
     checkOptions(options.session, ['id', 'password'], "option 'session'")

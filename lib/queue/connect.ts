@@ -33,7 +33,12 @@ export async function openStore(url: string, options: ConnectOptions): Promise<S
   }
   const { LocalStore } = await import('./store/local/store.js')
   const patienceMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
-  return LocalStore.connect({ url, directory, patienceMs })
+  return LocalStore.connect({
+    url,
+    directory,
+    patienceMs,
+    trust: { allowSharedDirectory: options.allowSharedDirectory },
+  })
 }
 
 /** The directory that a URL names: `local:DIR`, or a path that does not look like a URL. */

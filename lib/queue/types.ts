@@ -2,7 +2,7 @@
 
 import type { JsonValue } from '../scoreboard/types'
 
-/** What a queue is made of, and how it behaves for all who share it. */
+/** What a queue is made of, and how it behaves for everybody that shares it. */
 export interface CreateQueueOptions<Item = string> {
   /**
    * A timer that was not kicked for this long, in milliseconds, is expired.
@@ -24,7 +24,7 @@ export interface CreateQueueOptions<Item = string> {
    */
   syncStart?: boolean
   /**
-   * How many workers belong to the run, or their ids; those that never make a timer are then
+   * How many workers belong to the queue, or their ids; those that never make a timer are then
    * reported as never started.
    *
    * @default unknown
@@ -44,11 +44,13 @@ export interface CreateQueueOptions<Item = string> {
    */
   onExpire?: 'report' | 'requeue'
   /**
-   * What to do about a queue that is there already.
+   * What to do about a queue that is there already. `'extend'` is for a list that may grow: a queue that was made
+   * with `'extend'` of the same items gets those that have come after them; where its items are not the first of
+   * these, ERR_EXISTS says so.
    *
    * @default 'error', which is ERR_EXISTS
    */
-  ifExists?: 'error' | 'attach' | 'replace'
+  ifExists?: 'error' | 'attach' | 'replace' | 'extend'
   /**
    * Whether all items are there from the start. `false`: more may come by `add()`, until `seal()`.
    *
@@ -57,7 +59,7 @@ export interface CreateQueueOptions<Item = string> {
   sealed?: boolean
 }
 
-/** How to reach a queue. All but `connectTimeoutMs` and `signal` are for ZooKeeper. */
+/** How to reach a queue. Each says which kind of queue it is for, unless it is for both. */
 export interface ConnectOptions {
   /**
    * ZooKeeper: how long a silent session lives, in milliseconds, 100 to 3,600,000. The server may clamp it.
@@ -76,12 +78,20 @@ export interface ConnectOptions {
   /** ZooKeeper: `secret` is 'user:password'. Every node of the queue is then closed to others. */
   auth?: { scheme: 'digest'; secret: string }
   /**
-   * ZooKeeper: who keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
-   * run meanwhile, over a second connection. The first connect of a process decides for all.
+   * ZooKeeper: which thread keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
+   * queue meanwhile, over a second connection. The first connect of a process decides for all.
    *
    * @default 'loop'
    */
   heartbeat?: 'loop' | 'thread'
+  /**
+   * On this machine: use the queue although users other than this one and root may write to a directory above it,
+   * as in a volume of a container that is 0777. Such a user could have any file of this user deleted, so say this
+   * only where there is none.
+   *
+   * @default false
+   */
+  allowSharedDirectory?: boolean
   signal?: AbortSignal
 }
 

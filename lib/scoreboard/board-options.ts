@@ -1,9 +1,9 @@
 // What a caller asks of a board, checked and completed.
 
 import path from 'node:path'
-import { isMainThread, threadId } from 'node:worker_threads'
 import { CounterKind } from '../binding'
 import { checkOptions, describeValue, optionalBoolean, optionalInteger } from '../util/check-options'
+import { threadId } from './thread-id'
 import type { ScoreboardOptions } from './types'
 
 const OPTIONS = [
@@ -128,7 +128,7 @@ export function checkScoreboardOptions(options: ScoreboardOptions): CheckedOptio
   const workerId = checkWorkerId(options.workerId)
   return {
     baseDir: checkBaseDir(options.baseDir),
-    workerId: workerId ?? (isMainThread ? `${process.pid}` : `${process.pid}.${threadId}`),
+    workerId: workerId ?? (threadId() === 0 ? `${process.pid}` : `${process.pid}.${threadId()}`),
     isExplicitId: workerId !== undefined,
     geometry: {
       slots: optionalInteger(options.slots, 'slots', 1, 65535),

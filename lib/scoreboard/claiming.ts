@@ -1,10 +1,10 @@
 // Taking a slot: tried again while somebody else claims or cleans, and what to say where none is to be had.
 
-import { threadId } from 'node:worker_threads'
 import { type ClaimedSlot, type Failure, isFailure, type NativeBoard } from '../binding'
 import { ScoreboardError } from '../util/errors'
 import { sleepSync } from '../util/sleep'
 import { scoreboardError } from './failures'
+import { threadId } from './thread-id'
 
 /** How long a claim tries to get the claim lock. */
 const CLAIM_TIMEOUT_MS = 2000
@@ -16,7 +16,7 @@ export function tryToClaim(
   keepsStatus: boolean,
   deadForMs: number,
 ): ClaimedSlot | Failure {
-  return tryAgainWhileBusy(() => board.claim(id, threadId, keepsStatus, deadForMs))
+  return tryAgainWhileBusy(() => board.claim(id, threadId(), keepsStatus, deadForMs))
 }
 
 /** Calls again while the answer is that somebody else claims or cleans, for as long as a claim may take. */

@@ -153,7 +153,7 @@ export class Scoreboard {
   }
 
   /**
-   * For who publishes on every request: `update()` of a value that is JSON already, the first `length` bytes of a
+   * For code that publishes on every request: `update()` of a value that is JSON already, the first `length` bytes of a
    * buffer. False: it does not fit into the slot, and nothing was published. The text is not checked.
    *
    * @throws {ScoreboardError} as `update()`
@@ -225,7 +225,7 @@ export class Scoreboard {
    * most ten times a second while nothing happens.
    *
    * From its first `next()` until it ends, two threads wait for all watchers of this handle. `for await` ends it by
-   * itself; who calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`.
+   * itself; code that calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`.
    *
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */

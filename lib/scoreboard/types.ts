@@ -12,7 +12,7 @@ export type JsonValue =
 /** What a worker may publish: text, bytes, or anything JSON can say. Bytes come back as a Buffer. */
 export type Status = Uint8Array | JsonValue
 
-/** Where the board is, who opens it, and what it is like if it has to be made. */
+/** Where the board is, which worker opens it, and what it is like if it has to be made. */
 export interface ScoreboardOptions {
   /** The directory of the board. Made when it is missing, unless `readOnly`. */
   baseDir: string

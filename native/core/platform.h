@@ -21,6 +21,9 @@ void BootId(uint8_t out[16]) noexcept;
 // When this process started, in clock ticks since boot; 0 where the system cannot say.
 uint64_t ProcessStart() noexcept;
 
+// Whether the calling thread is the one that this process began with.
+bool OnFirstThread() noexcept;
+
 // Inode of this process's pid namespace; 0 where there is no such thing.
 uint64_t PidNamespace() noexcept;
 
@@ -34,6 +37,10 @@ bool HolesNeedBlocks(int fd) noexcept;
 // Whether a file lies where shared mappings and record locks do not reach all users of it.
 Status RefuseNetworkFs(int fd) noexcept;
 bool IsNetworkFsType(uint64_t type) noexcept;  // statfs's f_type; false for all where names are used instead
+
+// Whether a file or directory, no link followed, has access rules beside its mode: then the bits of
+// its group are those of anybody whom the rules name. True also where that cannot be told.
+bool HasAcl(const char* path) noexcept;
 
 // Whether a word of a shared mapping can be slept on.
 inline constexpr bool kHasFutex =

@@ -6,13 +6,13 @@ import { type AddressInfo, isIP } from 'node:net'
 
 import { statusHandler } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
-import { openQueue } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
-import { openToRead } from '../support/open-board'
+import { type BoardFlags, openToRead } from '../support/open-board'
+import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface ServeOptions {
+export interface ServeOptions extends BoardFlags {
   port: number
   host: string
   allow?: string[]
@@ -21,6 +21,7 @@ export interface ServeOptions {
   trustProxy?: string[]
   queue?: string[]
   auth?: string
+  sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
   title?: string
@@ -30,11 +31,14 @@ export interface ServeOptions {
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
   using stop = new StopSignal()
-  using board = await openToRead(dir)
+  using board = await openToRead(dir, options)
   const queues: Record<string, WatchdogQueue> = {}
   try {
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ queue: url, auth: options.auth }, stop.signal)
+      queues[url] ??= await openQueue(
+        { queue: url, auth: options.auth, sharedDirectory: options.sharedDirectory },
+        stop.signal,
+      )
     }
     const handler = statusHandler(board, {
       allow: options.allow,

@@ -5,18 +5,20 @@ import { type Command, Option } from 'commander'
 
 import { directory, integerFrom } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
+import { withBoard } from '../support/open-board'
 import type { ServeOptions } from './serve-page'
 
 const DEFAULT_PORT = 9670
 
 export function registerServe(program: Command): void {
-  program
+  const serve = program
     .command('serve')
     .summary('serve the status page of a board')
     .description(
       'Serve the status page of a board: for people at /, for programs at /?json and /?auto, for Prometheus at /metrics.',
     )
     .argument('<dir>', 'the directory of the board', directory)
+  withBoard(serve)
     .option(
       '-p, --port <port>',
       `where to listen; 0 takes a free one (default ${DEFAULT_PORT})`,
@@ -41,6 +43,7 @@ export function registerServe(program: Command): void {
     .addOption(
       new Option('--auth <user:password>', 'the secret that the queues were made with').env('ROLLCALL_AUTH'),
     )
+    .option('--shared-directory', 'show a queue of this machine although others may write above it')
     .option(
       '--stale <duration>',
       'mark living workers that have been silent for longer',

@@ -10,13 +10,13 @@ import { renderJson, renderLine, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
 import { ScoreboardError } from '../../util/errors'
 import type { SortKey } from '../../view/sort-keys'
-import { openToRead } from '../support/open-board'
+import { type BoardFlags, openToRead } from '../support/open-board'
 import { isScreen, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
 const NOBODY: Snapshot = { boardId: '', slots: 0, workers: [], cursor: {} as Snapshot['cursor'], takenAt: 0 }
 
-export interface TopOptions {
+export interface TopOptions extends BoardFlags {
   /** Milliseconds, as is `stale`. */
   interval: number
   stale: number
@@ -30,7 +30,7 @@ export interface TopOptions {
 /** Watches the board in `dir` until somebody has seen enough. */
 export async function top(dir: string, options: TopOptions): Promise<void> {
   using stop = new StopSignal()
-  using board = await openToRead(dir)
+  using board = await openToRead(dir, options)
   const look = () => lookAgain(board)
   const source = new BoardSource({ title: dir, look, staleMs: options.stale })
   const isLive = isScreen() && !options.json && options.rounds === undefined

@@ -1,5 +1,5 @@
 // The state of a page as bytes, and back. What comes from a store may have been written by anybody who may
-// write there: what is let through here keeps every promise that the steps in state.ts rely on.
+// write there: what is let through here keeps every promise that the steps in page-state.ts rely on.
 
 import { counts, type PageState } from './page-state'
 import type { Range } from './ranges'

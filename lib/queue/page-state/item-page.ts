@@ -30,7 +30,7 @@ interface EncodedItem {
   readonly bytes: Uint8Array
 }
 
-function encodeItem(item: unknown): EncodedItem {
+export function encodeItem(item: unknown): EncodedItem {
   if (typeof item === 'string') return { kind: TEXT, bytes: Buffer.from(item) }
   if (item instanceof Uint8Array) return { kind: BYTES, bytes: item }
   const json = JSON.stringify(item)
@@ -72,9 +72,10 @@ export interface EncodedPage {
   readonly bytes: Buffer
 }
 
-/** Cuts items into pages as they come; nothing but the page at hand is kept. */
+/** Cuts items into pages as they come; nothing but the page at hand is kept. `isLong`: no short ones at first. */
 export async function* encodePages(
   items: Iterable<unknown> | AsyncIterable<unknown>,
+  { isLong = false }: { isLong?: boolean } = {},
 ): AsyncGenerator<EncodedPage, void, undefined> {
   let page: EncodedItem[] = []
   let bytes = 0
@@ -83,7 +84,7 @@ export async function* encodePages(
   for await (const item of items) {
     const encoded = checkedItem(item, position++)
     const cost = PREFIX_BYTES + encoded.bytes.length
-    const most = pages < SHORT_PAGES ? SHORT_PAGE_ITEMS : MAX_PAGE_ITEMS
+    const most = pages < SHORT_PAGES && !isLong ? SHORT_PAGE_ITEMS : MAX_PAGE_ITEMS
     if (page.length > 0 && (page.length === most || bytes + cost > MAX_PAGE_BYTES)) {
       yield { size: page.length, bytes: encodePage(page, bytes) }
       page = []

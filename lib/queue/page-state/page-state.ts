@@ -32,7 +32,7 @@ export interface Claim {
   readonly settled: readonly Range[]
   /**
    * Not 0: its items are done one after the other, and the acks of the first ones are on record under this
-   * number in the holder's log (local-logs.ts), not here.
+   * number in the holder's log (store/local/ack-logs.ts), not here.
    */
   readonly log: number
 }
@@ -389,7 +389,7 @@ export function endLog(
 }
 
 /**
- * By who has nothing to do: gives back what holders with a log have claimed and cannot have in hand. That is
+ * For a worker that has nothing to do: gives back what holders with a log have claimed and cannot have in hand. That is
  * all but the item after the last that they have acked.
  */
 export function takeUnhanded(state: PageState, logged: Logged): Outcome<number> {

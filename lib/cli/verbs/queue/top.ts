@@ -1,9 +1,9 @@
-// The verb `queue top`: a queue, live. What it does is in queue-top-view.ts, loaded when it runs.
+// The verb `queue top`: a queue, live. What it does is in top-view.ts, loaded when it runs.
 
 import type { Command } from 'commander'
 import { KEYS_HELP } from '../../../terminal/live/help'
-import { withListOptions } from '../../../terminal/live/list-options'
 import { durationFrom } from '../../parse/duration'
+import { withListOptions } from '../../parse/list-flags'
 import { withWaitQueue } from '../../parse/queue-flags'
 import type { QueueTopOptions } from './top-view'
 

@@ -9,15 +9,20 @@
 // A log is deleted by its owner, when the store knows all that is in it; or once its owner's slot is free and
 // the pages have been looked through since. From the moment in which the slot is free nothing is recorded.
 
-import fs from 'node:fs'
+import { closeSync, ftruncateSync, writeSync } from 'node:fs'
 import path from 'node:path'
+import { WatchdogError } from '../../../util/errors'
+import { createFile, readWhole, removeFile } from '../../../util/trust'
 import type { AckLog, AckLogs } from '../store'
-import { folderError, type QueueFolder } from './queue-folder'
+import { logName, widOf } from './ack-log-name'
+import { folderError } from './folder-errors'
+import type { QueueFolder } from './queue-folder'
 
-const PREFIX = 'acks-'
 const NUMBER_BYTES = 4
 /** A log that is this long begins anew. */
 const LONGEST_BYTES = 4096
+/** Far more than the acks of one claim; what is longer was not written by a timer. */
+const MAX_BYTES = 1 << 20
 
 export class LocalAckLogs implements AckLogs {
   readonly #place: () => QueueFolder | undefined
@@ -33,8 +38,10 @@ export class LocalAckLogs implements AckLogs {
     const place = this.#place()
     const slot = `${timers}/${wid}`
     if (place?.slots.owns(slot) !== true) return undefined
+    const file = fileOf(place, wid)
+    if (file === undefined) return undefined
     try {
-      return new LocalLog(place, { slot, file: fileOf(place, wid), opened: this.#opened })
+      return new LocalLog(place, { slot, file, opened: this.#opened })
     } catch {
       // No room, or too many open files: the acks can do without.
       return undefined
@@ -43,11 +50,16 @@ export class LocalAckLogs implements AckLogs {
 
   read(wid: string, number: number): number {
     const place = this.#place()
-    if (place === undefined) return 0
+    const file = place === undefined ? undefined : fileOf(place, wid)
+    if (file === undefined) return 0
     try {
-      return recordsIn(fileOf(place, wid), number)
+      return recordsIn(file, number)
     } catch (error) {
-      throw folderError(error, this.#url)
+      if ((error as NodeJS.ErrnoException).syscall !== undefined) throw folderError(error, this.#url)
+      const { message } = error as Error
+      throw new WatchdogError('ERR_CORRUPT', `Cannot read the acks of ${wid}: ${message}; remove it`, {
+        cause: error,
+      })
     }
   }
 
@@ -60,16 +72,16 @@ export class LocalAckLogs implements AckLogs {
     const place = this.#place()
     if (place === undefined) return []
     // In this order: a slot is there before its log.
-    const wids = place.names
-      .filter((name) => name.startsWith(PREFIX))
-      .map((name) => name.slice(PREFIX.length))
+    const wids = place.names.flatMap((name) => widOf(name) ?? [])
     place.slots.expireView()
     return wids.filter((wid) => !place.slots.isAlive(`${timers}/${wid}`))
   }
 
   remove(wid: string): void {
     const place = this.#place()
-    if (place !== undefined) removeLog(fileOf(place, wid))
+    const file = place === undefined ? undefined : fileOf(place, wid)
+    // One that stays, on a disk that may only be read, the next to look after the queue removes.
+    if (file !== undefined) removeFile(file)
   }
 
   /** What the logs say stays for others to read. */
@@ -78,32 +90,19 @@ export class LocalAckLogs implements AckLogs {
   }
 }
 
-function fileOf(place: QueueFolder, wid: string): string {
-  return path.join(place.folder, `${PREFIX}${wid}`)
+function fileOf(place: QueueFolder, wid: string): string | undefined {
+  const name = logName(wid)
+  return name === undefined ? undefined : path.join(place.folder, name)
 }
 
 function recordsIn(file: string, number: number): number {
-  let bytes: Buffer
-  try {
-    bytes = fs.readFileSync(file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
-    throw error
-  }
+  const bytes = readWhole(file, MAX_BYTES)
+  if (bytes === undefined) return 0
   let count = 0
   for (let at = 0; at + NUMBER_BYTES <= bytes.length; at += NUMBER_BYTES) {
     if (bytes.readUInt32LE(at) === number) count++
   }
   return count
-}
-
-/** A log that stays is in nobody's way. */
-function removeLog(file: string): void {
-  try {
-    fs.unlinkSync(file)
-  } catch {
-    // Gone already, or the disk may only be read: the next one to look after the queue tries again.
-  }
 }
 
 class LocalLog implements AckLog {
@@ -128,7 +127,7 @@ class LocalLog implements AckLog {
     this.#slot = slot
     this.#file = file
     this.#opened = opened
-    this.#descriptor = fs.openSync(file, 'ax', 0o600)
+    this.#descriptor = createFile(file, 0o600)
     opened.add(this)
   }
 
@@ -148,7 +147,7 @@ class LocalLog implements AckLog {
     this.#isNew = false
     try {
       this.#bytes.writeUInt32LE(number)
-      const written = fs.writeSync(this.#descriptor!, this.#bytes)
+      const written = writeSync(this.#descriptor!, this.#bytes)
       if (written !== NUMBER_BYTES) throw new Error('The file ends in the middle of a record')
       this.#length += NUMBER_BYTES
       if (this.#place.slots.revocations() === this.#revocations) return true
@@ -163,7 +162,7 @@ class LocalLog implements AckLog {
   trim(): void {
     if (!this.#isNew || this.#length < LONGEST_BYTES || this.#descriptor === undefined) return
     try {
-      fs.ftruncateSync(this.#descriptor)
+      ftruncateSync(this.#descriptor)
       this.#length = 0
     } catch {
       this.close()
@@ -172,7 +171,7 @@ class LocalLog implements AckLog {
 
   remove(): void {
     this.close()
-    removeLog(this.#file)
+    removeFile(this.#file)
   }
 
   close(): void {
@@ -180,6 +179,6 @@ class LocalLog implements AckLog {
     if (descriptor === undefined) return
     this.#descriptor = undefined
     this.#opened.delete(this)
-    fs.closeSync(descriptor)
+    closeSync(descriptor)
   }
 }

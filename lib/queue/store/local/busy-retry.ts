@@ -3,7 +3,7 @@
 
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { WatchdogError } from '../../../util/errors'
-import { databaseError, isBusy } from './database'
+import { databaseError, isBusy } from './database-errors'
 
 /** A holder is usually done within microseconds, so this often it is worth a turn of the loop only. */
 const QUICK_TRIES = 30

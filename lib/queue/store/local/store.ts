@@ -3,6 +3,7 @@
 // carried out when it returns, or it has not.
 
 import path from 'node:path'
+import { monotonicMs } from '../../../util/clock'
 import { WatchdogError } from '../../../util/errors'
 import {
   ANY_VERSION,
@@ -17,8 +18,11 @@ import {
 } from '../store'
 import { LocalAckLogs } from './ack-logs'
 import { breathe, retryWhileBusy } from './busy-retry'
-import { databaseError, isBusy, loadLibsql, monotonicMs } from './database'
-import { folderError, makeQueueFolder, QueueFolder } from './queue-folder'
+import type { PlaceTrust } from './connection'
+import { databaseError, isBusy } from './database-errors'
+import { folderError } from './folder-errors'
+import { loadLibsql } from './libsql'
+import { makeQueueFolder, QueueFolder } from './queue-folder'
 import { parentOf } from './timer-slots'
 import { LocalWatches } from './watches'
 
@@ -30,21 +34,24 @@ export interface LocalOptions {
   readonly directory: string
   /** How long a call waits while another process holds the database. */
   readonly patienceMs: number
+  readonly trust: PlaceTrust
 }
 
 export class LocalStore implements Store {
   readonly url: string
   readonly session = undefined
-  readonly needsBoss = false
+  readonly needsLeader = false
   readonly deathDelayMs = DEATH_DELAY_MS
   readonly logs: LocalAckLogs
   readonly #directory: string
   readonly #patienceMs: number
+  readonly #trust: PlaceTrust
   readonly #watches: LocalWatches
   #place: QueueFolder | undefined
   #isClosed = false
 
-  private constructor({ url, directory, patienceMs }: LocalOptions) {
+  private constructor({ url, directory, patienceMs, trust }: LocalOptions) {
+    this.#trust = trust
     this.url = url
     this.logs = new LocalAckLogs(() => this.#place, url)
     this.#directory = path.resolve(directory)
@@ -108,7 +115,7 @@ export class LocalStore implements Store {
   #find(): QueueFolder | undefined {
     if (this.#place?.isThere) return this.#place
     this.#drop()
-    this.#place = QueueFolder.open(this.#directory, this.url)
+    this.#place = QueueFolder.open(this.#directory, this.url, this.#trust)
     if (this.#place !== undefined) this.#watches.follow()
     return this.#place
   }
@@ -177,7 +184,8 @@ export class LocalStore implements Store {
     for (;;) {
       const place = this.#find()
       if (place === undefined) {
-        if (makeQueueFolder(this.#directory, data) === 'created') return this.#find() ? 'created' : 'orphan'
+        if (makeQueueFolder(this.#directory, data, this.#trust) === 'created')
+          return this.#find() ? 'created' : 'orphan'
         continue
       }
       if (place.database.get('') !== undefined) return 'exists'
@@ -292,6 +300,10 @@ export class LocalStore implements Store {
       this.#place?.slots.announceRevocation()
       this.#place?.announce()
     })
+  }
+
+  guardPath(node: string): string | undefined {
+    return this.#place?.slots.guardPath(node)
   }
 
   /** Nothing lags behind here; what was read in this turn of the event loop is read again. */

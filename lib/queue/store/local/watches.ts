@@ -7,6 +7,7 @@ import type { WatchKind } from '../store'
 import type { QueueFolder } from './queue-folder'
 
 const LOOK_MS = 100
+const GUARDED_MS = 20
 
 interface Watch {
   readonly path: string
@@ -28,6 +29,7 @@ export class LocalWatches {
   #stop: AbortController | undefined
   #followed: QueueFolder | undefined
   #timer: NodeJS.Timeout | undefined
+  #again: NodeJS.Timeout | undefined
 
   constructor(store: WatchedStore) {
     this.#store = store
@@ -63,6 +65,8 @@ export class LocalWatches {
 
   #rest(): void {
     clearInterval(this.#timer)
+    clearTimeout(this.#again)
+    this.#again = undefined
     this.#timer = undefined
     this.#followed = undefined
     this.#stop?.abort()
@@ -94,6 +98,18 @@ export class LocalWatches {
       watch.stamp = stamp
       watch.listener()
     }
+    this.#lookAgain()
+  }
+
+  /** While the commands of a dead worker are being ended, which nobody announces. */
+  #lookAgain(): void {
+    const slots = this.#store.place?.slots
+    if (this.#again !== undefined || this.#watches.size === 0 || !slots?.hasGuarded) return
+    this.#again = setTimeout(() => {
+      this.#again = undefined
+      slots.expireView()
+      this.compare()
+    }, GUARDED_MS)
   }
 
   /** Differs after each change of that kind. */

@@ -9,7 +9,7 @@
 // - A request that meets a broken connection closes the socket under the binding's poll handle, which
 //   ends in an abort of libuv: the addon mends that before anything else runs (see cloexec.cc).
 // - `aw_*` leak: watches are set with a flag and arrive as events of the handle.
-// - It may be used by one thread of a process only (see zookeeper-home.ts).
+// - It may be used by one thread of a process only (see client-thread.ts).
 
 import { dirname } from 'node:path'
 

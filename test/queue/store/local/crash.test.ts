@@ -13,6 +13,7 @@ import { runCli } from '../../../support/cli'
 import { eventually } from '../../../support/eventually'
 import { killEvery, survive } from '../../../support/fleet'
 import { Hand } from '../../../support/hand'
+import { runAsOther } from '../../../support/other-user'
 import { LIB } from '../../../support/paths'
 import { connect } from '../../../support/queue'
 import { fillUp, mountSmallDisk } from '../../../support/small-disk'
@@ -99,7 +100,7 @@ describe('A queue on this machine, when workers are killed', function () {
   })
 })
 
-describe('A queue on this machine, whose last item was acked by one who went no further', () => {
+describe('A queue on this machine, whose last item was acked by a worker that went no further', () => {
   it('is done for whoever asks for the next item', async () => {
     const directory = freshDirectory()
     const worker = await Hand.on(directory)
@@ -344,22 +345,16 @@ describe('A queue on a file system of its own', () => {
 })
 
 describe('A queue on this machine, and another user', () => {
-  it('is ERR_AUTH for who may not read it', async function () {
+  it('is ERR_AUTH for a user that may not read it', async function () {
     if (process.getuid?.() !== 0) this.skip() // only root can become somebody else
     const parent = tempDir()
     fs.chmodSync(parent, 0o755)
     const directory = path.join(parent, 'queue')
     await (await connect(directory)).createQueue({ queue: ['a'] })
-    const lib = LIB
-    const program = `const { WatchdogQueue } = require(${JSON.stringify(lib)})
+    const program = `const { WatchdogQueue } = require(LIB)
       WatchdogQueue.connect(${JSON.stringify(directory)}).then(() => 'fine', ({ code }) => code).then(console.log)`
 
-    const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], {
-      encoding: 'utf8',
-      uid: 65534,
-      gid: 65534,
-      cwd: '/',
-    })
+    const { stdout, stderr } = runAsOther(program, ['libsql'])
 
     assert.equal(stdout.trim(), 'ERR_AUTH', stderr)
   })
