@@ -6,11 +6,12 @@ import { ScoreboardError } from '../util/errors'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
 import { cursorOf, readChanges } from './changes'
 import { claimError, tryAgainWhileBusy, tryToClaim } from './claiming'
-import { cleanBoard, retireSlots } from './cleaning'
+import { cleanBoard, removeBoard, retireSlots } from './cleaning'
 import { type EncodedStatus, encodeStatus, isBytes, toJson } from './codec'
 import { CounterReader, Counters, SharedCounters } from './counters'
 import { type Ending, endingOf } from './ending'
 import { scoreboardError } from './failures'
+import { livingOn } from './geometry'
 import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
 import { addOwner, idsOfThisThread, removeOwner } from './owners'
@@ -282,6 +283,18 @@ export class Scoreboard {
       if (!reader.isLive(entry)) ended.push(reader.slot(entry))
     }
     return cleanBoard(this.#board, this.baseDir, ended)
+  }
+
+  /**
+   * Removes the board from its directory, with all that is on it, whoever uses it: the way out where nobody can open it
+   * as it has to be. Those who live on it are told `ERR_BOARD_REPLACED`.
+   *
+   * @returns who they were, and how many files are gone
+   * @internal
+   */
+  reset(): { living: string[]; files: number } {
+    this.#checkWritable('give up the board')
+    return { living: livingOn(this.#board, this.baseDir), files: removeBoard(this.#board, this.baseDir) }
   }
 
   /** Frees these slots, where their owners are gone, and gives up what they asked to keep. @internal */
