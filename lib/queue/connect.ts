@@ -3,6 +3,7 @@
 
 import { describeValue } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
+import { redactUrl } from '../util/redact'
 import type { Store } from './store/store'
 import type { ConnectOptions } from './types'
 
@@ -32,8 +33,13 @@ export async function openStore(given: string, options: ConnectOptions): Promise
     throw new WatchdogError('ERR_UNSUPPORTED', `There is no session to take over at ${url}: it has no server`)
   }
   const { LocalStore } = await import('./store/local/store.js')
-  const patienceMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
-  return LocalStore.connect({ url, directory, patienceMs })
+  const busyLimitMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
+  return LocalStore.connect({
+    url,
+    directory,
+    busyLimitMs,
+    trust: { allowSharedDirectory: options.allowSharedDirectory },
+  })
 }
 
 const HOST_AND_PORT = /^\[?[\w.:-]+\]?:\d{1,5}(,[\w.:-]+)*(\/|$)/
@@ -63,6 +69,6 @@ export function localDirectory(url: string): string {
 function malformed(url: unknown, meant?: string): TypeError {
   const hint = meant === undefined ? '' : `; did you mean '${meant}'?`
   return new TypeError(
-    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(url)}${hint}`,
+    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(typeof url === 'string' ? redactUrl(url) : url)}${hint}`,
   )
 }

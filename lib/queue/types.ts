@@ -59,7 +59,7 @@ export interface CreateQueueOptions<Item = string> {
   sealed?: boolean
 }
 
-/** How to reach a queue. All but `connectTimeoutMs` and `signal` are for ZooKeeper. */
+/** How to reach a queue. Each says which kind of queue it is for, unless it is for both. */
 export interface ConnectOptions {
   /**
    * ZooKeeper: how long a silent session lives, in milliseconds, 100 to 3,600,000. The server may clamp it.
@@ -84,6 +84,14 @@ export interface ConnectOptions {
    * @default 'loop'
    */
   heartbeat?: 'loop' | 'thread'
+  /**
+   * On this machine: use the queue although users other than this one and root may write to a directory above it,
+   * as in a volume of a container that is 0777. Such a user could have any file of this user deleted, so say this
+   * only where there is none.
+   *
+   * @default false
+   */
+  allowSharedDirectory?: boolean
   signal?: AbortSignal
 }
 

@@ -3,12 +3,15 @@
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { durationFrom } from './duration'
+import { secretIn } from './secret'
 
 export interface QueueOptions {
   queue?: string
   auth?: string
+  authFile?: string
   sessionTimeout?: number
   connectTimeout?: number
+  sharedDirectory?: boolean
   waitQueue?: number
 }
 
@@ -24,6 +27,7 @@ export function withQueue(command: Command): Command {
     .addOption(
       new Option('--auth <user:password>', 'the secret that the queue was made with').env('ROLLCALL_AUTH'),
     )
+    .option('--auth-file <file>', 'the file whose first line is that secret', secretIn)
     .option(
       '--session-timeout <duration>',
       'how long a silent process counts as alive (default 15s)',
@@ -33,6 +37,10 @@ export function withQueue(command: Command): Command {
       '--connect-timeout <duration>',
       'how long to wait for the server (default 10s)',
       durationFrom('1ms'),
+    )
+    .option(
+      '--shared-directory',
+      'use a queue of this machine although others may write to a directory above it: they could have your files deleted',
     )
 }
 

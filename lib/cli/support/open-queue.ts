@@ -15,10 +15,12 @@ export async function openQueue<Item = string>(
   }
   const { WatchdogQueue } = await import('../../queue/watchdog-queue.js')
   const url = options.queue
+  const secret = options.authFile ?? options.auth
   const queue = await WatchdogQueue.connect<Item>(url, {
     ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
-    ...(options.auth === undefined ? {} : { auth: { scheme: 'digest', secret: options.auth } }),
+    ...(secret === undefined ? {} : { auth: { scheme: 'digest', secret } }),
+    ...(options.sharedDirectory ? { allowSharedDirectory: true } : {}),
     ...(signal === undefined ? {} : { signal }),
   }).catch((error) => {
     throw withPlaceHint(error, url)
@@ -51,7 +53,11 @@ export async function useQueue<R, Item = string>(
 /** An error that says there is no queue, with what may have been meant. */
 export function withPlaceHint(error: unknown, url: string): unknown {
   if (!(error instanceof WatchdogError)) return error
-  const { code, message, path, retryable, maybeApplied } = error
+  const { code, path, retryable, maybeApplied } = error
+  // The library's advice in the options of the command.
+  const message = error.message.replace("set the option 'allowSharedDirectory'", 'give --shared-directory')
+  if (code === 'ERR_AUTH')
+    return new WatchdogError(code, message, { cause: error, path, retryable, maybeApplied })
   if (code !== 'ERR_NOT_FOUND' && code !== 'ERR_UNSUPPORTED') return error
   const hint = placeHint(url, 'queue')
   if (hint === '') return error

@@ -3,6 +3,7 @@
 
 import { debuglog } from 'node:util'
 
+import { isPageName, named } from '../../util/bounds'
 import { maybeApplied, WatchdogError } from '../../util/errors'
 import type { Incarnation } from '../incarnation/incarnation'
 import { decodeState, encodeState } from '../page-state/codec'
@@ -188,6 +189,10 @@ export class PageStateWriter {
   /** Reads the state; makes the initial one for a page that was added without (its marker is the commit). */
   async read(): Promise<Known> {
     const { store } = this.#incarnation
+    if (!isPageName(this.name)) {
+      const why = `${named(this.name)} is among the pages of ${store.url}, and is no name of one`
+      throw new WatchdogError('ERR_CORRUPT', why)
+    }
     for (;;) {
       const node = await store.get(this.#path)
       if (node !== undefined) {

@@ -2,13 +2,14 @@
 // the board beside the database, its worker id the path. The kernel's lock on the slot says whether
 // it is there; a kick is one store of the monotonic clock into the slot's gauge.
 //
-// Nobody can take a slot from a living owner. Who expires or clears a timer writes its path to
+// Nobody can take a slot from a living owner. Whoever expires or clears a timer writes its path to
 // `revoked` instead and adds 1 to the shared counter of that name; from then on everybody takes the
 // slot for gone, and the owner finds out at its next kick, without a look at the disk before that.
 
 import { Scoreboard } from '../../../scoreboard/scoreboard'
 import type { Cursor, ScoreboardOptions, WorkerEntry } from '../../../scoreboard/types'
-import { type LocalDatabase, monotonicMs } from './database'
+import { monotonicMs } from '../../../util/clock'
+import type { LocalDatabase } from './database'
 import { Guards } from './guards'
 
 /** How many timers can be there at the same time. */
@@ -18,8 +19,8 @@ const GEOMETRY = {
   slots: SLOTS,
   inlineBytes: 256,
   counters: { kick: 'gauge' },
-  sharedCounters: ['changed', 'revoked'],
 } as const satisfies Partial<ScoreboardOptions>
+const SHARED = { sharedCounters: ['changed', 'revoked'] }
 
 /** Opens the board in `folder`, or makes it. */
 export function openSlotBoard(folder: string, workerId?: string): Scoreboard {
@@ -27,8 +28,19 @@ export function openSlotBoard(folder: string, workerId?: string): Scoreboard {
     baseDir: folder,
     workerId,
     ...GEOMETRY,
-    sharedCounters: [...GEOMETRY.sharedCounters],
+    ...SHARED,
   })
+}
+
+/** Whether the board in `folder` is one of these, and nobody has a slot of it. */
+export function isIdleSlotBoard(folder: string): boolean {
+  try {
+    using board = new Scoreboard({ baseDir: folder, readOnly: true, ...GEOMETRY, ...SHARED })
+    return board.snapshot().workers.length === 0
+  } catch {
+    // None, or not ours.
+    return false
+  }
 }
 
 export function parentOf(path: string): string {
@@ -164,7 +176,7 @@ export class TimerSlots {
   }
 
   /**
-   * Takes a slot. Within a transaction that has made sure that the folder is still in its place, so
+   * Takes a slot. Within a transaction that has made sure that the folder is still in its folder, so
    * that a board is never made where a queue has been.
    */
   create(path: string, data: Uint8Array): 'created' | 'exists' {
@@ -195,7 +207,7 @@ export class TimerSlots {
     const own = this.#own.get(path)
     if (own === undefined) return false
     this.#kick(own, data)
-    // In this order: who revokes adds to the counter first and then looks at the gauge.
+    // In this order: a revoker adds to the counter first and then looks at the gauge.
     const revocations = this.revocations()
     if (revocations === own.revocations) return true
     this.#readRevoked()

@@ -1,6 +1,6 @@
 // Sessions in a thread of our own, for `heartbeat: 'thread'`: while the main thread is blocked, the
 // thread answers the server's heartbeat, and looks after the runs that somebody waits on. This is the
-// main thread's end; the other one is zookeeper-thread-host.ts.
+// main thread's end; the other one is session-worker-main.ts.
 //
 // At exit the main thread asks the host to close its sessions and waits for it, since a thread
 // that ends with an open handle aborts the process.
