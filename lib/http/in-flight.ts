@@ -34,6 +34,8 @@ export class Flights {
   newest: Flight | undefined
   /** The oldest of several. */
   oldest: Flight | undefined
+  /** The last that was, before the newest began and nothing was in flight. */
+  #before: Flight | undefined
 
   /** The one that a new flight will have before it. */
   get last(): Flight | undefined {
@@ -43,6 +45,7 @@ export class Flights {
   /** REQUIRES: `flight.older` is `last`. */
   add(flight: Flight): void {
     const { older } = flight
+    if (this.count === 0) this.#before = this.newest
     this.newest = flight
     this.count += 1
     if (older === undefined) return
@@ -63,6 +66,12 @@ export class Flights {
     else if (older === undefined) this.oldest = newer
     flight.older = undefined
     flight.newer = undefined
+  }
+
+  /** The same, of one that is not to be spoken of: while nothing is in flight, the last one is the one before it. */
+  forget(flight: Flight): void {
+    this.remove(flight)
+    if (this.count === 0 && this.newest === flight) this.newest = this.#before
   }
 
   /** From the newest to the oldest; whoever is called may remove the one it is called with. */

@@ -14,6 +14,7 @@ import { type AddressOf, type AnyRequest, type Connection, Connections } from '.
 import { type AnyResponse, type Flight, Flights } from './in-flight'
 import { PublishWindow } from './publish-window'
 import { RequestPublisher } from './publisher'
+import { followed } from './observers'
 import { numbersPiece, oldestPiece, shortPath } from './request-json'
 import type { RequestState } from './request-status'
 
@@ -86,6 +87,7 @@ export class RequestTracker {
     this.#users += 1
     this.#publisher.onError ??= onError
     if (this.#users === 1) {
+      followed.add(this)
       this.#settle()
       this.#publisher.lookAfterBoard(true)
     }
@@ -94,8 +96,22 @@ export class RequestTracker {
       if (hasLeft) return
       hasLeft = true
       if (this.#users === 1) this.#leave()
+      if (this.#users === 1) followed.delete(this)
       this.#users -= 1
     }
+  }
+
+  /** Whoever asks for the status page does not count: it would make each worker busy that is looked at. */
+  forget(response: AnyResponse): void {
+    this.#flights.forEach((flight) => {
+      if (flight.response !== response) return
+      this.#replaceable = undefined
+      if (flight.isHeard) flight.from.heard -= 1
+      this.#flights.forget(flight)
+      this.#isStale = true
+      // Now: what is about to be answered may be about this very worker.
+      this.#settle()
+    })
   }
 
   /** A request has begun. Never throws. */

@@ -1,11 +1,14 @@
 // A board, and queues, as metrics for Prometheus.
 
-import { isBusy, isRequestStatus, type RequestStatus } from '../http/request-status'
+import { isRequestStatus, type RequestStatus } from '../http/request-status'
 import type { TimerInfo } from '../queue/types'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
-import { checkOptions } from '../util/check-options'
+import { checkOptions, optionalInteger } from '../util/check-options'
+import { activityOf, countKinds, countsAsBusy, kindOfWorker, letterOf, livingOf } from '../view/activity'
 import type { QueueReading } from '../view/queue-reading'
+import { ownerKey } from '../view/rates'
+import { blockedMs, factsOf, type StateFacts, shownState } from '../view/worker-state'
 import { exposition, type Labels, type MetricFamily, type MetricsFormat, metricName } from './exposition'
 
 /** What `renderMetrics()` takes. */
@@ -14,7 +17,16 @@ export interface MetricsOptions {
   format?: MetricsFormat
   /** What `readQueue()` said. @default none */
   queues?: readonly QueueReading[]
+  /**
+   * A living worker without a heartbeat that has been silent for longer counts as stale, in milliseconds.
+   *
+   * @default 10000
+   */
+  staleAfterMs?: number
 }
+
+/** For so long the dead are still told of, as `rollcall_worker_up 0`: ids that are pids would fill a server otherwise. */
+const DEAD_SERIES_MS = 5 * 60_000
 
 const TIMER_STATES: readonly TimerInfo['state'][] = [
   'alive',
@@ -29,44 +41,96 @@ const TIMER_STATES: readonly TimerInfo['state'][] = [
  * The metrics of a board, as text for Prometheus: how many workers live, for each whether it does, how old its
  * status is, how often it has published, what it serves; the board's counters, which outlive their workers,
  * and gauges; the items and timers of queues. A worker is one label, its id: of those that had the same id one
- * after another the living one, or the last.
+ * after another the living one, or the last. Of the dead only that they are, for five minutes.
  *
  * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`
  */
 export function renderMetrics(board: Scoreboard, options: MetricsOptions = {}): string {
-  checkOptions(options, ['format', 'queues'], 'the options of renderMetrics()')
+  checkOptions(options, ['format', 'queues', 'staleAfterMs'], 'the options of renderMetrics()')
   const { format = 'text', queues = [] } = options
+  const staleMs = optionalInteger(options.staleAfterMs, 'staleAfterMs', 1, 2 ** 31 - 1) ?? 10_000
   const snapshot = board.snapshot({ includeDead: true })
-  const ours = [...boardFamilies(snapshot), ...workerFamilies(snapshot), ...queueFamilies(queues)]
+  const ours = [
+    buildFamily(),
+    ...boardFamilies(snapshot, staleMs),
+    ...workerFamilies(snapshot, staleMs, deadNow(board, snapshot)),
+    ...queueFamilies(queues),
+  ]
   const taken = new Set(ours.flatMap(({ name }) => [name, `${name}_total`]))
   return exposition([...ours, ...counterFamilies(board, snapshot, taken)], format)
 }
 
-function boardFamilies({ slots, workers }: Snapshot): MetricFamily[] {
-  const count = (state: WorkerEntry['state']) => workers.filter((worker) => worker.state === state).length
+/** By which owner of a slot: when it was first seen dead. Who only reads finds no note of it on the board. */
+const seenDead = new WeakMap<Scoreboard, Map<string, number>>()
+
+/** Those of the dead that are still told of. */
+function deadNow(board: Scoreboard, { workers }: Snapshot): WorkerEntry[] {
+  const before = seenDead.get(board)
+  const now = performance.now()
+  const dead = workers.filter(({ state }) => state === 'dead')
+  const seen = new Map(dead.map((worker) => [ownerKey(worker), before?.get(ownerKey(worker)) ?? now]))
+  seenDead.set(board, seen)
+  return dead.filter((worker) => {
+    const forMs = Math.max(worker.deadForMs ?? 0, now - seen.get(ownerKey(worker))!)
+    return forMs < DEAD_SERIES_MS
+  })
+}
+
+function buildFamily(): MetricFamily {
+  // As seen from the compiled file, dist/lib/metrics/render-metrics.js.
+  const { version } = require('../../../package.json') as { version: string }
+  const labels = { version, node: process.version }
+  return gauge('rollcall_build_info', 'Which release of rollcall says all this.', [[labels, 1]])
+}
+
+function boardFamilies({ slots, workers, takenAt }: Snapshot, staleMs: number): MetricFamily[] {
+  const counts = countKinds(workers.map((worker) => kindOfWorker(worker, takenAt, staleMs)))
+  const kinds = (['busy', 'idle', 'stale', 'blocked'] as const).map((kind): [Labels, number] => [
+    { state: kind },
+    counts[kind],
+  ])
   return [
     gauge('rollcall_slots', 'How many workers the board can hold.', [[{}, slots]]),
     gauge('rollcall_workers', 'Workers on the board, by state. The dead stay until they are cleaned up.', [
-      [{ state: 'live' }, count('live')],
-      [{ state: 'dead' }, count('dead')],
+      [{ state: 'live' }, livingOf(counts)],
+      [{ state: 'dead' }, counts.dead],
     ]),
+    gauge('rollcall_workers_living', 'The living workers by what they do, or what is wrong with them.', kinds),
   ]
 }
 
-function workerFamilies({ workers }: Snapshot): MetricFamily[] {
-  const known = onePerId(workers)
-  const each = (value: (worker: WorkerEntry) => number | undefined) =>
-    known.flatMap((worker): [Labels, number][] => {
+function workerFamilies({ workers, takenAt }: Snapshot, staleMs: number, dead: WorkerEntry[]): MetricFamily[] {
+  const known = onePerId([...workers.filter(({ state }) => state === 'live'), ...dead])
+  const living = known.filter(({ state }) => state === 'live')
+  const of = (some: readonly WorkerEntry[], value: (worker: WorkerEntry) => number | undefined) =>
+    some.flatMap((worker): [Labels, number][] => {
       const number = value(worker)
       return number === undefined ? [] : [[{ worker: worker.id }, number]]
     })
+  const each = (value: (worker: WorkerEntry) => number | undefined) => of(living, value)
   const serving = (value: (status: RequestStatus) => number) =>
     each(({ status }) => (isRequestStatus(status) ? value(status) : undefined))
+  const hearts = (value: (facts: StateFacts) => number) =>
+    each((worker) => {
+      const facts = factsOf(worker, takenAt)
+      return facts.heartbeatAgeMs === undefined ? undefined : value(facts)
+    })
   return [
     gauge(
       'rollcall_worker_up',
-      'Whether the worker lives, by what the kernel says.',
-      each(({ state }) => Number(state === 'live')),
+      'Whether the worker lives, by what the kernel says. The dead are told of for five minutes.',
+      of(known, ({ state }) => Number(state === 'live')),
+    ),
+    gauge(
+      'rollcall_worker_blocked_seconds',
+      'For how long its event loop has stood still; 0 while it turns.',
+      hearts((facts) => (blockedMs(facts) ?? 0) / 1000),
+      'seconds',
+    ),
+    gauge(
+      'rollcall_worker_stale',
+      'Whether it has no heartbeat and has been silent for too long.',
+      each((worker) => Number(shownState(worker, takenAt, staleMs) === 'stale')),
     ),
     gauge(
       'rollcall_worker_start_time_seconds',
@@ -92,8 +156,11 @@ function workerFamilies({ workers }: Snapshot): MetricFamily[] {
     ),
     gauge(
       'rollcall_worker_busy',
-      'Whether it has requests to serve.',
-      serving(({ state }) => Number(isBusy(state))),
+      'Whether it has something to do, by what it says and by its event loop.',
+      each((worker) => {
+        const kind = kindOfWorker(worker, takenAt, staleMs)
+        return Number(countsAsBusy(letterOf(kind, activityOf(worker))))
+      }),
     ),
     gauge(
       'rollcall_worker_requests_in_flight',

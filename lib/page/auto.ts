@@ -3,15 +3,20 @@
 
 import type { Snapshot, Status } from '../scoreboard/types'
 import { jsonStatus } from '../terminal/render'
-import { ownerKey } from '../view/rates'
-import type { Picture } from './feed'
-import { kindOf } from './worker-view'
+import { countKinds, countsAsBusy, livingOf } from '../view/activity'
+import { type Picture, uptimeMs } from './feed'
+import { viewWorker } from './worker-view'
 
-/** `Key: value` lines. `Scoreboard` has one letter for each slot; a dead worker has left an open one. */
-export function renderAuto({ workers, counts, sums, uptimeMs, slots, history }: Picture): string {
+/**
+ * `Key: value` lines. `Scoreboard` has one letter for each slot; a dead worker has left an open one. Who is busy and who
+ * idle is counted by these letters, as scrapers do it.
+ */
+export function renderAuto(picture: Picture): string {
+  const { workers, counts, sums, slots, history } = picture
   const letters = new Array<string>(slots).fill('.')
-  for (const { slot, letter, isDead } of workers) if (!isDead) letters[slot] = letter
-  const seconds = Math.floor(uptimeMs / 1000)
+  for (const { slot, letter, kind } of workers) if (kind !== 'dead') letters[slot] = letter
+  const busy = letters.filter(countsAsBusy).length
+  const seconds = Math.floor(uptimeMs(picture) / 1000)
   const each = (n: number, of: number) => (of > 0 ? n / of : 0).toFixed(3).replace(/\.?0+$/, '')
   const lines: [string, string | number][] = [
     ['ServerUptimeSeconds', seconds],
@@ -21,12 +26,11 @@ export function renderAuto({ workers, counts, sums, uptimeMs, slots, history }: 
     ['ReqPerSec', each(sums.requests, seconds)],
     ['BytesPerSec', each(sums.bytes, seconds)],
     ['BytesPerReq', each(sums.bytes, sums.requests)],
-    // A stale worker was busy when it fell silent.
-    ['BusyWorkers', counts.busy + counts.stale],
-    ['IdleWorkers', counts.idle],
+    ['BusyWorkers', busy],
+    ['IdleWorkers', livingOf(counts) - busy],
     ['StaleWorkers', counts.stale],
+    ['BlockedWorkers', counts.blocked],
     ['DeadWorkers', counts.dead],
-    ['Total Updates', sums.updates],
     ['UpdatesPerSec', each(history.now('updates'), 1)],
     ['Scoreboard', letters.join('')],
   ]
@@ -50,13 +54,12 @@ function boundedStatus(status: Status | undefined): unknown {
  */
 export function renderStatusJson(picture: Picture, snapshot: Snapshot, staleMs: number): string {
   const { cursor: _, ...rest } = snapshot
-  const shown = new Map(picture.workers.map((view) => [view.key, view]))
   const workers = snapshot.workers.map((worker) => {
-    const view = shown.get(ownerKey(worker))
-    const kind = view && kindOf(view, worker.ageMs ?? view.ageMs, staleMs)
-    return { ...worker, status: boundedStatus(worker.status), kind, letter: view?.letter }
+    const { view } = viewWorker(worker, snapshot.takenAt, staleMs)
+    const { kind, word, letter } = view
+    return { ...worker, status: boundedStatus(worker.status), kind, word, letter }
   })
-  const { counts, sums, totals, uptimeMs, history } = picture
+  const { sums, totals, history, restarts, deaths } = picture
   const rates = {
     updates: history.now('updates'),
     requests: history.now('requests'),
@@ -65,11 +68,14 @@ export function renderStatusJson(picture: Picture, snapshot: Snapshot, staleMs: 
   return JSON.stringify({
     ...rest,
     baseDir: picture.board.baseDir,
-    uptimeMs,
-    counts,
+    uptimeMs: uptimeMs(picture),
+    // Of these very workers: the picture may be a moment older.
+    counts: countKinds(workers.map(({ kind }) => kind)),
     sums,
     rates,
     totals,
+    restarts,
+    deaths,
     queues: picture.queues.views,
     workers,
   })

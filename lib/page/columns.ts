@@ -1,16 +1,17 @@
 // The columns of the page's table, in their order: the one place that says which there are, how a value reads,
 // and whether the filter looks at it. The page's script takes all of it from the headings, which this makes.
 
+import { KINDS, type Kind } from '../view/activity'
 import { bytesText, countText } from '../view/numbers'
 import { ageText } from '../view/text'
-import { type Kind, type WorkerView, wordOf } from './worker-view'
+import type { WorkerView } from './worker-view'
 
 /** How a value reads. The script has a function of the same name for each. */
 export type Format = 'word' | 'text' | 'age' | 'count' | 'bytes'
 
 export interface Column {
-  /** A field of `WorkerView`, or `state` or `age`; names the style `c-<key>`, and the order in the address. */
-  readonly key: keyof WorkerView | 'state' | 'age'
+  /** A field of `WorkerView`, or `state`; names the style `c-<key>`, and the order in the address. */
+  readonly key: keyof WorkerView | 'state'
   readonly title: string
   readonly format: Format
   /** The largest first, where others have the first. */
@@ -23,15 +24,15 @@ export const COLUMNS: readonly Column[] = [
   { key: 'id', title: 'Worker', format: 'text', isSearched: true },
   { key: 'pid', title: 'PID', format: 'text', isSearched: true },
   { key: 'slot', title: 'Slot', format: 'text' },
-  { key: 'age', title: 'Silent for', format: 'age', isNumber: true },
+  { key: 'oldestMs', title: 'Running', format: 'age', isNumber: true },
+  { key: 'ageMs', title: 'Silent for', format: 'age', isNumber: true },
   { key: 'updates', title: 'Updates', format: 'count', isNumber: true },
   { key: 'requests', title: 'Requests', format: 'count', isNumber: true },
   { key: 'bytes', title: 'Sent', format: 'bytes', isNumber: true },
   { key: 'client', title: 'Client', format: 'text', isSearched: true },
+  { key: 'host', title: 'Host', format: 'text', isSearched: true },
   { key: 'doing', title: 'Doing', format: 'text', isSearched: true },
 ]
-
-const RANK: Record<Kind, number> = { dead: 0, stale: 1, busy: 2, idle: 3 }
 
 const TEXTS: Record<Exclude<Format, 'word'>, (value: never) => string> = {
   text: String,
@@ -40,29 +41,29 @@ const TEXTS: Record<Exclude<Format, 'word'>, (value: never) => string> = {
   bytes: bytesText,
 }
 
-function rawValue({ key }: Column, view: WorkerView): unknown {
-  if (key === 'state') return undefined
-  return key === 'age' ? view.ageMs : view[key]
+/** Trouble first, and of it the longest. */
+export function rankOf(kind: Kind): number {
+  return KINDS.indexOf(kind)
 }
 
 /** What the cell says; nothing where the worker has no such value. */
-export function cellText(column: Column, view: WorkerView, kind: Kind): string {
-  if (column.format === 'word') return wordOf(view, kind)
-  const value = rawValue(column, view)
-  return value === undefined ? '' : TEXTS[column.format](value as never)
+export function cellText({ key, format }: Column, view: WorkerView): string {
+  if (key === 'state' || format === 'word') return view.word
+  const value = view[key]
+  return value === undefined ? '' : TEXTS[format](value as never)
 }
 
 /** What a worker is sorted by. */
-export function sortValue(column: Column, view: WorkerView, kind: Kind): string | number {
-  if (column.format === 'word') return RANK[kind]
-  return (rawValue(column, view) as string | number | undefined) ?? (column.isNumber ? -1 : '')
+export function sortValue({ key, isNumber }: Column, view: WorkerView): string | number {
+  if (key === 'state') return rankOf(view.kind)
+  return (view[key] as string | number | undefined) ?? (isNumber ? -1 : '')
 }
 
 /** What a filter is matched with. */
-export function searchedText(view: WorkerView, kind: Kind): string {
+export function searchedText(view: WorkerView): string {
   const searched = COLUMNS.filter(({ isSearched }) => isSearched)
   return searched
-    .map((column) => cellText(column, view, kind))
+    .map((column) => cellText(column, view))
     .join(' ')
     .toLowerCase()
 }

@@ -8,11 +8,12 @@ import { renderMetrics } from '../metrics/render-metrics'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import type { Changes, Cursor } from '../scoreboard/types'
 import { ScoreboardError } from '../util/errors'
+import { countKinds, type KindCounts } from '../view/activity'
 import { History } from './history'
 import { QueueFeed, type Queues } from './queue-feed'
 import { frame, Streams } from './streams'
 import type { WorkerView } from './worker-view'
-import { type Counts, type Difference, Workers } from './workers'
+import { type Death, type Difference, type Sums, Workers } from './workers'
 
 export interface FeedOptions {
   staleMs: number
@@ -28,14 +29,24 @@ export interface Picture {
   /** How many workers the board can hold. */
   slots: number
   workers: WorkerView[]
-  counts: Counts
-  sums: { updates: number; requests: number; bytes: number }
+  counts: KindCounts
+  sums: Sums
   servesRequests: boolean
-  uptimeMs: number
+  /** When the longest-serving worker came, in milliseconds since the Unix epoch. */
+  oldestStart: number | undefined
+  restarts: number
+  deaths: Death[]
   history: History
   queues: QueueFeed
   /** What the board's own counters have come to, by name. */
   totals: Record<string, number>
+  /** In milliseconds since the Unix epoch. */
+  at: number
+}
+
+/** Since when the longest-serving worker is there, in milliseconds. */
+export function uptimeMs({ oldestStart, at }: Picture): number {
+  return oldestStart === undefined ? 0 : Math.max(0, at - oldestStart)
 }
 
 const SAMPLE_MS = 1000
@@ -75,6 +86,8 @@ export class BoardFeed {
   async look(): Promise<Picture> {
     this.#wake()
     await this.#queues.refresh()
+    // Who is dead or hangs is nowhere told in one moment but here.
+    this.#send(this.#sync())
     return this.#picture()
   }
 
@@ -84,12 +97,12 @@ export class BoardFeed {
    * @throws {ScoreboardError} the board cannot be read
    */
   async metrics(format: MetricsFormat): Promise<string> {
-    const queues = await this.#queues.read()
+    const options = { format, queues: await this.#queues.read(), staleAfterMs: this.#options.staleMs }
     try {
-      return renderMetrics(this.#board, { format, queues })
+      return renderMetrics(this.#board, options)
     } catch (error) {
       if (!this.#reopened(error)) throw error
-      return renderMetrics(this.#board, { format, queues })
+      return renderMetrics(this.#board, options)
     }
   }
 
@@ -131,21 +144,34 @@ export class BoardFeed {
     const board = this.#board
     if (!this.#workers) {
       const snapshot = board.snapshot({ includeDead: true })
-      this.#workers = new Workers(snapshot, board.deadForMs)
+      this.#workers = new Workers(snapshot, this.#options.staleMs)
       this.#cursor = snapshot.cursor
-      this.#history.take(this.#workers.sums, this.#workers.counts(this.#options.staleMs).busy)
+      this.#history.take(this.#workers.sums, this.#workers.counts().busy)
     }
     this.#apply(board.changes(this.#cursor))
   }
 
   #apply(changes: Changes): Difference {
     this.#cursor = changes.cursor
+    const difference = this.#workers!.apply(changes)
     const hasDeaths = changes.gone.some(({ reason }) => reason === 'died')
-    const all = hasDeaths ? this.#board.snapshot({ includeDead: true }).workers : []
-    const dead = all.filter(({ state }) => state === 'dead')
-    const difference = this.#workers!.apply(changes, dead)
-    if (difference.changed.length > 0 || difference.removed.length > 0) this.#all = undefined
-    return difference
+    return hasDeaths ? joined(difference, this.#sync()) : difference
+  }
+
+  /** Looks at those who make no change: the dead, and whoever hangs or is silent. */
+  #sync(): Difference {
+    const workers = this.#workers
+    if (!workers) return { changed: [], removed: [] }
+    const snapshot = this.#board.snapshot({ includeDead: true })
+    workers.syncHearts(snapshot)
+    const dead = workers.syncDead(snapshot)
+    return { ...dead, changed: [...dead.changed, ...workers.judge()] }
+  }
+
+  #send({ changed, removed }: Difference): void {
+    if (changed.length === 0 && removed.length === 0) return
+    this.#all = undefined
+    if (this.#streams.size > 0) this.#streams.send(frame('change', { changed, removed }))
   }
 
   #startWatching(): void {
@@ -160,8 +186,7 @@ export class BoardFeed {
     const { intervalMs } = this.#options
     for await (const changes of this.#board.watch({ signal, minIntervalMs: intervalMs })) {
       if (signal.aborted) return
-      const { changed, removed } = this.#apply(changes)
-      if (changed.length > 0 || removed.length > 0) this.#streams.send(frame('change', { changed, removed }))
+      this.#send(this.#apply(changes))
     }
   }
 
@@ -179,7 +204,8 @@ export class BoardFeed {
     }
     try {
       if (!this.#watching) this.#refresh()
-      this.#history.take(this.#workers.sums, this.#workers.counts(this.#options.staleMs).busy)
+      this.#send(this.#workers.hasDead || this.#workers.hasHearts ? this.#sync() : this.#judge())
+      this.#history.take(this.#workers.sums, this.#workers.counts().busy)
       this.#all = undefined
       if (this.#streams.size === 0) return
       // Not waited for: a queue that does not answer must not hold up the board.
@@ -190,15 +216,19 @@ export class BoardFeed {
     }
   }
 
+  #judge(): Difference {
+    return { changed: this.#workers!.judge(), removed: [] }
+  }
+
   #picture(): Picture {
-    const { staleMs } = this.#options
     const workers = this.#workers!
     const totals = this.#board.totals()
+    const views = workers.views()
     return {
       board: this.#board,
       slots: workers.slots,
-      workers: workers.views(),
-      counts: workers.counts(staleMs),
+      workers: views,
+      counts: countKinds(views.map(({ kind }) => kind)),
       // The board's own counters know of workers that nobody was there to see.
       sums: {
         ...workers.sums,
@@ -206,10 +236,13 @@ export class BoardFeed {
         bytes: totals.bytes ?? workers.sums.bytes,
       },
       servesRequests: workers.servesRequests,
-      uptimeMs: workers.uptimeMs(Date.now()),
+      oldestStart: workers.oldestStart,
+      restarts: workers.restarts,
+      deaths: workers.deaths,
       history: this.#history,
       queues: this.#queues,
       totals,
+      at: Date.now(),
     }
   }
 
@@ -251,5 +284,13 @@ export class BoardFeed {
     this.#cursor = undefined
     this.#history = new History()
     this.#all = undefined
+  }
+}
+
+function joined(first: Difference, then: Difference): Difference {
+  const back = new Set(then.changed.map(({ key }) => key))
+  return {
+    changed: [...first.changed, ...then.changed],
+    removed: [...first.removed.filter((key) => !back.has(key)), ...then.removed],
   }
 }

@@ -6,6 +6,7 @@ import type { Sums } from './workers'
 
 /** Two minutes, a sample a second. */
 const HISTORY_LENGTH = 120
+export const WINDOW_TEXT = '2 min'
 export const SPARK_WIDTH = HISTORY_LENGTH - 1
 export const SPARK_HEIGHT = 30
 
@@ -41,6 +42,11 @@ export class History {
 
   peak(name: SampleName): number {
     return this.#samples.reduce((most, sample) => Math.max(most, sample[name]), 0)
+  }
+
+  /** All samples, the newest last: what the pointer asks for. */
+  values(name: SampleName): number[] {
+    return this.#samples.map((sample) => Number(sample[name].toFixed(1)))
   }
 
   /** The line of a sparkline, the newest sample at the right; nothing while there is none. */

@@ -1,26 +1,30 @@
 // The page as HTML, whole: without JavaScript it is complete, sorts and filters by its address and reloads
 // itself; with it, assets/status-page.js brings it to life. Pure functions.
 
+import { hostname } from 'node:os'
 import { basename } from 'node:path'
+import { livingOf } from '../view/activity'
 import { bytesText, countText, rateText } from '../view/numbers'
 import { ageText, cut, escapeControls } from '../view/text'
 import { pageAssets } from './assets'
 import { COLUMNS, type Column, cellText } from './columns'
-import type { Picture } from './feed'
-import { areaUnder, type SampleName, SPARK_HEIGHT, SPARK_WIDTH } from './history'
+import { type Picture, uptimeMs } from './feed'
+import { grid, MOST_CELLS, SMALL_FROM } from './grid'
+import { areaUnder, type SampleName, SPARK_HEIGHT, SPARK_WIDTH, WINDOW_TEXT } from './history'
 import { type Html, html } from './html'
-import { type Choice, choose, STATES } from './order'
+import { type Choice, choose, DEFAULT_SORT, STATES } from './order'
 import { queuesSection } from './queue-section'
-import { kindOf, markOf, type WorkerView, wordOf } from './worker-view'
+import { deathsSection, troubleSection } from './trouble'
+import type { WorkerView } from './worker-view'
 
 export interface PageOptions {
   title?: string
-  staleMs: number
 }
 
+/** So many rows at first, and again each time that somebody wants more: what nobody reads costs nothing. */
+const ROWS_AT_ONCE = 150
 /** More rows than this help nobody; the filter finds the others. */
 const MOST_ROWS = 2000
-const MOST_CELLS = 8192
 const RELOAD_SECONDS = 5
 
 const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[] = [
@@ -29,6 +33,7 @@ const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[
   ['S', 'idle', 'starting'],
   ['R', 'busy', 'reading'],
   ['W', 'busy', 'working'],
+  ['B', 'blocked', 'blocked'],
   ['!', 'stale', 'stale'],
   ['x', 'dead', 'dead'],
   ['.', 'open', 'open slot'],
@@ -37,62 +42,103 @@ const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[
 const ICON =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Cg fill=%22%232f6f5e%22%3E%3Crect x=%221%22 y=%221%22 width=%226%22 height=%226%22 rx=%221%22/%3E%3Crect x=%229%22 y=%229%22 width=%226%22 height=%226%22 rx=%221%22/%3E%3Crect x=%221%22 y=%229%22 width=%226%22 height=%226%22 rx=%221%22 opacity=%22.45%22/%3E%3Crect x=%229%22 y=%221%22 width=%226%22 height=%226%22 rx=%221%22 opacity=%22.45%22/%3E%3C/g%3E%3C/svg%3E'
 
-/** What changes on the page besides the workers: texts, sparklines and the queues, by their names. */
+/** What changes on the page besides the workers: texts, sparklines and pieces of HTML, by their names. */
 export interface Tick {
   texts: Record<string, string>
   paths: Record<string, string>
-  queues: string
+  /** What the top of each sparkline stands for. */
+  peaks: Record<string, number>
+  /** Of our own making, whatever comes from others escaped. */
+  pieces: Record<'trouble' | 'queues' | 'deaths', string>
+  /** Columns that all rows share, or that none fills. */
+  hides: string[]
 }
 
 interface Tile {
   name: SampleName
   title: string
-  text(value: number): string
+  /** How a value reads, for the script too. */
+  format: 'count' | 'rate' | 'bytes'
   isRequest?: boolean
 }
 
+const FORMATS: Record<Tile['format'], (value: number) => string> = {
+  count: countText,
+  rate: rateText,
+  bytes: (value) => `${bytesText(value)}/s`,
+}
+
 const SPARKLINES: readonly Tile[] = [
-  { name: 'busy', title: 'Busy workers', text: countText },
-  { name: 'updates', title: 'Updates', text: rateText },
-  { name: 'requests', title: 'Requests', text: rateText, isRequest: true },
-  { name: 'bytes', title: 'Sent', text: (bytes) => `${bytesText(bytes)}/s`, isRequest: true },
+  { name: 'busy', title: 'Busy workers', format: 'count' },
+  { name: 'updates', title: 'Updates', format: 'rate' },
+  { name: 'requests', title: 'Requests', format: 'rate', isRequest: true },
+  { name: 'bytes', title: 'Sent', format: 'bytes', isRequest: true },
 ]
 
 /** What an open page is told once a second. */
 export function renderTick(picture: Picture): Tick {
-  const { counts, sums, history } = picture
+  const { counts, sums, history, oldestStart } = picture
   const texts: Record<string, string> = {
-    uptime: picture.workers.length > 0 ? ageText(picture.uptimeMs) : '-',
-    workers: countText(counts.busy + counts.idle + counts.stale),
+    clock: clockText(picture.at),
+    host: cut(escapeControls(hostname()), 64),
+    started: oldestStart === undefined ? '-' : clockText(oldestStart),
+    restarts: countText(picture.restarts),
+    uptime: picture.workers.length > 0 ? ageText(uptimeMs(picture)) : '-',
+    all: countText(livingOf(counts)),
     busy: countText(counts.busy),
     idle: countText(counts.idle),
+    blocked: countText(counts.blocked),
     stale: countText(counts.stale),
     dead: countText(counts.dead),
-    open: countText(Math.max(0, picture.slots - picture.workers.length)),
+    open: countText(Math.max(0, picture.slots - livingOf(counts) - counts.dead)),
     'sum-updates': `${countText(sums.updates)} in all`,
     'sum-requests': `${countText(sums.requests)} in all`,
     'sum-bytes': `${bytesText(sums.bytes)} in all`,
-    'sum-busy': `peak ${countText(history.peak('busy'))}`,
+    'sum-busy': '',
   }
   const paths: Record<string, string> = {}
-  for (const { name, text } of shownSparklines(picture)) {
-    texts[`now-${name}`] = name === 'busy' ? countText(counts.busy) : text(history.now(name))
+  const peaks: Record<string, number> = {}
+  for (const { name, format } of shownSparklines(picture)) {
+    texts[`now-${name}`] = name === 'busy' ? countText(counts.busy) : FORMATS[format](history.now(name))
+    texts[`peak-${name}`] = FORMATS[format](history.peak(name))
+    peaks[name] = history.peak(name)
     paths[name] = history.line(name)
   }
   for (const [name, value] of Object.entries(picture.totals)) texts[`total-${name}`] = countText(value)
-  return { texts, paths, queues: queuesSection(picture.queues.views).text }
+  const pieces = {
+    trouble: troubleSection(picture).text,
+    queues: queuesSection(picture.queues.views).text,
+    deaths: deathsSection(picture).text,
+  }
+  return { texts, paths, peaks, pieces, hides: hiddenColumns(picture) }
+}
+
+/** A host that all requests name says nothing, and takes the room of what they do. */
+function hiddenColumns({ workers, servesRequests }: Picture): string[] {
+  if (!servesRequests) return ['oldestMs', 'requests', 'bytes', 'client', 'host']
+  const hosts = new Set(workers.map(({ host }) => host ?? '').filter((host) => host !== ''))
+  const clients = new Set(workers.map(({ client }) => client ?? '').filter((client) => client !== ''))
+  return [...(hosts.size < 2 ? ['host'] : []), ...(clients.size === 0 ? ['client'] : [])]
+}
+
+function clockText(at: number): string {
+  const date = new Date(at)
+  const two = (n: number) => String(n).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
 function shownSparklines({ servesRequests }: Picture): readonly Tile[] {
   return SPARKLINES.filter(({ isRequest }) => servesRequests || !isRequest)
 }
 
-export function renderPage(picture: Picture, choice: Choice, options: PageOptions): string {
+/** @param details of the worker that the address asks for */
+export function renderPage(picture: Picture, choice: Choice, options: PageOptions, details?: Html): string {
   const { style, script } = pageAssets()
   const { baseDir } = picture.board
   const title = cut(escapeControls(options.title ?? (basename(baseDir) || baseDir)), 80)
   const tick = renderTick(picture)
-  const chosen = choose(picture.workers, choice, options.staleMs)
+  const chosen = choose(picture.workers, choice)
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -105,7 +151,7 @@ export function renderPage(picture: Picture, choice: Choice, options: PageOption
 <noscript><meta http-equiv="refresh" content="${RELOAD_SECONDS}"></noscript>
 <style>${style.content}</style>
 </head>
-<body data-stale-ms="${options.staleMs}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}">
+<body data-rows="${ROWS_AT_ONCE}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}" data-small-from="${SMALL_FROM}" data-default-sort="${DEFAULT_SORT}">
 <a class="skip" href="#workers">Skip to the workers</a>
 <header>
 <div class="name"><h1>${title}</h1><p class="path">${cut(escapeControls(baseDir), 200)}</p></div>
@@ -113,11 +159,15 @@ export function renderPage(picture: Picture, choice: Choice, options: PageOption
 <nav aria-label="Other forms"><button type="button" id="pause" aria-pressed="false" hidden>Pause</button>
 <a href="?json">JSON</a> <a href="?auto">auto</a> <a href="?metrics">metrics</a></nav>
 </header>
+<p class="banner" id="banner" role="alert" hidden></p>
 <main>
-${summarySection(picture, tick)}
-${gridSection(picture, options.staleMs)}
+<div id="trouble">${troubleSection(picture)}</div>
+${details && html`<section aria-labelledby="one-title"><h2 id="one-title">One worker</h2>${details}<p class="note"><a href="?">All workers</a></p></section>`}
+${summarySection(picture, tick, choice)}
+${gridSection(picture)}
 <div id="queues">${queuesSection(picture.queues.views)}</div>
-${workersSection(picture, chosen, choice, options.staleMs)}
+${workersSection(picture, chosen, choice, tick)}
+<div id="deaths">${deathsSection(picture)}</div>
 </main>
 <script>${script.content}</script>
 </body>
@@ -126,9 +176,20 @@ ${workersSection(picture, chosen, choice, options.staleMs)}
   return page.text
 }
 
-function summarySection(picture: Picture, { texts, paths }: Tick): Html {
-  const count = (name: string, title: string) =>
-    html`<div class="count ${name}${texts[name] === '0' && ' zero'}"><dt>${title}</dt><dd data-text="${name}">${texts[name]}</dd></div>`
+const TILES: readonly (readonly [state: Choice['state'], title: string])[] = [
+  ['all', 'Living'],
+  ['busy', 'Busy'],
+  ['idle', 'Idle'],
+  ['blocked', 'Blocked'],
+  ['stale', 'Stale'],
+  ['dead', 'Dead'],
+]
+
+function summarySection(picture: Picture, { texts, paths }: Tick, choice: Choice): Html {
+  const tile = ([state, title]: (typeof TILES)[number]) =>
+    html`<li><a class="count ${state}${texts[state] === '0' && ' zero'}" href="?state=${state}#workers" data-state="${state}"${state === choice.state && html` aria-current="true"`}><span>${title}</span> <b data-text="${state}">${texts[state]}</b></a></li>`
+  const fact = (name: string, title: string) =>
+    html`<div><dt>${title}</dt><dd data-text="${name}">${texts[name]}</dd></div>`
   const isShownAbove = (name: string) => picture.servesRequests && (name === 'requests' || name === 'bytes')
   const names = Object.keys(picture.totals).filter((name) => !isShownAbove(name))
   const totals = names.map(
@@ -136,8 +197,9 @@ function summarySection(picture: Picture, { texts, paths }: Tick): Html {
       html`<div><dt>${cut(escapeControls(name), 40)}</dt><dd data-text="total-${name}">${texts[`total-${name}`]}</dd></div>`,
   )
   return html`<section class="summary" aria-label="Summary">
-<dl class="counts">
-${count('workers', 'Living')}${count('busy', 'Busy')}${count('idle', 'Idle')}${count('stale', 'Stale')}${count('dead', 'Dead')}${count('uptime', 'Up')}
+<ul class="counts" aria-label="Workers by state; each shows those alone">${TILES.map(tile)}</ul>
+<dl class="totals facts" aria-label="The machine">
+${fact('host', 'Host')}${fact('clock', 'Clock')}${fact('started', 'Since')}${fact('uptime', 'Up')}${fact('restarts', 'Workers replaced')}
 </dl>
 <div class="sparks">${SPARKLINES.map((tile) => sparkTile(tile, picture, texts, paths[tile.name]))}</div>
 ${names.length > 0 && html`<dl class="totals" aria-label="Totals of the board's counters">${totals}</dl>`}
@@ -145,60 +207,50 @@ ${names.length > 0 && html`<dl class="totals" aria-label="Totals of the board's 
 }
 
 function sparkTile(tile: Tile, picture: Picture, texts: Tick['texts'], path: string | undefined): Html {
-  const { name, title } = tile
+  const { name, title, format } = tile
   const isShown = picture.servesRequests || !tile.isRequest
-  return html`<figure class="spark spark-${name}" data-needs="${tile.isRequest && 'requests'}"${!isShown && html` hidden`}>
+  return html`<figure class="spark spark-${name}" data-needs="${tile.isRequest && 'requests'}" data-spark="${name}" data-format="${format}"${!isShown && html` hidden`}>
 <figcaption>${title} <small data-text="sum-${name}">${texts[`sum-${name}`]}</small></figcaption>
-<strong data-text="now-${name}">${texts[`now-${name}`] ?? '0'}</strong>
-<svg viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><path class="area" d="${path && areaUnder(path)}"/><path class="line" data-path="${name}" data-height="${SPARK_HEIGHT}" d="${path}"/></svg>
+<strong data-text="now-${name}">${texts[`now-${name}`] ?? '0'}</strong> <span class="under"></span>
+<div class="plot"><svg viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><path class="area" d="${path && areaUnder(path)}"/><path class="line" data-path="${name}" data-height="${SPARK_HEIGHT}" d="${path}"/></svg></div>
+<p class="scale"><span>${WINDOW_TEXT}</span> <span>top <span data-text="peak-${name}">${texts[`peak-${name}`]}</span></span></p>
 </figure>`
 }
 
-function gridSection(picture: Picture, staleMs: number): Html {
-  const bySlot = new Map<number, WorkerView>()
-  // A dead worker keeps its place until another one takes it, or dies there too.
-  for (const view of picture.workers.toReversed()) {
-    if (!view.isDead || !bySlot.has(view.slot)) bySlot.set(view.slot, view)
-  }
-  const highest = Math.min(MOST_CELLS - 1, Math.max(-1, ...bySlot.keys()))
-  const cells = Array.from({ length: highest + 1 }, (_, slot) => gridCell(bySlot.get(slot), staleMs))
+function gridSection(picture: Picture): Html {
+  const open = Math.max(0, picture.slots - livingOf(picture.counts) - picture.counts.dead)
   const legend = LEGEND.map(
     ([mark, kind, meaning]) => html`<li><i class="${kind}">${mark}</i> ${meaning}</li>`,
   )
   return html`<section aria-labelledby="grid-title">
 <div class="bar"><h2 id="grid-title">Scoreboard</h2><ul class="legend" aria-label="Legend">${legend}</ul></div>
-<div class="grid" id="grid" role="img" aria-label="One character for each slot, as in the legend">${cells}</div>
-<p class="note"><span data-text="open">${countText(Math.max(0, picture.slots - picture.workers.length))}</span> of ${countText(picture.slots)} slots are open.</p>
+<div class="grid" id="grid" role="img" aria-label="One cell for each slot, as in the legend; the table below says the same">${grid(picture.workers)}</div>
+<p class="note"><span data-text="open">${countText(open)}</span> of ${countText(picture.slots)} slots are open. <output id="cell"></output></p>
 </section>`
 }
 
-function gridCell(view: WorkerView | undefined, staleMs: number): Html {
-  if (!view) return html`<i class="open">.</i>`
-  const kind = kindOf(view, view.ageMs, staleMs)
-  return html`<i class="${kind}" title="${view.id}: ${wordOf(view, kind)}">${markOf(view, kind)}</i>`
-}
-
-function workersSection(picture: Picture, chosen: WorkerView[], choice: Choice, staleMs: number): Html {
-  const rows = chosen.slice(0, MOST_ROWS).map((view) => workerRow(view, staleMs))
+function workersSection(picture: Picture, chosen: WorkerView[], choice: Choice, tick: Tick): Html {
+  const rows = chosen.slice(0, ROWS_AT_ONCE).map(workerRow)
   const states = STATES.map(
     (state) => html`<option value="${state}"${state === choice.state && html` selected`}>${state}</option>`,
   )
-  return html`<section id="workers" tabindex="-1" aria-labelledby="workers-title" class="${!picture.servesRequests && 'plain'}">
+  return html`<section id="workers" tabindex="-1" aria-labelledby="workers-title" class="${tick.hides.map((key) => `no-${key}`).join(' ')}">
 <form id="view" class="bar" method="get" role="search">
 <h2 id="workers-title">Workers</h2>
 <input type="hidden" name="sort" value="${choice.isReversed && '-'}${choice.sort}">
-<label>Filter <input type="search" name="filter" value="${choice.filter}" maxlength="200" autocomplete="off" spellcheck="false" placeholder="name, path, client, state"></label>
+<label>Filter <input type="search" name="filter" value="${choice.filter}" maxlength="200" autocomplete="off" spellcheck="false" placeholder="name, path, state; !without" title="Words that all have to be there; !word leaves out. The key / leads here."></label>
 <label>Show <select name="state">${states}</select></label>
 <button id="apply">Apply</button>
-<output id="shown">${shownText(rows.length, picture.workers.length)}</output>
+<output id="shown">${shownText(chosen.length, picture.workers.length)}</output>
 </form>
 <div class="scroll"><table>
-<caption class="hidden">The workers of this board. The headings sort.</caption>
+<caption class="hidden">The workers of this board. The headings sort, a name opens everything about its worker.</caption>
 <thead><tr>${COLUMNS.map((column) => heading(column, choice))}</tr></thead>
 <tbody id="rows">
 ${rows}</tbody>
 </table></div>
 <p class="note" id="none"${rows.length > 0 && html` hidden`}>No worker to show.</p>
+<p class="note" id="rest"${rows.length === chosen.length && html` hidden`}><button type="button" id="more">Show more</button> <span id="left">${countText(chosen.length - rows.length)} more; the filter finds them</span></p>
 </section>`
 }
 
@@ -216,14 +268,20 @@ function heading(column: Column, choice: Choice): Html {
   return html`<th scope="col" class="c-${key}" data-key="${key}" data-format="${format}"${isNumber && html` data-number`}${isSearched && html` data-searched`}${sorted}><button form="view" name="sort" value="${next}">${title}</button></th>`
 }
 
-function workerRow(view: WorkerView, staleMs: number): Html {
-  const kind = kindOf(view, view.ageMs, staleMs)
+function workerRow(view: WorkerView): Html {
   const cells = COLUMNS.map((column) => {
-    const text = cellText(column, view, kind)
-    const isError = column.key === 'doing' && view.isError
-    return html`<td class="c-${column.key}${isError && ' error'}">${column.format === 'word' ? html`<b>${text}</b>` : text}</td>`
+    const text = cellText(column, view)
+    const { key } = column
+    const isError = key === 'doing' && view.isError
+    const inner =
+      key === 'state'
+        ? html`<b>${text}</b>`
+        : key === 'id'
+          ? html`<a href="?worker=${view.key}" aria-expanded="false">${text}</a>`
+          : text
+    return html`<td class="c-${key}${isError && ' error'}">${inner}</td>`
   })
-  return html`<tr class="${kind}" data-key="${view.key}">
+  return html`<tr class="${view.kind}${view.isLast && ' last'}" data-key="${view.key}">
 ${cells}</tr>
 `
 }

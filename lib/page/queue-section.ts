@@ -57,10 +57,10 @@ function expiredTable({ expired, timers }: QueueView): Html | undefined {
   if (expired.length === 0) return undefined
   const rows = expired.map(
     ({ id, ageMs, where, progress: said }) =>
-      html`<tr><td>${id}</td><td class="c-age">${ageText(ageMs)}</td><td>${where}</td><td class="c-doing">${said}</td></tr>`,
+      html`<tr><td>${id}</td><td class="c-ageMs">${ageText(ageMs)}</td><td>${where}</td><td class="c-doing">${said}</td></tr>`,
   )
   const more = (timers?.expired ?? 0) - expired.length
   return html`<div class="scroll"><table class="expired"><caption>Expired timers: not kicked in time</caption>
-<thead><tr><th scope="col">Timer</th><th scope="col" class="c-age">Not kicked for</th><th scope="col">Where</th><th scope="col">Last said</th></tr></thead>
+<thead><tr><th scope="col">Timer</th><th scope="col" class="c-ageMs">Not kicked for</th><th scope="col">Where</th><th scope="col">Last said</th></tr></thead>
 <tbody>${rows}</tbody></table></div>${more > 0 && html`<p class="note">and ${countText(more)} more</p>`}`
 }

@@ -1,14 +1,17 @@
 // What the status page's HTTP handler does: it tells the addresses apart, and answers each.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { doesNotCount } from '../http/observers'
 import { CONTENT_TYPES, metricsFormat } from '../metrics/exposition'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import { escapeControls } from '../view/escape-controls'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
+import { findWorker, workerDetails } from './details'
 import { isLeft, lastHeaders } from './ending'
-import { BoardFeed } from './feed'
+import { BoardFeed, type Picture } from './feed'
 import { type CheckedHandlerOptions, checkHandlerOptions, type StatusHandlerOptions } from './handler-options'
+import { type Html, html } from './html'
 import { readChoice } from './order'
 import { renderPage, renderTick } from './page'
 import { answer, answerText, answerUnavailable, beginEvents } from './respond'
@@ -35,6 +38,7 @@ export class StatusPage {
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
+    doesNotCount(response)
     this.#handle(request, response).catch((error: unknown) => {
       if (response.headersSent) {
         response.destroy()
@@ -63,6 +67,8 @@ export class StatusPage {
     if (this.#isClosed) return answerUnavailable(request, response, CLOSED)
     if (isLast && query.has('events')) return answerUnavailable(request, response, 'This server is closing.')
     if (query.has('events')) return this.#events(request, response)
+    const details = query.get('details')
+    if (details !== null) return this.#details(request, response, details)
     if (query.has('json')) return this.#json(request, response)
     if (query.has('auto')) return this.#auto(request, response)
     if (query.has('metrics') || /\/metrics\/?$/.test(path)) return this.#metrics(request, response)
@@ -71,9 +77,25 @@ export class StatusPage {
   }
 
   async #page(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
-    const { title, staleMs } = this.#options
-    const body = renderPage(await this.#feed.look(), readChoice(query), { title, staleMs })
+    const { title } = this.#options
+    const picture = await this.#feed.look()
+    const choice = readChoice(query)
+    const details = choice.worker === undefined ? undefined : this.#detailsOf(picture, choice.worker)
+    const body = renderPage(picture, choice, { title }, details)
     answer(request, response, { statusCode: 200, type: 'text/html; charset=utf-8', body })
+  }
+
+  /** A piece of the page: everything about one worker. */
+  async #details(request: IncomingMessage, response: ServerResponse, key: string): Promise<void> {
+    const body = this.#detailsOf(await this.#feed.look(), key).text
+    answer(request, response, { statusCode: 200, type: 'text/html; charset=utf-8', body })
+  }
+
+  #detailsOf({ board }: Picture, key: string): Html {
+    const snapshot = board.snapshot({ includeDead: true })
+    const worker = findWorker(snapshot, key)
+    if (worker !== undefined) return workerDetails(worker, snapshot.takenAt, this.#options.staleMs)
+    return html`<p class="note">This worker is not on the board any more.</p>`
   }
 
   async #json(request: IncomingMessage, response: ServerResponse): Promise<void> {

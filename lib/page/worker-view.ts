@@ -1,13 +1,12 @@
 // A worker as the page shows it: short texts that a terminal or a page would not obey and the numbers to sort by. What a worker publishes
 // may be megabytes of anything; past this file it is one line that does nothing but show. Pure functions.
 
-import { isBusy, isPatient, isRequestStatus, type RequestStatus, STATE_LETTERS } from '../http/request-status'
-import type { Status, WorkerEntry } from '../scoreboard/types'
+import { isBusy, isRequestStatus, type RequestStatus } from '../http/request-status'
+import type { WorkerEntry } from '../scoreboard/types'
+import { type Activity, activityOf, type Kind, kindOf, letterOf, wordOf } from '../view/activity'
 import { ownerKey } from '../view/rates'
 import { cut, escapeControls, statusText } from '../view/text'
-
-/** What counts for a worker first: that it is dead, then that it is silent, then what it does. */
-export type Kind = 'dead' | 'stale' | 'busy' | 'idle'
+import { blockedMs, factsOf, type StateFacts, stateOf } from '../view/worker-state'
 
 export interface WorkerView {
   /** Slot and epoch: names this owner of the slot for ever. */
@@ -15,97 +14,104 @@ export interface WorkerView {
   slot: number
   id: string
   pid: number
-  isDead: boolean
-  /** Whether it has something to do, as far as its status tells. */
-  isBusy: boolean
-  /** As isPatient() says: its silence means nothing. */
-  isPatient: boolean
+  kind: Kind
+  /** `working`, `keep-alive`, `blocked`: one word for its state. */
+  word: string
   /** Its letter in the scoreboard of Apache's mod_status. */
   letter: string
-  /** `working`, `keep-alive`, `live`: one word for its state while it lives. */
-  word: string
   /** Since its last update, or since its claim when there was none, in milliseconds. */
   ageMs: number
+  /** For how long its event loop has stood still, in milliseconds. */
+  blockedMs?: number
+  /** Since the request at hand began, or rather its state; and the oldest in flight. In milliseconds. */
+  runsMs?: number
+  oldestMs?: number
+  /** What it does is what it did last: it waits. */
+  isLast?: boolean
   updates: number
   /** Of a worker that serves requests only. */
   requests?: number
   bytes?: number
   client?: string
+  host?: string
   /** What it does, on one line. */
   doing: string
   /** Whether `doing` says why the status cannot be shown. */
   isError?: boolean
+  /** When it came to the board, in milliseconds since the Unix epoch. */
+  startedAt: number
+  /** How a dead worker ended, where somebody knew. */
+  ending?: string
+}
+
+/** A view with what it was made from that changes by itself. */
+export interface Seen {
+  view: WorkerView
+  facts: StateFacts
+  activity: Activity
 }
 
 const DOING_COLUMNS = 240
-const ID_COLUMNS = 64
+const ID_COLUMNS = 128
 const CLIENT_COLUMNS = 64
-/** What workers without work say. */
-const IDLE_WORDS = /^\W*(idle|waiting|sleeping|ready)\b/i
 
 /** @param at when the entry was read, in milliseconds since the Unix epoch */
-export function viewWorker(worker: WorkerEntry, at: number): WorkerView {
-  const { status, error } = worker
-  const request = isRequestStatus(status) ? status : undefined
-  const busy = request ? isBusy(request.state) : status !== undefined && !IDLE_WORDS.test(stateText(status))
+export function viewWorker(worker: WorkerEntry, at: number, staleMs: number): Seen {
+  const { status, error, ending } = worker
+  const facts = factsOf(worker, at)
+  const activity = activityOf(worker)
+  const kind = kindOf(stateOf(facts, staleMs), activity)
   const view: WorkerView = {
     key: ownerKey(worker),
     slot: worker.slot,
     id: cut(escapeControls(worker.id), ID_COLUMNS),
     pid: worker.pid,
-    isDead: worker.state === 'dead',
-    isBusy: busy,
-    isPatient: isPatient(status),
-    letter: request ? STATE_LETTERS[request.state] : letterOf(worker, busy),
-    word: request?.state ?? (status === undefined && !error ? 'starting' : 'live'),
-    ageMs: Math.max(0, worker.ageMs ?? at - worker.startedAt),
+    kind,
+    word: wordOf(kind, activity),
+    letter: letterOf(kind, activity),
+    ageMs: facts.silentMs,
+    blockedMs: blockedMs(facts),
     updates: worker.updates,
-    doing: request ? requestText(request) : statusText(status, DOING_COLUMNS),
+    doing: error
+      ? statusText(`${error.code}: ${error.message}`, DOING_COLUMNS)
+      : statusText(status, DOING_COLUMNS),
+    startedAt: worker.startedAt,
   }
-  if (error) {
-    view.doing = statusText(`${error.code}: ${error.message}`, DOING_COLUMNS)
-    view.isError = true
+  if (error) view.isError = true
+  if (ending !== undefined) view.ending = ending
+  return { view: isRequestStatus(status) ? { ...view, ...viewRequest(status, at) } : view, facts, activity }
+}
+
+/** The same a while later: what it was judged by has become older. */
+export function judgeAgain({ view, facts, activity }: Seen, staleMs: number): WorkerView {
+  const kind = kindOf(stateOf(facts, staleMs), activity)
+  return {
+    ...view,
+    kind,
+    word: wordOf(kind, activity),
+    letter: letterOf(kind, activity),
+    ageMs: facts.silentMs,
+    blockedMs: blockedMs(facts),
   }
-  if (!request) return view
-  const client = typeof request.remoteAddress === 'string' ? escapeControls(request.remoteAddress) : ''
-  return { ...view, requests: request.requests, bytes: request.bytes, client: cut(client, CLIENT_COLUMNS) }
-}
-
-/** What counts for a worker when it has been silent for `ageMs`. */
-export function kindOf(view: WorkerView, ageMs: number, staleMs: number): Kind {
-  if (view.isDead) return 'dead'
-  if (ageMs > staleMs && !view.isPatient) return 'stale'
-  return view.isBusy ? 'busy' : 'idle'
-}
-
-/** The one word in its row: that it is dead or stale, otherwise what it does. */
-export function wordOf(view: WorkerView, kind: Kind): string {
-  return kind === 'dead' || kind === 'stale' ? kind : view.word
-}
-
-/** The one character in the grid. Dead and stale are plain without a colour too. */
-export function markOf(view: WorkerView, kind: Kind): string {
-  if (kind === 'dead') return 'x'
-  return kind === 'stale' ? '!' : view.letter
-}
-
-function letterOf(worker: WorkerEntry, busy: boolean): string {
-  if (worker.status === undefined && !worker.error) return 'S'
-  return busy || worker.error ? 'W' : '_'
-}
-
-function stateText(status: Status): string {
-  if (typeof status === 'string') return status.slice(0, 64)
-  const isRecord = typeof status === 'object' && status !== null && 'state' in status
-  const state = isRecord ? (status as { state: unknown }).state : undefined
-  return typeof state === 'string' ? state.slice(0, 64) : ''
 }
 
 // Every field comes from another process, which may publish what it likes.
-function requestText(status: RequestStatus): string {
-  const text = (value: unknown) => (typeof value === 'string' ? value.slice(0, 2048) : '')
-  const target = text(status.host) + text(status.path)
-  const parts = [text(status.method), target, text(status.protocol)].filter((part) => part !== '')
-  const more = status.inFlight > 1 ? ` (${status.inFlight} in flight)` : ''
-  return cut(escapeControls(parts.join(' ')), DOING_COLUMNS - more.length) + more
+function viewRequest(status: RequestStatus, at: number): Partial<WorkerView> {
+  const { state, since, oldest, inFlight, requests, bytes } = status
+  const begins = oldest !== undefined && Number.isFinite(oldest.since) ? oldest.since : since
+  const isAtWork = isBusy(state)
+  const short = (value: unknown, columns: number) =>
+    typeof value === 'string' ? cut(escapeControls(value.slice(0, 2048)), columns) : ''
+  const parts = [short(status.method, 32), short(status.path, DOING_COLUMNS)].filter((part) => part !== '')
+  const more = inFlight > 1 ? ` (${inFlight} in flight)` : ''
+  return {
+    runsMs: isAtWork ? Math.max(0, at - since) : undefined,
+    oldestMs: isAtWork ? Math.max(0, at - begins) : undefined,
+    isLast: !isAtWork && parts.length > 0 ? true : undefined,
+    requests,
+    bytes,
+    client: short(status.remoteAddress, CLIENT_COLUMNS),
+    host: short(status.host, CLIENT_COLUMNS),
+    doing: cut(parts.join(' '), DOING_COLUMNS - more.length) + more,
+  }
 }

@@ -1,8 +1,10 @@
-// All workers of a board as the page knows them: kept up to date from changes, the recently died
+// All workers of a board as the page knows them: kept up to date from changes, the last deaths
 // remembered, and what they add up to. Memory is bounded by the board, whatever workers publish.
 
 import type { Changes, Snapshot, WorkerEntry } from '../scoreboard/types'
-import { type Kind, kindOf, viewWorker, type WorkerView } from './worker-view'
+import { countKinds, type KindCounts } from '../view/activity'
+import { ownerKey } from '../view/rates'
+import { judgeAgain, type Seen, viewWorker, type WorkerView } from './worker-view'
 
 /** What all workers together have done since they were first seen; none of it ever falls. */
 export interface Sums {
@@ -11,49 +13,54 @@ export interface Sums {
   bytes: number
 }
 
-export type Counts = Record<Kind, number>
-
 /** What is different now: views as they are, keys of those to be forgotten. */
 export interface Difference {
   changed: WorkerView[]
   removed: string[]
 }
 
-interface Known {
-  view: WorkerView
-  epoch: number
-  /** When it was last silent for 0 ms, by performance.now(). */
-  spokeAt: number
-  diedAt?: number
+/** Somebody who died while somebody looked. */
+export interface Death {
+  /** In milliseconds since the Unix epoch; about when, for those that were dead before. */
+  at: number
+  id: string
+  pid: number
+  ending: string | undefined
+  /** What it was doing. */
+  doing: string
 }
 
-const MOST_DEAD = 100
+interface Known extends Seen {
+  epoch: number
+  /** When `facts` were true, by performance.now(). */
+  readAt: number
+}
+
+const MOST_DEATHS = 20
 
 export class Workers {
   readonly #bySlot = new Map<number, Known>()
-  /** By key, in the order of their deaths. */
-  readonly #dead = new Map<string, Known>()
+  /** As the board has them, by key. */
+  #dead = new Map<string, Known>()
+  readonly #deaths = new Map<string, Death>()
   #sums: Sums = { updates: 0, requests: 0, bytes: 0 }
   #oldestStart = Number.POSITIVE_INFINITY
   #servesRequests = false
+  /** What is in the sums of the last owner of each slot. */
+  readonly #counted = new Map<number, Sums & { epoch: number }>()
 
   /** How many workers the board can hold. */
   readonly slots: number
+  readonly #staleMs: number
 
-  readonly #deadForMs: number
-
-  /**
-   * @param snapshot with the dead
-   * @param deadForMs for how long they are remembered, at most
-   */
-  constructor(snapshot: Snapshot, deadForMs: number) {
+  /** @param snapshot with the dead */
+  constructor(snapshot: Snapshot, staleMs: number) {
     this.slots = snapshot.slots
-    this.#deadForMs = deadForMs
+    this.#staleMs = staleMs
     for (const worker of snapshot.workers) {
-      this.#oldestStart = Math.min(this.#oldestStart, worker.startedAt)
       if (worker.state === 'live') this.#learn(worker, snapshot.takenAt)
-      else this.#bury(this.#known(worker, snapshot.takenAt), worker.deadForMs)
     }
+    this.syncDead(snapshot)
   }
 
   get sums(): Sums {
@@ -65,100 +72,145 @@ export class Workers {
     return this.#servesRequests
   }
 
-  /** Since the longest-serving worker started that was ever seen, in milliseconds. */
-  uptimeMs(now: number): number {
-    return Number.isFinite(this.#oldestStart) ? Math.max(0, now - this.#oldestStart) : 0
+  /** The newest first. */
+  get deaths(): Death[] {
+    return [...this.#deaths.values()].sort((a, b) => b.at - a.at)
   }
 
-  /**
-   * Learns what has changed. What it knows already, or knows better, it ignores.
-   *
-   * @param dead the entries of dead workers that nobody has cleaned yet: changes do not tell their last words
-   */
-  apply(changes: Changes, dead: WorkerEntry[] = []): Difference {
+  get hasDead(): boolean {
+    return this.#dead.size > 0
+  }
+
+  /** Whether any living worker has one: what it says makes no change. */
+  get hasHearts(): boolean {
+    for (const { facts } of this.#bySlot.values()) if (facts.heartbeatMs !== undefined) return true
+    return false
+  }
+
+  /** How many workers came to slots that had been another's before. */
+  get restarts(): number {
+    return [...this.#counted.values()].reduce((sum, { epoch }) => sum + epoch - 1, 0)
+  }
+
+  /** When the longest-serving worker started that was ever seen; undefined: there was none. */
+  get oldestStart(): number | undefined {
+    return Number.isFinite(this.#oldestStart) ? this.#oldestStart : undefined
+  }
+
+  /** Learns what has changed. What it knows already, or knows better, it ignores. */
+  apply(changes: Changes): Difference {
     const difference: Difference = { changed: [], removed: [] }
-    for (const { slot, epoch, reason } of changes.gone) {
-      if (this.#bySlot.get(slot)?.epoch !== epoch) continue
-      const last = dead.find((worker) => worker.slot === slot && worker.epoch === epoch)
-      if (last) this.#learn(last, changes.takenAt)
-      const known = this.#bySlot.get(slot)!
+    for (const { slot, epoch } of changes.gone) {
+      const known = this.#bySlot.get(slot)
+      if (known?.epoch !== epoch) continue
       this.#bySlot.delete(slot)
-      if (reason === 'closed') difference.removed.push(known.view.key)
-      else difference.changed.push(this.#bury(known))
+      difference.removed.push(known.view.key)
     }
     for (const worker of changes.workers) {
       const before = this.#bySlot.get(worker.slot)
       if (before && before.epoch > worker.epoch) continue
-      if (before?.epoch === worker.epoch && isKnown(before.view, worker)) continue
       if (before && before.epoch < worker.epoch) difference.removed.push(before.view.key)
-      const view = this.#learn(worker, changes.takenAt)
-      difference.changed.push(view)
-      for (const [key, { view: dead }] of this.#dead) if (dead.id === view.id) this.#forget(key, difference)
+      difference.changed.push(this.#learn(worker, changes.takenAt))
     }
-    this.#forgetLongDead(difference)
     return difference
   }
 
-  /** The living by slot, then the dead by their time; ages as they are now. */
-  views(): WorkerView[] {
-    const now = performance.now()
-    const living = [...this.#bySlot.values()].sort((a, b) => a.view.slot - b.view.slot)
-    return [...living, ...this.#dead.values()].map(({ view, spokeAt }) => ({
-      ...view,
-      ageMs: Math.max(0, now - spokeAt),
-    }))
+  /** Learns who is dead, as the board has it: one definition for all who ask it. */
+  syncDead(snapshot: Snapshot): Difference {
+    const before = this.#dead
+    const dead = snapshot.workers.filter(({ state }) => state === 'dead')
+    this.#dead = new Map(
+      dead.map((worker) => {
+        const known = this.#known(worker, snapshot.takenAt)
+        return [known.view.key, known]
+      }),
+    )
+    for (const worker of dead) {
+      const { view } = this.#dead.get(ownerKey(worker))!
+      this.#count(worker, view)
+      this.#note(view, snapshot.takenAt - (worker.deadForMs ?? 0))
+    }
+    const removed = [...before.keys()].filter((key) => !this.#dead.has(key))
+    const changed = [...this.#dead].filter(([key]) => !before.has(key)).map(([, { view }]) => view)
+    return { changed, removed }
   }
 
-  counts(staleMs: number): Counts {
-    const counts = { dead: this.#dead.size, stale: 0, busy: 0, idle: 0 }
-    const now = performance.now()
-    for (const { view, spokeAt } of this.#bySlot.values()) counts[kindOf(view, now - spokeAt, staleMs)]++
-    return counts
+  /** Those that have become stale or blocked, or come back, by themselves. */
+  judge(): WorkerView[] {
+    const changed: WorkerView[] = []
+    for (const known of this.#bySlot.values()) {
+      const view = this.#now(known)
+      if (view.kind === known.view.kind) continue
+      known.view = { ...known.view, kind: view.kind, word: view.word, letter: view.letter }
+      changed.push(view)
+    }
+    return changed
+  }
+
+  /** Learns how the hearts beat. */
+  syncHearts(snapshot: Snapshot): void {
+    for (const worker of snapshot.workers) {
+      const known = this.#bySlot.get(worker.slot)
+      if (worker.state === 'live' && known?.epoch === worker.epoch) this.#learn(worker, snapshot.takenAt)
+    }
+  }
+
+  /** The living by slot, then the dead; ages as they are now. */
+  views(): WorkerView[] {
+    const living = [...this.#bySlot.values()].sort((a, b) => a.view.slot - b.view.slot)
+    return [...living, ...this.#dead.values()].map((known) => this.#now(known))
+  }
+
+  counts(): KindCounts {
+    return countKinds(this.views().map(({ kind }) => kind))
+  }
+
+  #now(known: Known): WorkerView {
+    const more = performance.now() - known.readAt
+    const { facts } = known
+    const later = (ms: number | undefined) => (ms === undefined ? undefined : ms + more)
+    // A heart that beats goes on: that it does not is told, or seen at the next look.
+    const isBlocked = known.view.blockedMs !== undefined
+    const heartbeatAgeMs = isBlocked ? later(facts.heartbeatAgeMs) : facts.heartbeatAgeMs
+    const now = { ...known, facts: { ...facts, silentMs: facts.silentMs + more, heartbeatAgeMs } }
+    const view = judgeAgain(now, this.#staleMs)
+    return { ...view, runsMs: later(view.runsMs), oldestMs: later(view.oldestMs) }
   }
 
   #known(worker: WorkerEntry, at: number): Known {
-    const view = viewWorker(worker, at)
-    this.#servesRequests ||= view.requests !== undefined
-    return { view, epoch: worker.epoch, spokeAt: performance.now() - view.ageMs }
+    const seen = viewWorker(worker, at, this.#staleMs)
+    this.#servesRequests ||= seen.view.requests !== undefined
+    return { ...seen, epoch: worker.epoch, readAt: performance.now() }
   }
 
   #learn(worker: WorkerEntry, at: number): WorkerView {
     const known = this.#known(worker, at)
-    const { view } = known
-    const before = this.#bySlot.get(worker.slot)
-    const isSame = before?.epoch === worker.epoch
-    // Where the status cannot be read, or is suddenly another one, the worker has not worked less.
+    this.#count(worker, known.view)
+    this.#bySlot.set(worker.slot, known)
+    return known.view
+  }
+
+  /** Where the status cannot be read, or is suddenly another one, the worker has not worked less. */
+  #count({ slot, epoch, startedAt }: WorkerEntry, view: WorkerView): void {
+    this.#oldestStart = Math.min(this.#oldestStart, startedAt)
+    const before = this.#counted.get(slot)
+    const isSame = before?.epoch === epoch
+    const most = { updates: 0, requests: 0, bytes: 0 }
     for (const name of ['updates', 'requests', 'bytes'] as const) {
-      const more = (view[name] ?? 0) - (isSame ? (before.view[name] ?? 0) : 0)
+      const counted = isSame ? before[name] : 0
+      const more = Math.max(0, (view[name] ?? 0) - counted)
+      most[name] = counted + more
       if (more > 0) this.#sums = { ...this.#sums, [name]: this.#sums[name] + more }
     }
-    this.#oldestStart = Math.min(this.#oldestStart, worker.startedAt)
-    this.#bySlot.set(worker.slot, known)
-    return view
+    this.#counted.set(slot, { epoch, ...most })
   }
 
-  #bury(known: Known, deadForMs = 0): WorkerView {
-    const view = { ...known.view, isDead: true, ageMs: Math.max(0, performance.now() - known.spokeAt) }
-    this.#dead.set(view.key, { ...known, view, diedAt: performance.now() - deadForMs })
-    return view
-  }
-
-  #forgetLongDead(difference: Difference): void {
-    const now = performance.now()
-    for (const [key, { diedAt }] of this.#dead) {
-      if (this.#dead.size <= MOST_DEAD && now - diedAt! < this.#deadForMs) return
-      this.#forget(key, difference)
+  #note({ key, id, pid, ending, doing }: WorkerView, at: number): void {
+    if (this.#deaths.has(key)) return
+    this.#deaths.set(key, { at, id, pid, ending, doing })
+    for (const old of this.#deaths.keys()) {
+      if (this.#deaths.size <= MOST_DEATHS) return
+      this.#deaths.delete(old)
     }
   }
-
-  #forget(key: string, difference: Difference): void {
-    this.#dead.delete(key)
-    difference.removed.push(key)
-  }
-}
-
-/** Whether an entry of the same owner says nothing new; an error may pass without an update. */
-function isKnown(view: WorkerView, worker: WorkerEntry): boolean {
-  if (view.updates !== worker.updates) return view.updates > worker.updates && worker.error === undefined
-  return worker.error === undefined && !view.isError
 }

@@ -121,6 +121,10 @@ export interface WorkerEntry {
   updatedAt: number | undefined
   /** How long ago that was, in milliseconds, by the monotonic clock. */
   ageMs: number | undefined
+  /** How long ago the event loop of a living worker last turned, in milliseconds; undefined: it has no heart. */
+  heartbeatAgeMs?: number | undefined
+  /** How often it says so, in milliseconds: its option `heartbeatMs`. */
+  heartbeatMs?: number | undefined
   counters: Record<string, number>
   /** For how long a dead worker has been dead, in milliseconds; undefined where nobody has noted it yet. */
   deadForMs?: number

@@ -3,8 +3,9 @@
 
 import pc from 'picocolors'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
+import { countKinds, countsText, kindOfWorker, wordOfWorker } from '../view/activity'
 import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
-import { type ShownState, shownState } from '../view/worker-state'
+import { shownState } from '../view/worker-state'
 import { REQUEST_PATH, requestColumns, servesRequests } from './request-columns'
 import { type LastColumn, type TableColumn, tableLines } from './table'
 
@@ -28,13 +29,6 @@ export interface ScreenOptions extends TableOptions {
   rows: number
   /** The last line. */
   footer?: string
-}
-
-/** How many workers are in each state. */
-function countStates(snapshot: Snapshot, staleMs?: number): Record<ShownState, number> {
-  const counts = { live: 0, stale: 0, dead: 0 }
-  for (const worker of snapshot.workers) counts[shownState(worker, snapshot.takenAt, staleMs)] += 1
-  return counts
 }
 
 /**
@@ -67,13 +61,10 @@ export function renderTable(snapshot: Snapshot, options: TableOptions = {}): str
   return lines.map((line, row) => decorate(line, snapshot, row - 1, options))
 }
 
-/** `3 live, 1 stale, 1 dead, 1024 slots`. */
+/** `3 living, 2 busy, 1 stale, 1 dead, 1024 slots`. */
 export function renderLine(snapshot: Snapshot, staleMs?: number): string {
-  const { live, stale, dead } = countStates(snapshot, staleMs)
-  const parts = [`${live} live`]
-  if (stale > 0) parts.push(`${stale} stale`)
-  if (dead > 0) parts.push(`${dead} dead`)
-  return [...parts, `${snapshot.slots} slots`].join(', ')
+  const kinds = snapshot.workers.map((worker) => kindOfWorker(worker, snapshot.takenAt, staleMs))
+  return `${countsText(countKinds(kinds))}, ${snapshot.slots} slots`
 }
 
 /** Exactly as many lines as fit: title and counts, the table, how many workers had no room, the footer. */
@@ -96,9 +87,13 @@ export function renderScreen(snapshot: Snapshot, options: ScreenOptions): string
  * The snapshot as JSON, without its cursor. Bytes are `{ "type": "bytes", "base64": "..." }`; what is not
  * known is left out.
  */
-export function renderJson(snapshot: Snapshot, indent?: number): string {
+export function renderJson(snapshot: Snapshot, indent?: number, staleMs?: number): string {
   const { cursor: _, ...rest } = snapshot
-  const workers = snapshot.workers.map((worker) => ({ ...worker, status: jsonStatus(worker.status) }))
+  const workers = snapshot.workers.map((worker) => ({
+    ...worker,
+    status: jsonStatus(worker.status),
+    kind: kindOfWorker(worker, snapshot.takenAt, staleMs),
+  }))
   const whole = { ...rest, workers }
   return indent === undefined ? JSON.stringify(whole) : indentedJson(whole, indent)
 }
@@ -114,7 +109,7 @@ export function workerColumns(takenAt: number, options: TableOptions): TableColu
   const idColumns = Math.max(8, Math.floor((options.columns ?? Infinity) * 0.3))
   const state: TableColumn<WorkerEntry> = {
     name: 'STATE',
-    text: (worker) => shownState(worker, takenAt, options.staleMs).replace('dead', 'DEAD'),
+    text: (worker) => wordOfWorker(worker, takenAt, options.staleMs).replace('dead', 'DEAD'),
   }
   return [
     { name: 'SLOT', align: 'right', dropOrder: 3, text: (worker) => String(worker.slot) },
@@ -140,5 +135,5 @@ function decorate(line: string, snapshot: Snapshot, row: number, options: TableO
   if (!worker) return bold(line)
   const state = shownState(worker, snapshot.takenAt, options.staleMs)
   if (state === 'dead') return red(line)
-  return state === 'stale' || worker.error ? yellow(line) : line
+  return state !== 'live' || worker.error ? yellow(line) : line
 }

@@ -1,10 +1,10 @@
 // The order of workers in a list.
 
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
+import { KINDS, kindOfWorker } from './activity'
 import { ownerKey } from './rates'
 import type { SortKey } from './sort-keys'
 import { byNumberedName, statusText } from './text'
-import { type ShownState, shownState } from './worker-state'
 
 export interface SortOptions {
   sort: SortKey
@@ -17,7 +17,6 @@ export interface SortOptions {
 
 type Compare = (a: WorkerEntry, b: WorkerEntry) => number
 
-const STATES: readonly ShownState[] = ['dead', 'stale', 'live']
 const MOST_TEXT = 100
 
 /** The same snapshot with its workers in order; equal ones by slot. */
@@ -42,7 +41,7 @@ function comparison({ sort, rates, staleMs }: SortOptions, { workers, takenAt }:
     case 'pid':
       return (a, b) => a.pid - b.pid
     case 'state': {
-      const rank = (worker: WorkerEntry) => STATES.indexOf(shownState(worker, takenAt, staleMs))
+      const rank = (worker: WorkerEntry) => KINDS.indexOf(kindOfWorker(worker, takenAt, staleMs))
       return (a, b) => rank(a) - rank(b)
     }
     case 'status': {

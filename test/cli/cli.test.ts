@@ -290,7 +290,7 @@ describe('rollcall, about a board', () => {
 
       assert.equal(code, 0)
       const round =
-        'Z  0 live, 2 stale, 1 dead, 1024 slots\nSLOT .*\n.* web-10 .*stale.*\n.* web-9 .*stale.*\n.* web-2 .*DEAD.*\n\n'
+        'Z  2 living, 2 stale, 1 dead, 1024 slots\nSLOT .*\n.* web-10 .*stale.*\n.* web-9 .*stale.*\n.* web-2 .*DEAD.*\n\n'
       assert.match(stdout, new RegExp(`^.*${round}.*${round}$`))
     })
 

@@ -56,7 +56,7 @@ describe('rollcall top, on a terminal', function () {
     await terminal.shows(/web-1 .* live .*GET \/\n.*web-2 .* live .*POST \/orders/)
 
     worker.signal('SIGKILL')
-    await terminal.shows(/ 1 live, 1 dead, [\s\S]*web-1 .* DEAD /)
+    await terminal.shows(/ 1 living, .*1 dead, [\s\S]*web-1 .* DEAD /)
     const colored = terminal.lines(true).find((line) => line.includes('web-1'))
     terminal.press('d')
     const without = await terminal.shows(/without the ended/)

@@ -27,7 +27,7 @@ describe('rollcall demo', () => {
     assert.equal(code, 0, stderr)
     assert.equal(stderr, '')
     assert.ok(!stdout.includes('\x1b'))
-    assert.match(stdout, /4 live, 1024 slots, [\d,]+ updates\/s/)
+    assert.match(stdout, /4 living, .*1024 slots, [\d,]+ updates\/s/)
     assert.match(
       stdout,
       /SIGKILL to web-2[\s\S]*the board knew after [\d.]+ ms[\s\S]*web-2 .*DEAD[\s\S]*a new web-2 is at work/,

@@ -39,28 +39,31 @@ describe('renderMetrics', () => {
     await dead.killed()
 
     const found = samples(renderMetrics(board))
-    const [a, b] = board.snapshot({ includeDead: true }).workers
+    const [a] = board.snapshot({ includeDead: true }).workers
+    const build = Object.keys(found).find((name) => name.startsWith('rollcall_build_info{version='))
 
     assert.deepEqual(
       {
         ...found,
         'rollcall_worker_status_age_seconds{worker="a"}': 0,
-        'rollcall_worker_status_age_seconds{worker="b"}': 0,
+        [build!]: 1,
       },
       {
+        [build!]: 1,
         rollcall_slots: 16,
+        'rollcall_workers_living{state="busy"}': 1,
+        'rollcall_workers_living{state="idle"}': 0,
+        'rollcall_workers_living{state="stale"}': 0,
+        'rollcall_workers_living{state="blocked"}': 0,
+        'rollcall_worker_stale{worker="a"}': 0,
         'rollcall_workers{state="live"}': 1,
         'rollcall_workers{state="dead"}': 1,
         'rollcall_worker_up{worker="a"}': 1,
         'rollcall_worker_up{worker="b"}': 0,
         'rollcall_worker_start_time_seconds{worker="a"}': a!.startedAt / 1000,
-        'rollcall_worker_start_time_seconds{worker="b"}': b!.startedAt / 1000,
         'rollcall_worker_status_age_seconds{worker="a"}': 0,
-        'rollcall_worker_status_age_seconds{worker="b"}': 0,
         'rollcall_worker_updates_total{worker="a"}': 1,
-        'rollcall_worker_updates_total{worker="b"}': b!.updates,
         'rollcall_worker_unreadable{worker="a"}': 0,
-        'rollcall_worker_unreadable{worker="b"}': 0,
         'rollcall_worker_busy{worker="a"}': 1,
         'rollcall_worker_requests_in_flight{worker="a"}': 3,
         'rollcall_worker_requests_total{worker="a"}': 17,

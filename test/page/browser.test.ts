@@ -37,7 +37,7 @@ describeBrowser('the status page in a browser', () => {
   }
 
   const row = (page: Page, id: string) =>
-    page.locator('#rows tr', { has: page.locator(`td.c-id:text-is("${id}")`) })
+    page.locator('#rows tr', { has: page.locator(`td.c-id a:text-is("${id}")`) })
   const ids = (page: Page) => page.locator('#rows .c-id').allTextContents()
   const isLive = (page: Page) => page.locator('#live.on').waitFor()
 
@@ -67,9 +67,9 @@ describeBrowser('the status page in a browser', () => {
     await row(page, 'crowd-0').locator('.c-state b:text-is("live")').waitFor()
     steady.signal('SIGSTOP')
     await row(page, 'crowd-0').locator('.c-state b:text-is("stale")').waitFor()
-    const young = await row(page, 'crowd-0').locator('.c-age').textContent()
+    const young = await row(page, 'crowd-0').locator('.c-ageMs').textContent()
     await eventually(
-      async () => (await row(page, 'crowd-0').locator('.c-age').textContent()) !== young,
+      async () => (await row(page, 'crowd-0').locator('.c-ageMs').textContent()) !== young,
       'its age to grow',
     )
     steady.signal('SIGCONT')
@@ -78,6 +78,8 @@ describeBrowser('the status page in a browser', () => {
     await row(page, 'crowd-0').locator('.c-state b:text-is("dead")').waitFor()
     await page.locator('#grid i.dead:text-is("x")').waitFor()
     await page.locator('[data-text=dead]:text-is("1")').waitFor()
+    await page.locator('#trouble a:text-matches("dead crowd-0")').waitFor()
+    await page.locator('.deaths td:text-is("crowd-0")').waitFor()
     await worker.ask({ method: 'close' })
     await row(page, 'job-1').waitFor({ state: 'detached' })
 
@@ -132,10 +134,12 @@ describeBrowser('the status page in a browser', () => {
       )
 
     const order: unknown[] = []
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 14; i++) {
       await page.keyboard.press('Tab')
       order.push(await focused())
     }
+    const tiles = order.splice(5, 6).map((text) => String(text).replace(/[\d\s]/g, ''))
+    assert.deepEqual(tiles, ['Living', 'Busy', 'Idle', 'Blocked', 'Stale', 'Dead'])
     assert.deepEqual(order.slice(0, 7), [
       'Skip to the workers',
       'pause',
@@ -236,8 +240,10 @@ describeBrowser('the status page in a browser', () => {
     await isLive(page)
 
     await page.locator('#shown:text-is("1,000 of 1,000")').waitFor()
-    assert.equal(await page.locator('#rows tr').count(), 1000)
-    assert.equal(await page.locator('#grid i:not(.open)').count(), 1000)
+    assert.equal(await page.locator('#rows tr').count(), 150)
+    await page.click('#more')
+    await eventually(async () => (await page.locator('#rows tr').count()) === 300, 'more rows')
+    assert.ok((await page.locator('*').count()) < 5000 + 150 * 14)
     await page.fill('input[name=filter]', 'crowd-777')
     await sees(page, ['crowd-777'])
     await crowd.ask('rest')
@@ -313,6 +319,58 @@ describeBrowser('the status page in a browser', () => {
     await page.click('#pause')
     await row(page, 'web-1').locator('.c-doing:text-is("unseen")').waitFor()
     assert.equal(await page.locator('#pause').getAttribute('aria-pressed'), 'false')
+  })
+
+  it('opens a row to everything about its worker, filters by tile and by !word, and knows its keys', async () => {
+    const long = `GET /${'very/'.repeat(60)}long`
+    open({ baseDir, workerId: 'web-2' }).update({ job: long, deep: { step: 7 } })
+    open({ baseDir, workerId: 'web-3' }).update('idle')
+    await show()
+    const page = await openPage(url)
+    await isLive(page)
+
+    await row(page, 'web-2').locator('.c-doing').click()
+    await page.locator('tr.open pre', { hasText: '"step": 7' }).waitFor()
+    assert.ok((await page.locator('tr.open pre').innerText()).replace(/\s/g, '').includes(long.replace(/\s/g, '')))
+    assert.equal(await page.locator('tr.open .copy').textContent(), String(process.pid))
+    assert.equal(await row(page, 'web-2').locator('a').getAttribute('aria-expanded'), 'true')
+    await page.reload()
+    await page.locator('tr.open pre', { hasText: '"step": 7' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('tr.open').waitFor({ state: 'detached' })
+
+    await page.click('.count.idle')
+    await sees(page, ['web-3'])
+    await page.click('.count.idle')
+    await page.keyboard.press('/')
+    await page.keyboard.type('!web-3 !first')
+    await sees(page, ['web-2'])
+    await page.keyboard.press('Escape')
+    await page.click('#grid i[data-key]:nth-child(3)')
+    await page.locator('tr.open', { hasText: 'web-3' }).waitFor()
+
+    const bare = await openPage(`${url}?worker=1:1`, { javaScriptEnabled: false })
+    await bare.locator('.details pre', { hasText: '"step": 7' }).waitFor()
+    assert.deepEqual(troubles(), [])
+  })
+
+  it('lets nothing turn stale by itself while it has no news, and says so across the page', async () => {
+    await show({ staleAfterMs: 60_000 })
+    const page = await openPage(url)
+    await isLive(page)
+    const silent = await row(page, 'web-1').locator('.c-ageMs').textContent()
+
+    // Nobody answers any more, and nobody says so.
+    server.close()
+    server.closeAllConnections()
+    await page.locator('#banner:visible', { hasText: 'No news since' }).waitFor()
+    assert.match(await page.title(), /^\(no news\) /)
+    const frozen = await row(page, 'web-1').locator('.c-ageMs').textContent()
+    await page.locator('#banner', { hasText: /\([3-9] s\)/ }).waitFor()
+
+    assert.equal(await row(page, 'web-1').locator('.c-ageMs').textContent(), frozen)
+    assert.notEqual(silent, undefined)
+    assert.equal(await page.locator('#rows tr.stale').count(), 0)
   })
 
   it('opens with a token once, which does not stay in the address', async () => {

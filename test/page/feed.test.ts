@@ -14,7 +14,7 @@ interface View {
   key: string
   id: string
   doing: string
-  isDead: boolean
+  kind: string
   updates: number
 }
 
@@ -58,10 +58,10 @@ describe('statusHandler, about open pages', () => {
     await worker.ask({ method: 'update', args: ['two'] })
     await eventually(() => page.find('job-1')?.doing === 'two', 'its change')
     await worker.killed()
-    await eventually(() => page.find('job-1')?.isDead, 'its death')
+    await eventually(() => page.find('job-1')?.kind === 'dead', 'its death')
     const again = await startWorker(baseDir, 'job-1', 'three')
     await eventually(
-      () => page.find('job-1')?.isDead === false && page.known.size === 2,
+      () => page.find('job-1')?.kind !== 'dead' && page.known.size === 2,
       'the one in its place',
     )
     await again.ask({ method: 'close' })
@@ -83,7 +83,7 @@ describe('statusHandler, about open pages', () => {
 
     await eventually(() => page.ticks.length >= 2, 'two ticks')
 
-    assert.equal(page.ticks[1]!.texts.workers, '1')
+    assert.equal(page.ticks[1]!.texts.all, '1')
   })
 
   it('watches a board once, however many pages are open, and not at all without any', async () => {
@@ -180,11 +180,13 @@ describe('statusHandler, about open pages', () => {
       await victim.ask(request)
     await eventually(() => page.find('victim'), 'the victim')
     await victim.killed()
-    await eventually(() => page.find('victim')?.isDead, 'its death')
+    await eventually(() => page.find('victim')?.kind === 'dead', 'its death')
 
     board.readAll() // cleans
     const { body } = await ask(port)
 
-    assert.match(body, /<tr class="dead"[\s\S]*?victim[\s\S]*?last words/)
+    // Dead is who lies on the board, for all faces alike; who has died while somebody looked is told beside.
+    assert.doesNotMatch(body, /<tr class="dead"/)
+    assert.match(body, /Last deaths[\s\S]*?victim[\s\S]*?last words/)
   })
 })

@@ -57,9 +57,9 @@ describe('statusHandler', () => {
     assert.match(body, /<h1>The &lt;shop&gt;<\/h1>/)
     assert.match(
       body,
-      /<tr class="busy"[\s\S]*?working[\s\S]*?web-1[\s\S]*?198\.51\.100\.7[\s\S]*?GET shop\.example\/orders\/17\?x=&lt;b&gt; HTTP\/1\.1 \(2 in flight\)/,
+      /<tr class="busy"[\s\S]*?working[\s\S]*?web-1[\s\S]*?198\.51\.100\.7[\s\S]*?shop\.example[\s\S]*?GET \/orders\/17\?x=&lt;b&gt; \(2 in flight\)/,
     )
-    assert.match(body, /<tr class="idle"[\s\S]*?keep-alive[\s\S]*?web-2/)
+    assert.match(body, /<tr class="idle last"[\s\S]*?keep-alive[\s\S]*?web-2/)
     assert.match(body, /<tr class="dead"[\s\S]*?dead[\s\S]*?web-3[\s\S]*?sums/)
     assert.match(
       body,
@@ -81,7 +81,7 @@ describe('statusHandler', () => {
     const { port } = await listen(statusHandler(board))
     const ids = async (query: string) => {
       const { body } = await ask(port, { path: `/${query}` })
-      return [...body.matchAll(/<td class="c-id">(.*?)<\/td>/g)].map(([, id]) => id)
+      return [...body.matchAll(/<td class="c-id"><a[^>]*>(.*?)<\/a><\/td>/g)].map(([, id]) => id)
     }
 
     assert.deepEqual(await ids(''), ['web-1', 'web-10', 'web-9'])
@@ -170,8 +170,8 @@ describe('statusHandler', () => {
     assert.equal(headers['content-type'], 'application/json; charset=utf-8')
     assert.equal(all.slots, 1024)
     assert.equal(all.baseDir, baseDir)
-    assert.deepEqual(all.counts, { dead: 1, stale: 0, busy: 3, idle: 0 })
-    assert.deepEqual(all.sums, { updates: 3, requests: 40, bytes: 4096 })
+    assert.deepEqual(all.counts, { blocked: 0, dead: 1, stale: 0, busy: 3, idle: 0 })
+    assert.deepEqual(all.sums, { updates: 4, requests: 40, bytes: 4096 })
     assert.deepEqual(byId['web-1'].status, BUSY)
     assert.deepEqual([byId['web-1'].kind, byId['web-1'].letter], ['busy', 'W'])
     assert.deepEqual(
@@ -230,7 +230,7 @@ describe('statusHandler', () => {
       const json = await ask(port, { path: '/deep/status?json' })
       const metrics = await ask(port, { path: '/deep/status/metrics' })
       const events = await EventStream.open(port, () => {}, '/deep/status?events')
-      assert.match(page.body, /<td class="c-id">web-1</)
+      assert.match(page.body, /<td class="c-id"><a[^>]*>web-1</)
       assert.equal(JSON.parse(json.body).workers[0].id, 'web-1')
       assert.match(metrics.body, /^rollcall_slots 1024$/m)
       assert.match(String(events.headers['content-type']), /event-stream/)

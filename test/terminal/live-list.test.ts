@@ -206,7 +206,7 @@ describe('A board as a live list', () => {
 
     const lines = view.lines(100, 20)
 
-    assert.match(lines[0]!, /2 live, 16 slots, 30 updates\/s/)
+    assert.match(lines[0]!, /2 living, .*16 slots, 30 updates\/s/)
     assert.match(lines[4]!, /web-1 .* 30 +GET/)
     assert.match(lines[5]!, /new .* - +GET/)
   })

@@ -65,7 +65,7 @@ describe('A snapshot as text', () => {
       { id: 'web-2', slot: 1, ageMs: 20_000, status: { ...request, state: 'working' } },
     )
 
-    assert.equal(renderLine(servers, 10_000), '1 live, 1 stale, 16 slots')
+    assert.equal(renderLine(servers, 10_000), '2 living, 1 idle, 1 stale, 16 slots')
   })
 
   it('is coloured only when asked: the dead red, the silent yellow', () => {
@@ -80,8 +80,8 @@ describe('A snapshot as text', () => {
   })
 
   it('is one line', () => {
-    assert.equal(renderLine(mixed, 10_000), '2 live, 2 stale, 1 dead, 16 slots')
-    assert.equal(renderLine(snapshot()), '0 live, 16 slots')
+    assert.equal(renderLine(mixed, 10_000), '4 living, 1 busy, 1 idle, 2 stale, 1 dead, 16 slots')
+    assert.equal(renderLine(snapshot()), '0 living, 16 slots')
   })
 
   it('is a screen of exactly the size there is', () => {
@@ -92,7 +92,7 @@ describe('A snapshot as text', () => {
       assert.equal(lines.at(-1), 'q quit')
     }
     const [title, , , ...rest] = renderScreen(mixed, { title: '/run/app', footer: 'q quit', rows: 7 })
-    assert.equal(title, '/run/app  4 live, 1 dead, 16 slots')
+    assert.equal(title, '/run/app  4 living, 2 busy, 2 idle, 1 dead, 16 slots')
     assert.deepEqual(
       rest.map((line) => line.slice(0, 13).trim()),
       ['0  web-1', '1  web-2', '... and 3 mor', 'q quit'],

@@ -80,7 +80,7 @@ async function list(dir: string, options: LsOptions): Promise<void> {
   if (!options.dead) snapshot.workers = snapshot.workers.filter((worker) => worker.state === 'live')
 
   if (options.json) {
-    print(renderJson(snapshot, 2))
+    print(renderJson(snapshot, 2, options.stale))
     return
   }
   print(renderTable(snapshot, { ...outputStyle(), state: true, staleMs: options.stale }).join('\n'))

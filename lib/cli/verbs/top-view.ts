@@ -43,7 +43,7 @@ async function topAsText(source: BoardSource, options: TopOptions, stop: StopSig
     const all = source.sorted({ sort, reverse })
     const workers = all.workers.filter((worker) => matches(source.textOf(worker), filter))
     const snapshot = { ...all, workers }
-    print(options.json ? renderJson(snapshot) : textRound(snapshot, options))
+    print(options.json ? renderJson(snapshot, undefined, options.stale) : textRound(snapshot, options))
     if (round === options.rounds) return
     // Rejects when it is time to stop, which the loop's condition says better.
     await delay(options.interval, undefined, { signal: stop.signal }).catch(() => {})

@@ -1,6 +1,7 @@
 // The workers of a board as the rows of a live list.
 
 import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
+import { wordOfWorker } from '../../view/activity'
 import { ownerKey, updateRates } from '../../view/rates'
 import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
@@ -88,9 +89,9 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   toneOf(worker: WorkerEntry): Tone {
-    const state = this.#stateOf(worker)
+    const state = shownState(worker, this.#snapshot.takenAt, this.#staleMs)
     if (state === 'dead') return 'bad'
-    return state === 'stale' || worker.error ? 'warning' : 'plain'
+    return state !== 'live' || worker.error ? 'warning' : 'plain'
   }
 
   table(workers: WorkerEntry[], columns: number): string[] {
@@ -134,7 +135,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   #stateOf(worker: WorkerEntry): string {
-    return shownState(worker, this.#snapshot.takenAt, this.#staleMs)
+    return wordOfWorker(worker, this.#snapshot.takenAt, this.#staleMs)
   }
 }
 

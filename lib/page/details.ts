@@ -1,0 +1,68 @@
+// Everything about one worker, as a piece of the page: where its row opens, or above the table for those without
+// JavaScript.
+
+import type { Snapshot, WorkerEntry } from '../scoreboard/types'
+import { jsonStatus } from '../terminal/render'
+import { countText } from '../view/numbers'
+import { ownerKey } from '../view/rates'
+import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../view/text'
+import { type Html, html } from './html'
+import { viewWorker } from './worker-view'
+
+const MOST_STATUS = 16 * 1024
+
+/** The worker of that key, living or dead. */
+export function findWorker({ workers }: Snapshot, key: string): WorkerEntry | undefined {
+  return workers.find((worker) => ownerKey(worker) === key)
+}
+
+export function workerDetails(worker: WorkerEntry, takenAt: number, staleMs: number): Html {
+  const { view } = viewWorker(worker, takenAt, staleMs)
+  const since = (at: number | undefined) =>
+    at === undefined ? undefined : `${timeText(at)} (${ageText(takenAt - at)} ago)`
+  const facts: [string, string | number | undefined][] = [
+    ['Worker', view.id],
+    ['State', view.word],
+    ['Event loop stands still for', view.blockedMs === undefined ? undefined : ageText(view.blockedMs)],
+    ['Process', worker.pid],
+    ['Thread', worker.threadId === 0 ? undefined : worker.threadId],
+    ['Slot', `${worker.slot}, owner number ${worker.epoch}`],
+    ['Started', since(worker.startedAt)],
+    ['Said last', since(worker.updatedAt) ?? 'nothing yet'],
+    ['Updates', countText(worker.updates)],
+    ['Died', worker.deadForMs === undefined ? undefined : `${ageText(worker.deadForMs)} ago`],
+    ['Ended', worker.ending],
+    ['Runs for', view.runsMs === undefined ? undefined : ageText(view.runsMs)],
+    ['Oldest request', oldestText(worker, view.oldestMs)],
+    ['Client', view.client === '' ? undefined : view.client],
+    ['Host', view.host === '' ? undefined : view.host],
+    ...Object.entries(worker.counters).map(([name, n]): [string, string] => [
+      cut(escapeControls(name), 40),
+      countText(n),
+    ]),
+  ]
+  const shown = facts.filter(([, value]) => value !== undefined)
+  return html`<div class="details" data-worker="${view.key}"><dl>${shown.map(
+    ([name, value]) =>
+      html`<div><dt>${name}</dt><dd${name === 'Process' && html` class="copy"`}>${value}</dd></div>`,
+  )}</dl><h3>Status</h3><pre tabindex="0" aria-label="Status of ${view.id}">${fullStatus(worker)}</pre></div>`
+}
+
+function oldestText({ status }: WorkerEntry, oldestMs: number | undefined): string | undefined {
+  const { oldest } = (typeof status === 'object' && status !== null ? status : {}) as {
+    oldest?: { method?: unknown; path?: unknown }
+  }
+  if (typeof oldest !== 'object' || oldest === null || oldestMs === undefined) return undefined
+  const words = [oldest.method, oldest.path].filter((word) => typeof word === 'string').join(' ')
+  return `${cut(escapeControls(words.slice(0, 2048)), 400)}, for ${ageText(oldestMs)}`
+}
+
+/** Line by line, so that JSON keeps its shape and nothing else does. */
+function fullStatus({ status, error }: WorkerEntry): string {
+  if (error) return `${error.code}: ${escapeControls(error.message)}\n${escapeControls(error.preview ?? '')}`
+  if (status === undefined) return '(no update yet)'
+  if (status instanceof Uint8Array) return statusText(status, Number.POSITIVE_INFINITY)
+  const text = typeof status === 'string' ? status : (indentedJson(jsonStatus(status)) ?? '')
+  const lines = text.slice(0, MOST_STATUS).split('\n').map(escapeControls).join('\n')
+  return text.length > MOST_STATUS ? `${lines}\n... (${countText(text.length)} characters)` : lines
+}
