@@ -15,7 +15,7 @@ async function main(argv: string[]): Promise<void> {
   // Node's own code for this is 1, which here would speak of failed work.
   process.on('uncaughtException', (error) => {
     report(error)
-    process.exit(EXIT.bug)
+    process.exit(exitCodeOf(error))
   })
   try {
     await createProgram(version, argv[2]).parseAsync(argv)

@@ -2,9 +2,10 @@
 //
 // Each verb is loaded when it is asked for, and all of them where somebody asks what there is.
 
-import { Command } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { redactWords } from '../util/redact'
-import { noteLines } from './support/output'
+import { fitted, withExitCodes } from './support/help-text'
+import { noteLines, print } from './support/output'
 import { withVerbHint } from './support/verb-hints'
 
 const EXIT_CODES = `
@@ -41,9 +42,15 @@ export function createProgram(version: string, verb?: string): Command {
   program
     .description('Who is alive, what is each worker doing, and is the work done?')
     .version(version, '-V, --version')
+    .addOption(new Option('-v', 'the same').hideHelp())
+    .on('option:v', () => {
+      print(version)
+      throw new CommanderError(0, 'commander.version', version)
+    })
     .exitOverride()
     .enablePositionalOptions()
     .configureOutput({
+      writeOut: (text) => void process.stdout.write(fitted(text)),
       outputError: (text) => {
         const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), program)
         noteLines(redactWords(hinted).trimEnd())
@@ -54,5 +61,6 @@ export function createProgram(version: string, verb?: string): Command {
     .addHelpText('after', EXIT_CODES)
   const wanted = verb !== undefined && verb in VERBS && verb !== 'completion' ? [verb] : Object.keys(VERBS)
   for (const register of new Set(wanted.map((name) => VERBS[name]!()))) register(program)
+  withExitCodes(program)
   return program
 }

@@ -52,13 +52,14 @@ export class Access {
     return {
       isAllowed: false,
       statusCode: 401,
-      reason: "A token is needed: 'Authorization: Bearer TOKEN', or ?token=TOKEN once in a browser.",
+      reason: "A token is needed: 'Authorization: Bearer TOKEN', as the password of Basic authentication, or ?token=TOKEN once in a browser.",
     }
   }
 
   #hasToken(request: IncomingMessage, given: string | null): boolean {
-    const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
-    for (const one of [given, bearer]) {
+    const { authorization = '' } = request.headers
+    const bearer = /^Bearer +(\S+) *$/i.exec(authorization)?.[1]
+    for (const one of [given, bearer, basicPassword(authorization)]) {
       // Equally long whatever was given, so the comparison tells nothing by its time.
       if (one !== null && one !== undefined && timingSafeEqual(hashOf(one), this.#tokenHash!)) return true
     }
@@ -105,6 +106,15 @@ export class Access {
 
 function hashOf(text: string): Buffer {
   return createHash('sha256').update(text).digest()
+}
+
+/** For scrapers that know nothing else: the token as the password, whatever the name. */
+function basicPassword(authorization: string): string | undefined {
+  const [, encoded] = /^Basic +([A-Za-z0-9+/=]+) *$/i.exec(authorization) ?? []
+  if (encoded === undefined) return undefined
+  const pair = Buffer.from(encoded, 'base64').toString()
+  const at = pair.indexOf(':')
+  return at < 0 ? undefined : pair.slice(at + 1)
 }
 
 /** The value of the first cookie of that name. */

@@ -15,7 +15,7 @@ export interface StatusHandlerOptions {
    */
   allow?: readonly string[]
   /**
-   * A secret that lets a client look: sent as `Authorization: Bearer`, or once as `?token=`, which a browser then
+   * A secret that lets a client look: sent as `Authorization: Bearer`, as the password of Basic authentication, or once as `?token=`, which a browser then
    * keeps as a cookie. Use 128 random bits or more.
    *
    * @default none

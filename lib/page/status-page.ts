@@ -16,6 +16,7 @@ import { readChoice } from './order'
 import { renderPage, renderTick } from './page'
 import { answer, answerText, answerUnavailable, beginEvents } from './respond'
 
+const CHALLENGE = 'Bearer realm="rollcall", Basic realm="rollcall", charset="UTF-8"'
 const CLOSED = 'This page is closed.'
 
 /** One status page: who may see it, and what each address answers. */
@@ -58,7 +59,7 @@ export class StatusPage {
     const verdict = this.#access.judge(request, token)
     if (!verdict.isAllowed) {
       const { statusCode, reason } = verdict
-      const challenge = statusCode === 401 ? { 'WWW-Authenticate': 'Bearer realm="rollcall"' } : undefined
+      const challenge = statusCode === 401 ? { 'WWW-Authenticate': CHALLENGE } : undefined
       return answerText(request, response, statusCode, reason, challenge)
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {

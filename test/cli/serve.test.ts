@@ -52,6 +52,46 @@ describe('rollcall serve', () => {
     assert.equal(stdout, `serving http://127.0.0.1:${cli.port}/\n`)
   })
 
+  it('answers at the path where scrapers of Apache look, with the token as a Basic password', async () => {
+    const cli = await serve([], { ROLLCALL_TOKEN: 'open-sesame' })
+    const path = '/server-status?auto'
+    const basic = (password: string) => ({
+      authorization: `Basic ${Buffer.from(`munin:${password}`).toString('base64')}`,
+    })
+
+    const without = await ask(cli.port, { path })
+    const wrong = await ask(cli.port, { path, headers: basic('open') })
+    const right = await ask(cli.port, { path, headers: basic('open-sesame') })
+
+    assert.deepEqual([without.status, wrong.status, right.status], [401, 401, 200])
+    assert.match(String(without.headers['www-authenticate']), /Basic realm=/)
+    assert.match(right.body, /^Total Accesses: 0$/m)
+  })
+
+  it('waits for a board that is not there yet, and survives one that is deleted', async () => {
+    const later = join(tempDir(), 'later')
+    const without = await runCli(['serve', '--port', '0', later])
+    const cli = startCli(['serve', '--port', '0', '--wait', later])
+    await cli.says(/:(\d+)\//)
+    const port = Number(/:(\d+)\//.exec(cli.stdout)![1])
+    const before = await ask(port)
+
+    const first = new Scoreboard({ baseDir: later, workerId: 'first' })
+    first.update('works')
+    const sees = (id: string) => async () => (await ask(port)).body.includes(`>${id}<`)
+    await eventually(sees('first'), 'the board that came')
+    rmSync(later, { recursive: true })
+    first.close()
+    const second = new Scoreboard({ baseDir: later, workerId: 'second' })
+    second.update('works')
+    await eventually(sees('second'), 'the board that took its place')
+    second.close()
+
+    assert.equal(without.code, 66)
+    assert.deepEqual([before.status, before.headers.connection], [503, 'close'])
+    assert.match(before.body, /no board yet/)
+  })
+
   it('tells programs where it listens', async () => {
     const cli = await serve(['--json', '--host', 'localhost', '--title', 'Till'])
 

@@ -1,5 +1,6 @@
 // Where text goes: standard output, its width and colours, and what happens when nobody reads it any more.
 
+import { exitCodeOf } from './exit-codes'
 import { escapeControls } from '../../view/escape-controls'
 
 /**
@@ -51,7 +52,10 @@ export function noteLines(text: string): void {
 export function tolerateClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+      if (error.code === 'EPIPE' || error.code === 'EIO') return
+      // Whatever else was done: who reads the result has not got it.
+      if (stream === process.stdout) note(`Cannot write to standard output: ${error.message}`)
+      process.exit(exitCodeOf(error))
     })
   }
 }

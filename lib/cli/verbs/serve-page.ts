@@ -4,9 +4,12 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
 
-import { statusHandler } from '../../page/handler'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import { type StatusHandler, statusHandler } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
-import { CliError, EXIT } from '../support/exit-codes'
+import type { Scoreboard } from '../../scoreboard/scoreboard'
+import { CliError, EXIT, exitCodeOf } from '../support/exit-codes'
 import { type BoardFlags, openToRead } from '../support/open-board'
 import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
@@ -27,6 +30,8 @@ export interface ServeOptions extends BoardFlags {
   /** Milliseconds. */
   stale: number
   title?: string
+  /** Whether to wait for a board that is not there yet. */
+  wait?: boolean
   json?: boolean
 }
 
@@ -34,7 +39,7 @@ export interface ServeOptions extends BoardFlags {
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
   const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
-  using board = await openToRead(dir, options)
+  let opened: Scoreboard | undefined
   // By URLs, of which one may be called `constructor`.
   const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
@@ -42,41 +47,81 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     for (const url of options.queue ?? []) {
       queues[url] ??= await openQueue({ queue: url, auth, authFile, sharedDirectory }, stop.signal)
     }
-    const handler = statusHandler(board, {
-      allow: options.allow,
-      token,
-      hosts: options.name,
-      trustProxy: options.trustProxy,
-      queues,
-      staleAfterMs: options.stale,
-      title: options.title,
-    })
-    const server = createServer(onlyHere(handler))
+    let handler: StatusHandler | undefined
+    const begin = (board: Scoreboard) => {
+      opened = board
+      handler = statusHandler(board, {
+        allow: options.allow,
+        token,
+        hosts: options.name,
+        trustProxy: options.trustProxy,
+        queues,
+        staleAfterMs: options.stale,
+        title: options.title,
+      })
+    }
+    if (!options.wait) begin(await openToRead(dir, options))
+    const server = createServer(onlyHere((request, response) => (handler ?? noBoardYet)(request, response)))
     await listen(server, options)
     tell(server, { ...options, token })
+    if (handler === undefined) await waitForBoard(dir, options, stop.signal, begin)
     if (!stop.signal.aborted) await once(stop.signal, 'abort')
-    handler.close()
+    handler?.close()
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
   } catch (error) {
     // A wait for a queue that was interrupted is no failure.
     if (!stop.signal.aborted) throw error
   } finally {
+    opened?.close()
     await Promise.all(Object.values(queues).map((queue) => queue.close()))
   }
   process.exitCode = stop.exitCode
 }
 
+const LOOK_FOR_BOARD_MS = 500
+
+/** Until the first worker has made one. What else is wrong with it is an error, as without the wait. */
+async function waitForBoard(
+  dir: string,
+  options: ServeOptions,
+  signal: AbortSignal,
+  begin: (board: Scoreboard) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      begin(await openToRead(dir, options))
+      return
+    } catch (error) {
+      if (exitCodeOf(error) !== EXIT.notFound) throw error
+    }
+    await delay(LOOK_FOR_BOARD_MS, undefined, { signal }).catch(() => {})
+  }
+}
+
+function noBoardYet(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(503, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'X-Content-Type-Options': 'nosniff',
+    'Retry-After': '5',
+    Connection: 'close',
+  })
+  response.end('There is no board yet: no worker has made one.\n')
+}
+
+/** Where scrapers of Apache look by themselves. */
+const PATHS = new Set(['/', '/metrics', '/server-status', '/server-status/metrics'])
+
 /** This server has the page and nothing else. */
 function onlyHere(handler: (request: IncomingMessage, response: ServerResponse) => void) {
   return (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url!.replace(/[?#].*$/s, '')
-    if (path === '/' || path === '/metrics') return handler(request, response)
+    if (PATHS.has(path)) return handler(request, response)
     response.writeHead(404, {
       'Content-Type': 'text/plain; charset=utf-8',
       'X-Content-Type-Options': 'nosniff',
     })
-    response.end('Nothing is here: the page is at /, metrics are at /metrics.\n')
+    response.end('Nothing is here: the page is at / and /server-status, metrics are at /metrics.\n')
   }
 }
 

@@ -16,7 +16,7 @@ export function registerServe(program: Command): void {
     .command('serve')
     .summary('serve the status page of a board')
     .description(
-      'Serve the status page of a board: for people at /, for programs at /?json and /?auto, for Prometheus at /metrics.',
+      'Serve the status page of a board: for people at /, for programs at /?json and /?auto (also at /server-status?auto), for Prometheus at /metrics.',
     )
     .argument('<dir>', 'the directory of the board', directory)
   withBoard(serve)
@@ -54,13 +54,17 @@ export function registerServe(program: Command): void {
       10_000,
     )
     .option('--title <text>', "what the page is called (default: the directory's name)")
+    .option('--wait', 'wait for a board that is not there yet, and answer 503 until then')
     .option('--json', 'print {"url":"...","port":N,"pid":N} when it listens')
     .addHelpText(
       'after',
       `
-Ctrl-C ends it. --allow, --name, --trust-proxy and --queue may be given several times. Only this machine may look unless --allow or --token says otherwise; on a network use a token of
-many random characters, and a proxy that speaks TLS. A secret on a command line is seen by every user of the machine:
-put it into a file or a variable.
+Ctrl-C ends it. --allow, --name, --trust-proxy and --queue may be given several
+times. Only this machine may look unless --allow or --token says otherwise; on a
+network use a token of many random characters, and a proxy that speaks TLS. A
+client sends it as a Bearer token, or as the password of Basic authentication. A
+secret on a command line is seen by every user of the machine: put it into a
+file or a variable.
 
 Examples:
   $ rollcall serve /run/app

@@ -1,0 +1,54 @@
+// What every help has, whoever wrote it: lines that fit, and the exit codes.
+
+import type { Command } from 'commander'
+
+const WIDTH = 80
+
+const COMMON = `
+Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not
+possible here; 74 no space or broken disk; 75 try again; 77 permission.
+`
+
+/** Adds the exit codes to each verb that does not say its own. */
+export function withExitCodes(command: Command): void {
+  for (const verb of command.commands) {
+    withExitCodes(verb)
+    if (verb.commands.length === 0 && !/exit codes?/i.test(textAfter(verb))) verb.addHelpText('after', COMMON)
+  }
+}
+
+/** What stands behind the options. */
+function textAfter(verb: Command): string {
+  let text = ''
+  const write = (piece: string) => {
+    text += piece
+  }
+  // Commander's commands are emitters, which its types leave out.
+  const emitter = verb as unknown as NodeJS.EventEmitter
+  emitter.emit('afterHelp', { error: false, command: verb, write })
+  return text
+}
+
+/** Lines that are too long go on in the next, as far to the right; a command with a backslash, as a shell takes it. */
+export function fitted(text: string): string {
+  return text.split('\n').flatMap(fitLine).join('\n')
+}
+
+function fitLine(line: string): string[] {
+  if (line.length <= WIDTH) return [line]
+  const isCommand = /^\s*\$ /.test(line)
+  const indent = `${/^\s*/.exec(line)![0]}${isCommand ? '    ' : ''}`
+  const room = WIDTH - (isCommand ? 2 : 0)
+  const at = line.lastIndexOf(' ', room)
+  if (at <= indent.length) return [line]
+  const rest = `${indent}${line.slice(at + 1)}`
+  return [line.slice(0, at) + (isCommand ? ' \\' : ''), ...(isCommand ? fitCommand(rest) : fitLine(rest))]
+}
+
+function fitCommand(line: string): string[] {
+  if (line.length <= WIDTH) return [line]
+  const indent = /^\s*/.exec(line)![0]
+  const at = line.lastIndexOf(' ', WIDTH - 2)
+  if (at <= indent.length) return [line]
+  return [`${line.slice(0, at)} \\`, ...fitCommand(indent + line.slice(at + 1))]
+}
