@@ -31,7 +31,7 @@ export const COLUMNS: readonly Column[] = [
   { key: 'doing', title: 'Doing', format: 'text', isSearched: true },
 ]
 
-const RANK: Record<Kind, number> = { dead: 0, stale: 1, busy: 2, idle: 3 }
+const RANK: Record<Kind, number> = { dead: 0, blocked: 1, stale: 2, busy: 3, idle: 4 }
 
 const TEXTS: Record<Exclude<Format, 'word'>, (value: never) => string> = {
   text: String,

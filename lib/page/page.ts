@@ -29,6 +29,7 @@ const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[
   ['S', 'idle', 'starting'],
   ['R', 'busy', 'reading'],
   ['W', 'busy', 'working'],
+  ['#', 'blocked', 'blocked'],
   ['!', 'stale', 'stale'],
   ['x', 'dead', 'dead'],
   ['.', 'open', 'open slot'],
@@ -63,9 +64,10 @@ export function renderTick(picture: Picture): Tick {
   const { counts, sums, history } = picture
   const texts: Record<string, string> = {
     uptime: picture.workers.length > 0 ? ageText(picture.uptimeMs) : '-',
-    workers: countText(counts.busy + counts.idle + counts.stale),
+    workers: countText(counts.busy + counts.idle + counts.blocked + counts.stale),
     busy: countText(counts.busy),
     idle: countText(counts.idle),
+    blocked: countText(counts.blocked),
     stale: countText(counts.stale),
     dead: countText(counts.dead),
     open: countText(Math.max(0, picture.slots - picture.workers.length)),
@@ -137,7 +139,7 @@ function summarySection(picture: Picture, { texts, paths }: Tick): Html {
   )
   return html`<section class="summary" aria-label="Summary">
 <dl class="counts">
-${count('workers', 'Living')}${count('busy', 'Busy')}${count('idle', 'Idle')}${count('stale', 'Stale')}${count('dead', 'Dead')}${count('uptime', 'Up')}
+${count('workers', 'Living')}${count('busy', 'Busy')}${count('idle', 'Idle')}${count('blocked', 'Blocked')}${count('stale', 'Stale')}${count('dead', 'Dead')}${count('uptime', 'Up')}
 </dl>
 <div class="sparks">${SPARKLINES.map((tile) => sparkTile(tile, picture, texts, paths[tile.name]))}</div>
 ${names.length > 0 && html`<dl class="totals" aria-label="Totals of the board's counters">${totals}</dl>`}

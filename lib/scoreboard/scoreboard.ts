@@ -1,8 +1,9 @@
 // Scoreboard: the public face of a board, for workers and managers alike.
 
-import { isFailure, type NativeBoard, native, Outcome } from '../binding'
+import { isFailure, type NativeBoard, type NativeInspection, native, Outcome } from '../binding'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
 import { ScoreboardError } from '../util/errors'
+import { BlockedWatch } from './blocked-watch'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
 import { cursorOf, readChanges } from './changes'
 import { claimError, tryAgainWhileBusy, tryToClaim } from './claiming'
@@ -11,6 +12,8 @@ import { type EncodedStatus, encodeStatus, isBytes, toJson } from './codec'
 import { CounterReader, Counters, SharedCounters } from './counters'
 import { type Ending, endingOf } from './ending'
 import { scoreboardError } from './failures'
+import { Heart } from './heart'
+import { Hearts } from './hearts'
 import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
 import { addOwner, idsOfThisThread, removeOwner } from './owners'
@@ -42,6 +45,8 @@ const { publishTextAt } = native
 export class Scoreboard {
   readonly baseDir: string
   readonly #options: CheckedOptions
+  readonly #heart = new Heart()
+  #hearts: Hearts | undefined
   #board: NativeBoard
   #reader: SlotReader
   #all: StatusReader
@@ -230,13 +235,16 @@ export class Scoreboard {
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
   watch(options: WatchOptions = {}): AsyncIterableIterator<Changes> {
-    checkOptions(options, ['signal', 'minIntervalMs'], 'the options of watch()')
+    checkOptions(options, ['signal', 'minIntervalMs', 'blockedAfterMs'], 'the options of watch()')
     const signal = optionalSignal(options.signal, 'signal')
     const minIntervalMs = optionalInteger(options.minIntervalMs, 'minIntervalMs', 0, 2 ** 31 - 1) ?? 0
+    const blockedAfterMs = optionalInteger(options.blockedAfterMs, 'blockedAfterMs', 1, 2 ** 31 - 1)
     this.#checkOpen('watch')
     const watched = {
       changes: (since?: Cursor) => this.changes(since),
       sharedValues: () => this.shared.values(),
+      workerIn: (slot: number) => this.#workerIn(slot),
+      blocked: blockedAfterMs === undefined ? undefined : new BlockedWatch(this.#board, blockedAfterMs),
     }
     return new ChangeWatcher(watched, this.#hub, minIntervalMs, signal)
   }
@@ -349,6 +357,7 @@ export class Scoreboard {
     this.#shared = new SharedCounters(board, this.#options.readOnly)
     this.#reader = new SlotReader(board, this.baseDir, this.#options.maxStatusBytes)
     this.#all = new StatusReader(board, this.#reader)
+    this.#hearts = undefined
     this.#counters = undefined
     this.#files = undefined
     this.#hasFiles = false
@@ -374,6 +383,26 @@ export class Scoreboard {
   /** Whether opening it to write would replace it. @internal */
   get isFromEarlierBoot(): boolean {
     return this.#board.fromEarlierBoot
+  }
+
+  /**
+   * Whose event loop has not turned for longer than `afterMs` (undefined: three of its beats): epoch and for how long,
+   * in milliseconds, by slot. Dead owners too, until they are cleaned up. @internal
+   */
+  blocked(afterMs?: number): Map<number, { epoch: number; forMs: number }> {
+    this.#checkOpen('read')
+    this.#hearts ??= new Hearts(this.#board)
+    return this.#hearts.blocked(afterMs)
+  }
+
+  /** What the line of a worker says for whoever is about to look into its process. @internal */
+  inspection({ slot, epoch }: WorkerEntry): NativeInspection | undefined {
+    return this.#board.inspection(slot, epoch)
+  }
+
+  /** Notes for how long somebody may have its inspector open; 0: nobody has. @internal */
+  noteInspection({ slot, epoch }: WorkerEntry, forMs: number): void {
+    this.#board.noteInspection(slot, epoch, forMs)
   }
 
   /** How many slots belong to dead workers. @internal */
@@ -412,6 +441,7 @@ export class Scoreboard {
 
   /** Gives everything back: with a good-bye, or as one who has died in this way. */
   #leave(ending: Ending | undefined): void {
+    this.#heart.stop()
     removeOwner(this)
     this.#hub.close()
     if (ending !== undefined) {
@@ -482,8 +512,14 @@ export class Scoreboard {
   #settleIn(slot: number, epoch: number): void {
     const { boardId } = this.#board
     this.#ownKey = `${slot}-${epoch}`
+    this.#heart.start(this.#board, this.#options.heartbeatMs)
     this.#files = new OverflowWriter(this.baseDir, this.#options.mode, { boardId, slot, epoch })
     addOwner(this)
+  }
+
+  /** The living owner of a slot. */
+  #workerIn(slot: number): WorkerEntry | undefined {
+    return this.#reader.scan(undefined, slot, slot + 1) === 0 ? undefined : this.#liveEntry(0)
   }
 
   readonly #liveEntry = (entry: number) => readEntry(this.#reader, this.#counterReader, entry, undefined)

@@ -91,6 +91,14 @@ export interface ScoreboardOptions {
    * @default 600000, ten minutes
    */
   deadForMs?: number
+  /**
+   * How often this worker says that its event loop turns, in milliseconds, 0 to 3600000; 0: never. From the first
+   * `update()` or `claim()` on, by a timer that keeps no process alive. Readers tell by it who is blocked. A program
+   * that works without an event loop, one synchronous step after the other, says 0.
+   *
+   * @default 1000
+   */
+  heartbeatMs?: number
 }
 
 /** What went wrong with one slot. It never costs the other entries. */
@@ -121,6 +129,14 @@ export interface WorkerEntry {
   updatedAt: number | undefined
   /** How long ago that was, in milliseconds, by the monotonic clock. */
   ageMs: number | undefined
+  /** How long ago the event loop of a living worker last turned, in milliseconds; undefined: it has no heart. */
+  heartbeatAgeMs?: number | undefined
+  /** How often it says so, in milliseconds: its option `heartbeatMs`. */
+  heartbeatMs?: number | undefined
+  /** When its process started, in clock ticks since boot: with the pid this names one process for ever. 0: unknown. */
+  processStart?: number
+  /** The inode of its pid namespace, in which `pid` is a number; 0: unknown. */
+  pidNamespace?: number
   counters: Record<string, number>
   /** For how long a dead worker has been dead, in milliseconds; undefined where nobody has noted it yet. */
   deadForMs?: number
@@ -153,6 +169,8 @@ export interface WorkerChange extends WorkerEntry {
   merged: number
   /** Whether this owner of the slot was not known before. */
   isNew: boolean
+  /** For a watch with `blockedAfterMs`: whether it is blocked now. */
+  blocked?: boolean
 }
 
 /** A worker that is there no more. A slot owned anew is one gone and one new. */
@@ -187,4 +205,12 @@ export interface WatchOptions {
    * @default 0
    */
   minIntervalMs?: number
+  /**
+   * Also tell when a worker's event loop has not turned for so many milliseconds, and when it turns again: such a
+   * change has `merged` 0, and every change of this watch has `blocked`. At least 1; less than twice the
+   * worker's `heartbeatMs` calls those blocked who are not.
+   *
+   * @default not told
+   */
+  blockedAfterMs?: number
 }

@@ -46,6 +46,7 @@ describe('renderMetrics', () => {
         ...found,
         'rollcall_worker_status_age_seconds{worker="a"}': 0,
         'rollcall_worker_status_age_seconds{worker="b"}': 0,
+        'rollcall_worker_heartbeat_age_seconds{worker="a"}': 0,
       },
       {
         rollcall_slots: 16,
@@ -57,6 +58,9 @@ describe('renderMetrics', () => {
         'rollcall_worker_start_time_seconds{worker="b"}': b!.startedAt / 1000,
         'rollcall_worker_status_age_seconds{worker="a"}': 0,
         'rollcall_worker_status_age_seconds{worker="b"}': 0,
+        'rollcall_worker_heartbeat_age_seconds{worker="a"}': 0,
+        'rollcall_worker_blocked{worker="a"}': 0,
+        rollcall_workers_blocked: 0,
         'rollcall_worker_updates_total{worker="a"}': 1,
         'rollcall_worker_updates_total{worker="b"}': b!.updates,
         'rollcall_worker_unreadable{worker="a"}': 0,

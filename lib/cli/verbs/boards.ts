@@ -3,11 +3,13 @@
 import type { Command } from 'commander'
 
 import { directory, octal } from '../parse/arguments'
+import { withBlocked } from '../parse/list-flags'
 import { type BoardFlags, openToRead, openToWrite, withBoard } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
 
 interface LsOptions extends BoardFlags {
   dead?: boolean
+  blocked?: number
   json?: boolean
 }
 
@@ -24,7 +26,7 @@ export function registerBoards(program: Command): void {
     .summary('list the workers of a board')
     .description('List the living workers of a board and what each of them is doing.')
     .argument('<dir>', 'the directory of the board', directory)
-  withBoard(ls)
+  withBlocked(withBoard(ls))
     .option('-d, --dead', 'the dead too: those that ended without closing and were not cleaned up yet')
     .option('--json', 'print the whole snapshot as JSON')
     .addHelpText(
@@ -68,7 +70,9 @@ async function list(dir: string, options: LsOptions): Promise<void> {
     print(renderJson(snapshot, 2))
     return
   }
-  print(renderTable(snapshot, { ...outputStyle(), state: options.dead }).join('\n'))
+  print(
+    renderTable(snapshot, { ...outputStyle(), state: options.dead, blockedMs: options.blocked }).join('\n'),
+  )
   if (snapshot.workers.length > 0) return
   note(dead > 0 ? `no living worker on ${dir}; ${dead} dead, which --dead shows` : `no worker on ${dir}`)
 }

@@ -20,6 +20,7 @@ export interface TopOptions extends BoardFlags {
   /** Milliseconds, as is `stale`. */
   interval: number
   stale: number
+  blocked?: number
   rounds?: number
   sort: SortKey
   reverse?: boolean
@@ -32,7 +33,7 @@ export async function top(dir: string, options: TopOptions): Promise<void> {
   using stop = new StopSignal()
   using board = await openToRead(dir, options)
   const look = () => lookAgain(board)
-  const source = new BoardSource({ title: dir, look, staleMs: options.stale })
+  const source = new BoardSource({ title: dir, look, staleMs: options.stale, blockedMs: options.blocked })
   const isLive = isScreen() && !options.json && options.rounds === undefined
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
   else await topAsText(source, options, stop)
@@ -53,11 +54,11 @@ async function topAsText(source: BoardSource, options: TopOptions, stop: StopSig
   }
 }
 
-function textRound(snapshot: Snapshot, { stale }: TopOptions): string {
-  const table = renderTable(snapshot, { ...outputStyle(), state: true, staleMs: stale })
-  return [`${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, stale)}`, ...table, ''].join(
-    '\n',
-  )
+function textRound(snapshot: Snapshot, { stale, blocked }: TopOptions): string {
+  const states = { staleMs: stale, blockedMs: blocked }
+  const table = renderTable(snapshot, { ...outputStyle(), state: true, ...states })
+  const head = `${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, states)}`
+  return [head, ...table, ''].join('\n')
 }
 
 /** A board may be deleted and made anew while it is looked at; until there is one again, nobody is on it. */

@@ -6,7 +6,7 @@ import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
 import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../../view/text'
 import { shownState } from '../../view/worker-state'
-import { entryText, jsonStatus, renderLine, type TableOptions, workerColumns } from '../render'
+import { entryText, jsonStatus, renderLine, stateText, type TableOptions, workerColumns } from '../render'
 import { REQUEST_PATH, requestColumns, servesRequests } from '../request-columns'
 import { type TableColumn, tableLines } from '../table'
 import type { ListSource, Order, Tone } from './list-source'
@@ -19,22 +19,29 @@ export class BoardSource implements ListSource<WorkerEntry> {
   readonly noun = 'worker'
   readonly sorts = SORTS
   readonly notes = [
-    'Yellow: living, and silent for longer than --stale says, or with a status that cannot be read. Red: dead.',
+    'Red: dead, or blocked: its event loop has not turned for so long; w shows where it is.',
+    'Yellow: without a heart and silent for longer than --stale says, or with a status that cannot be read.',
     'Where most workers serve requests, S is the state letter of mod_status (_ waiting, K keep-alive,',
     'R reading, W working or writing), and SECS the time in that state.',
   ]
   readonly #title: string
   readonly #look: () => Snapshot
   readonly #now: () => number
-  readonly #staleMs: number
+  readonly #states: { staleMs: number; blockedMs?: number }
   #snapshot = EMPTY
   #lookedAt = 0
   #rates: ReadonlyMap<string, number> = new Map()
 
-  constructor(source: { title: string; look: () => Snapshot; staleMs: number; now?: () => number }) {
+  constructor(source: {
+    title: string
+    look: () => Snapshot
+    staleMs: number
+    blockedMs?: number
+    now?: () => number
+  }) {
     this.#title = source.title
     this.#look = source.look
-    this.#staleMs = source.staleMs
+    this.#states = { staleMs: source.staleMs, blockedMs: source.blockedMs }
     this.#now = source.now ?? (() => performance.now())
   }
 
@@ -58,7 +65,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
       sort: sort as SortKey,
       reverse,
       rates: this.#rates,
-      staleMs: this.#staleMs,
+      ...this.#states,
     })
   }
 
@@ -68,7 +75,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
 
   head(columns: number): string[] {
     const perSecond = [...this.#rates.values()].reduce((sum, rate) => sum + rate, 0)
-    const counts = renderLine(this.#snapshot, this.#staleMs)
+    const counts = renderLine(this.#snapshot, this.#states)
     return [cut(`${escapeControls(this.#title)}  ${counts}, ${rateText(perSecond)} updates/s`, columns)]
   }
 
@@ -89,13 +96,14 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   toneOf(worker: WorkerEntry): Tone {
-    const state = this.#stateOf(worker)
-    if (state === 'dead') return 'bad'
+    const { staleMs, blockedMs } = this.#states
+    const state = shownState(worker, this.#snapshot.takenAt, staleMs, blockedMs)
+    if (state === 'dead' || state === 'blocked') return 'bad'
     return state === 'stale' || worker.error ? 'warning' : 'plain'
   }
 
   table(workers: WorkerEntry[], columns: number): string[] {
-    const options: TableOptions = { columns, state: true, staleMs: this.#staleMs }
+    const options: TableOptions = { columns, state: true, ...this.#states }
     const { takenAt } = this.#snapshot
     const rate: TableColumn<WorkerEntry> = {
       name: 'RATE',
@@ -148,7 +156,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   #stateOf(worker: WorkerEntry): string {
-    return shownState(worker, this.#snapshot.takenAt, this.#staleMs)
+    return stateText(worker, this.#snapshot.takenAt, this.#states)
   }
 }
 
