@@ -79,3 +79,6 @@ export {
   type WatchdogErrorDetails,
 } from './util/errors'
 export { type QueueReading, readQueue } from './view/queue-reading'
+export { blockedForMs } from './view/worker-state'
+export { closeLeftInspectors, stackOf } from './why/stack-of'
+export type { KernelView, StackFrame, StackOptions, StackRefusal, WorkerStack } from './why/types'
