@@ -400,6 +400,11 @@ export class Scoreboard {
     return this.#board.inspection(slot, epoch)
   }
 
+  /** Whether somebody has opened the inspector of a worker and not closed it. @internal */
+  get hasInspected(): boolean {
+    return this.snapshot().workers.some((worker) => this.inspection(worker)?.isInspected)
+  }
+
   /** Notes for how long somebody may have its inspector open; 0: nobody has. @internal */
   noteInspection({ slot, epoch }: WorkerEntry, forMs: number): void {
     this.#board.noteInspection(slot, epoch, forMs)

@@ -2,6 +2,7 @@
 // inspector, V8 says what runs, and the inspector is closed again. First everything that makes this safe is asked of
 // the kernel; where it is not, or where nothing answers, the kernel's own view is told instead.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import { isFailure, native } from '../binding'
 import { MISSED_BEATS } from '../scoreboard/hearts'
 import type { Scoreboard } from '../scoreboard/scoreboard'
@@ -33,6 +34,7 @@ const SAMPLE_EVERY_MS = 100
 const GRACE_MS = 2000
 const LOOK_EVERY_MS = 3
 const SETTLE_MS = 10
+const LOOKS_BEFORE_ALL = 100
 
 /** In these a signal does no harm: they begin anew by themselves, or by libuv's hand. */
 const HARMLESS_CALLS = /^(futex|epoll_wait|epoll_pwait2?|restart_syscall)$/
@@ -110,6 +112,7 @@ export async function stackOf(worker: WorkerEntry, options: StackOptions = {}): 
 export async function closeLeftInspectors(board: Scoreboard): Promise<number> {
   let closed = 0
   for (const worker of board.snapshot().workers) {
+    // Its note is still good for whoever is at it now: the turn is theirs until then.
     if (!board.inspection(worker)?.isInspected) continue
     // The next look at it finds the note, and closes what it finds open.
     const stack = await stackOf(worker, { board })
@@ -204,38 +207,39 @@ async function inspect(subject: Subject, limits: Limits): Promise<Found> {
 
 async function open(subject: Subject, limits: Limits, signal: AbortSignal): Promise<Found> {
   const { worker } = subject
+  // Before we connect to anything ourselves.
+  const debugged = connectedPorts(worker.pid)
   const before = await openInspector(worker.pid, signal)
-  const wasOpen = before !== undefined && !subject.isLeftOpen
-  if (wasOpen && isConnected(worker.pid, before.socket.port)) {
-    refuse('debugger-attached', 'a debugger is connected to its inspector already')
-  }
   if (before === undefined) await waitUntilHarmless(subject, signal)
+  if (before === undefined) note(subject, limits.timeoutMs + limits.samples * SAMPLE_EVERY_MS + GRACE_MS)
   let inspector: Inspector | undefined
-  let openedAt = performance.now()
-  if (!wasOpen) note(subject, limits.timeoutMs + limits.samples * SAMPLE_EVERY_MS + GRACE_MS)
+  let found = before
+  const isOurs = () => found === undefined || !found.wasOpen || subject.isLeftOpen
   try {
-    const url = before?.url ?? (await wake(worker, signal))
-    openedAt = performance.now()
-    inspector = await Inspector.connect(url, signal)
-    const target =
-      worker.threadId === 0 ? inspector : await abortable(inspector.thread(worker.threadId), signal)
-    if (target === undefined) refuse('gone', `its process has no thread ${worker.threadId} that answers`)
+    found ??= await wake(worker, signal)
+    const openedAt = performance.now()
+    if (!isOurs() && debugged.has(found.socket.port)) {
+      refuse('debugger-attached', 'a debugger is connected to its inspector already')
+    }
+    inspector = await Inspector.connect(found.url, signal)
+    const { threadId } = worker
+    const target = threadId === 0 ? inspector : await abortable(inspector.thread(threadId), signal)
+    if (target === undefined) refuse('gone', `its process has no thread ${threadId} that answers`)
     const samples = [mapped(await abortable(stackNow(target), signal))]
     const at = performance.now()
     while (samples.length < limits.samples) {
-      await new Promise((resolve) => setTimeout(resolve, SAMPLE_EVERY_MS))
-      limits.signal?.throwIfAborted()
+      await abortable(delay(SAMPLE_EVERY_MS), limits.signal)
       samples.push(mapped(await abortable(stackNow(target), limits.signal)))
     }
-    await inspector.close(!wasOpen)
-    return { samples, at, inspectorOpenMs: wasOpen ? 0 : performance.now() - openedAt }
+    await inspector.close(isOurs())
+    return { samples, at, inspectorOpenMs: isOurs() ? performance.now() - openedAt : 0 }
   } catch (error) {
-    await inspector?.close(!wasOpen)
-    // It may open yet, when what holds it up is over: then its own heart closes it.
-    if (inspector === undefined && !wasOpen) note(subject, 1)
+    await inspector?.close(isOurs())
     throw error
   } finally {
-    if (inspector !== undefined && !wasOpen) note(subject, 0)
+    // Where it has not opened it may open yet, when what holds it up is over: then its own heart closes it.
+    if (isOurs()) note(subject, inspector === undefined ? 1 : 0)
+    else if (before === undefined) note(subject, 0)
   }
 }
 
@@ -256,9 +260,8 @@ async function waitUntilHarmless({ worker }: Subject, signal: AbortSignal): Prom
       refuse('stopped', `its process is stopped (state ${view.state}); SIGCONT lets it go on`)
     const isInLoop = isBlocked && worker.threadId === 0 && LOOPS.test(view.syscall ?? '')
     if (view.state === 'R' || (isHarmless(view) && !isInLoop)) return
-    if (settled && (isBlocked || signal.aborted)) refuse('in-kernel', whereText(view, isInLoop))
-    if (signal.aborted) refuse('in-kernel', whereText(view, isInLoop))
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+    if ((settled && isBlocked) || signal.aborted) refuse('in-kernel', whereText(view, isInLoop))
+    await delay(SETTLE_MS)
   }
 }
 
@@ -275,6 +278,8 @@ function whereText({ syscall, waitsIn }: KernelView, isInLoop: boolean): string 
 interface OpenInspector {
   socket: TcpSocket
   url: string
+  /** Whether it listened before we have asked for it. */
+  wasOpen: boolean
 }
 
 /** Node's default, and what a process was told. */
@@ -288,16 +293,18 @@ async function openInspector(pid: number, signal: AbortSignal): Promise<OpenInsp
     .join('\0')
     .replaceAll('\0', ' ')
   const ports = new Set([DEFAULT_PORT, ...[...told.matchAll(PORT_OPTION)].map(([, port]) => Number(port))])
-  return firstInspector(
-    listening(pid).filter(({ port }) => ports.has(port)),
-    signal,
-  )
+  const candidates = listening(pid).filter(({ port }) => ports.has(port))
+  return firstInspector(candidates, true, signal)
 }
 
-async function firstInspector(sockets: TcpSocket[], signal: AbortSignal): Promise<OpenInspector | undefined> {
+async function firstInspector(
+  sockets: TcpSocket[],
+  wasOpen: boolean,
+  signal: AbortSignal,
+): Promise<OpenInspector | undefined> {
   for (const socket of sockets) {
     const url = await debuggerUrl(socket, signal)
-    if (url !== undefined) return { socket, url }
+    if (url !== undefined) return { socket, url, wasOpen }
   }
   return undefined
 }
@@ -309,34 +316,38 @@ function listening(pid: number): TcpSocket[] {
   return sockets.filter(({ inode }) => own.has(inode))
 }
 
-function isConnected(pid: number, port: number): boolean {
+/** The ports of a process to which somebody is connected. */
+function connectedPorts(pid: number): Set<number> {
+  const connected = tcpSockets(pid).filter(({ isConnected }) => isConnected)
+  if (connected.length === 0) return new Set()
   const own = socketsOf(pid)
-  return tcpSockets(pid).some((socket) => socket.isConnected && socket.port === port && own.has(socket.inode))
+  return new Set(connected.filter(({ inode }) => own.has(inode)).map(({ port }) => port))
 }
 
 /** Sends the signal and waits for the inspector: the socket of that very process that was not there before. */
-async function wake({ pid, processStart }: WorkerEntry, signal: AbortSignal): Promise<string> {
+async function wake({ pid, processStart }: WorkerEntry, signal: AbortSignal): Promise<OpenInspector> {
   const before = new Set(tcpSockets(pid).map(({ inode }) => inode))
   const failure = native.signalProcess(pid, processStart!, SIGUSR1)
   if (isFailure(failure)) {
     if (failure.code === 'GONE') refuse('gone', `its process ${pid} has ended`)
-    refuse(
-      'other-user',
-      `SIGUSR1 cannot be sent to process ${pid}: ${failure.syscall} failed (errno ${failure.errno})`,
-    )
+    const why = `${failure.syscall} failed (errno ${failure.errno})`
+    refuse('other-user', `SIGUSR1 cannot be sent to process ${pid}: ${why}`)
   }
-  const loopback = ({ host }: TcpSocket) => host.startsWith('127.') || host === '[::1]'
   for (let looks = 1; ; looks++) {
     signal.throwIfAborted()
     const isNew = tcpSockets(pid).some(({ inode, isListening }) => isListening && !before.has(inode))
-    // One that was open on a port that nobody can guess stays where it was: after a while all are asked that can be it.
-    const candidates = isNew
-      ? listening(pid).filter(({ inode }) => !before.has(inode))
-      : looks % 64 === 0
-        ? listening(pid).filter(loopback)
-        : []
-    const found = await firstInspector(candidates, signal)
-    if (found !== undefined) return found.url
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    const fresh = isNew ? listening(pid).filter(({ inode }) => !before.has(inode)) : []
+    // One that was open on a port that nobody can guess stays where it was: after a while all that can be it are asked.
+    const found =
+      (await firstInspector(fresh, false, signal)) ??
+      (looks % LOOKS_BEFORE_ALL === 0
+        ? await firstInspector(listening(pid).filter(isLoopback), true, signal)
+        : undefined)
+    if (found !== undefined) return found
+    await delay(LOOK_EVERY_MS)
   }
+}
+
+function isLoopback({ host }: TcpSocket): boolean {
+  return host.startsWith('127.') || host === '[::1]'
 }

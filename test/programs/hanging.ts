@@ -1,7 +1,9 @@
 // A worker that blocks its event loop when it is told to, in the way that its second argument says.
 
 import { execSync } from 'node:child_process'
-import { readSync } from 'node:fs'
+import { openSync, readSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { Scoreboard, type ScoreboardOptions } from '../../lib'
 
@@ -19,6 +21,9 @@ function spinForEver(): void {
 
 const BLOCKS: Record<string, () => void> = {
   turns() {},
+  'own-handler'() {
+    process.on('SIGUSR1', () => board.update('my own signal'))
+  },
   publishes() {
     for (;;) {
       board.update('still here')
@@ -38,7 +43,7 @@ const BLOCKS: Record<string, () => void> = {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
   },
   fifo() {
-    readSync(Number(extra), Buffer.alloc(1))
+    readSync(openSync(extra!, 'r+'), Buffer.alloc(1))
     board.update('read')
   },
   'exec-sync'() {
@@ -46,7 +51,20 @@ const BLOCKS: Record<string, () => void> = {
   },
   native() {
     // A long time in C++, without a look at interrupts.
-    'x'.repeat(2 ** 28).localeCompare(`${'x'.repeat(2 ** 28)}y`, 'de')
+    const text = 'ä'.repeat(2 ** 25)
+    text.localeCompare(`${text}y`, 'de')
+  },
+  serves() {
+    const server = createServer((_, response) => {
+      blockFor(2)
+      response.end('served')
+    }).listen(0, '127.0.0.1')
+    process.removeAllListeners('message')
+    process.on('message', () => {
+      const tell = () => process.send!((server.address() as AddressInfo).port)
+      if (server.listening) tell()
+      else server.once('listening', tell)
+    })
   },
   thread() {
     new Worker(__filename, { argv: [options, 'in-thread'] })

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 
+import type { Scoreboard } from '../../scoreboard/scoreboard'
 import { directory, octal } from '../parse/arguments'
 import { withBlocked } from '../parse/list-flags'
 import { type BoardFlags, openToRead, openToWrite, withBoard } from '../support/open-board'
@@ -50,11 +51,13 @@ export function registerBoards(program: Command): void {
   const clean = program
     .command('cleanup')
     .summary('free what dead workers left behind')
-    .description('Free the slots of dead workers and remove the files that they left behind.')
+    .description(
+      'Free the slots of dead workers, remove the files that they left behind, and close inspectors that a `why` which was killed has left open.',
+    )
     .argument('<dir>', 'the directory of the board', directory)
   withBoard(clean)
     .option('--mode <octal>', 'what the workers gave as `mode`, where others may write to the board', octal)
-    .option('--json', 'print {"slots":N,"files":N}')
+    .option('--json', 'print {"slots":N,"files":N,"inspectors":N}')
     .addHelpText('after', '\nExample:\n  $ rollcall cleanup /run/app')
     .action(cleanup)
 }
@@ -91,8 +94,18 @@ async function totals(dir: string, options: BoardFlags & { json?: boolean }): Pr
 async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
   using board = await openToWrite(dir, options)
   const { slots, files } = board.cleanup()
-  if (options.json) print(JSON.stringify({ slots, files }))
-  else print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}`)
+  const inspectors = board.hasInspected ? await closeInspectors(board) : 0
+  if (options.json) print(JSON.stringify({ slots, files, inspectors }))
+  else {
+    const closed =
+      inspectors > 0 ? `, closed ${count(inspectors, 'inspector')} that somebody had left open` : ''
+    print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}${closed}`)
+  }
+}
+
+async function closeInspectors(board: Scoreboard): Promise<number> {
+  const { closeLeftInspectors } = await import('../../why/stack-of.js')
+  return closeLeftInspectors(board)
 }
 
 function count(n: number, noun: string): string {
