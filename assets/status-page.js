@@ -73,7 +73,9 @@
     return kind === 'dead' || kind === 'stale' ? kind : view.word
   }
 
-  const TEXTS = { text: String, age: ageText, count: countText, bytes: bytesText }
+  const percentText = (value) => `${value.toFixed(1)} %`
+
+  const TEXTS = { text: String, age: ageText, count: countText, bytes: bytesText, percent: percentText }
 
   const rawValue = (entry, { key }, now) => (key === 'age' ? ageOf(entry, now) : entry.view[key])
 
@@ -203,7 +205,11 @@
     known.set(view.key, { view, learntAt, spokeAt: learntAt - view.ageMs, row })
   }
 
-  function showTick({ texts, paths, queues }) {
+  function showTick({ texts, paths, queues, vitals }) {
+    for (const [key, [cpu, memory]] of Object.entries(vitals)) {
+      const view = known.get(key)?.view
+      if (view) Object.assign(view, { cpu, memory })
+    }
     for (const element of document.querySelectorAll('[data-text]')) {
       const text = texts[element.dataset.text]
       if (text === undefined) continue

@@ -65,6 +65,7 @@ export type {
   ScoreboardOptions,
   Snapshot,
   Status,
+  Vitals,
   WatchOptions,
   WorkerChange,
   WorkerEntry,

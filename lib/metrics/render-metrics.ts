@@ -40,7 +40,7 @@ export function renderMetrics(board: Scoreboard, options: MetricsOptions = {}): 
   checkOptions(options, ['format', 'queues', 'blockedAfterMs'], 'the options of renderMetrics()')
   const { format = 'text', queues = [] } = options
   const blockedMs = optionalInteger(options.blockedAfterMs, 'blockedAfterMs', 1, 2 ** 31 - 1)
-  const snapshot = board.snapshot({ includeDead: true })
+  const snapshot = board.snapshot({ includeDead: true, vitals: true })
   const ours = [
     ...boardFamilies(snapshot, blockedMs),
     ...workerFamilies(snapshot, blockedMs),
@@ -103,6 +103,18 @@ function workerFamilies({ workers }: Snapshot, blockedMs: number | undefined): M
       each((worker) =>
         worker.heartbeatMs === undefined ? undefined : Number(blockedForMs(worker, blockedMs) !== undefined),
       ),
+    ),
+    counter(
+      'rollcall_worker_cpu_seconds',
+      'Processor time of its process, or of its thread.',
+      each(({ vitals }) => (vitals === undefined ? undefined : vitals.cpuMs / 1000)),
+      'seconds',
+    ),
+    gauge(
+      'rollcall_worker_resident_memory_bytes',
+      'Memory of its process.',
+      each(({ vitals }) => vitals?.rssBytes),
+      'bytes',
     ),
     counter(
       'rollcall_worker_updates',

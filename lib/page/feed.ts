@@ -77,6 +77,7 @@ export class BoardFeed {
   async look(): Promise<Picture> {
     this.#wake()
     await this.#queues.refresh()
+    this.#lookAtVitals()
     return this.#picture()
   }
 
@@ -141,6 +142,10 @@ export class BoardFeed {
     this.#lookAtHearts()
   }
 
+  #lookAtVitals(): void {
+    this.#workers?.learnVitals(this.#board.snapshot({ vitals: true }).workers)
+  }
+
   /** Nothing is published by one that blocks, so nobody is woken. */
   #lookAtHearts(): WorkerView[] {
     const changed = this.#workers!.learnBlocked(this.#board.blocked(this.#options.blockedMs))
@@ -194,6 +199,7 @@ export class BoardFeed {
       this.#history.take(this.#workers.sums, this.#workers.counts(this.#options.staleMs).busy)
       this.#all = undefined
       if (this.#streams.size === 0) return
+      this.#lookAtVitals()
       // Not waited for: a queue that does not answer must not hold up the board.
       void this.#queues.refresh()
       this.#streams.send(frame('tick', this.#options.renderTick(this.#picture())))

@@ -43,6 +43,8 @@ export interface Tick {
   texts: Record<string, string>
   paths: Record<string, string>
   queues: string
+  /** What each worker costs, by its key: percent of a core, bytes. */
+  vitals: Record<string, [cpu: number, memory: number]>
 }
 
 interface Tile {
@@ -82,7 +84,11 @@ export function renderTick(picture: Picture): Tick {
     paths[name] = history.line(name)
   }
   for (const [name, value] of Object.entries(picture.totals)) texts[`total-${name}`] = countText(value)
-  return { texts, paths, queues: queuesSection(picture.queues.views).text }
+  const vitals: Tick['vitals'] = {}
+  for (const { key, isDead, cpu, memory } of picture.workers) {
+    if (!isDead && cpu !== undefined && memory !== undefined) vitals[key] = [cpu, memory]
+  }
+  return { texts, paths, queues: queuesSection(picture.queues.views).text, vitals }
 }
 
 function shownSparklines({ servesRequests }: Picture): readonly Tile[] {

@@ -30,6 +30,9 @@ export interface WorkerView {
   /** Since its last update, or since its claim when there was none, in milliseconds. */
   ageMs: number
   updates: number
+  /** What it costs, as of the newest second; left out where nobody can say. */
+  cpu?: number
+  memory?: number
   /** Of a worker that serves requests only. */
   requests?: number
   bytes?: number

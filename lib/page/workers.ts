@@ -119,6 +119,15 @@ export class Workers {
     return changed
   }
 
+  /** Learns what the living cost: entries with `vitals`. */
+  learnVitals(workers: readonly WorkerEntry[]): void {
+    for (const { slot, epoch, vitals } of workers) {
+      const known = this.#bySlot.get(slot)
+      if (known?.epoch !== epoch || vitals === undefined) continue
+      known.view = { ...known.view, cpu: vitals.cpuPercent, memory: vitals.rssBytes }
+    }
+  }
+
   /** The living by slot, then the dead by their time; ages as they are now. */
   views(): WorkerView[] {
     const now = performance.now()
@@ -156,8 +165,9 @@ export class Workers {
       if (more > 0) this.#sums = { ...this.#sums, [name]: this.#sums[name] + more }
     }
     this.#oldestStart = Math.min(this.#oldestStart, worker.startedAt)
+    if (isSame) known.view = { ...view, cpu: before.view.cpu, memory: before.view.memory }
     this.#bySlot.set(worker.slot, known)
-    return view
+    return known.view
   }
 
   #bury(known: Known, deadForMs = 0): WorkerView {

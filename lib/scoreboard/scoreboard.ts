@@ -20,6 +20,7 @@ import { addOwner, idsOfThisThread, removeOwner } from './owners'
 import { SlotReader } from './slot-reader'
 import { StatusReader } from './status-reader'
 import type { Changes, Cursor, ScoreboardOptions, Snapshot, Status, WatchOptions, WorkerEntry } from './types'
+import { VitalsReader } from './vitals'
 import { ChangeWatcher, WatchHub } from './watch'
 import { readEntry } from './worker-entry'
 
@@ -47,6 +48,7 @@ export class Scoreboard {
   readonly #options: CheckedOptions
   readonly #heart = new Heart()
   #hearts: Hearts | undefined
+  #vitals: VitalsReader | undefined
   #board: NativeBoard
   #reader: SlotReader
   #all: StatusReader
@@ -193,9 +195,11 @@ export class Scoreboard {
    *
    * @param options.includeDead also those that died and were not cleaned up yet, unless longer ago than the
    * option `deadForMs` says; default false
+   * @param options.vitals also what each of the living costs: processor time, memory; default false
    */
-  snapshot(options: { includeDead?: boolean } = {}): Snapshot {
-    checkOptions(options, ['includeDead'], 'the options of snapshot()')
+  snapshot(options: { includeDead?: boolean; vitals?: boolean } = {}): Snapshot {
+    checkOptions(options, ['includeDead', 'vitals'], 'the options of snapshot()')
+    const wantsVitals = optionalBoolean(options.vitals, 'vitals') ?? false
     const includeDead = optionalBoolean(options.includeDead, 'includeDead') ?? false
     this.#checkOpen('read')
     const workers: WorkerEntry[] = []
@@ -207,6 +211,10 @@ export class Scoreboard {
       if (worker === undefined) continue
       workers.push(worker)
       entries.push(entry)
+    }
+    if (wantsVitals) {
+      this.#vitals ??= new VitalsReader(this.#board)
+      this.#vitals.addTo(workers)
     }
     const { boardId, slots } = this.#board
     const cursor = cursorOf(this.#board, this.#reader, workers, entries)
@@ -358,6 +366,7 @@ export class Scoreboard {
     this.#reader = new SlotReader(board, this.baseDir, this.#options.maxStatusBytes)
     this.#all = new StatusReader(board, this.#reader)
     this.#hearts = undefined
+    this.#vitals = undefined
     this.#counters = undefined
     this.#files = undefined
     this.#hasFiles = false

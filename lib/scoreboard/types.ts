@@ -109,6 +109,20 @@ export interface WorkerEntryError {
   preview?: string
 }
 
+/** What a worker costs, by the kernel's account. Of a worker thread: its own time, the memory of its whole process. */
+export interface Vitals {
+  /** Of one core, since the look before at this handle; at the first, over all of its life. */
+  cpuPercent: number
+  /** User and system time since its process started, in milliseconds. */
+  cpuMs: number
+  /** Memory that is not swapped out, in bytes. */
+  rssBytes: number
+  /** How many its process has. */
+  threads: number
+  /** The state letter of `/proc`: R runs, S sleeps, D waits for a device, T is stopped, t is traced, Z has ended. */
+  procState: string
+}
+
 /** One worker as a reader sees it. */
 export interface WorkerEntry {
   id: string
@@ -138,6 +152,8 @@ export interface WorkerEntry {
   /** The inode of its pid namespace, in which `pid` is a number; 0: unknown. */
   pidNamespace?: number
   counters: Record<string, number>
+  /** For `snapshot({ vitals: true })`, of a living worker in the reader's pid namespace, on Linux. */
+  vitals?: Vitals
   /** For how long a dead worker has been dead, in milliseconds; undefined where nobody has noted it yet. */
   deadForMs?: number
   /** How a dead worker ended, where somebody knew: `exited 1`, `SIGKILL`, `terminated` (its thread). */

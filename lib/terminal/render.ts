@@ -3,6 +3,7 @@
 
 import pc from 'picocolors'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
+import { bytesText } from '../view/numbers'
 import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
 import { blockedForMs, type ShownState, shownState } from '../view/worker-state'
 import { type TableColumn, tableLines } from './table'
@@ -18,6 +19,8 @@ export interface TableOptions {
   staleMs?: number
   /** How old the heart of a living worker may be before it counts as blocked, in milliseconds. @default three beats */
   blockedMs?: number
+  /** Say of each worker what it costs, where the snapshot has it. @default false */
+  vitals?: boolean
   /** How a status reads, on one line of at most `columns` columns. @default statusText */
   statusText?: (status: Status | undefined, columns: number) => string
 }
@@ -108,14 +111,30 @@ export function workerColumns(takenAt: number, options: TableOptions): TableColu
     { name: 'PID', align: 'right', dropOrder: 2, text: (worker) => String(worker.pid) },
     { name: 'AGE', align: 'right', text: (worker) => ageText(worker.ageMs) },
     { name: 'UPDATES', align: 'right', dropOrder: 1, text: (worker) => String(worker.updates) },
+    ...(options.vitals ? VITALS : []),
     ...(options.state ? [state] : []),
   ]
 }
 
-/** `live`, `blocked 12s`. */
+/** A process in one of these runs nothing at all. */
+const PROC_STATES: Record<string, string> = { T: 'stopped', t: 'traced', D: 'in device' }
+
+const VITALS: TableColumn<WorkerEntry>[] = [
+  { name: 'CPU%', align: 'right', dropOrder: 1, text: ({ vitals }) => vitals?.cpuPercent.toFixed(1) ?? '-' },
+  {
+    name: 'MEM',
+    align: 'right',
+    dropOrder: 1,
+    text: ({ vitals }) => (vitals ? bytesText(vitals.rssBytes) : '-'),
+  },
+]
+
+/** `live`, `blocked 12s`; why it is blocked, where its process is not even running. */
 export function stateText(worker: WorkerEntry, takenAt: number, options: StateOptions): string {
   const state = shownState(worker, takenAt, options.staleMs, options.blockedMs)
-  return state === 'blocked' ? `blocked ${ageText(worker.heartbeatAgeMs)}` : state
+  if (state !== 'blocked') return state
+  const how = PROC_STATES[worker.vitals?.procState ?? '']
+  return `${how ?? 'blocked'} ${ageText(worker.heartbeatAgeMs)}`
 }
 
 /** A status, or why there is none, on one line. */

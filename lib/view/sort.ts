@@ -50,6 +50,10 @@ function comparison(
       const rank = (worker: WorkerEntry) => STATES.indexOf(shownState(worker, takenAt, staleMs, blockedMs))
       return (a, b) => rank(a) - rank(b)
     }
+    case 'cpu':
+      return (a, b) => (b.vitals?.cpuPercent ?? -1) - (a.vitals?.cpuPercent ?? -1)
+    case 'mem':
+      return (a, b) => (b.vitals?.rssBytes ?? -1) - (a.vitals?.rssBytes ?? -1)
     case 'status': {
       const texts = new Map(workers.map((worker) => [worker, statusText(worker.status, MOST_TEXT)]))
       return (a, b) => byNumberedName(texts.get(a)!, texts.get(b)!)

@@ -47,6 +47,8 @@ describe('renderMetrics', () => {
         'rollcall_worker_status_age_seconds{worker="a"}': 0,
         'rollcall_worker_status_age_seconds{worker="b"}': 0,
         'rollcall_worker_heartbeat_age_seconds{worker="a"}': 0,
+        'rollcall_worker_cpu_seconds_total{worker="a"}': 0,
+        'rollcall_worker_resident_memory_bytes{worker="a"}': 0,
       },
       {
         rollcall_slots: 16,
@@ -60,6 +62,8 @@ describe('renderMetrics', () => {
         'rollcall_worker_status_age_seconds{worker="b"}': 0,
         'rollcall_worker_heartbeat_age_seconds{worker="a"}': 0,
         'rollcall_worker_blocked{worker="a"}': 0,
+        'rollcall_worker_cpu_seconds_total{worker="a"}': 0,
+        'rollcall_worker_resident_memory_bytes{worker="a"}': 0,
         rollcall_workers_blocked: 0,
         'rollcall_worker_updates_total{worker="a"}': 1,
         'rollcall_worker_updates_total{worker="b"}': b!.updates,

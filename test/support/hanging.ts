@@ -25,7 +25,9 @@ export async function startHanging(
     const found = board.snapshot().workers.find(({ pid, threadId, status }) => {
       return pid === child.pid && status !== undefined && threadId > 0 === (how === 'thread')
     })
-    return found !== undefined && (!isBlocking || blockedForMs(found) !== undefined) ? found : undefined
+    return found !== undefined && (!isBlocking || blockedForMs(found) !== undefined)
+      ? found
+      : (undefined as never)
   }, `a worker that hangs by '${how}'`)
   return { child, worker }
 }

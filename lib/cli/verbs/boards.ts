@@ -10,6 +10,7 @@ import { note, outputStyle, print } from '../support/output'
 
 interface LsOptions extends BoardFlags {
   dead?: boolean
+  vitals?: boolean
   blocked?: number
   json?: boolean
 }
@@ -29,6 +30,7 @@ export function registerBoards(program: Command): void {
     .argument('<dir>', 'the directory of the board', directory)
   withBlocked(withBoard(ls))
     .option('-d, --dead', 'the dead too: those that ended without closing and were not cleaned up yet')
+    .option('--vitals', 'what each of them costs: processor time and memory (Linux)')
     .option('--json', 'print the whole snapshot as JSON')
     .addHelpText(
       'after',
@@ -65,7 +67,7 @@ export function registerBoards(program: Command): void {
 async function list(dir: string, options: LsOptions): Promise<void> {
   using board = await openToRead(dir, options)
   const { renderJson, renderTable } = await import('../../terminal/render.js')
-  const snapshot = board.snapshot({ includeDead: true })
+  const snapshot = board.snapshot({ includeDead: true, vitals: options.vitals })
   const dead = snapshot.workers.filter((worker) => worker.state === 'dead').length
   if (!options.dead) snapshot.workers = snapshot.workers.filter((worker) => worker.state === 'live')
 
@@ -74,7 +76,12 @@ async function list(dir: string, options: LsOptions): Promise<void> {
     return
   }
   print(
-    renderTable(snapshot, { ...outputStyle(), state: options.dead, blockedMs: options.blocked }).join('\n'),
+    renderTable(snapshot, {
+      ...outputStyle(),
+      state: options.dead,
+      blockedMs: options.blocked,
+      vitals: options.vitals,
+    }).join('\n'),
   )
   if (snapshot.workers.length > 0) return
   note(dead > 0 ? `no living worker on ${dir}; ${dead} dead, which --dead shows` : `no worker on ${dir}`)

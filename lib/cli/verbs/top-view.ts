@@ -65,7 +65,7 @@ function textRound(snapshot: Snapshot, { stale, blocked }: TopOptions): string {
 function lookAgain(board: Scoreboard): Snapshot {
   try {
     if (!board.isInPlace) board.reopen()
-    return board.snapshot({ includeDead: true })
+    return board.snapshot({ includeDead: true, vitals: true })
   } catch (error) {
     const code = error instanceof ScoreboardError ? error.code : undefined
     if (code !== 'ERR_BOARD_REPLACED' && code !== 'ERR_NOT_A_BOARD') throw error

@@ -1,6 +1,7 @@
 // The workers of a board as the rows of a live list.
 
 import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
+import { bytesText } from '../../view/numbers'
 import { ownerKey, updateRates } from '../../view/rates'
 import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
@@ -103,7 +104,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   table(workers: WorkerEntry[], columns: number): string[] {
-    const options: TableOptions = { columns, state: true, ...this.#states }
+    const options: TableOptions = { columns, state: true, vitals: true, ...this.#states }
     const { takenAt } = this.#snapshot
     const rate: TableColumn<WorkerEntry> = {
       name: 'RATE',
@@ -142,6 +143,9 @@ export class BoardSource implements ListSource<WorkerEntry> {
       started: ago(worker.startedAt),
       updated: ago(worker.updatedAt) ?? 'never',
       updates: `${worker.updates}, ${rateText(this.#rates.get(ownerKey(worker)))} a second`,
+      processor: worker.vitals && `${worker.vitals.cpuPercent} %, ${ageText(worker.vitals.cpuMs)} in all`,
+      memory: worker.vitals && bytesText(worker.vitals.rssBytes),
+      threads: worker.vitals?.threads,
       error: error && `${error.code}: ${error.message}`,
       preview: error?.preview,
     })
