@@ -56,6 +56,7 @@ export type { Lease } from './queue/worker/lease'
 export type { WatchdogTimer } from './queue/worker/timer'
 export type { Counters, SharedCounters } from './scoreboard/counters'
 export { type ExitNotes, type ExitSource, noteExits } from './scoreboard/note-exits'
+export { notifySystemd } from './scoreboard/notify-systemd'
 export { Scoreboard } from './scoreboard/scoreboard'
 export type {
   Changes,

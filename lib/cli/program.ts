@@ -29,6 +29,7 @@ const VERBS: Record<string, () => Register> = {
   top: () => (require('./verbs/top') as typeof import('./verbs/top')).registerTop,
   why,
   kill: why,
+  check: () => (require('./verbs/check') as typeof import('./verbs/check')).registerCheck,
   watch: () => (require('./verbs/watch') as typeof import('./verbs/watch')).registerWatch,
   serve: () => (require('./verbs/serve') as typeof import('./verbs/serve')).registerServe,
   demo: () => (require('./verbs/demo') as typeof import('./verbs/demo')).registerDemo,
