@@ -37,7 +37,9 @@ function prepare(job: string): { cwd: string; got: () => string[]; work: (...arg
   this.timeout(60_000)
 
   it('has a bar that never shares a line with output, and leaves the terminal as it was', async () => {
-    const { cwd, work } = prepare('printf "part of "; sleep 0.1; echo "a line"; printf "no end"; while [ ! -e go ]; do sleep 0.02; done')
+    const { cwd, work } = prepare(
+      'printf "part of "; sleep 0.1; echo "a line"; printf "no end"; while [ ! -e go ]; do sleep 0.02; done',
+    )
     const terminal = work('--line-buffer')
 
     const during = await terminal.shows(/\[[#.]+\] \d+% 0\/2/)
@@ -48,7 +50,10 @@ function prepare(job: string): { cwd: string; got: () => string[]; work: (...arg
     assert.equal(code, 0)
     assert.ok(restored)
     const barLines = during.split('\n').filter((line) => line.includes('0/2'))
-    assert.ok(barLines.every((line) => /^\[[#.]+\] [^[]*$/.test(line)), during)
+    assert.ok(
+      barLines.every((line) => /^\[[#.]+\] [^[]*$/.test(line)),
+      during,
+    )
     assert.match(after, /^part of a line$/m)
     assert.match(after, /^no end$/m)
     assert.doesNotMatch(after, /\[[#.]+\]/)

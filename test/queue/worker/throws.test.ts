@@ -24,9 +24,15 @@ const THROWN: [what: string, make: () => unknown][] = [
       },
     }),
   ],
-  ['an error whose message throws', () => Object.defineProperty(new Error('x'), 'message', { get: throwing })],
+  [
+    'an error whose message throws',
+    () => Object.defineProperty(new Error('x'), 'message', { get: throwing }),
+  ],
   ['an error whose message is none', () => Object.assign(new Error('x'), { message: circle() })],
-  ['a proxy that throws', () => new Proxy({}, { get: throwing, ownKeys: throwing, getPrototypeOf: throwing })],
+  [
+    'a proxy that throws',
+    () => new Proxy({}, { get: throwing, ownKeys: throwing, getPrototypeOf: throwing }),
+  ],
   ['undefined', () => undefined],
   ['null', () => null],
   ['a symbol', () => Symbol('s')],
