@@ -48,7 +48,6 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
     'a new file in a directory of its own that it has just made, 0700',
   ],
   'cli/parse/items.ts': [['createReadStream'], 'a file that the user named, which may be a pipe'],
-  'cli/parse/secret.ts': [['readFileSync'], 'a file that the user named, which may be a pipe of the shell'],
   'demo/run.ts': [['existsSync', 'mkdtemp', 'rm'], 'a directory of its own that it has just made, 0700'],
   'page/assets.ts': [['readFileSync'], 'files of the package'],
   'queue/store/zookeeper/client-thread.ts': [['readFileSync'], 'a file of the package'],
