@@ -23,7 +23,7 @@ function parseHost(text: string, url: string) {
   if (match === null) throw malformed(url, `${describeHost(text, url)} is not host or host:port`)
   const port = match[2] === undefined ? DEFAULT_PORT : Number(match[2])
   if (port < 1 || port > 65535)
-    throw malformed(url, `the port of ${describeHost(text, url)} is not from 1 to 65535`)
+    throw malformed(url, `${url.includes('@') ? 'a port' : `port ${match[2]}`} is not from 1 to 65535`)
   return { host: match[1]!.replace(/^\[|\]$/g, ''), port }
 }
 
