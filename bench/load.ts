@@ -35,7 +35,7 @@ const PROGRAMS: Record<Way, (file: string) => string[]> = {
 }
 
 function measured(statement: string): string {
-  return `const bytes = process.memoryUsage.rss(), from = performance.now()
+  return `const bytes = process.memoryUsage.rss(), from = performance.now();
     ${statement}
     console.log(JSON.stringify({ ms: performance.now() - from, bytes: process.memoryUsage.rss() - bytes }))`
 }

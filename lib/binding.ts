@@ -223,7 +223,7 @@ function isOurPackage(root: string): boolean {
 
 /** The file is there: first what is wrong with it, in the system's own words, then what helps. */
 function whyNotLoaded(file: string, root: string, { code, message }: NodeJS.ErrnoException): string {
-  const [reason] = message.split('\n', 1)
+  const reason = message.split('\n', 1)[0]!.replace(`${file}: `, '')
   return `rollcall cannot load its native addon ${file}: ${reason}; ${remedy(root, code, message)}`
 }
 
@@ -238,7 +238,11 @@ function remedy(root: string, code: string | undefined, message: string): string
   if (/GLIBC|GLIBCXX|musl|cannot open shared object|libc\.so/i.test(message)) {
     return `it was built for another C library; build it here with: ${buildIt(root)}`
   }
-  if (/wrong ELF class|invalid ELF header|file too short|mach-o|incompatible architecture/i.test(message)) {
+  if (
+    /wrong ELF class|invalid ELF header|file too short|cannot read file data|mach-o|incompatible architecture/i.test(
+      message,
+    )
+  ) {
     return `it is damaged or was built for another machine than this (${machine()}); build it here with: ${buildIt(root)}`
   }
   return `this is ${machine()}; if nothing else helps, build it here with: ${buildIt(root)}`

@@ -26,7 +26,7 @@ const MAY: Record<string, string> = {
   'queue/timer-report': 'queue/types',
   'queue/page-state': 'util',
   'queue/store': 'util',
-  'queue/store/local': `${BOARD} queue/store libsql`,
+  'queue/store/local': `${BOARD} binding queue/store libsql`,
   'queue/store/zookeeper': 'util binding queue/store zookeeper',
   'queue/incarnation': 'util queue/store queue/page-state',
   'queue/items': 'util queue/store queue/page-state queue/incarnation',

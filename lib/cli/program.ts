@@ -3,6 +3,8 @@
 // Each verb is loaded when it is asked for, and all of them where somebody asks what there is.
 
 import { Command } from 'commander'
+import { redactWords } from '../util/redact'
+import { noteLines } from './support/output'
 import { withVerbHint } from './support/verb-hints'
 
 const EXIT_CODES = `
@@ -42,7 +44,10 @@ export function createProgram(version: string, verb?: string): Command {
     .exitOverride()
     .enablePositionalOptions()
     .configureOutput({
-      outputError: (text, write) => write(withVerbHint(text.replace(/^error:/, 'rollcall:'), program)),
+      outputError: (text) => {
+        const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), program)
+        noteLines(redactWords(hinted).trimEnd())
+      },
     })
     .showHelpAfterError('(--help tells more, with an example)')
     .configureHelp({ showGlobalOptions: false })

@@ -9,6 +9,7 @@ import type { SharedPlace } from './prom-retained'
 
 /** A registry of prom-client, as far as it matters here. */
 export interface MetricsRegistry {
+  /** All metrics, as prom-client gives them. */
   getMetricsAsJSON(): Promise<unknown>
 }
 

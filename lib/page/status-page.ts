@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CONTENT_TYPES, metricsFormat } from '../metrics/exposition'
 import type { Scoreboard } from '../scoreboard/scoreboard'
+import { escapeControls } from '../view/escape-controls'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
 import { BoardFeed } from './feed'
@@ -35,7 +36,9 @@ export class StatusPage {
         return
       }
       const message = error instanceof Error ? error.message : String(error)
-      answerText(request, response, 503, `The board cannot be shown now: ${message}`, { 'Retry-After': '5' })
+      answerText(request, response, 503, `The board cannot be shown now: ${escapeControls(message)}`, {
+        'Retry-After': '5',
+      })
     })
   }
 

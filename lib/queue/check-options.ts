@@ -1,5 +1,6 @@
 // What a caller of the queue passes in, checked once.
 
+import { isTimerId, MAX_ATTEMPTS, MAX_EXPECTED, MAX_ID_BYTES, MAX_MS } from '../util/bounds'
 import {
   checkOptions,
   describeValue,
@@ -10,9 +11,8 @@ import {
 import type { CreateRequest } from './incarnation/create'
 import type { ConnectOptions, CreateQueueOptions } from './types'
 
-export const MAX_MS = 2 ** 31 - 1
-const MAX_ID_BYTES = 1024
-const MAX_EXPECTED = 1_000_000
+export { MAX_MS }
+
 const DEFAULT_TIMER_MS = 120_000
 const DEFAULT_MAX_ATTEMPTS = 3
 
@@ -26,8 +26,7 @@ function oneOf<T extends string>(value: unknown, name: string, known: readonly T
 export function checkTimerId(id: unknown): void {
   if (typeof id !== 'string')
     throw new TypeError(`Expected the timer's id to be a string, got ${describeValue(id)}`)
-  const bytes = Buffer.byteLength(id)
-  if (bytes === 0 || bytes > MAX_ID_BYTES || id.includes('\0')) {
+  if (!isTimerId(id)) {
     throw new RangeError(
       `Expected the timer's id to be 1 to ${MAX_ID_BYTES} bytes without NUL, got ${describeValue(id)}`,
     )
@@ -36,8 +35,14 @@ export function checkTimerId(id: unknown): void {
 
 function checkExpect(expect: unknown): void {
   if (expect === undefined) return
-  if (Array.isArray(expect)) for (const id of expect) checkTimerId(id)
-  else optionalInteger(expect, 'expect', 0, MAX_EXPECTED)
+  if (Array.isArray(expect)) {
+    if (expect.length > MAX_EXPECTED) {
+      throw new RangeError(
+        `Expected option 'expect' to name at most ${MAX_EXPECTED} workers, got ${expect.length}`,
+      )
+    }
+    for (const id of expect) checkTimerId(id)
+  } else optionalInteger(expect, 'expect', 0, MAX_EXPECTED)
 }
 
 export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): CreateRequest {
@@ -58,7 +63,8 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
   return {
     settings: {
       timerMs: optionalInteger(options.timerMs, 'timerMs', 1, MAX_MS) ?? DEFAULT_TIMER_MS,
-      maxAttempts: optionalInteger(options.maxAttempts, 'maxAttempts', 1, 1000) ?? DEFAULT_MAX_ATTEMPTS,
+      maxAttempts:
+        optionalInteger(options.maxAttempts, 'maxAttempts', 1, MAX_ATTEMPTS) ?? DEFAULT_MAX_ATTEMPTS,
       onExpire: oneOf(options.onExpire, 'onExpire', ['report', 'requeue'] as const) ?? 'report',
       expect,
       itemless: queue === undefined && sealed,
@@ -69,6 +75,12 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
     ifExists:
       oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace', 'extend'] as const) ?? 'error',
   }
+}
+
+/** What has a secret in it is not shown, whatever else it is. */
+function secretObject(value: unknown, name: string): void {
+  if (typeof value === 'object') return
+  throw new TypeError(`Expected option '${name}' to be an object, got a ${typeof value}`)
 }
 
 export function checkConnectOptions(options: ConnectOptions): void {
@@ -83,6 +95,7 @@ export function checkConnectOptions(options: ConnectOptions): void {
   optionalBoolean(options.allowSharedDirectory, 'allowSharedDirectory')
   optionalSignal(options.signal, 'signal')
   if (options.session !== undefined) {
+    secretObject(options.session, 'session')
     checkOptions(options.session, ['id', 'password'], "option 'session'")
     const { id, password } = options.session
     if (!/^[0-9a-fA-F]{1,16}$/.test(id) || !/^[0-9a-fA-F]{32}$/.test(password)) {
@@ -90,9 +103,11 @@ export function checkConnectOptions(options: ConnectOptions): void {
     }
   }
   if (options.auth !== undefined) {
+    secretObject(options.auth, 'auth')
     checkOptions(options.auth, ['scheme', 'secret'], "option 'auth'")
-    oneOf(options.auth.scheme, 'auth.scheme', ['digest'] as const)
-    if (!/^[^:]+:.+$/.test(options.auth.secret)) {
+    const { scheme, secret } = options.auth as { scheme: unknown; secret: unknown }
+    if (scheme !== 'digest') throw new TypeError("Expected option 'auth.scheme' to be 'digest'")
+    if (typeof secret !== 'string' || !/^[^:]+:.+$/s.test(secret)) {
       throw new TypeError("Expected option 'auth.secret' to be 'user:password'")
     }
   }

@@ -1,8 +1,8 @@
 // What the addon and the file system answer, turned into errors that say what to do.
 
 import { constants } from 'node:os'
-import { getSystemErrorName } from 'node:util'
 import type { Failure } from '../binding'
+import { errnoName } from '../util/errno'
 import { ScoreboardError, type ScoreboardErrorCode } from '../util/errors'
 import { userHint } from '../util/trust'
 
@@ -79,7 +79,7 @@ function hintFor(errno: number | undefined): string {
 
 function systemError(errno: number): string {
   try {
-    return getSystemErrorName(-errno)
+    return errnoName(errno)
   } catch {
     return `errno ${errno}`
   }

@@ -26,31 +26,33 @@ describe('A board in a directory that several users share', function () {
   this.timeout(60_000)
 
   const volumes: [name: string, uid: number, gid: number, bits: number, mode: number][] = [
-    ['an emptyDir of Kubernetes (0777)', 0, 0, 0o777, 0o666],
-    ['an emptyDir with the sticky bit (1777)', 0, 0, 0o1777, 0o666],
-    ['a volume with an fsGroup (2770)', 0, GROUP, 0o2770, 0o660],
+    ['as an emptyDir of Kubernetes (0777)', 0, 0, 0o777, 0o666],
+    ['as an emptyDir with the sticky bit (1777)', 0, 0, 0o1777, 0o666],
+    ['as a volume with an fsGroup (2770)', 0, GROUP, 0o2770, 0o660],
   ]
   for (const [name, uid, gid, bits, mode] of volumes) {
-    it(`is read in ${name} by its worker's user, by root and by another, and written by another worker`, async () => {
-      const baseDir = directoryOf(uid, gid, bits)
-      const [worker, other] = await Promise.all([NOBODY, SOMEBODY].map((user) => otherUser(user, GROUP)))
-      const status = `long ${'x'.repeat(5000)}`
-      await worker!.ask({ what: 'open', options: { baseDir, mode, workerId: 'worker' } })
-      await worker!.ask({ what: 'board', method: 'update', args: [status] })
+    describe(name, () => {
+      it('is read by its worker, by root and by another user, and written by another worker', async () => {
+        const baseDir = directoryOf(uid, gid, bits)
+        const [worker, other] = await Promise.all([NOBODY, SOMEBODY].map((user) => otherUser(user, GROUP)))
+        const status = `long ${'x'.repeat(5000)}`
+        await worker!.ask({ what: 'open', options: { baseDir, mode, workerId: 'worker' } })
+        await worker!.ask({ what: 'board', method: 'update', args: [status] })
 
-      for (const reader of [worker!, other!]) {
-        await reader.ask({ what: 'open', options: { baseDir, readOnly: true } })
-        const { value } = await reader.ask<Map<string, string>>({ what: 'board', method: 'readAll' })
-        assert.equal(value!.get('worker'), status)
-      }
-      const { code, stdout } = await runCli(['ls', baseDir])
-      assert.equal(code, 0)
-      assert.match(stdout, /worker/)
-      const opened = await other!.ask({ what: 'open', options: { baseDir, mode, workerId: 'second' } })
-      assert.deepEqual(opened, { value: undefined })
-      await other!.ask({ what: 'board', method: 'update', args: ['here too'] })
-      using board = new Scoreboard({ baseDir, readOnly: true })
-      assert.equal(board.readAll().get('second'), 'here too')
+        for (const reader of [worker!, other!]) {
+          await reader.ask({ what: 'open', options: { baseDir, readOnly: true } })
+          const { value } = await reader.ask<Map<string, string>>({ what: 'board', method: 'readAll' })
+          assert.equal(value!.get('worker'), status)
+        }
+        const { code, stdout } = await runCli(['ls', baseDir])
+        assert.equal(code, 0)
+        assert.match(stdout, /worker/)
+        const opened = await other!.ask({ what: 'open', options: { baseDir, mode, workerId: 'second' } })
+        assert.deepEqual(opened, { value: undefined })
+        await other!.ask({ what: 'board', method: 'update', args: ['here too'] })
+        using board = new Scoreboard({ baseDir, readOnly: true })
+        assert.equal(board.readAll().get('second'), 'here too')
+      })
     })
   }
 

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ROOT } from './paths'
 
-const SCRIPT = join(ROOT, 'scripts', 'zookeeper.mjs')
+const SCRIPT = join(ROOT, 'scripts', 'needs', 'zookeeper.mjs')
 const START_MS = 60_000
 const POLL_MS = 50
 

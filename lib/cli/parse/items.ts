@@ -2,13 +2,13 @@
 
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
+import { MAX_ITEM_BYTES } from '../../util/bounds'
 import { WatchdogError } from '../../util/errors'
 
 /** As a queue of lines has them: what is no UTF-8 (a file name can be) keeps its bytes. */
 export type LineItem = string | Uint8Array
 
-const MAX_ITEM_BYTES = 1_000_000
-const BYTE_ORDER_MARK = Buffer.from('\ufeff')
+const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf)
 const CARRIAGE_RETURN = 0x0d
 
 /**

@@ -3,10 +3,12 @@
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { durationFrom } from './duration'
+import { secretIn } from './secret'
 
 export interface QueueOptions {
   queue?: string
   auth?: string
+  authFile?: string
   sessionTimeout?: number
   connectTimeout?: number
   sharedDirectory?: boolean
@@ -25,6 +27,7 @@ export function withQueue(command: Command): Command {
     .addOption(
       new Option('--auth <user:password>', 'the secret that the queue was made with').env('ROLLCALL_AUTH'),
     )
+    .option('--auth-file <file>', 'the file whose first line is that secret', secretIn)
     .option(
       '--session-timeout <duration>',
       'how long a silent process counts as alive (default 15s)',

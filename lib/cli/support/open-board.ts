@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { ScoreboardOptions } from '../../scoreboard/types'
 import { ScoreboardError } from '../../util/errors'
+import { redactUrl } from '../../util/redact'
 import { statsOf } from '../../util/trust'
 import { CliError, EXIT } from './exit-codes'
 import { placeHint } from './place-hints'
@@ -71,7 +72,8 @@ export function checkExists(baseDir: string): void {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause
-    const message = `No board in ${baseDir}: no worker has made one there${placeHint(baseDir, 'board')}`
+    const place = /^zk:/i.test(baseDir) ? redactUrl(baseDir) : baseDir
+    const message = `No board in ${place}: no worker has made one there${placeHint(baseDir, 'board')}`
     throw new CliError(EXIT.notFound, message, { cause })
   }
 }

@@ -15,10 +15,11 @@ export async function openQueue<Item = string>(
   }
   const { WatchdogQueue } = await import('../../queue/watchdog-queue.js')
   const url = options.queue
+  const secret = options.authFile ?? options.auth
   const queue = await WatchdogQueue.connect<Item>(url, {
     ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
-    ...(options.auth === undefined ? {} : { auth: { scheme: 'digest', secret: options.auth } }),
+    ...(secret === undefined ? {} : { auth: { scheme: 'digest', secret } }),
     ...(options.sharedDirectory ? { allowSharedDirectory: true } : {}),
     ...(signal === undefined ? {} : { signal }),
   }).catch((error) => {

@@ -5,6 +5,7 @@ import { closeSync, existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 
 import { nearestName } from '../../util/check-options'
+import { redactUrl } from '../../util/redact'
 import { namesIn, openToRead, readInto } from '../../util/trust'
 
 type Kind = 'board' | 'queue'
@@ -23,7 +24,8 @@ const MOST_TOLD = 3
 
 /** `; did you mean ...?`, or nothing where nobody can guess. */
 export function placeHint(given: string, wanted: Kind): string {
-  if (/^zk:/i.test(given)) return wanted === 'board' ? `; that is a queue: ${LOOK.queue} ${given}` : ''
+  if (/^zk:/i.test(given))
+    return wanted === 'board' ? `; that is a queue: ${LOOK.queue} ${redactUrl(given)}` : ''
   const directory = resolve(given.replace(/^local:/i, ''))
   if (holds(directory, OTHER[wanted])) {
     const other = OTHER[wanted]

@@ -55,9 +55,9 @@ export function registerRun(program: Command): void {
     .addHelpText(
       'after',
       `
-The exit code is the command's own (128 + n for signal n); 124: it timed out; 125:
-the timer could not be made, and nothing was run; 126, 127: the command cannot be
-executed, or was not found.
+The exit code is the command's own (128 + n for signal n); 124: it timed out;
+125: the timer could not be made, and nothing was run; 126, 127: the command
+cannot be executed, or was not found.
 
 The command is ended with all it has started when rollcall is killed. A sign of
 life is that it lives; see --kick-on-output and --kick-file for better ones.
@@ -111,7 +111,10 @@ class RunOfCommand {
 
   /** From the start of the command to the timer's verdict; gives the exit code. */
   async over(supervisor: Supervisor, words: string[], place: CommandPlace | undefined): Promise<number> {
-    const signs = new SignsOfLife(this.#flags, () => void this.#timer.kick().catch(() => {}))
+    const signs = new SignsOfLife(this.#flags, {
+      timerMs: this.#timer.timerMs,
+      kick: () => this.#timer.kick(),
+    })
     let code: number
     try {
       code = await this.#runCommand(supervisor, words, signs, place)
@@ -143,12 +146,12 @@ class RunOfCommand {
     }
     const listens = kickOnOutput || place !== undefined
     const request = { words, stdin: 'inherit' as const, foreground: isForeground, keepChildren }
+    place?.begin(words.join(' '), 1)
     const command = await ChildCommand.start(
       supervisor,
       { ...request, ...(listens ? { onOutput } : {}) },
       killAfter,
     )
-    place?.begin(words.join(' '), 1)
     const stopHearing = hearSignals(
       () => [command],
       (signal) => {

@@ -17,10 +17,12 @@ export interface ServeOptions extends BoardFlags {
   host: string
   allow?: string[]
   token?: string
+  tokenFile?: string
   name?: string[]
   trustProxy?: string[]
   queue?: string[]
   auth?: string
+  authFile?: string
   sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
@@ -30,19 +32,19 @@ export interface ServeOptions extends BoardFlags {
 
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
+  const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
   using board = await openToRead(dir, options)
-  const queues: Record<string, WatchdogQueue> = {}
+  // By URLs, of which one may be called `constructor`.
+  const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
+    const { auth, authFile, sharedDirectory } = options
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue(
-        { queue: url, auth: options.auth, sharedDirectory: options.sharedDirectory },
-        stop.signal,
-      )
+      queues[url] ??= await openQueue({ queue: url, auth, authFile, sharedDirectory }, stop.signal)
     }
     const handler = statusHandler(board, {
       allow: options.allow,
-      token: options.token,
+      token,
       hosts: options.name,
       trustProxy: options.trustProxy,
       queues,
@@ -51,7 +53,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     })
     const server = createServer(onlyHere(handler))
     await listen(server, options)
-    tell(server, options)
+    tell(server, { ...options, token })
     if (!stop.signal.aborted) await once(stop.signal, 'abort')
     handler.close()
     server.closeAllConnections()

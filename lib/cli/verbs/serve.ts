@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 
 import { directory, integerFrom } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
+import { secretIn } from '../parse/secret'
 import { withBoard } from '../support/open-board'
 import type { ServeOptions } from './serve-page'
 
@@ -33,6 +34,7 @@ export function registerServe(program: Command): void {
     .addOption(
       new Option('--token <secret>', 'who may look: whoever knows this secret').env('ROLLCALL_TOKEN'),
     )
+    .option('--token-file <file>', 'the file whose first line is that secret', secretIn)
     .option('--name <host>', 'a name under which browsers reach this server, besides its addresses', several)
     .option('--trust-proxy <address>', 'a proxy whose X-Forwarded-For is believed', several)
     .option(
@@ -43,6 +45,7 @@ export function registerServe(program: Command): void {
     .addOption(
       new Option('--auth <user:password>', 'the secret that the queues were made with').env('ROLLCALL_AUTH'),
     )
+    .option('--auth-file <file>', 'the file whose first line is that secret', secretIn)
     .option('--shared-directory', 'show a queue of this machine although others may write above it')
     .option(
       '--stale <duration>',
@@ -56,7 +59,8 @@ export function registerServe(program: Command): void {
       'after',
       `
 Ctrl-C ends it. --allow, --name, --trust-proxy and --queue may be given several times. Only this machine may look unless --allow or --token says otherwise; on a network use a token of
-many random characters, and a proxy that speaks TLS.
+many random characters, and a proxy that speaks TLS. A secret on a command line is seen by every user of the machine:
+put it into a file or a variable.
 
 Examples:
   $ rollcall serve /run/app

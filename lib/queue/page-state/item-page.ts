@@ -7,12 +7,11 @@
 //
 // kind 0 is text (UTF-8), 1 is bytes, 2 is JSON.
 
+import { isTooDeep, MAX_DEPTH, MAX_ITEM_BYTES, MAX_PAGE_ITEMS, parseJson } from '../../util/bounds'
 import { describeValue } from '../../util/check-options'
 import { WatchdogError } from '../../util/errors'
 
-export const MAX_ITEM_BYTES = 1_000_000
 export const MAX_PAGE_BYTES = 512 * 1024
-export const MAX_PAGE_ITEMS = 1000
 
 /** The first pages are short, so that a small queue has enough of them for its workers not to collide. */
 const SHORT_PAGES = 16
@@ -39,7 +38,11 @@ export function encodeItem(item: unknown): EncodedItem {
       `Expected an item to be text, bytes or something JSON can say, got ${describeValue(item)}`,
     )
   }
-  return { kind: JSON_VALUE, bytes: Buffer.from(json) }
+  const bytes = Buffer.from(json)
+  if (isTooDeep(bytes)) {
+    throw new RangeError(`Expected an item to be nested at most ${MAX_DEPTH} levels deep`)
+  }
+  return { kind: JSON_VALUE, bytes }
 }
 
 function checkedItem(item: unknown, position: number): EncodedItem {
@@ -101,7 +104,7 @@ export async function* encodePages(
 export function pageSize(page: Buffer): number | undefined {
   if (page.length < HEADER_BYTES || page.readUInt32LE(0) !== MAGIC) return undefined
   const size = page.readUInt32LE(4)
-  return size * PREFIX_BYTES <= page.length - HEADER_BYTES ? size : undefined
+  return size <= MAX_PAGE_ITEMS && size * PREFIX_BYTES <= page.length - HEADER_BYTES ? size : undefined
 }
 
 /** The offsets of all items of a page, so that one can be read without decoding the rest. */
@@ -118,12 +121,11 @@ export function pageIndex(page: Buffer): Uint32Array | undefined {
   return at === page.length ? offsets : undefined
 }
 
-/** @throws {SyntaxError} JSON that is none */
+/** @throws {SyntaxError} JSON that is none, or nested too deep */
 export function itemAt(page: Buffer, offset: number): unknown {
   const kind = page.readUInt8(offset)
   const from = offset + PREFIX_BYTES
   const to = from + page.readUInt32LE(offset + 1)
   if (kind === BYTES) return Buffer.from(page.subarray(from, to))
-  const text = page.toString('utf8', from, to)
-  return kind === TEXT ? text : JSON.parse(text)
+  return kind === TEXT ? page.toString('utf8', from, to) : parseJson(page.subarray(from, to))
 }

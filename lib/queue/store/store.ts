@@ -62,8 +62,11 @@ export interface ReapedIncarnation {
 
 /** Looks after an incarnation while somebody holds it (see `members/reaper.ts`). */
 export interface RemoteReaper {
-  /** Looks after it until the returned function is called; the last of several ends the work. */
-  hold(): () => void
+  /**
+   * Looks after it until the returned function is called; the last of several ends the work. `isIdle`: nobody waits,
+   * so that the process need not live for it.
+   */
+  hold(options?: { isIdle?: boolean }): () => void
   /** Resolves when no work of it is on its way. REQUIRES: the store is closed, or nobody holds it. */
   idle(): Promise<void>
 }

@@ -39,6 +39,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
   readonly #settler: LeaseSettler
   readonly #holder: LeaseHolder
   readonly #batch: BatchSize
+  readonly #releaseReaper: () => void
   #ended = false
 
   /** For `createTimer()` only. */
@@ -59,6 +60,9 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     this.#prefetched = prefetched
     this.#prefetcher = prefetcher
     this.#batch = new BatchSize(queue, BATCH)
+    // A worker that hangs is found out by its own process, should it be the only one.
+    const isReaped = queue.incarnation.settings.onExpire === 'requeue'
+    this.#releaseReaper = isReaped ? queue.reaper.hold({ isIdle: true }) : () => {}
     this.#holder = {
       id,
       maxAttempts: queue.incarnation.settings.maxAttempts,
@@ -73,6 +77,11 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     return this.#abort.signal
   }
 
+  /** How long it may stay without a kick, in milliseconds. */
+  get timerMs(): number {
+    return this.#queue.incarnation.settings.timerMs
+  }
+
   get #path(): string {
     return this.#queue.incarnation.at('timers', this.#wid)
   }
@@ -80,6 +89,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
   /** @internal Ends the timer from outside: whatever waits or works on it hears of it. */
   lose(error: WatchdogError): void {
     this.#kicks.stop()
+    this.#releaseReaper()
     this.#prefetched.lose()
     if (!this.#ended) this.#abort.abort(error)
   }
@@ -203,6 +213,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     await changeRunningMember(incarnation, this.#wid, (member) => ({ ...member, ...verdict }))
     this.#ended = true
     this.#kicks.stop()
+    this.#releaseReaper()
     timers.delete(this)
     this.#prefetched.close()
     // After the verdict: a timer that is gone without one has died.

@@ -71,8 +71,8 @@ export function registerWaiting(queue: Command): void {
     .addHelpText(
       'after',
       `
-Exit codes: 0 all done; 1 dead items or failed workers; 2 time-out; 3 hung or died
-workers, or given up.`,
+Exit codes: 0 all done; 1 dead items or failed workers; 2 time-out; 3 hung or
+died workers, or given up.`,
     )
     .action(wait)
 }
@@ -83,7 +83,7 @@ async function consume(handle: WatchdogQueue, { json }: QueueFlags): Promise<voi
     // A pipe gets the item as it is; a terminal would obey what is in it.
     if (json) return print(JSON.stringify(jsonItem(item)))
     if (process.stdout.isTTY) return print(escapeControls(showItem(item)))
-    process.stdout.write(Buffer.concat([itemBytes(item), Buffer.from('\n')]))
+    process.stdout.write(Buffer.concat([itemBytes(item), Buffer.of(0x0a)]))
     return
   }
   const done = await handle.waitDone({ timeoutMs: 0 }).then(

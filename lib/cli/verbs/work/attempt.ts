@@ -53,12 +53,15 @@ export class Attempt {
     if (line === undefined) return this.#tooLong()
     const { outputs } = session
     const output = outputs.isDirect && !this.#isListening ? undefined : outputs.begin(this.#lease)
-    const signs = new SignsOfLife(session.flags, () => void this.#timer.kick().catch(() => {}))
+    const signs = new SignsOfLife(session.flags, this.#timer)
     let command: ChildCommand
+    // Before it starts: its first words may come with the word that it has.
+    this.#place?.begin(this.#lease.item, this.#lease.attempt)
     try {
       command = await this.#start(line, output, signs)
     } catch (error) {
       signs.stop()
+      this.#place?.end()
       output?.discard()
       return this.#notStarted(error, line)
     }
@@ -119,7 +122,6 @@ export class Attempt {
     const { timeout } = flags
     const clock = timeout === undefined ? undefined : setTimeout(() => command.stop('timeout'), timeout)
     running.add(command)
-    this.#place?.begin(this.#lease.item, this.#lease.attempt)
     signal.addEventListener('abort', lost, { once: true })
     if (signal.aborted) lost()
     // Ctrl-C may have come while it was being started.

@@ -2,8 +2,8 @@
 
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
 import { progressLine } from '../../../terminal/progress'
-import { escapeControls } from '../../../view/escape-controls'
 import { RateWindow } from '../../../view/rates'
+import { statusText } from '../../../view/text'
 import { type LineItem, showItem } from '../../parse/items'
 import { note } from '../../support/output'
 import type { WorkFlags } from './options'
@@ -14,6 +14,7 @@ const LOG_MS = 10_000
 /** At most one part in so many of the time goes into looking. */
 const LOOK_SHARE = 20
 const MOST_FAILURES = 20
+const ITEM_COLUMNS = 200
 
 /** Shows how far the queue is until the returned function is called. */
 export function showProgress(session: WorkSession): () => void {
@@ -46,13 +47,18 @@ export function showProgress(session: WorkSession): () => void {
   }
 }
 
+/** On one line beside others; `rollcall queue dead --json` has all of it. */
+function shortened(text: string): string {
+  return statusText(text, ITEM_COLUMNS)
+}
+
 /** Says which items are dead, and why. Returns how many. */
 export async function summarizeFailures(queue: WatchdogQueue<LineItem>, flags: WorkFlags): Promise<number> {
   let count = 0
   for await (const { item, attempts, error } of queue.deadLetters()) {
     if (++count > MOST_FAILURES) continue
     const why = error === undefined ? 'its worker died or was silent for too long' : error.message
-    note(escapeControls(`failed after ${attempts} attempts: ${showItem(item)} (${why})`))
+    note(`failed after ${attempts} attempts: ${shortened(showItem(item))} (${shortened(why)})`)
   }
   if (count === 0) return 0
   const queueOption = `--queue ${flags.queue}`

@@ -2,7 +2,7 @@
 // order of their acks. An ack is one write to the end of that file, which survives the death of any process at
 // once, as a commit does; a power cut may forget it, as it may forget the last commits.
 //
-// Who writes a log and who takes it never wait for each other. The writer writes, then looks at the shared counter
+// The writer of a log and its takers never wait for each other. The writer writes, then looks at the shared counter
 // `revoked`; a taker adds to that counter, then reads. With a full fence between the two on either side, at
 // least one of them sees what the other did, as in Dekker's algorithm.
 //
@@ -25,23 +25,23 @@ const LONGEST_BYTES = 4096
 const MAX_BYTES = 1 << 20
 
 export class LocalAckLogs implements AckLogs {
-  readonly #place: () => QueueFolder | undefined
+  readonly #folder: () => QueueFolder | undefined
   readonly #url: string
   readonly #opened = new Set<LocalLog>()
 
-  constructor(place: () => QueueFolder | undefined, url: string) {
-    this.#place = place
+  constructor(folder: () => QueueFolder | undefined, url: string) {
+    this.#folder = folder
     this.#url = url
   }
 
   open(timers: string, wid: string): AckLog | undefined {
-    const place = this.#place()
+    const folder = this.#folder()
     const slot = `${timers}/${wid}`
-    if (place?.slots.owns(slot) !== true) return undefined
-    const file = fileOf(place, wid)
+    if (folder?.slots.owns(slot) !== true) return undefined
+    const file = fileOf(folder, wid)
     if (file === undefined) return undefined
     try {
-      return new LocalLog(place, { slot, file, opened: this.#opened })
+      return new LocalLog(folder, { slot, file, opened: this.#opened })
     } catch {
       // No room, or too many open files: the acks can do without.
       return undefined
@@ -49,8 +49,8 @@ export class LocalAckLogs implements AckLogs {
   }
 
   read(wid: string, number: number): number {
-    const place = this.#place()
-    const file = place === undefined ? undefined : fileOf(place, wid)
+    const folder = this.#folder()
+    const file = folder === undefined ? undefined : fileOf(folder, wid)
     if (file === undefined) return 0
     try {
       return recordsIn(file, number)
@@ -64,22 +64,22 @@ export class LocalAckLogs implements AckLogs {
   }
 
   take(wid: string, number: number): number {
-    this.#place()?.slots.announceRevocation()
+    this.#folder()?.slots.announceRevocation()
     return this.read(wid, number)
   }
 
   abandoned(timers: string): string[] {
-    const place = this.#place()
-    if (place === undefined) return []
+    const folder = this.#folder()
+    if (folder === undefined) return []
     // In this order: a slot is there before its log.
-    const wids = place.names.flatMap((name) => widOf(name) ?? [])
-    place.slots.expireView()
-    return wids.filter((wid) => !place.slots.isAlive(`${timers}/${wid}`))
+    const wids = folder.names.flatMap((name) => widOf(name) ?? [])
+    folder.slots.expireView()
+    return wids.filter((wid) => !folder.slots.isAlive(`${timers}/${wid}`))
   }
 
   remove(wid: string): void {
-    const place = this.#place()
-    const file = place === undefined ? undefined : fileOf(place, wid)
+    const folder = this.#folder()
+    const file = folder === undefined ? undefined : fileOf(folder, wid)
     // One that stays, on a disk that may only be read, the next to look after the queue removes.
     if (file !== undefined) removeFile(file)
   }
@@ -90,9 +90,9 @@ export class LocalAckLogs implements AckLogs {
   }
 }
 
-function fileOf(place: QueueFolder, wid: string): string | undefined {
+function fileOf(folder: QueueFolder, wid: string): string | undefined {
   const name = logName(wid)
-  return name === undefined ? undefined : path.join(place.folder, name)
+  return name === undefined ? undefined : path.join(folder.path, name)
 }
 
 function recordsIn(file: string, number: number): number {
@@ -106,7 +106,7 @@ function recordsIn(file: string, number: number): number {
 }
 
 class LocalLog implements AckLog {
-  readonly #place: QueueFolder
+  readonly #folder: QueueFolder
   readonly #slot: string
   readonly #file: string
   /** Where it is while it has a descriptor. */
@@ -120,10 +120,10 @@ class LocalLog implements AckLog {
   #revocations: number | undefined
 
   constructor(
-    place: QueueFolder,
+    folder: QueueFolder,
     { slot, file, opened }: { slot: string; file: string; opened: Set<LocalLog> },
   ) {
-    this.#place = place
+    this.#folder = folder
     this.#slot = slot
     this.#file = file
     this.#opened = opened
@@ -133,12 +133,12 @@ class LocalLog implements AckLog {
 
   /** From the moment in which the slot is free, others may delete the log. */
   get #isOurs(): boolean {
-    return this.#descriptor !== undefined && this.#place.slots.owns(this.#slot)
+    return this.#descriptor !== undefined && this.#folder.slots.owns(this.#slot)
   }
 
   begin(): boolean {
     this.#isNew = true
-    this.#revocations = this.#isOurs ? this.#place.slots.revocations() : undefined
+    this.#revocations = this.#isOurs ? this.#folder.slots.revocations() : undefined
     return this.#revocations !== undefined
   }
 
@@ -150,7 +150,7 @@ class LocalLog implements AckLog {
       const written = writeSync(this.#descriptor!, this.#bytes)
       if (written !== NUMBER_BYTES) throw new Error('The file ends in the middle of a record')
       this.#length += NUMBER_BYTES
-      if (this.#place.slots.revocations() === this.#revocations) return true
+      if (this.#folder.slots.revocations() === this.#revocations) return true
     } catch {
       // A full disk, or the queue is gone: the store will say. Nothing can follow what was written in part.
       this.close()

@@ -4,7 +4,7 @@ import { statfsSync } from 'node:fs'
 import { WatchdogError } from '../../../util/errors'
 
 /** Whether another process holds the database right now. */
-export function isBusy(error: unknown): boolean {
+export function isDatabaseBusy(error: unknown): boolean {
   return /^SQLITE_(BUSY|LOCKED)/.test(String((error as { code?: string }).code))
 }
 

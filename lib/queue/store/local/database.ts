@@ -1,7 +1,7 @@
 // The nodes of a queue as rows of an SQLite database, shared by the processes of one machine.
 //
 // All calls are synchronous and never wait: while another process holds the database they throw
-// what `isBusy()` knows, and the caller decides how long to try again (busy-retry.ts). A process
+// what `isDatabaseBusy()` knows, and the caller decides how long to try again (busy-retry.ts). A process
 // that is killed in a transaction has changed nothing.
 //
 // A write of one statement is a transaction by itself, half as long as one with a BEGIN of its own. But a
@@ -10,9 +10,12 @@
 // between such a write and its next try; and when the tries are used up, as after any other failure, the
 // connection is made anew, and the next one begins with BEGIN, which leaves nothing behind when it fails.
 
+import { isAmount, isCount } from '../../../util/bounds'
+import { asBuffer } from '../../../util/bytes'
 import { monotonicMs } from '../../../util/clock'
+import { WatchdogError } from '../../../util/errors'
 import { type Connection, closedError, openConnection, type PlaceTrust } from './connection'
-import { isBusy, isDatabaseError } from './database-errors'
+import { isDatabaseBusy, isDatabaseError } from './database-errors'
 import { LogFlush } from './log-flush'
 
 export interface NodeRow {
@@ -77,12 +80,12 @@ export class LocalDatabase {
       try {
         return work(statements)
       } catch (error) {
-        if (isBusy(error) && tries < TRIES_AT_ONCE) {
+        if (isDatabaseBusy(error) && tries < TRIES_AT_ONCE) {
           if (tries >= TRIES_WITHOUT_PAUSE) Atomics.wait(NEVER, 0, 0, PAUSE_MS * (0.5 + Math.random()))
           continue
         }
         if (isDatabaseError(error)) this.#forget()
-        this.#isHeld = isBusy(error)
+        this.#isHeld = isDatabaseBusy(error)
         throw error
       }
     }
@@ -99,14 +102,30 @@ export class LocalDatabase {
       | undefined
     if (row === undefined) return undefined
     const [data, version, born, changed, children] = row
+    // A column of SQLite holds whatever was put there, a version of 2^53 and text in place of bytes too.
+    const isSound =
+      data instanceof Uint8Array &&
+      isCount(version) &&
+      isCount(born) &&
+      isAmount(changed) &&
+      isCount(children)
+    if (!isSound) throw this.#corrupt()
     return { data, version, born, changed, children }
+  }
+
+  #corrupt(): WatchdogError {
+    const { path } = this
+    return new WatchdogError('ERR_CORRUPT', `A row of the queue in ${path} is not one of ours`, { path })
   }
 
   /** Names of the rows below a path. */
   list(path: string): string[] {
     const from = path === '' ? 0 : path.length + 1
     const rows = this.#read(({ list }) => list.all(path)) as unknown as [string][]
-    return rows.map(([child]) => child.slice(from))
+    return rows.map(([child]) => {
+      if (typeof child !== 'string') throw this.#corrupt()
+      return child.slice(from)
+    })
   }
 
   /** Whether the row was made; not when it was there or its parent was not. */
@@ -155,7 +174,10 @@ export class LocalDatabase {
 
   revokedSince(number: number): { number: number; path: string }[] {
     const rows = this.#read(({ revoked }) => revoked.all(number)) as unknown as [number, string][]
-    return rows.map(([at, path]) => ({ number: at, path }))
+    return rows.map(([at, path]) => {
+      if (!isCount(at) || typeof path !== 'string') throw this.#corrupt()
+      return { number: at, path }
+    })
   }
 
   /** Runs `work` in a transaction that holds the right to write from its start. */
@@ -189,8 +211,4 @@ export class LocalDatabase {
     this.#forget()
     this.#log.close()
   }
-}
-
-function asBuffer(data: Uint8Array): Buffer {
-  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.length)
 }

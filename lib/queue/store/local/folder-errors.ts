@@ -1,6 +1,6 @@
 // What errors of the board and of the file system mean to a user of the queue.
 
-import { getSystemErrorName } from 'node:util'
+import { errnoName } from '../../../util/errno'
 import {
   ScoreboardError,
   type ScoreboardErrorCode,
@@ -57,5 +57,5 @@ export function folderError(cause: unknown, url: string): unknown {
 }
 
 function errnoCode(errno: number): WatchdogErrorCode | undefined {
-  return OF_ERRNO[getSystemErrorName(-errno)]
+  return OF_ERRNO[errnoName(errno)]
 }

@@ -30,30 +30,32 @@ import {
   syncToDisk,
 } from '../../../util/trust'
 import { isLogName } from './ack-log-name'
-import { checkPlace, createDatabase, type PlaceTrust } from './connection'
+import { checkAbove, checkPlace, createDatabase, type PlaceTrust } from './connection'
 import { LocalDatabase } from './database'
 import { folderError } from './folder-errors'
+import { isGuardName } from './guards'
 import { isIdleSlotBoard, openSlotBoard, TimerSlots } from './timer-slots'
 
 const FOLDER = 'queue'
 const DATABASE = /^[0-9a-f]{16}\.db$/
-/** All that a queue has in its folder, beside the ack logs. */
+/** All that a queue has in its folder, beside the ack logs and guards. */
 const QUEUE_FILE =
-  /^([0-9a-f]{16}\.db(-wal|-shm|-journal)?|board|\.board\.[0-9a-f]{16}|ov-[0-9a-f]{32}(-\d+){3}|guard-[\w.!~*'()%-]+)$/
+  /^([0-9a-f]{16}\.db(-wal|-shm|-journal)?|board|\.board\.[0-9a-f]{16}|ov-[0-9a-f]{32}(-\d+){3})$/
 const LEFTOVER = /^\.(new|gone)-[0-9a-f]{16}$/
 /** A folder in the making that was not touched for this long has lost its maker. */
 const ABANDONED_MS = 60_000
 
 function isQueueFile(name: string): boolean {
-  return QUEUE_FILE.test(name) || isLogName(name)
+  return QUEUE_FILE.test(name) || isLogName(name) || isGuardName(name)
 }
 
 function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT'
 }
 
-/** The one database in a folder that is this user's or root's; undefined: there is none. */
-function nameOfDatabase(directory: string, folder: string, trust: PlaceTrust): string | undefined {
+/** The names in a folder that nobody else may change; undefined: it is missing. */
+function trustedNamesIn(directory: string, folder: string, trust: PlaceTrust): string[] | undefined {
+  if (statsOf(folder) === undefined) return undefined
   try {
     checkPlace(directory, trust)
     checkDirectory(folder)
@@ -61,7 +63,7 @@ function nameOfDatabase(directory: string, folder: string, trust: PlaceTrust): s
     if (isMissing(error)) return undefined
     throw error
   }
-  return namesIn(folder)?.find((name) => DATABASE.test(name))
+  return namesIn(folder)
 }
 
 /** Makes a complete folder with the root's node in it. `'exists'`: somebody was first. */
@@ -70,6 +72,7 @@ export function makeQueueFolder(
   root: Uint8Array,
   trust: PlaceTrust = {},
 ): 'created' | 'exists' {
+  checkAbove(directory, trust)
   makeDirectory(directory, 0o700)
   checkPlace(directory, trust)
   sweep(directory)
@@ -143,7 +146,7 @@ function sweep(directory: string): void {
 
 export class QueueFolder {
   readonly directory: string
-  readonly folder: string
+  readonly path: string
   readonly database: LocalDatabase
   readonly board: Scoreboard
   readonly slots: TimerSlots
@@ -151,18 +154,19 @@ export class QueueFolder {
 
   private constructor(directory: string, database: LocalDatabase, board: Scoreboard) {
     this.directory = directory
-    this.folder = path.join(directory, FOLDER)
+    this.path = path.join(directory, FOLDER)
     this.database = database
     this.board = board
-    this.slots = new TimerSlots(this.folder, board, database)
+    this.slots = new TimerSlots(this.path, board, database)
   }
 
   /** Opens what is there; undefined when there is nothing. */
   static open(directory: string, url: string, trust: PlaceTrust = {}): QueueFolder | undefined {
     const folder = path.join(directory, FOLDER)
     for (;;) {
-      if (statsOf(folder) === undefined) return undefined
-      const name = nameOfDatabase(directory, folder, trust)
+      const names = trustedNamesIn(directory, folder, trust)
+      if (names === undefined) return undefined
+      const name = names.find((one) => DATABASE.test(one))
       if (name === undefined) {
         if (isStray(folder)) return undefined
         throw new WatchdogError(
@@ -171,39 +175,39 @@ export class QueueFolder {
         )
       }
       const file = path.join(folder, name)
-      const place = QueueFolder.#open(directory, file, url, trust)
-      if (place !== undefined) return place
+      const opened = QueueFolder.#open(directory, file, url, trust)
+      if (opened !== undefined) return opened
     }
   }
 
   static #open(directory: string, file: string, url: string, trust: PlaceTrust): QueueFolder | undefined {
     let database: LocalDatabase | undefined
-    let place: QueueFolder | undefined
+    let opened: QueueFolder | undefined
     try {
       // SQLite's own words for what may go wrong here say nothing.
       checkAccess(file)
       database = new LocalDatabase(file, trust)
       const board = openSlotBoard(path.dirname(file))
-      place = new QueueFolder(directory, database, board)
+      opened = new QueueFolder(directory, database, board)
       // Both of the same queue, if its folder has not been moved since.
-      if (place.isThere) return place
+      if (opened.isThere) return opened
     } catch (error) {
       database?.close()
       if (!isThere(file)) return undefined
       throw folderError(error, url)
     }
-    place.close()
+    opened.close()
     return undefined
   }
 
-  /** Whether the folder is still in its place. */
+  /** Whether the folder is still in its opened. */
   get isThere(): boolean {
     return !this.#isClosed && isThere(this.database.path)
   }
 
   /** What is in the folder. */
   get names(): string[] {
-    return namesIn(this.folder) ?? []
+    return namesIn(this.path) ?? []
   }
 
   /** Tells everybody that nodes have changed. */
@@ -214,7 +218,7 @@ export class QueueFolder {
   /** Takes the folder away, within a transaction that has emptied it. */
   moveAway(): string {
     const gone = goneName(this.directory)
-    move(this.folder, gone)
+    move(this.path, gone)
     return gone
   }
 

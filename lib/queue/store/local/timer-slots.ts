@@ -2,7 +2,7 @@
 // the board beside the database, its worker id the path. The kernel's lock on the slot says whether
 // it is there; a kick is one store of the monotonic clock into the slot's gauge.
 //
-// Nobody can take a slot from a living owner. Who expires or clears a timer writes its path to
+// Nobody can take a slot from a living owner. Whoever expires or clears a timer writes its path to
 // `revoked` instead and adds 1 to the shared counter of that name; from then on everybody takes the
 // slot for gone, and the owner finds out at its next kick, without a look at the disk before that.
 
@@ -176,7 +176,7 @@ export class TimerSlots {
   }
 
   /**
-   * Takes a slot. Within a transaction that has made sure that the folder is still in its place, so
+   * Takes a slot. Within a transaction that has made sure that the folder is still in its folder, so
    * that a board is never made where a queue has been.
    */
   create(path: string, data: Uint8Array): 'created' | 'exists' {
@@ -207,7 +207,7 @@ export class TimerSlots {
     const own = this.#own.get(path)
     if (own === undefined) return false
     this.#kick(own, data)
-    // In this order: who revokes adds to the counter first and then looks at the gauge.
+    // In this order: a revoker adds to the counter first and then looks at the gauge.
     const revocations = this.revocations()
     if (revocations === own.revocations) return true
     this.#readRevoked()

@@ -22,7 +22,7 @@ export type Request =
   | { op: 'set'; path: string; data: Uint8Array; version: number }
   | { op: 'delete'; path: string; version: number }
   | { op: 'setAcl'; path: string; acl: Acl[] }
-  | { op: 'sync'; path: string }
+  | { op: 'getAcl' | 'sync'; path: string }
 
 export interface Acl {
   perm: number
@@ -45,6 +45,7 @@ export interface Reply {
   data?: Uint8Array
   stat?: Stat
   children?: string[]
+  acl?: Acl[]
 }
 
 export type SessionEvent =

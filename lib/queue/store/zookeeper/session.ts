@@ -9,6 +9,8 @@
 // - A request that meets a broken connection closes the socket under the binding's poll handle, which
 //   ends in an abort of libuv: the addon mends that before anything else runs (see cloexec.cc).
 // - `aw_*` leak: watches are set with a flag and arrive as events of the handle.
+// - A request for an ACL that fails ends the process: it frees what it was not given. Nobody asks for that of a
+//   node before it was read.
 // - It may be used by one thread of a process only (see client-thread.ts).
 
 import { dirname } from 'node:path'
@@ -61,6 +63,7 @@ interface NativeClient {
   a_set(path: string, data: Uint8Array, version: number, callback: NativeCallback): number
   a_delete_(path: string, version: number, callback: NativeCallback): number
   a_set_acl(path: string, version: number, acl: Acl[], callback: NativeCallback): number
+  a_get_acl(path: string, callback: NativeCallback): number
   a_sync(path: string, callback: NativeCallback): number
 }
 
@@ -137,6 +140,16 @@ function plainStat(stat: unknown): Stat | undefined {
   if (stat === null || stat === undefined) return undefined
   const { version, czxid, mtime, numChildren, ephemeralOwner } = stat as NativeStat
   return { version, czxid, mtimeMs: mtime.getTime(), children: numChildren, owner: ephemeralOwner }
+}
+
+interface NativeAcl {
+  perms: number
+  scheme: string
+  auth: string
+}
+
+function plainAcl({ perms, scheme, auth }: NativeAcl): Acl {
+  return { perm: perms, scheme, auth }
 }
 
 interface Waiting {
@@ -243,6 +256,8 @@ class LoopSession implements Session {
       done({ rc, stat: plainStat(stat), data: (data as Buffer | null) ?? Buffer.alloc(0) })
     const withChildren = (rc: number, _: string, children: unknown) =>
       done({ rc, children: (children as string[] | null) ?? [] })
+    const withAcl = (rc: number, _: string, acl: unknown, stat: unknown) =>
+      done({ rc, stat: plainStat(stat), acl: ((acl as NativeAcl[] | null) ?? []).map(plainAcl) })
     const start = (): number => {
       if (this.#closed) return INVALID_STATE
       switch (request.op) {
@@ -265,6 +280,8 @@ class LoopSession implements Session {
           return client.a_delete_(path, request.version, withoutResult)
         case 'setAcl':
           return client.a_set_acl(path, -1, request.acl, withoutResult)
+        case 'getAcl':
+          return client.a_get_acl(path, withAcl)
         case 'sync':
           return client.a_sync(path, withoutResult)
       }

@@ -1,6 +1,8 @@
 // A queue's state in ZooKeeper. Here an ambiguous answer ("the connection broke before the reply
 // came") becomes a definite one, by looking at what is there now.
 
+import { createHash } from 'node:crypto'
+
 import { maybeApplied, WatchdogError } from '../../../util/errors'
 import {
   ANY_VERSION,
@@ -18,6 +20,7 @@ import {
 } from '../store'
 import { ZookeeperConnection } from './connection'
 import {
+  type Acl,
   AUTH_FAILED,
   asBuffer,
   BAD_VERSION,
@@ -40,6 +43,23 @@ const MAX_REQUEST_BYTES = 1_048_500
 /** All rights for who holds the secret of this session, none for others. */
 const OWNER_ONLY = [{ perm: 31, scheme: 'auth', auth: '' }]
 
+/** The same, as the server tells of it to who holds the secret. */
+function ownerOnly(secret: string): Acl {
+  const user = secret.slice(0, secret.indexOf(':'))
+  const digest = createHash('sha1').update(secret).digest('base64')
+  return { perm: 31, scheme: 'digest', auth: `${user}:${digest}` }
+}
+
+function isOnly(acl: readonly Acl[], owner: Acl): boolean {
+  const [first] = acl
+  return (
+    acl.length === 1 &&
+    first!.perm === owner.perm &&
+    first!.scheme === owner.scheme &&
+    first!.auth === owner.auth
+  )
+}
+
 function plainInfo(stat: Stat): NodeInfo {
   return { version: stat.version, born: stat.czxid, changedAt: stat.mtimeMs, children: stat.children }
 }
@@ -49,7 +69,10 @@ export class ZookeeperStore implements Store {
   readonly needsLeader = true
   readonly #root: string
   readonly #link: ZookeeperConnection
-  readonly #secured: boolean
+  /** What the ACL of the root must be, and nothing besides; undefined where no secret was given. */
+  readonly #owner: Acl | undefined
+  /** Whether the root was seen to be closed to everybody else, in this session. */
+  #isTrusted = false
   readonly #watches: ZookeeperWatches
   readonly #staff: SessionWorker | undefined
   readonly #listeners = new Set<(event: StoreEvent) => void>()
@@ -57,7 +80,7 @@ export class ZookeeperStore implements Store {
   private constructor(options: ConnectionOptions, link: ZookeeperConnection) {
     this.url = options.url
     this.#root = options.address.root
-    this.#secured = options.auth !== undefined
+    this.#owner = options.auth && ownerOnly(options.auth.secret)
     this.#link = link
     const { signal: _, session: __, heartbeat: ___, ...staffOptions } = options
     this.#staff = link.home.startSessionWorker?.(staffOptions)
@@ -65,7 +88,9 @@ export class ZookeeperStore implements Store {
     link.onWatch = (event) => this.#watches.receive(event)
     link.onEvent = (event) => {
       for (const listener of [...this.#listeners]) listener(event)
-      if (event === 'lost') this.#watches.renewAll()
+      if (event !== 'lost') return
+      this.#isTrusted = false
+      this.#watches.renewAll()
     }
   }
 
@@ -85,6 +110,10 @@ export class ZookeeperStore implements Store {
     return this.#link.sessionTimeoutMs
   }
 
+  get #secured(): boolean {
+    return this.#owner !== undefined
+  }
+
   get session(): { id: string; password: string } | undefined {
     return this.#link.credentials
   }
@@ -96,7 +125,7 @@ export class ZookeeperStore implements Store {
   #fail(request: Request, reply: Reply): never {
     const { op, path } = request
     if (reply.rc === NO_AUTH || reply.rc === AUTH_FAILED) {
-      const hint = this.#secured ? 'the secret is not the one it was made with' : "option 'auth' is missing"
+      const hint = this.#owner ? 'the secret is not the one it was made with' : "option 'auth' is missing"
       throw new WatchdogError('ERR_AUTH', `Not allowed to ${op} ${path}: ${hint}`, { path })
     }
     throw new WatchdogError('ERR_CONNECTION', `ZooKeeper refused to ${op} ${path}: code ${reply.rc}`, {
@@ -136,7 +165,38 @@ export class ZookeeperStore implements Store {
     }
   }
 
+  /**
+   * The root. With a secret, one that others may change is none of ours, whoever made it, and nothing of it is
+   * believed: asked of each look at it, before a timer begins, and after the session was made anew.
+   */
+  async #readRoot(): Promise<StoredNode | undefined> {
+    const path = this.#root
+    for (;;) {
+      const { rc, stat, data } = await this.#read({ op: 'get', path, watch: false })
+      if (rc === NO_NODE) return undefined
+      if (this.#owner !== undefined) {
+        const reply = await this.#read({ op: 'getAcl', path })
+        // Another root may have come between the two looks.
+        if (reply.rc === NO_NODE || reply.stat!.czxid !== stat!.czxid) continue
+        if (!isOnly(reply.acl!, this.#owner)) throw this.#foreign()
+      }
+      this.#isTrusted = true
+      return { ...plainInfo(stat!), data: asBuffer(data!) }
+    }
+  }
+
+  #foreign(): WatchdogError {
+    const path = this.#root
+    return new WatchdogError(
+      'ERR_AUTH',
+      `Not using ${path}: others than who holds the secret may change it. Remove it, or make the queue at another path`,
+      { path },
+    )
+  }
+
   async get(path: string): Promise<StoredNode | undefined> {
+    if (path === '') return this.#readRoot()
+    if (this.#secured && !this.#isTrusted) await this.#readRoot()
     const reply = await this.#read({ op: 'get', path: this.#absolute(path), watch: false })
     if (reply.rc === NO_NODE) return undefined
     return { ...plainInfo(reply.stat!), data: asBuffer(reply.data!) }
@@ -158,6 +218,8 @@ export class ZookeeperStore implements Store {
     options: { ephemeral?: boolean } = {},
   ): Promise<CreateOutcome> {
     const ephemeral = options.ephemeral ?? false
+    // Whoever begins to work here; the root itself may not be there yet.
+    if (this.#secured && path !== '' && (ephemeral || !this.#isTrusted)) await this.#readRoot()
     return this.#create(this.#absolute(path), data, ephemeral, this.#secured)
   }
 

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { openStore } from '../../../../lib/queue/connect'
 import { createDatabase } from '../../../../lib/queue/store/local/connection'
 import { LocalDatabase } from '../../../../lib/queue/store/local/database'
-import { isBusy } from '../../../../lib/queue/store/local/database-errors'
+import { isDatabaseBusy } from '../../../../lib/queue/store/local/database-errors'
 import { makeQueueFolder } from '../../../../lib/queue/store/local/queue-folder'
 import { openSlotBoard } from '../../../../lib/queue/store/local/timer-slots'
 import { connect } from '../../../support/queue'
@@ -34,7 +34,7 @@ describe('The database of a queue on this machine', () => {
   const insert = (database: LocalDatabase, name: string) => database.insert(name, '', EMPTY)
 
   function assertBusy(work: () => unknown): void {
-    assert.throws(work, (error) => isBusy(error))
+    assert.throws(work, (error) => isDatabaseBusy(error))
   }
 
   it('takes all of a transaction back when it fails, and lets the next one write', () => {

@@ -208,28 +208,30 @@ describe('A queue on this machine that another user has planted', function () {
     mark(file)
   }
   for (const [name, swap] of swaps) {
-    it(`is refused with ${name} at the first opening`, async () => {
-      const file = makeQueue()
-      const before = fs.readFileSync(file)
+    describe(`with ${name}`, () => {
+      it('is refused at the first opening', async () => {
+        const file = makeQueue()
+        const before = fs.readFileSync(file)
 
-      swap(file)
+        swap(file)
 
-      assert.throws(() => new LocalDatabase(file), { code: 'ERR_INSECURE_PATH' })
-      await assertRefused(directory, victim)
-      assert.deepEqual(fs.readFileSync(file), before)
-      assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
-    })
+        assert.throws(() => new LocalDatabase(file), { code: 'ERR_INSECURE_PATH' })
+        await assertRefused(directory, victim)
+        assert.deepEqual(fs.readFileSync(file), before)
+        assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
+      })
 
-    it(`is refused with ${name} when a connection is made anew`, () => {
-      const file = makeQueue()
-      const database = new LocalDatabase(file)
-      loseConnection(database, file)
-      for (const suffix of ['-wal', '-shm']) fs.rmSync(`${file}${suffix}`, { force: true })
+      it('is refused when a connection is made anew', () => {
+        const file = makeQueue()
+        const database = new LocalDatabase(file)
+        loseConnection(database, file)
+        for (const suffix of ['-wal', '-shm']) fs.rmSync(`${file}${suffix}`, { force: true })
 
-      swap(file)
+        swap(file)
 
-      assert.throws(() => database.get(''), { code: 'ERR_INSECURE_PATH' })
-      assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
+        assert.throws(() => database.get(''), { code: 'ERR_INSECURE_PATH' })
+        assert.equal(fs.readFileSync(victim, 'utf8'), 'secret')
+      })
     })
   }
 
@@ -253,6 +255,12 @@ describe('A queue on this machine that another user has planted', function () {
     const create = async (where: string) => (await connect(where)).createQueue({ queue: ['a'] })
 
     await assert.rejects(create(directory), { code: 'ERR_AUTH', message: /jobs: it is a symbolic link/ })
+    const elsewhere = tempDir()
+    const link = path.join(above, 'link')
+    fs.symlinkSync(elsewhere, link)
+    fs.lchownSync(link, NOBODY, NOBODY)
+    await assert.rejects(create(path.join(link, 'a', 'b')), { code: 'ERR_AUTH', message: /link elsewhere/ })
+    assert.deepEqual(fs.readdirSync(elsewhere), [])
     fs.chownSync(above, NOBODY, NOBODY)
     await assert.rejects(create(path.join(above, 'new')), { code: 'ERR_AUTH', message: /user 65534/ })
   })
@@ -369,7 +377,14 @@ describe('A directory that has something else in the place of a queue', () => {
     await assertLeftAlone()
   })
 
-  for (const name of ['acks-2024-report.txt', 'ov-erview.md', '.board.notes', 'acks-', `${ID}.db.bak`]) {
+  for (const name of [
+    'guard-dog.txt',
+    'acks-2024-report.txt',
+    'ov-erview.md',
+    '.board.notes',
+    'acks-',
+    `${ID}.db.bak`,
+  ]) {
     it(`keeps ${name}, alone and beside a board that was left behind`, async () => {
       fs.mkdirSync(folder, { mode: 0o700 })
       fs.writeFileSync(path.join(folder, name), 'precious')
@@ -452,7 +467,7 @@ describe('The ack logs of a queue on this machine', () => {
       const directory = tempDir()
       makeQueueFolder(directory, Buffer.from('{}'))
       const place = QueueFolder.open(directory, directory)!
-      make(path.join(place.folder, `acks-${wid}`))
+      make(path.join(place.path, `acks-${wid}`))
 
       assert.throws(() => new LocalAckLogs(() => place, directory).read(wid, 0), { code })
 

@@ -4,7 +4,7 @@
 //   npm run docs:api
 
 import { join } from 'node:path'
-import { installOwn, run, temporaryFolder } from './tools.mjs'
+import { installOwn, run, temporaryFolder } from '../tools.mjs'
 
 const FOLDER = join(import.meta.dirname, 'api')
 

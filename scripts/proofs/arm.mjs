@@ -10,8 +10,8 @@
 
 import { cpSync, existsSync, readdirSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { fail, run, runMocha, temporaryFolder } from '../tools.mjs'
 import { installArmNode, needArmEmulator } from './nodes.mjs'
-import { fail, run, runMocha, temporaryFolder } from './tools.mjs'
 
 const PARTS = { native, mocha }
 

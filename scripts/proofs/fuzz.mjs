@@ -1,20 +1,24 @@
-// Fuzzes what reads a board: `npm run fuzz`, or `npm run fuzz -- --seconds 600 board`.
+// Fuzzes what reads a board, and what reads a queue: `npm run fuzz`, or `npm run fuzz -- --seconds 600 board`.
 //
 // Each target gets its share of the time. The corpus grows in native/test/out/fuzz from run to run and
 // starts from real boards. An input that fails is written to native/test/fuzz/regressions/<target>:
 // mend the code, give the file a name that says what it did, and commit it with the mend.
+//
+// `records` is JavaScript and a program of its own, fuzz-records.mjs: it needs the compiled library and no clang.
+// A case that fails there is a number.
 
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { atFixedAddresses, fail, needClang, run } from './tools.mjs'
+import { atFixedAddresses, fail, needClang, run } from '../tools.mjs'
 
 const TARGETS = {
   header: { what: 'the header of a board', maxBytes: 700, share: 1 },
   board: { what: 'opening, scanning and changing a board', maxBytes: 256, share: 3 },
   slots: { what: 'reading hostile slots', maxBytes: 256, share: 2 },
+  records: { what: 'reading hostile trees and databases of a queue', share: 2 },
 }
 const HERE = join('native', 'test', 'fuzz')
 const OUT = join('native', 'test', 'out', 'fuzz')
@@ -31,15 +35,21 @@ if (values.help || unknown !== undefined || !(seconds >= 1)) {
   process.exit(values.help ? 0 : 64)
 }
 
-const clang = needClang()
-run('make', ['-s', '-C', HERE, `-j${availableParallelism()}`, `CXX=${clang}`])
-run(join(OUT, 'seeds'), [join(OUT, 'seed-inputs')])
+if (chosen.some((name) => name !== 'records')) {
+  const clang = needClang()
+  run('make', ['-s', '-C', HERE, `-j${availableParallelism()}`, `CXX=${clang}`])
+  run(join(OUT, 'seeds'), [join(OUT, 'seed-inputs')])
+}
 
 const shares = chosen.reduce((sum, name) => sum + TARGETS[name].share, 0)
 let total = 0
-for (const name of chosen)
-  total += await fuzz(name, Math.max(1, Math.round((seconds * TARGETS[name].share) / shares)))
-console.log(`${total} executions, nothing found`)
+for (const name of chosen) {
+  const limit = Math.max(1, Math.round((seconds * TARGETS[name].share) / shares))
+  if (name === 'records')
+    run(process.execPath, [join('scripts', 'proofs', 'fuzz-records.mjs'), '--seconds', String(limit)])
+  else total += await fuzz(name, limit)
+}
+if (total > 0) console.log(`${total} executions, nothing found`)
 
 /** Returns how many inputs were tried; ends the program when one failed. */
 async function fuzz(name, limit) {

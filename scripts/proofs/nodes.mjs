@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findCommand, locate, need } from './tools.mjs'
+import { findCommand, locate, need } from '../tools.mjs'
 
 const ARM_LIBRARIES = '/usr/aarch64-linux-gnu'
 

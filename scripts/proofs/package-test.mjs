@@ -1,7 +1,7 @@
 // Proves that what `npm pack` makes can be used: `npm run test:package`, which first compiles and makes the prebuilds.
 //
 // The packed tarball is installed into an empty project with install scripts off and no compiler on the PATH, and
-// used there as a user would (scripts/package/): by require and by import, with types, as a command, on each Node that
+// used there as a user would (scripts/proofs/package/): by require and by import, with types, as a command, on each Node that
 // is supported, on the newest, and on 64-bit Arm under qemu-user. Optional packages are missing: a board works, the
 // rest says what to install. At last its prebuilds are taken away, and it is built from the sources it ships.
 
@@ -18,8 +18,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { fail, locate, temporaryFolder } from '../tools.mjs'
 import { installArmNode, installNode } from './nodes.mjs'
-import { fail, locate, temporaryFolder } from './tools.mjs'
 
 const { engines, version: ours } = JSON.parse(readFileSync('package.json', 'utf8'))
 const OLDEST = `${engines.node.match(/\d+\.\d+/)[0]}.0`
@@ -27,7 +27,7 @@ const NODES = [OLDEST, '20', '22', '24', 'latest']
 /** The oldest TypeScript that is promised to understand the types, and the newest that is not a new compiler. */
 const TYPESCRIPTS = ['5.0', '5']
 const ALLOWED =
-  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/lib\/.*\.(js|d\.ts)|native\/(core|addon)\/[a-z0-9_]+\.(cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z.+]+\.node|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
+  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon)\/[a-z0-9_]+\.(cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z.+]+\.node|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
 const COMMAND = join('node_modules', '.bin', 'rollcall')
 const prebuild = (arch) => `prebuilds/linux-${arch}/rollcall.glibc.node`
 
@@ -63,7 +63,7 @@ function pack() {
   const packed = files.map(({ path }) => path)
   const strange = packed.filter((path) => !ALLOWED.test(path))
   if (strange.length > 0) fail(`the tarball has what no user needs: ${strange.join(', ')}`)
-  const wanted = [...compiled('lib'), prebuild('x64'), prebuild('arm64'), 'man/rollcall.1', 'SECURITY.md']
+  const wanted = [...made(), prebuild('x64'), prebuild('arm64'), 'man/rollcall.1', 'SECURITY.md']
   const missing = wanted.filter((path) => !packed.includes(path))
   if (missing.length > 0) fail(`the tarball lacks ${missing.join(', ')}`)
   const stale = packed.filter((path) => path.startsWith('dist/') && !wanted.includes(path))
@@ -78,11 +78,14 @@ function pack() {
   return join(home, filename)
 }
 
-/** What the compiler makes of the sources in a folder. */
-function compiled(folder) {
-  return readdirSync(folder, { recursive: true })
-    .filter((name) => name.endsWith('.ts'))
-    .flatMap((name) => ['.js', '.d.ts'].map((end) => join('dist', folder, name.replace(/\.ts$/, end))))
+/** What is made of the sources in lib/: declarations by the compiler, all else by scripts/bundle.mjs. */
+function made() {
+  const names = readdirSync('lib', { recursive: true }).filter((name) => name.endsWith('.ts'))
+  const declarations = names.map((name) => join('dist', 'lib', name.replace(/\.ts$/, '.d.ts')))
+  const bundled = readdirSync(join('dist', 'package'), { recursive: true }).filter((name) =>
+    /\.js(\.map)?$/.test(name),
+  )
+  return [...declarations, ...bundled.map((name) => join('dist', 'package', name))]
 }
 
 function kibibytes(bytes) {
@@ -101,7 +104,7 @@ function lint(tarball) {
 
 function installPackage(tarball) {
   const project = join(home, 'project')
-  cpSync(join('scripts', 'package'), project, { recursive: true })
+  cpSync(join('scripts', 'proofs', 'package'), project, { recursive: true })
   writeFileSync(join(project, 'package.json'), '{ "private": true }')
   const env = bareEnvironment(process.execPath)
   output('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball], { cwd: project, env })

@@ -1,7 +1,7 @@
 // Finds tmux, the terminal that tests look at, installs Debian's package where it may, and otherwise says
 // what to do. Prints {"tmux": path or name, "version"} on standard output.
 //
-//   node scripts/tmux.mjs
+//   node scripts/needs/tmux.mjs
 
 import { spawnSync } from 'node:child_process'
 import { installDebianPackages } from './debian.mjs'

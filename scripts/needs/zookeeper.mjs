@@ -1,7 +1,7 @@
 // Finds a ZooKeeper server for the tests and the benchmarks, installs Debian's package where it
 // may, and otherwise says what to do. Prints {"java", "classpath", "version", "from"} on standard output.
 //
-//   node scripts/zookeeper.mjs [--no-install]
+//   node scripts/needs/zookeeper.mjs [--no-install]
 //
 // Looked for, in this order: ZOOKEEPER_HOME (an unpacked release), the system's zookeeper.jar.
 

@@ -11,7 +11,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { atFixedAddresses, fail, findCommand, need, run, runMocha, temporaryFolder } from './tools.mjs'
+import { atFixedAddresses, fail, findCommand, need, run, runMocha, temporaryFolder } from '../tools.mjs'
 
 const PARTS = { core, valgrind, addon }
 

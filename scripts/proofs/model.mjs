@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { fail, findCommand, need, temporaryFolder } from './tools.mjs'
+import { fail, findCommand, need, temporaryFolder } from '../tools.mjs'
 
 const MODELS = join('native', 'test', 'models')
 

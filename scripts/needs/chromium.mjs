@@ -1,13 +1,13 @@
 // Finds a Chromium for the tests of the status page and its picture, installs Debian's package where it may,
 // and otherwise says what to do. Prints the path of the program on standard output.
 //
-//   node scripts/chromium.mjs
+//   node scripts/needs/chromium.mjs
 //
 // Looked for, in this order: ROLLCALL_CHROMIUM (the path of one), then on the PATH.
 
 import { accessSync, constants } from 'node:fs'
+import { locate } from '../tools.mjs'
 import { installDebianPackages } from './debian.mjs'
-import { locate } from './tools.mjs'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 

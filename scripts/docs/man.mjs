@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = join(import.meta.dirname, '..', '..')
 const FILE = join(ROOT, 'man', 'rollcall.1')
 const require = createRequire(import.meta.url)
 const { createProgram } = require(join(ROOT, 'dist', 'lib', 'cli', 'program.js'))
@@ -52,7 +52,7 @@ const FILES = [
 function page() {
   const tree = commandTree(createProgram(version))
   return [
-    '.\\" Written by scripts/man.mjs from the command itself: do not edit.',
+    '.\\" Written by scripts/docs/man.mjs from the command itself: do not edit.',
     `.TH ROLLCALL 1 "" "rollcall ${version}" "User Commands"`,
     '.SH NAME',
     `rollcall \\- ${text(tree.description.replace(/^W/, 'w').replace(/\?$/, ''))}`,

@@ -13,9 +13,9 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { temporaryFolder } from './tools.mjs'
+import { temporaryFolder } from '../tools.mjs'
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const { instrument, Scoreboard, statusHandler, WatchdogQueue } = createRequire(import.meta.url)(ROOT)
 
 const WORKERS = 24
@@ -137,7 +137,7 @@ async function work(queue, signal) {
 
 async function photograph(url) {
   const { chromium } = await import('playwright-core')
-  const chromiumPath = execFileSync(process.execPath, [join(ROOT, 'scripts', 'chromium.mjs')], {
+  const chromiumPath = execFileSync(process.execPath, [join(ROOT, 'scripts', 'needs', 'chromium.mjs')], {
     encoding: 'utf8',
   })
   const browser = await chromium.launch({

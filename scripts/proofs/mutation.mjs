@@ -7,9 +7,9 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fail, installOwn, run } from './tools.mjs'
+import { fail, installOwn, run } from '../tools.mjs'
 
-const FOLDER = join('scripts', 'mutation')
+const FOLDER = join('scripts', 'proofs', 'mutation')
 const STRYKER = join(FOLDER, 'node_modules', '@stryker-mutator', 'core', 'bin', 'stryker.js')
 const config = readJson(join(FOLDER, 'stryker.config.json'))
 const files = process.argv.slice(2)

@@ -9,9 +9,9 @@ import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { temporaryFolder } from './tools.mjs'
+import { temporaryFolder } from '../tools.mjs'
 
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = join(import.meta.dirname, '..', '..')
 const MAIN = join(ROOT, 'dist', 'lib', 'cli', 'main.js')
 const COLUMNS = 108
 const ROWS = 19
