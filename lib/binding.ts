@@ -1,6 +1,7 @@
 // The only importer of the native addon: what it offers, and what to do when it is missing.
 
 import path from 'node:path'
+import type { NodeBuffer } from './util/node-types'
 
 /** A call that failed: what native/addon/handle.cc makes of a Status. */
 export interface Failure {
@@ -52,7 +53,7 @@ export interface BoardPlan {
   inlineBytes: number
   counters: [name: string, kind: number][]
   sharedCounters: [name: string, kind: number][]
-  boardId: Buffer
+  boardId: NodeBuffer
   mode: number
   anyFilesystem: boolean
 }
