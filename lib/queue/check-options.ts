@@ -71,7 +71,7 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
 }
 
 export function checkConnectOptions(options: ConnectOptions): void {
-  const known = ['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'heartbeat', 'signal']
+  const known = ['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'tls', 'heartbeat', 'signal']
   checkOptions(options, known, 'the options of connect()')
   optionalInteger(options.sessionTimeoutMs, 'sessionTimeoutMs', 100, 3_600_000)
   optionalInteger(options.connectTimeoutMs, 'connectTimeoutMs', 1, MAX_MS)
@@ -84,11 +84,42 @@ export function checkConnectOptions(options: ConnectOptions): void {
       throw new TypeError("Expected option 'session' to be what another handle's `session` was")
     }
   }
-  if (options.auth !== undefined) {
-    checkOptions(options.auth, ['scheme', 'secret'], "option 'auth'")
-    oneOf(options.auth.scheme, 'auth.scheme', ['digest'] as const)
-    if (!/^[^:]+:.+$/.test(options.auth.secret)) {
-      throw new TypeError("Expected option 'auth.secret' to be 'user:password'")
+  checkTls(options.tls)
+  if (options.auth !== undefined) checkAuth(options.auth, options.tls)
+}
+
+function checkAuth(auth: NonNullable<ConnectOptions['auth']>, tls: ConnectOptions['tls']): void {
+  const scheme = oneOf(auth.scheme, 'auth.scheme', ['digest', 'x509'] as const)
+  if (auth.scheme === 'x509') {
+    checkOptions(auth, ['scheme'], "option 'auth'")
+    if (typeof tls === 'object' && tls.cert !== undefined) return
+    throw new TypeError("Expected options 'tls.cert' and 'tls.key' with the auth scheme 'x509'")
+  }
+  checkOptions(auth, ['scheme', 'secret'], "option 'auth'")
+  if (scheme === undefined || typeof auth.secret !== 'string' || !/^[^:]+:.+$/.test(auth.secret)) {
+    throw new TypeError("Expected option 'auth.secret' to be 'user:password'")
+  }
+}
+
+function checkTls(tls: ConnectOptions['tls']): void {
+  if (tls === undefined || typeof tls === 'boolean') return
+  const known = ['ca', 'cert', 'key', 'passphrase', 'servername', 'rejectUnauthorized']
+  checkOptions(tls, known, "option 'tls'")
+  const isText = (one: unknown) => typeof one === 'string' || one instanceof Uint8Array
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    const value: unknown = tls[name]
+    const parts = name === 'ca' && Array.isArray(value) ? value : [value]
+    if (value !== undefined && !parts.every(isText)) {
+      throw new TypeError(
+        `Expected option 'tls.${name}' to be text of a PEM file, got ${describeValue(value)}`,
+      )
     }
   }
+  for (const name of ['passphrase', 'servername'] as const) {
+    if (tls[name] !== undefined && typeof tls[name] !== 'string')
+      throw new TypeError(`Expected option 'tls.${name}' to be a string, got ${describeValue(tls[name])}`)
+  }
+  optionalBoolean(tls.rejectUnauthorized, 'tls.rejectUnauthorized')
+  if ((tls.cert === undefined) !== (tls.key === undefined))
+    throw new TypeError("Expected options 'tls.cert' and 'tls.key' together")
 }

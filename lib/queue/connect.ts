@@ -4,14 +4,14 @@
 import { describeValue } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
 import type { Store } from './store/store'
-import type { ConnectOptions } from './types'
+import type { ConnectOptions, TlsOptions } from './types'
 
 const DEFAULT_SESSION_MS = 15_000
 const DEFAULT_CONNECT_MS = 10_000
 
 export async function openStore(url: string, options: ConnectOptions): Promise<Store> {
   if (typeof url !== 'string' || url === '') throw malformed(url)
-  if (url.startsWith('zk://')) {
+  if (/^zks?:\/\//.test(url)) {
     const { parseZookeeperUrl } = await import('./store/zookeeper/url.js')
     const address = parseZookeeperUrl(url)
     const { ZookeeperStore } = await import('./store/zookeeper/store.js')
@@ -22,6 +22,7 @@ export async function openStore(url: string, options: ConnectOptions): Promise<S
       connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_MS,
       session: options.session,
       auth: options.auth,
+      tls: tlsOf(url, options.tls),
       heartbeat: options.heartbeat ?? 'loop',
       signal: options.signal,
     })
@@ -34,6 +35,13 @@ export async function openStore(url: string, options: ConnectOptions): Promise<S
   const { LocalStore } = await import('./store/local/store.js')
   const patienceMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
   return LocalStore.connect({ url, directory, patienceMs })
+}
+
+function tlsOf(url: string, tls: ConnectOptions['tls']): TlsOptions | undefined {
+  const isSecure = url.startsWith('zks://')
+  if (isSecure && tls === false) throw new TypeError(`Option 'tls' is false, and ${url} asks for TLS`)
+  if (typeof tls === 'object') return tls
+  return isSecure || tls === true ? {} : undefined
 }
 
 /** The directory that a URL names: `local:DIR`, or a path that does not look like a URL. */
