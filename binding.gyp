@@ -33,6 +33,13 @@
         "native/core/totals.cc",
         "native/core/wake.cc"
       ]
+    },
+    {
+      "target_name": "rollcall-supervisor",
+      "type": "executable",
+      "sources": ["native/supervisor/commands.c", "native/supervisor/supervisor.c"],
+      "cflags": ["-Wall", "-Wextra"],
+      "cflags_c": ["-std=c11"]
     }
   ],
   "conditions": [

@@ -79,7 +79,7 @@ async function requestRate(params: TrialParams, kind: Kind): Promise<Measurement
   return { unit: 'ops/s', values }
 }
 
-/** In turns, and in turns of who begins. */
+/** In turns, and each begins in turn. */
 async function requestRatios(params: TrialParams, kind: Kind, varied = false): Promise<number[]> {
   const range = await openRange(params, varied)
   const ratios: number[] = []

@@ -44,8 +44,8 @@ function ours(name: string, way: DrainWay): Trial {
     async run(params) {
       useBothCores(process.pid, params.otherCore)
       const url = place.url(params)
-      const hire = () => crewOfProcesses(way, url, WORKERS, { warmUp: warmUpOf(params) })
-      return queueRate(url, countOf(way, params), hire)
+      const start = () => crewOfProcesses(way, url, WORKERS, { warmUp: warmUpOf(params) })
+      return queueRate(url, countOf(way, params), start)
     },
   }
 }
@@ -58,8 +58,8 @@ const onZookeeper: Trial = {
   async run(params) {
     useBothCores(process.pid, params.otherCore)
     const url = zookeeperUrl(params)
-    const hire = () => crewOfProcesses('leases', url, WORKERS, { warmUp: warmUpOf(params) })
-    return queueRate(url, countOf('leases', params), hire)
+    const start = () => crewOfProcesses('leases', url, WORKERS, { warmUp: warmUpOf(params) })
+    return queueRate(url, countOf('leases', params), start)
   },
 }
 

@@ -6,7 +6,6 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { WatchdogQueue, type WatchdogTimer } from '../lib'
-import type { DrainKind } from './children/queue-drainer'
 import { CHILDREN_DIR } from './harness/paths'
 import type { Bar, Measurement, Trial, TrialParams } from './harness/plan'
 import type { RivalName } from './rivals'
@@ -52,6 +51,8 @@ async function drainSingly(timer: WatchdogTimer): Promise<number> {
 /** The ways in which a worker of ours goes through a queue. */
 export const DRAINS = { leases: drainLeases, lease: drainSingly }
 export type DrainWay = keyof typeof DRAINS
+/** What a worker process goes through: a queue of ours, BullMQ's, or rows of its own with nothing around them. */
+export type DrainKind = DrainWay | 'bullmq' | 'bare'
 
 /** A worker of ours: connected, with a timer. */
 export async function worker(url: string, id: string, way: DrainWay): Promise<Worker> {
@@ -129,10 +130,14 @@ export async function crewRate({ workers, close }: Crew, items: number): Promise
 }
 
 /** Makes a queue of so many items, lets a crew loose on it, and takes it down. */
-export async function queueRate(url: string, items: number, hire: () => Promise<Crew>): Promise<Measurement> {
+export async function queueRate(
+  url: string,
+  items: number,
+  start: () => Promise<Crew>,
+): Promise<Measurement> {
   const master = await WatchdogQueue.connect(url)
   await master.createQueue({ queue: itemList(items) })
-  const measurement = await crewRate(await hire(), items)
+  const measurement = await crewRate(await start(), items)
   const { done } = await master.counts()
   if (done !== items) throw new Error(`${done} of ${items} items are done, says the queue`)
   await master.destroy()

@@ -38,8 +38,13 @@ export const EntryField = {
   generation: 11,
   wholeLength: 12,
   crc32c: 13,
+  endedNs: 14,
+  ending: 15,
 } as const
-export const ENTRY_NUMBERS = 14
+export const ENTRY_NUMBERS = 16
+
+/** The numbers of enum EndKind in native/core/layout.h. */
+export const EndKind = { unknown: 0, exited: 1, signalled: 2, terminated: 3 } as const
 
 export interface BoardPlan {
   path: string
@@ -97,9 +102,13 @@ export interface NativeBoard {
     encoding: number,
     generation: number,
   ): number | undefined
-  claim(id: string, threadId: number): ClaimedSlot | Failure
-  retire(slots: number[]): RetiredSlot[] | Failure
+  claim(id: string, threadId: number, keepsStatus: boolean, deadForMs: number): ClaimedSlot | Failure
+  retire(slots: number[], includeKept: boolean): RetiredSlot[] | Failure
+  /** How many slots the process had. */
+  noteEnd(pid: number, kind: number, value: number): number | Failure
   close(): void
+  /** Without a good-bye. */
+  abandon(kind: number, value: number): void
 
   /** The number of entries; -1: a buffer is too small; -2: the board's name leads elsewhere. */
   scan(
@@ -132,6 +141,7 @@ export interface NativeBoard {
   wait(seen: number): void
   keepAlive(whether: boolean): void
   stopWaiting(): void
+  enter(): Failure | undefined
   supplant(plan: BoardPlan): Failure | undefined
 }
 
@@ -141,7 +151,11 @@ interface NativeModule {
   /** What `publishText` of that board does: see HandleTable in native/addon/handle.h. */
   publishTextAt(number: number, text: string): number | undefined
   isAbandoned(path: string): boolean
+  /** Undefined where such a lock cannot be had. */
+  shareDirectory(path: string): (() => void) | undefined
   crc32c(bytes: Uint8Array): number
+  /** Whether this is the thread that the process began with. */
+  isFirstThread(): boolean
   nothing(): undefined
 }
 

@@ -24,14 +24,14 @@ export {
   STATE_LETTERS,
 } from './http/request-status'
 export { CONTENT_TYPES, type MetricsFormat, metricsFormat } from './metrics/exposition'
+export { type ClusterMetricsOptions, clusterMetrics } from './metrics/prom-client'
 export {
-  type ClusterMetricsOptions,
-  clusterMetrics,
   type MetricsPublication,
+  type MetricsRegistry,
   type PublishMetricsOptions,
   publishMetrics,
-} from './metrics/prom-client'
-export { type MetricsOptions, type QueueReading, readQueue, renderMetrics } from './metrics/render-metrics'
+} from './metrics/prom-publisher'
+export { type MetricsOptions, renderMetrics } from './metrics/render-metrics'
 export { type StatusHandler, statusHandler } from './page/handler'
 export type { StatusHandlerOptions } from './page/handler-options'
 export type {
@@ -56,6 +56,7 @@ export { WatchdogQueue } from './queue/watchdog-queue'
 export type { Lease } from './queue/worker/lease'
 export type { WatchdogTimer } from './queue/worker/timer'
 export type { Counters, SharedCounters } from './scoreboard/counters'
+export { type ExitNotes, type ExitSource, noteExits } from './scoreboard/note-exits'
 export { Scoreboard } from './scoreboard/scoreboard'
 export type {
   Changes,
@@ -78,3 +79,4 @@ export {
   type WatchdogErrorCode,
   type WatchdogErrorDetails,
 } from './util/errors'
+export { type QueueReading, readQueue } from './view/queue-reading'

@@ -12,7 +12,9 @@ const ROOT = join(import.meta.dirname, '..')
 const FILE = join(ROOT, 'man', 'rollcall.1')
 const require = createRequire(import.meta.url)
 const { createProgram } = require(join(ROOT, 'dist', 'lib', 'cli', 'program.js'))
-const { commandTree, everyCommand } = require(join(ROOT, 'dist', 'lib', 'cli', 'command-tree.js'))
+const { commandTree, everyCommand } = require(
+  join(ROOT, 'dist', 'lib', 'cli', 'completion', 'command-tree.js'),
+)
 const { version } = require(join(ROOT, 'package.json'))
 
 const EXIT_CODES = [

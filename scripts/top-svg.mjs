@@ -15,7 +15,7 @@ const ROOT = join(import.meta.dirname, '..')
 const MAIN = join(ROOT, 'dist', 'lib', 'cli', 'main.js')
 const COLUMNS = 108
 const ROWS = 19
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 
 const require = createRequire(import.meta.url)
 const { Scoreboard, WatchdogQueue } = require(join(ROOT, 'dist', 'lib', 'index.js'))
@@ -67,7 +67,7 @@ function serve(baseDir, workerId, meanMs) {
 /** A worker of the queue: takes `itemMs` for each item, and hangs in its first one where that is 0. */
 async function work(url, id, itemMs) {
   const queue = await WatchdogQueue.connect(url)
-  await queue.attachQueue({ timeoutMs: PATIENCE_MS })
+  await queue.attachQueue({ timeoutMs: TIMEOUT_MS })
   const timer = await queue.createTimer(id)
   process.send('ready')
   await timer.run(async (lease) => {
@@ -139,7 +139,7 @@ async function picture({ folder, name, title, args, isShown }) {
   const command = `env -u NO_COLOR ${[process.execPath, MAIN, ...args].join(' ')}`
   tmux('new-session', '-d', '-x', String(COLUMNS), '-y', String(ROWS), command)
   try {
-    const deadline = Date.now() + PATIENCE_MS
+    const deadline = Date.now() + TIMEOUT_MS
     while (!isShown(tmux('capture-pane', '-p'))) {
       if (Date.now() > deadline) throw new Error(`Waited in vain:\n${tmux('capture-pane', '-p')}`)
       await delay(100)

@@ -6,11 +6,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { WatchdogQueue } from '../../lib'
-import { type Worker as Drain, type DrainWay, itemList, worker } from '../queue-trial'
+import { type Worker as Drain, type DrainKind, type DrainWay, itemList, worker } from '../queue-trial'
 import { rivalPackage } from '../rivals'
 import { BULLMQ_QUEUE, refill } from '../rivals/bullmq'
-
-export type DrainKind = DrainWay | 'bullmq' | 'bare'
 
 async function drainOurs(url: string, way: DrainWay, warmUp: number): Promise<Drain> {
   const ownUrl = `${url}-warm-${process.pid}`

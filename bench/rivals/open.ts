@@ -1,4 +1,4 @@
-// Opens the rivals' stores, each set up as somebody would who wants a scoreboard: no durability.
+// Opens the rivals' stores, each set up as for a scoreboard: no durability.
 
 import path from 'node:path'
 import type { TrialParams } from '../harness/plan'

@@ -18,7 +18,7 @@ async function main(argv: string[]): Promise<void> {
     process.exit(EXIT.bug)
   })
   try {
-    await createProgram(version).parseAsync(argv)
+    await createProgram(version, argv[2]).parseAsync(argv)
   } catch (error) {
     process.exitCode = report(error)
   }
@@ -34,4 +34,5 @@ function report(error: unknown): number {
   return exitCodeOf(error)
 }
 
-void main(process.argv)
+// Once this file is loaded: the verbs take what they share with it out of its bundle.
+queueMicrotask(() => void main(process.argv))

@@ -1,16 +1,9 @@
 // All verbs of `rollcall`, and what its help says. Builds the program; running it is main.ts.
+//
+// Each verb is loaded when it is asked for, and all of them where somebody asks what there is.
 
 import { Command } from 'commander'
 import { withVerbHint } from './support/verb-hints'
-import { registerBoards } from './verbs/boards'
-import { registerCompletion } from './verbs/completion'
-import { registerDemo } from './verbs/demo'
-import { registerQueue } from './verbs/queue/queue'
-import { registerRun } from './verbs/run'
-import { registerServe } from './verbs/serve'
-import { registerTop } from './verbs/top'
-import { registerWatch } from './verbs/watch'
-import { registerWork } from './verbs/work'
 
 const EXIT_CODES = `
 Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not possible here; 70 a bug of ours; 71 the
@@ -21,7 +14,27 @@ Examples:
   $ rollcall ls /run/app
   $ rollcall top /run/app`
 
-export function createProgram(version: string): Command {
+type Register = (program: Command) => void
+
+const boards = () => (require('./verbs/boards') as typeof import('./verbs/boards')).registerBoards
+
+/** What registers a verb. One that registers several stands here once for each. */
+const VERBS: Record<string, () => Register> = {
+  ls: boards,
+  totals: boards,
+  cleanup: boards,
+  top: () => (require('./verbs/top') as typeof import('./verbs/top')).registerTop,
+  watch: () => (require('./verbs/watch') as typeof import('./verbs/watch')).registerWatch,
+  serve: () => (require('./verbs/serve') as typeof import('./verbs/serve')).registerServe,
+  demo: () => (require('./verbs/demo') as typeof import('./verbs/demo')).registerDemo,
+  queue: () => (require('./verbs/queue/queue') as typeof import('./verbs/queue/queue')).registerQueue,
+  run: () => (require('./verbs/run') as typeof import('./verbs/run')).registerRun,
+  work: () => (require('./verbs/work') as typeof import('./verbs/work')).registerWork,
+  completion: () => (require('./verbs/completion') as typeof import('./verbs/completion')).registerCompletion,
+}
+
+/** @param verb the only one that is needed; with all of them where it is none */
+export function createProgram(version: string, verb?: string): Command {
   const program = new Command('rollcall')
   program
     .description('Who is alive, what is each worker doing, and is the work done?')
@@ -34,14 +47,7 @@ export function createProgram(version: string): Command {
     .showHelpAfterError('(--help tells more, with an example)')
     .configureHelp({ showGlobalOptions: false })
     .addHelpText('after', EXIT_CODES)
-  registerBoards(program)
-  registerTop(program)
-  registerWatch(program)
-  registerServe(program)
-  registerDemo(program)
-  registerQueue(program)
-  registerRun(program)
-  registerWork(program)
-  registerCompletion(program)
+  const wanted = verb !== undefined && verb in VERBS && verb !== 'completion' ? [verb] : Object.keys(VERBS)
+  for (const register of new Set(wanted.map((name) => VERBS[name]!()))) register(program)
   return program
 }

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { LoadResult } from './load'
 
-const PATIENCE_MS = 2000
+const GRACE_MS = 2000
 
 /** The cluster: this process is its primary. */
 export class Servers {
@@ -93,7 +93,7 @@ async function endOf(child: ChildProcess, word: string): Promise<void> {
   // It may be gone already without our knowing: that is what it was asked for.
   if (child.connected) child.send(word, () => {})
   const inTime = new AbortController()
-  const insist = delay(PATIENCE_MS, undefined, { signal: inTime.signal }).then(
+  const insist = delay(GRACE_MS, undefined, { signal: inTime.signal }).then(
     () => child.kill('SIGKILL'),
     () => {},
   )

@@ -5,8 +5,8 @@ import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as SecureServer } from 'node:https'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import { checkOptions, describeValue, optionalBoolean } from '../util/check-options'
-import { type Begin, beforeRequests } from './request-hook'
-import { type AnyRequest, type RequestView, trackerOf } from './tracker'
+import type { Begin } from './request-hook'
+import type { AnyRequest, RequestView } from './tracker'
 
 /** What can be instrumented: the servers of node:http, node:https and node:http2. */
 export type InstrumentableServer = Server | SecureServer | Http2Server | Http2SecureServer
@@ -53,6 +53,10 @@ export interface Instrumentation {
   [Symbol.dispose](): void
 }
 
+/** Loaded at the first server: most who use a board instrument none. */
+const hook = () => require('./request-hook') as typeof import('./request-hook')
+const tracking = () => require('./tracker') as typeof import('./tracker')
+
 const OPTIONS = ['board', 'query', 'path', 'remoteAddress', 'onError']
 
 /**
@@ -70,7 +74,7 @@ export function instrument(server: InstrumentableServer, options: InstrumentOpti
     )
   }
   const { begin, end } = follow(options)
-  const leave = beforeRequests(server as Server, begin)
+  const leave = hook().beforeRequests(server as Server, begin)
   return undoable(() => {
     leave()
     end()
@@ -94,12 +98,12 @@ export function follow(options: InstrumentOptions): {
     remoteAddress: optionalFunction(remoteAddress, 'remoteAddress'),
     onError: optionalFunction(onError, 'onError') ?? warn,
   }
-  const tracker = trackerOf(board)
+  const tracker = tracking().trackerOf(board)
   const end = tracker.join(view)
   return { begin: (request, response) => tracker.begin(request, response, view), end }
 }
 
-/** The same function twice over: for those who call it, and for `using`. */
+/** The same function twice over: for callers, and for `using`. */
 export function undoable(undo: () => void): Instrumentation {
   return Object.assign(undo, { [Symbol.dispose]: undo })
 }

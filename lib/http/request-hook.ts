@@ -31,7 +31,7 @@ export function beforeRequests(server: Server, begin: Begin): () => void {
 
 function putFront(server: Server): Front {
   const own = Object.getOwnPropertyDescriptor(server, 'emit')
-  // What is inherited is looked up each time: those who trace programs replace it whenever they are loaded.
+  // What is inherited is looked up each time: tracers of programs replace it whenever they are loaded.
   const below: { emit(event: string, ...values: unknown[]): boolean } =
     own === undefined ? Object.getPrototypeOf(server) : { emit: server.emit }
   function emit(this: Server, event: string, request: AnyRequest, response: AnyResponse): boolean {

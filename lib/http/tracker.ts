@@ -12,6 +12,7 @@ import type { Http2ServerResponse } from 'node:http2'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import { type AddressOf, type AnyRequest, type Connection, Connections } from './connections'
 import { type AnyResponse, type Flight, Flights } from './in-flight'
+import { PublishWindow } from './publish-window'
 import { RequestPublisher } from './publisher'
 import { numbersPiece, oldestPiece, shortPath } from './request-json'
 import type { RequestState } from './request-status'
@@ -27,10 +28,6 @@ export interface RequestView {
 }
 
 const TICK_MS = 100
-const WINDOW_MS = 10
-const LONG_WINDOW_MS = 25
-/** How many ends in a window make it crowded. */
-const CROWD = 32
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 
 const trackers = new WeakMap<Scoreboard, RequestTracker>()
@@ -61,18 +58,7 @@ export class RequestTracker {
   #isStale = true
   /** Looks at what can wait, while there is something to look at. */
   #timer: NodeJS.Timeout | undefined
-  /** The time, while requests come again and again: to ask for it can take as long as all the rest. */
-  #now = 0
-  /** Ends what belongs together: see #openWindow. */
-  #window: NodeJS.Timeout | undefined
-  #windowMs = 0
-  /** How many requests had been served when it opened. */
-  #servedBefore = 0
-  #isWindowOpen = false
-  /** Whether something has begun in this window. */
-  #isBusy = false
-  #isSettling = false
-  #hasSettled = false
+  readonly #window: PublishWindow
   /** What all requests that begin in this window say, while `#numbersOldest` is the oldest. */
   #numbers = ''
   #numbersOldest: Flight | undefined
@@ -81,6 +67,17 @@ export class RequestTracker {
     this.#publisher = new RequestPublisher(board, () => {
       this.#isStale = true
       if (this.#users > 0) this.#settle()
+    })
+    this.#window = new PublishWindow({
+      isUsed: () => this.#users > 0,
+      served: () => this.#publisher.requests,
+      settle: () => this.#settle(),
+      onOpen: () => {
+        this.#numbers = ''
+      },
+      onClose: () => {
+        this.#replaceable = undefined
+      },
     })
   }
 
@@ -142,7 +139,7 @@ export class RequestTracker {
   }
 
   #takeOff(request: AnyRequest, response: AnyResponse, path: string, from: Connection): void {
-    if (!this.#isWindowOpen) this.#openWindow(WINDOW_MS)
+    if (!this.#window.isOpen) this.#window.open()
     this.#hearNewest()
     const flight = this.#flightOf(request, response, path, from)
     this.#flights.add(flight)
@@ -152,22 +149,21 @@ export class RequestTracker {
     if (this.#flights.count === 1 && flight.state === 'working') this.#replaceable = flight
     this.#idleState = undefined
     this.#timer ??= setInterval(this.#tick, TICK_MS).unref()
-    if (this.#isBusy) return
-    this.#isBusy = true
-    this.#settleSoon()
+    this.#window.begin()
   }
 
   #flightOf(request: AnyRequest, response: AnyResponse, path: string, from: Connection): Flight {
     const method = request.method ?? ''
+    const { openedAt } = this.#window
     return {
       method,
       path,
       connection: from.piece,
       response,
       from,
-      beganAt: this.#now,
+      beganAt: openedAt,
       state: WITH_BODY.has(method) ? 'reading' : 'working',
-      since: this.#now,
+      since: openedAt,
       isHeard: false,
       isOver: false,
       older: this.#flights.last,
@@ -205,7 +201,7 @@ export class RequestTracker {
     flight.from.heard += 1
     flight.response.on('close', () => {
       this.#end(flight)
-      this.#settleSoon()
+      this.#window.settleSoon()
     })
   }
 
@@ -228,50 +224,7 @@ export class RequestTracker {
         if (flight.from === connection) this.#end(flight)
       })
     }
-    this.#settleSoon()
-  }
-
-  /**
-   * A window lasts ten milliseconds, twenty-five after a crowded one, or as long as a turn of the event loop. In a short
-   * one the first end of a request is published in the same turn; all others wait for the end of a window in
-   * which nothing began. So a worker that serves few requests is never shown busy when it is not, one that
-   * serves more pays for a hundred ends a second at most, and one that serves thousands for none: what a
-   * window costs is not little, since its code is cold by then.
-   */
-  #openWindow(ms: number): void {
-    this.#isWindowOpen = true
-    this.#isBusy = false
-    this.#hasSettled = ms === LONG_WINDOW_MS
-    this.#now = Date.now()
-    this.#servedBefore = this.#publisher.requests
-    this.#numbers = ''
-    if (ms === this.#windowMs) {
-      this.#window!.refresh()
-      return
-    }
-    clearTimeout(this.#window)
-    this.#window = setTimeout(this.#closeWindow, ms).unref()
-    this.#windowMs = ms
-  }
-
-  readonly #closeWindow = (): void => {
-    this.#isWindowOpen = false
-    this.#replaceable = undefined
-    if (this.#users === 0) return
-    const isCrowded = this.#publisher.requests - this.#servedBefore >= CROWD
-    if (this.#isBusy) this.#openWindow(isCrowded ? LONG_WINDOW_MS : WINDOW_MS)
-    else this.#settle()
-  }
-
-  #settleSoon(): void {
-    if (this.#isSettling || (this.#isWindowOpen && this.#hasSettled)) return
-    this.#isSettling = true
-    setImmediate(this.#settleNow)
-  }
-
-  readonly #settleNow = (): void => {
-    this.#isSettling = false
-    if (this.#users > 0 && this.#settle()) this.#hasSettled = true
+    this.#window.settleSoon()
   }
 
   /** Publishes what has changed; whether something had. */
@@ -322,7 +275,7 @@ export class RequestTracker {
   #numbersOfWindow(): string {
     const { oldest } = this.#flights
     if (this.#numbers === '' || oldest !== this.#numbersOldest) {
-      this.#numbers = this.#numbersSince(this.#now)
+      this.#numbers = this.#numbersSince(this.#window.openedAt)
       this.#numbersOldest = oldest
     }
     return this.#numbers
@@ -346,11 +299,8 @@ export class RequestTracker {
 
   #leave(): void {
     clearInterval(this.#timer)
-    clearTimeout(this.#window)
     this.#timer = undefined
-    this.#window = undefined
-    this.#windowMs = 0
-    this.#isWindowOpen = false
+    this.#window.stop()
     this.#hearNewest()
     this.#countBytes()
     this.#look()

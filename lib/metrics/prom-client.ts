@@ -1,149 +1,13 @@
 // The metrics of prom-client registries, of all workers, through a board: each worker publishes its own, whoever
 // is scraped adds them up, and nobody has to ask or to answer. prom-client's own way asks every worker
-// over IPC, and one that hangs costs the scrape of all.
+// over IPC, and one that hangs costs the scrape of all. One bad file, worker or disk costs nothing but itself.
 
-import { createRequire } from 'node:module'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Scoreboard } from '../scoreboard/scoreboard'
-import type { JsonValue, WorkerEntry } from '../scoreboard/types'
-import { checkOptions, describeValue, optionalInteger } from '../util/check-options'
-import {
-  lasting,
-  leaveMetrics,
-  type Metric,
-  readEnded,
-  readRetained,
-  retain,
-  type WorkerMetrics,
-  whileAlone,
-} from './prom-retained'
-
-/** A registry of prom-client, as far as it matters here. */
-export interface MetricsRegistry {
-  getMetricsAsJSON(): Promise<unknown>
-}
-
-/** What `publishMetrics()` takes. */
-export interface PublishMetricsOptions {
-  /** The directory of the board that carries the metrics and nothing else. Made when it is missing. */
-  baseDir: string
-  /**
-   * How often the metrics are published, in milliseconds, 10 to 3600000. What a worker has counted since is lost
-   * when it is killed.
-   *
-   * @default 1000
-   */
-  intervalMs?: number
-  /**
-   * Hears what goes wrong: the board is full, a collector throws. It is tried again all the same.
-   *
-   * @default process.emitWarning, once
-   */
-  onError?: (error: Error) => void
-}
-
-/** A registry that is being published, until it is closed. */
-export interface MetricsPublication {
-  /** Publishes now. Rejects with what went wrong. */
-  publish(): Promise<void>
-  /** Publishes a last time and ends. The totals stay. Calling it again is fine. */
-  close(): Promise<void>
-}
-
-/**
- * Publishes the metrics of a registry of prom-client again and again, for `clusterMetrics()` of any process of the
- * machine. A process that merely exits leaves what it has published last; `close()` leaves everything.
- *
- * @throws {TypeError | RangeError} no registry, or wrong options
- * @throws {ScoreboardError} the board cannot be made, opened or trusted
- */
-export function publishMetrics(
-  registry: MetricsRegistry,
-  options: PublishMetricsOptions,
-): MetricsPublication {
-  checkOptions(options, ['baseDir', 'intervalMs', 'onError'], 'the options of publishMetrics()')
-  if (typeof registry?.getMetricsAsJSON !== 'function') {
-    throw new TypeError(`Expected a registry of prom-client, got ${describeValue(registry)}`)
-  }
-  const intervalMs = optionalInteger(options.intervalMs, 'intervalMs', 10, 3_600_000) ?? 1000
-  const { baseDir, onError } = options
-  return new Publisher(registry, new Scoreboard({ baseDir }), intervalMs, onError)
-}
-
-class Publisher implements MetricsPublication {
-  readonly #registry: MetricsRegistry
-  readonly #board: Scoreboard
-  readonly #timer: NodeJS.Timeout
-  readonly #onError: ((error: Error) => void) | undefined
-  #hasWarned = false
-  #own: WorkerMetrics | undefined
-  #publishing: Promise<void> | undefined
-  #closing: Promise<void> | undefined
-
-  constructor(
-    registry: MetricsRegistry,
-    board: Scoreboard,
-    intervalMs: number,
-    onError: ((error: Error) => void) | undefined,
-  ) {
-    this.#registry = registry
-    this.#board = board
-    this.#onError = onError
-    this.#timer = setInterval(this.#tryToPublish, intervalMs).unref()
-    this.#tryToPublish()
-    // Before the board says good-bye, which takes the status with it.
-    process.prependListener('exit', this.#leave)
-  }
-
-  publish(): Promise<void> {
-    // A collector that takes longer than the interval must not pile up.
-    this.#publishing ??= this.#publishOnce().finally(() => {
-      this.#publishing = undefined
-    })
-    return this.#publishing
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#end()
-    return this.#closing
-  }
-
-  async #end(): Promise<void> {
-    clearInterval(this.#timer)
-    try {
-      await this.#publishing?.catch(() => {})
-      await this.#publishOnce()
-    } finally {
-      process.removeListener('exit', this.#leave)
-      this.#leave()
-      this.#board.close()
-    }
-  }
-
-  readonly #tryToPublish = (): void => {
-    this.publish().catch((error: Error) => {
-      if (this.#onError) this.#onError(error)
-      else if (!this.#hasWarned) process.emitWarning(error)
-      this.#hasWarned = true
-    })
-  }
-
-  async #publishOnce(): Promise<void> {
-    const metrics = (await this.#registry.getMetricsAsJSON()) as Metric[]
-    this.#board.update(metrics as unknown as JsonValue)
-    const key = this.#own?.key ?? this.#board.ownKey!
-    this.#own = { key, metrics }
-  }
-
-  readonly #leave = (): void => {
-    if (this.#own === undefined) return
-    const { key, metrics } = this.#own
-    try {
-      leaveMetrics(this.#board.baseDir, this.#board.boardId, { key, metrics: lasting(metrics) })
-    } catch (error) {
-      process.emitWarning(error as Error)
-    }
-  }
-}
+import { checkOptions } from '../util/check-options'
+import { fold, keyOf, metricsOf, type Tell } from './prom-folding'
+import { lasting, type Metric, ShownSums } from './prom-metric'
+import { readRetained } from './prom-retained'
 
 /** What `clusterMetrics()` takes. */
 export interface ClusterMetricsOptions {
@@ -151,6 +15,13 @@ export interface ClusterMetricsOptions {
   baseDir: string
   /** The format: prom-client's own, or OpenMetrics. @default 'text' */
   format?: 'text' | 'openmetrics'
+  /**
+   * Hears, once for each, what is set aside: a file or a worker that cannot be read, metrics that do not fit together,
+   * a disk on which nothing more can be retained. All else is served.
+   *
+   * @default process.emitWarning
+   */
+  onError?: (error: Error) => void
 }
 
 /**
@@ -158,31 +29,67 @@ export interface ClusterMetricsOptions {
  * by each metric's own aggregator as prom-client does it; of all that ever lived, what only grows (counters,
  * histograms, the sums and counts of summaries). Needs the package prom-client.
  *
- * What a dead worker had published is in the sum once, and stays there, whoever is killed while it is being
- * retained. It is lost only where a full board gives the slot of a dead worker away before anybody has called this.
+ * What a worker had published before it ended is in the sum once, and stays there, however it ended and whoever is killed
+ * while it is being retained. Reading goes on in slices, between which the event loop turns.
  *
- * @throws {ScoreboardError} the board cannot be opened or trusted
+ * Where releases differ in what a name means, the newest living worker says it: a metric of another type is left out, counts
+ * of other buckets are shown in the next higher one.
+ *
+ * @throws {ScoreboardError} there is no board yet (`ERR_NOT_A_BOARD`; none is made), or it cannot be opened or trusted
  */
 export async function clusterMetrics(options: ClusterMetricsOptions): Promise<string> {
-  checkOptions(options, ['baseDir', 'format'], 'the options of clusterMetrics()')
-  const { baseDir, format = 'text' } = options
-  const { AggregatorRegistry, Registry } = loadPromClient()
-  const type = format === 'openmetrics' ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE
-  using board = new Scoreboard({ baseDir })
-  const everybody = readEverybody(board)
-  foldTheDead(board)
-  return AggregatorRegistry.aggregate(everybody, type).metrics()
+  checkOptions(options, ['baseDir', 'format', 'onError'], 'the options of clusterMetrics()')
+  const { baseDir, format = 'text', onError } = options
+  const promClient = loadPromClient()
+  const tell = onceOnly(onError)
+  const turn = slices()
+  using board = new Scoreboard({ baseDir, readOnly: true })
+  const everybody = await readEverybody(board, tell, turn)
+  if (everybody.hasUnfolded) await tryToFold(baseDir, tell, turn)
+  const sums = new ShownSums((name, what) =>
+    tell(`${baseDir} ${name}`, `Metric '${name}' on ${baseDir}: ${what}`),
+  )
+  for (const metrics of everybody.metrics) {
+    sums.add(metrics)
+    await turn()
+  }
+  return render(promClient, sums.metrics, format, turn)
+}
+
+/** What was told in this process, so that a scrape every few seconds does not fill a log. */
+const told = new Set<string>()
+const MOST_TOLD = 1000
+
+function onceOnly(onError: ((error: Error) => void) | undefined): Tell {
+  return (key, problem) => {
+    if (told.has(key)) return
+    if (told.size >= MOST_TOLD) told.clear()
+    told.add(key)
+    if (onError === undefined) process.emitWarning(problem)
+    else onError(new Error(problem))
+  }
+}
+
+const SLICE_MS = 10
+
+/** Lets the event loop turn when enough has been done since it last did. */
+function slices(): () => Promise<void> {
+  let since = performance.now()
+  return async () => {
+    if (performance.now() - since < SLICE_MS) return
+    await nextTurn()
+    since = performance.now()
+  }
 }
 
 interface PromClient {
   Registry: { OPENMETRICS_CONTENT_TYPE: string; PROMETHEUS_CONTENT_TYPE: string }
   AggregatorRegistry: { aggregate(all: Metric[][], type?: string): { metrics(): Promise<string> } }
-  aggregators: { sum(metrics: Metric[]): Metric | undefined }
 }
 
 function loadPromClient(): PromClient {
   try {
-    return createRequire(__filename)('prom-client') as PromClient
+    return process.getBuiltinModule('node:module').createRequire(__filename)('prom-client') as PromClient
   } catch (cause) {
     throw new Error('clusterMetrics() needs the package prom-client: npm install prom-client', { cause })
   }
@@ -190,68 +97,69 @@ function loadPromClient(): PromClient {
 
 const MAX_TRIES = 100
 
+interface Everybody {
+  /** Of each worker, the newest first, then of those that are gone, then what is retained. */
+  metrics: Metric[][]
+  /** Whether some are gone and not retained yet. */
+  hasUnfolded: boolean
+}
+
 /** The retained and everybody that is not in it, each once. */
-function readEverybody(board: Scoreboard): Metric[][] {
+async function readEverybody(board: Scoreboard, tell: Tell, turn: () => Promise<void>): Promise<Everybody> {
   const { baseDir, boardId } = board
+  const tellFile = (problem: string) => tell(baseDir, problem)
   for (let attempt = 1; ; attempt++) {
-    const { generation, folded, metrics } = readRetained(baseDir, boardId)
-    const { living, gone } = look(board)
+    const retained = readRetained(baseDir, boardId, tellFile)
+    const folded = new Set(retained.folded)
+    const living: { startedAt: number; metrics: Metric[] }[] = []
+    const gone: Metric[][] = []
+    let hasDead = false
+    for (const worker of board.eachWorker()) {
+      hasDead ||= worker.state === 'dead'
+      if (worker.state === 'dead' && folded.has(keyOf(worker))) continue
+      const metrics = metricsOf(worker, baseDir, tell)
+      if (metrics !== undefined && worker.state === 'dead') gone.push(lasting(metrics))
+      if (metrics !== undefined && worker.state === 'live') living.push({ ...worker, metrics })
+      await turn()
+    }
     // Somebody has moved workers from there to here meanwhile.
-    if (readRetained(baseDir, boardId).generation !== generation && attempt < MAX_TRIES) continue
-    const unfolded = gone.filter(({ key }) => !folded.includes(key)).map((worker) => lasting(worker.metrics))
-    return [metrics, ...unfolded, ...living.map((worker) => worker.metrics)]
+    const isSame = readRetained(baseDir, boardId, tellFile).generation === retained.generation
+    if (!isSame && attempt < MAX_TRIES) continue
+    living.sort((a, b) => b.startedAt - a.startedAt)
+    const metrics = [...living.map((worker) => worker.metrics), ...gone, retained.metrics]
+    return { metrics, hasUnfolded: hasDead }
   }
 }
 
-interface Look {
-  living: WorkerMetrics[]
-  gone: WorkerMetrics[]
-  deadSlots: number[]
-  /** Also those whose metrics cannot be read now. */
-  seen: Set<string>
-}
-
-/** Everybody whose metrics can be read: those that live, and those that have died or left. */
-function look(board: Scoreboard): Look {
-  const { workers } = board.snapshot({ includeDead: true })
-  // After the slots: who leaves in between is in both, and counted once for its key.
-  const ended = readEnded(board.baseDir, board.boardId)
-  const left = new Set(ended.map(({ key }) => key))
-  const readable = workers.filter((worker) => Array.isArray(worker.status) && !left.has(keyOf(worker)))
-  const metricsOf = (worker: WorkerEntry) => ({ key: keyOf(worker), metrics: metricsIn(worker) })
-  const dead = workers.filter(({ state, error }) => state === 'dead' && error === undefined)
-  return {
-    living: readable.filter(({ state }) => state === 'live').map(metricsOf),
-    gone: [...ended, ...readable.filter(({ state }) => state === 'dead').map(metricsOf)],
-    deadSlots: dead.map(({ slot }) => slot),
-    seen: new Set([...left, ...workers.map(keyOf)]),
+/** What is not folded today is folded tomorrow, and served from its slot until then. */
+async function tryToFold(baseDir: string, tell: Tell, turn: () => Promise<void>): Promise<void> {
+  try {
+    using board = new Scoreboard({ baseDir })
+    await fold(board, tell, turn)
+  } catch (error) {
+    const problem = `Cannot retain the metrics of the dead in ${baseDir} now, they stay in their slots: ${(error as Error).message}`
+    tell(`${baseDir} retain`, problem)
   }
 }
 
-function keyOf({ slot, epoch }: WorkerEntry): string {
-  return `${slot}-${epoch}`
-}
+const VALUES_A_SLICE = 500
 
-/** JSON knows no NaN and no infinity: a gauge that is one is left out. */
-function metricsIn({ status }: WorkerEntry): Metric[] {
-  return (status as unknown as Metric[]).map((metric) => ({
-    ...metric,
-    values: metric.values.filter(({ value }) => typeof value === 'number'),
-  }))
-}
-
-/** Moves those that are gone into what is retained, and frees their slots; unless somebody is at it. */
-function foldTheDead(board: Scoreboard): void {
-  if (look(board).gone.length === 0) return
-  const { aggregators } = loadPromClient()
-  const sum = (all: Metric[][]): Metric[] => {
-    const byName = new Map<string, Metric[]>()
-    for (const metric of all.flat()) byName.set(metric.name, [...(byName.get(metric.name) ?? []), metric])
-    return [...byName.values()].flatMap((metrics) => aggregators.sum(metrics) ?? [])
+async function render(
+  { AggregatorRegistry, Registry }: PromClient,
+  metrics: readonly Metric[],
+  format: 'text' | 'openmetrics',
+  turn: () => Promise<void>,
+): Promise<string> {
+  const isOpen = format === 'openmetrics'
+  const type = isOpen ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE
+  const parts: string[] = []
+  for (let from = 0, to = 0; from < metrics.length; from = to) {
+    for (let values = 0; to < metrics.length && (to === from || values < VALUES_A_SLICE); to++) {
+      values += metrics[to]!.values.length
+    }
+    const text = await AggregatorRegistry.aggregate([metrics.slice(from, to)], type).metrics()
+    parts.push(isOpen ? text.replace(/# EOF\n$/, '') : text)
+    await turn()
   }
-  whileAlone(board.baseDir, () => {
-    const { gone, deadSlots, seen } = look(board)
-    retain(board.baseDir, board.boardId, gone, seen, sum)
-    board.retire(deadSlots)
-  })
+  return isOpen ? `${parts.join('')}# EOF\n` : parts.join('\n') || '\n'
 }

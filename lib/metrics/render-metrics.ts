@@ -1,20 +1,12 @@
 // A board, and queues, as metrics for Prometheus.
 
 import { isBusy, isRequestStatus, type RequestStatus } from '../http/request-status'
-import type { QueueCounts, TimerInfo } from '../queue/types'
-import type { WatchdogQueue } from '../queue/watchdog-queue'
+import type { TimerInfo } from '../queue/types'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 import { checkOptions } from '../util/check-options'
+import type { QueueReading } from '../view/queue-reading'
 import { exposition, type Labels, type MetricFamily, type MetricsFormat, metricName } from './exposition'
-
-/** A queue at one moment. */
-export interface QueueReading {
-  /** The label `queue` of its metrics. */
-  name: string
-  counts: QueueCounts
-  timers: readonly TimerInfo[]
-}
 
 /** What `renderMetrics()` takes. */
 export interface MetricsOptions {
@@ -32,12 +24,6 @@ const TIMER_STATES: readonly TimerInfo['state'][] = [
   'died',
   'never-started',
 ]
-
-/** What the metrics of a queue are made of. */
-export async function readQueue(name: string, queue: WatchdogQueue<unknown>): Promise<QueueReading> {
-  const [counts, timers] = await Promise.all([queue.counts(), queue.getTimers()])
-  return { name, counts, timers }
-}
 
 /**
  * The metrics of a board, as text for Prometheus: how many workers live, for each whether it does, how old its

@@ -7,7 +7,7 @@ import { ownerKey } from '../view/rates'
 import type { Picture } from './feed'
 import { kindOf } from './worker-view'
 
-/** `Key: value` lines. `Scoreboard` has one letter for each slot; who is dead has left an open one. */
+/** `Key: value` lines. `Scoreboard` has one letter for each slot; a dead worker has left an open one. */
 export function renderAuto({ workers, counts, sums, uptimeMs, slots, history }: Picture): string {
   const letters = new Array<string>(slots).fill('.')
   for (const { slot, letter, isDead } of workers) if (!isDead) letters[slot] = letter

@@ -1,6 +1,6 @@
-// What is known about one board while somebody looks at it, for all who look: one watcher feeds every
+// What is known about one board while somebody looks at it, for everybody that looks: one watcher feeds every
 // open page, a sample a second feeds the sparklines. When the last page closes the watcher goes; sampling
-// goes on for a while, so that who comes back soon finds the history. With nobody there, nothing runs.
+// goes on for a while, so that a visitor who comes back soon finds the history. With nobody there, nothing runs.
 
 import type { ServerResponse } from 'node:http'
 import type { MetricsFormat } from '../metrics/exposition'
@@ -15,7 +15,7 @@ import type { WorkerView } from './worker-view'
 import { type Counts, type Difference, Workers } from './workers'
 
 /** A board, and how to open what has taken its place, where that can be. */
-export interface BoardSource {
+export interface ReopenableBoard {
   current: Scoreboard
   reopen?(): Scoreboard
 }
@@ -48,7 +48,7 @@ const SAMPLE_MS = 1000
 const LINGER_MS = 15 * 60_000
 
 export class BoardFeed {
-  readonly #source: BoardSource
+  readonly #source: ReopenableBoard
   readonly #options: FeedOptions
   readonly #queues: QueueFeed
   readonly #streams = new Streams(
@@ -63,7 +63,7 @@ export class BoardFeed {
   #wantedAt = 0
   #all: Buffer | undefined
 
-  constructor(source: BoardSource, options: FeedOptions) {
+  constructor(source: ReopenableBoard, options: FeedOptions) {
     this.#source = source
     this.#options = options
     this.#queues = new QueueFeed(options.queues)

@@ -8,14 +8,14 @@ import type { Queues } from './queue-feed'
 /** What `statusHandler()` takes. */
 export interface StatusHandlerOptions {
   /**
-   * Who may look, by address: `'10.1.2.3'`, `'10.0.0.0/8'`, `'fd00::/8'`, or `'loopback'`. Replaces the
+   * The clients that may look, by address: `'10.1.2.3'`, `'10.0.0.0/8'`, `'fd00::/8'`, or `'loopback'`. Replaces the
    * default; an empty list leaves the token alone.
    *
    * @default ['loopback'], with a `token` []
    */
   allow?: readonly string[]
   /**
-   * Who may look, by a secret: sent as `Authorization: Bearer`, or once as `?token=`, which a browser then
+   * A secret that lets a client look: sent as `Authorization: Bearer`, or once as `?token=`, which a browser then
    * keeps as a cookie. Use 128 random bits or more.
    *
    * @default none

@@ -1,6 +1,7 @@
 // The last two minutes in numbers: rates a second from sums that only grow, and the sparklines drawn
 // from them.
 
+import { perSecond } from '../view/rates'
 import type { Sums } from './workers'
 
 /** Two minutes, a sample a second. */
@@ -28,7 +29,7 @@ export class History {
     const last = this.#last
     this.#last = { sums, at }
     if (!last || at <= last.at) return
-    const rate = (name: keyof Sums) => Math.max(0, ((sums[name] - last.sums[name]) * 1000) / (at - last.at))
+    const rate = (name: keyof Sums) => Math.max(0, perSecond(sums[name] - last.sums[name], at - last.at))
     this.#samples.push({ updates: rate('updates'), requests: rate('requests'), bytes: rate('bytes'), busy })
     if (this.#samples.length > HISTORY_LENGTH) this.#samples.shift()
   }

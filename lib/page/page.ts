@@ -2,12 +2,12 @@
 // itself; with it, assets/status-page.js brings it to life. Pure functions.
 
 import { basename } from 'node:path'
+import { bytesText, countText, rateText } from '../view/numbers'
 import { ageText, cut, escapeControls } from '../view/text'
 import { pageAssets } from './assets'
 import type { Picture } from './feed'
 import { areaUnder, type SampleName, SPARK_HEIGHT, SPARK_WIDTH } from './history'
 import { type Html, html } from './html'
-import { bytesText, countText, rateText } from './numbers'
 import { type Choice, COLUMNS, choose, STATES } from './order'
 import { queuesSection } from './queue-section'
 import { kindOf, markOf, type WorkerView, wordOf } from './worker-view'

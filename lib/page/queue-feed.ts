@@ -1,9 +1,10 @@
 // The queues on the page: asked now and then while somebody looks, for all pages together, and waited for
 // only so long: what is not known in time is shown as it was, with the reason.
 
-import { type QueueReading, readQueue } from '../metrics/render-metrics'
+import { countTimers } from '../queue/timer-report'
 import type { QueueCounts, TimerCounts, TimerInfo } from '../queue/types'
 import type { WatchdogQueue } from '../queue/watchdog-queue'
+import { type QueueReading, readQueue } from '../view/queue-reading'
 import { cut, escapeControls, statusText } from '../view/text'
 
 export type Queues = Readonly<Record<string, WatchdogQueue<never>>>
@@ -29,7 +30,7 @@ export interface QueueView {
 
 const MOST_EXPIRED = 50
 const REFRESH_MS = 2000
-const PATIENCE_MS = 5000
+const ANSWER_MS = 5000
 
 export class QueueFeed {
   readonly #queues: Queues
@@ -77,15 +78,12 @@ export class QueueFeed {
 }
 
 async function ask(name: string, queue: WatchdogQueue<never>): Promise<QueueView> {
-  const [counts, timers, expired] = await Promise.all([
-    queue.counts(),
-    queue.checkTimers(),
-    queue.getTimers({ expiredOnly: true }),
-  ])
+  const { counts, timers } = await readQueue(name, queue)
+  const expired = timers.filter(({ state }) => state === 'expired')
   return {
     name: shownName(name),
     counts,
-    timers,
+    timers: countTimers(timers),
     expired: expired.slice(0, MOST_EXPIRED).map(viewExpired),
   }
 }
@@ -107,7 +105,7 @@ function shownName(name: string): string {
 async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer for ${PATIENCE_MS / 1000} s`)), PATIENCE_MS)
+    timer = setTimeout(() => reject(new Error(`no answer for ${ANSWER_MS / 1000} s`)), ANSWER_MS)
     timer.unref()
   })
   try {

@@ -1,9 +1,9 @@
-// The queues as a piece of the page: how far each is, what became of its workers, and who hangs.
+// The queues as a piece of the page: how far each is, what became of its workers, and which of them hang.
 
 import type { QueueCounts, TimerCounts } from '../queue/types'
+import { countText } from '../view/numbers'
 import { ageText } from '../view/text'
 import { type Html, html } from './html'
-import { countText } from './numbers'
 import type { QueueView } from './queue-feed'
 
 const BAR_WIDTH = 1000

@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http'
 /** A page with more than this unread gets nothing more until it has read all of it. */
 const MOST_UNREAD_BYTES = 1024 * 1024
 /** A page that reads nothing for so long is taken for gone. */
-const PATIENCE_MS = 30_000
+const LONGEST_BEHIND_MS = 30_000
 const GOODBYE_MS = 2000
 
 /** One server-sent event. JSON has no line breaks, so it is one line. */
@@ -57,7 +57,7 @@ export class Streams {
     for (const page of this.#pages) {
       const { response } = page
       if (page.behindSince !== undefined) {
-        if (performance.now() - page.behindSince > PATIENCE_MS) response.destroy()
+        if (performance.now() - page.behindSince > LONGEST_BEHIND_MS) response.destroy()
       } else if (unreadBytes(response) > MOST_UNREAD_BYTES) {
         page.behindSince = performance.now()
       } else {
@@ -72,7 +72,7 @@ export class Streams {
     this.#pages.clear()
     for (const { response } of pages) {
       response.end()
-      // Who does not even read the end is not waited for.
+      // A page that does not even read the end is not waited for.
       const late = setTimeout(() => response.destroy(), GOODBYE_MS).unref()
       response.once('close', () => clearTimeout(late))
     }

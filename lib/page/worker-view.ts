@@ -1,4 +1,4 @@
-// A worker as the page shows it: short escapeControls texts and the numbers to sort by. What a worker publishes
+// A worker as the page shows it: short texts that a terminal or a page would not obey and the numbers to sort by. What a worker publishes
 // may be megabytes of anything; past this file it is one line that does nothing but show. Pure functions.
 
 import { isBusy, isPatient, isRequestStatus, type RequestStatus, STATE_LETTERS } from '../http/request-status'
@@ -40,7 +40,7 @@ export interface WorkerView {
 const DOING_COLUMNS = 240
 const ID_COLUMNS = 64
 const CLIENT_COLUMNS = 64
-/** What people write who do nothing. */
+/** What workers without work say. */
 const IDLE_WORDS = /^\W*(idle|waiting|sleeping|ready)\b/i
 
 /** @param at when the entry was read, in milliseconds since the Unix epoch */

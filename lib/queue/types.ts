@@ -2,7 +2,7 @@
 
 import type { JsonValue } from '../scoreboard/types'
 
-/** What a queue is made of, and how it behaves for all who share it. */
+/** What a queue is made of, and how it behaves for everybody that shares it. */
 export interface CreateQueueOptions<Item = string> {
   /**
    * A timer that was not kicked for this long, in milliseconds, is expired.
@@ -24,7 +24,7 @@ export interface CreateQueueOptions<Item = string> {
    */
   syncStart?: boolean
   /**
-   * How many workers belong to the run, or their ids; those that never make a timer are then
+   * How many workers belong to the queue, or their ids; those that never make a timer are then
    * reported as never started.
    *
    * @default unknown
@@ -96,8 +96,8 @@ export interface ConnectOptions {
   /** ZooKeeper: encrypted, to a server whose certificate is verified. `zks://` is the same as `true`. */
   tls?: boolean | TlsOptions
   /**
-   * ZooKeeper: who keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
-   * run meanwhile, over a second connection.
+   * ZooKeeper: which thread keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
+   * queue meanwhile, over a second connection.
    *
    * @default 'loop'
    */

@@ -1,7 +1,6 @@
 // A queue that masters and workers on many machines share, with a watchdog over the workers. The
 // protocol is described in docs/PROTOCOL.md; this class is its public face.
 
-import { hostname } from 'node:os'
 import {
   checkOptions,
   describeValue,
@@ -12,16 +11,9 @@ import {
 import { WatchdogError } from '../util/errors'
 import { abortable } from '../util/wait'
 import { checkConnectOptions, checkCreateOptions, checkTimerId, MAX_MS } from './check-options'
-import { openStore } from './connect'
-import { addItems, attach, seal } from './incarnation/attach'
-import { create } from './incarnation/create'
-import { destroy } from './incarnation/destroy'
-import { EMPTY, randomName } from './incarnation/incarnation'
-import { deadLetters, redrive } from './items/dead-letters'
-import { events } from './master/events'
-import { countItems, timerInfos, waitDone, waitStarted, waitSync } from './master/waits'
-import { countTimers, decodeMember, encodeMember } from './members/members'
-import { ANY_VERSION, type Store } from './store/store'
+import type { Incarnation } from './incarnation/incarnation'
+import type { AttachedQueue } from './members/attached-queue'
+import type { Store } from './store/store'
 import type {
   ConnectOptions,
   CreateQueueOptions,
@@ -33,23 +25,20 @@ import type {
   WaitOptions,
   WatchdogEvent,
 } from './types'
-import { AttachedQueue } from './worker/attached-queue'
-import { WatchdogTimer } from './worker/timer'
+import type { WatchdogTimer } from './worker/timer'
 
-const MAX_WID_PREFIX = 60
+/** Loaded by the first `connect()`: whoever wants only a board has the class, and nothing behind it. */
+const inside = () => require('./inside') as typeof import('./inside')
 
 /**
- * A handle on a queue that many workers share, for its master, its workers, and who only looks.
+ * A handle on a queue that many workers share, for its master, its workers, and for those that only look.
  * `connect()` makes one; it makes no queue.
  */
 export class WatchdogQueue<Item = string> {
   readonly #store: Store
   readonly #forget: () => void
-  readonly #handle = randomName(4)
-  /** Consumes on their way, by slot: each slot is recorded apart, so that each can be recalled. */
-  readonly #consuming = new Set<number>()
-  #consumes = 0
-  #attachment: AttachedQueue | undefined
+  readonly #consumer = new (inside().Consumer)()
+  #attached: AttachedQueue | undefined
   #attaching: Promise<AttachedQueue> | undefined
   #lastTimer: WatchdogTimer<Item> | undefined
   #closing: Promise<void> | undefined
@@ -57,9 +46,8 @@ export class WatchdogQueue<Item = string> {
   private constructor(store: Store) {
     this.#store = store
     this.#forget = store.onEvent((event) => {
-      const attachment = this.#attachment
-      if (event === 'suspended') attachment?.roster.suspend()
-      if (event === 'resumed') attachment?.roster.resume()
+      if (event === 'suspended') this.#attached?.members.suspend()
+      if (event === 'resumed') this.#attached?.members.resume()
       if (event === 'lost') this.#loseTimers()
     })
   }
@@ -74,7 +62,7 @@ export class WatchdogQueue<Item = string> {
     options: ConnectOptions = {},
   ): Promise<WatchdogQueue<Item>> {
     checkConnectOptions(options)
-    return new WatchdogQueue<Item>(await openStore(url, options))
+    return new WatchdogQueue<Item>(await inside().openStore(url, options))
   }
 
   /** ZooKeeper: what another process needs to take over this session. */
@@ -88,7 +76,7 @@ export class WatchdogQueue<Item = string> {
   async createQueue(options: CreateQueueOptions<Item> = {}): Promise<void> {
     const request = checkCreateOptions(options)
     this.#assertOpen()
-    this.#use(await create(this.#store, request))
+    this.#use(await inside().create(this.#store, request))
   }
 
   /** Attaches to a queue. With `timeoutMs`, waits for one that does not exist yet. */
@@ -100,25 +88,25 @@ export class WatchdogQueue<Item = string> {
     optionalInteger(options.timeoutMs, 'timeoutMs', 0, MAX_MS)
     optionalSignal(options.signal, 'signal')
     this.#assertOpen()
-    this.#use(await attach(this.#store, options))
+    this.#use(await inside().attach(this.#store, options))
   }
 
   /** Adds items to a queue that was created with `sealed: false`. */
   add(items: Iterable<Item> | AsyncIterable<Item>): Promise<void> {
-    return this.#with(({ run }) => addItems(run, items))
+    return this.#with(({ incarnation }) => inside().addItems(incarnation, items))
   }
 
   /** Says that no more items will come, so that the queue can be done. */
   seal(): Promise<void> {
-    return this.#with(({ run }) => seal(run))
+    return this.#with(({ incarnation }) => inside().seal(incarnation))
   }
 
   /** Removes the queue and everything in it. Pending waits reject with ERR_CLOSED; this handle stays usable. */
   async destroy(): Promise<void> {
     this.#assertOpen()
-    await destroy(this.#store)
-    const attachment = this.#attachment
-    if (attachment !== undefined) this.#detach(attachment)
+    await inside().destroy(this.#store)
+    const queue = this.#attached
+    if (queue !== undefined) this.#detach(queue)
   }
 
   #assertOpen(): void {
@@ -129,54 +117,59 @@ export class WatchdogQueue<Item = string> {
     }
   }
 
-  #use(run: AttachedQueue['run']): AttachedQueue {
-    const before = this.#attachment
-    if (before?.run.id === run.id && before.run.settings.timerMs === run.settings.timerMs) return before
-    this.#attachment = new AttachedQueue(run)
-    if (before?.run.id === run.id) for (const timer of before.timers) this.#attachment.timers.add(timer)
-    return this.#attachment
+  #use(incarnation: Incarnation): AttachedQueue {
+    const before = this.#attached
+    if (
+      before?.incarnation.id === incarnation.id &&
+      before.incarnation.settings.timerMs === incarnation.settings.timerMs
+    )
+      return before
+    this.#attached = new (inside().AttachedQueue)(incarnation)
+    if (before?.incarnation.id === incarnation.id)
+      for (const timer of before.timers) this.#attached.timers.add(timer)
+    return this.#attached
   }
 
   async #attach(): Promise<AttachedQueue> {
     this.#assertOpen()
-    if (this.#attachment !== undefined) return this.#attachment
-    this.#attaching ??= attach(this.#store, {})
-      .then((run) => this.#use(run))
+    if (this.#attached !== undefined) return this.#attached
+    this.#attaching ??= inside()
+      .attach(this.#store, {})
+      .then((incarnation) => this.#use(incarnation))
       .finally(() => {
         this.#attaching = undefined
       })
     return this.#attaching
   }
 
-  #detach(attachment: AttachedQueue): void {
-    for (const timer of attachment.timers) timer.lose(attachment.run.closed())
-    if (this.#attachment === attachment) this.#attachment = undefined
+  #detach(queue: AttachedQueue): void {
+    for (const timer of queue.timers) timer.lose(queue.incarnation.closed())
+    if (this.#attached === queue) this.#attached = undefined
   }
 
-  /** Calls with an attachment; one whose queue turns out to be gone is dropped. */
-  async #with<R>(work: (attachment: AttachedQueue) => Promise<R>): Promise<R> {
-    const attachment = await this.#attach()
+  /** Works on the attached queue; one that turns out to be gone is dropped. */
+  async #with<R>(work: (queue: AttachedQueue) => Promise<R>): Promise<R> {
+    const queue = await this.#attach()
     try {
-      return await work(attachment)
+      return await work(queue)
     } catch (error) {
-      if ((error as WatchdogError).code === 'ERR_CLOSED' && this.#closing === undefined)
-        this.#detach(attachment)
+      if ((error as WatchdogError).code === 'ERR_CLOSED' && this.#closing === undefined) this.#detach(queue)
       throw error
     }
   }
 
   #loseTimers(): void {
-    const timers = [...(this.#attachment?.timers ?? [])]
+    const timers = [...(this.#attached?.timers ?? [])]
     const why = `The session with ${this.#store.url} ended, and the timer with it; call createTimer() again`
     for (const timer of timers) timer.lose(new WatchdogError('ERR_SESSION_LOST', why))
-    this.#attachment?.timers.clear()
+    this.#attached?.timers.clear()
   }
 
   // ------------------------------------------------------------------ the master
 
   /** Waits for the start barrier to be removed by the first timer; false when time ran out. */
   waitSync(options: WaitOptions = {}): Promise<boolean> {
-    return this.#wait(options, [], 'waitSync()', (attachment) => waitSync(attachment, options))
+    return this.#wait(options, [], 'waitSync()', (queue) => inside().waitSync(queue, options))
   }
 
   /** Waits for so many different timers to have been made; false when time ran out. */
@@ -185,7 +178,7 @@ export class WatchdogQueue<Item = string> {
     if (optionalInteger(options.count, 'count', 0, 1_000_000) === undefined) {
       throw new TypeError("Expected option 'count' to be an integer, got undefined")
     }
-    return this.#wait(options, ['count'], 'waitStarted()', (attachment) => waitStarted(attachment, options))
+    return this.#wait(options, ['count'], 'waitStarted()', (queue) => inside().waitStarted(queue, options))
   }
 
   /**
@@ -193,9 +186,9 @@ export class WatchdogQueue<Item = string> {
    * When time runs out: ERR_TIMEOUT, whose `report` says how far it was.
    */
   waitDone(options: WaitOptions & { workers?: boolean } = {}): Promise<DoneReport> {
-    return this.#wait(options, ['workers'], 'waitDone()', (attachment) => {
+    return this.#wait(options, ['workers'], 'waitDone()', (queue) => {
       optionalBoolean(options.workers, 'workers')
-      return waitDone(attachment, options)
+      return inside().waitDone(queue, options)
     })
   }
 
@@ -203,13 +196,13 @@ export class WatchdogQueue<Item = string> {
     options: WaitOptions,
     more: string[],
     what: string,
-    wait: (attachment: AttachedQueue) => Promise<R>,
+    wait: (queue: AttachedQueue) => Promise<R>,
   ): Promise<R> {
     checkOptions(options, ['timeoutMs', 'signal', ...more], `the options of ${what}`)
     optionalInteger(options.timeoutMs, 'timeoutMs', 0, MAX_MS)
     optionalSignal(options.signal, 'signal')
     options.signal?.throwIfAborted()
-    return this.#with((attachment) => abortable(wait(attachment), options.signal))
+    return this.#with((queue) => abortable(wait(queue), options.signal))
   }
 
   /** How many items nobody has taken yet. */
@@ -219,51 +212,35 @@ export class WatchdogQueue<Item = string> {
 
   /** How many items are ready, leased, done and dead. */
   counts(): Promise<QueueCounts> {
-    return this.#with(countItems)
+    return this.#with((queue) => inside().countItems(queue))
   }
 
   /** How many timers are there, expired ones included, and what became of the others. */
   checkTimers(): Promise<TimerCounts> {
-    return this.#with(async (attachment) => countTimers(await timerInfos(attachment)))
+    return this.#with(async (queue) => inside().countTimers(await inside().timerInfos(queue)))
   }
 
   /** All timers, oldest first; an id that was used twice is there twice. */
   async getTimers(options: { expiredOnly?: boolean } = {}): Promise<TimerInfo[]> {
     checkOptions(options, ['expiredOnly'], 'the options of getTimers()')
     const expiredOnly = optionalBoolean(options.expiredOnly, 'expiredOnly') ?? false
-    const infos = await this.#with(timerInfos)
+    const infos = await this.#with((queue) => inside().timerInfos(queue))
     return expiredOnly ? infos.filter(({ state }) => state === 'expired') : infos
   }
 
   /** Removes all timers, and nothing else; what they held comes back. */
   clearTimers(): Promise<void> {
-    return this.#with(async ({ run }) => {
-      const names = await run.store.list(run.at('members'))
-      if (names === undefined) throw run.closed()
-      await Promise.all(
-        names.map(async (wid) => {
-          const node = await run.store.get(run.at('members', wid))
-          const member = node && decodeMember(node.data)
-          if (member?.status !== 'running') return
-          await run.store.set(
-            run.at('members', wid),
-            encodeMember({ ...member, status: 'cleared' }),
-            node!.version,
-          )
-          await run.store.delete(run.at('timers', wid), ANY_VERSION)
-        }),
-      )
-    })
+    return this.#with((queue) => inside().clearTimers(queue))
   }
 
   /** The items that have failed as often as they may, as they are found. */
   async *deadLetters(): AsyncGenerator<DeadLetter<Item>, void, undefined> {
-    yield* deadLetters(await this.#attach()) as AsyncGenerator<DeadLetter<Item>, void, undefined>
+    yield* inside().deadLetters(await this.#attach()) as AsyncGenerator<DeadLetter<Item>, void, undefined>
   }
 
   /** Queues all dead letters again, with all their attempts. Returns how many. */
   redrive(): Promise<number> {
-    return this.#with(redrive)
+    return this.#with((queue) => inside().redrive(queue))
   }
 
   /** What happens, as it happens, from everything that has happened on. Ends with `break` or `signal`. */
@@ -271,7 +248,7 @@ export class WatchdogQueue<Item = string> {
     checkOptions(options, ['signal'], 'the options of events()')
     const signal = optionalSignal(options.signal, 'signal')
     signal?.throwIfAborted()
-    yield* events(await this.#attach(), signal)
+    yield* inside().events(await this.#attach(), signal)
   }
 
   // ------------------------------------------------------------------ the worker
@@ -279,67 +256,15 @@ export class WatchdogQueue<Item = string> {
   /** Starts this worker's timer, and removes the start barrier. The id need not be unique. */
   async createTimer(id: string): Promise<WatchdogTimer<Item>> {
     checkTimerId(id)
-    return this.#with(async (attachment) => {
-      const { run } = attachment
-      const wid = `${encodeURIComponent(Buffer.from(id).toString()).slice(0, MAX_WID_PREFIX)}~${randomName(6)}`
-      const timer = new WatchdogTimer<Item>(attachment, id, wid)
-      attachment.timers.add(timer)
-      try {
-        const { deathDelayMs } = this.#store
-        const who = { id, pid: process.pid, host: hostname(), startedAt: Date.now(), deathDelayMs }
-        const member = { ...who, status: 'running' as const }
-        if ((await run.store.create(run.at('timers', wid), EMPTY, { ephemeral: true })) === 'orphan')
-          throw run.closed()
-        if ((await run.store.create(run.at('members', wid), encodeMember(member))) === 'orphan')
-          throw run.closed()
-        let stop = () => {}
-        stop = await run.store.watch(run.at('timers', wid), 'gone', () =>
-          this.#timerGone(attachment, timer, wid, () => stop()),
-        )
-        await run.store.delete(run.at('sync'), ANY_VERSION)
-        timer.signal.throwIfAborted()
-      } catch (error) {
-        attachment.timers.delete(timer)
-        throw error
-      }
-      this.#lastTimer = timer
-      return timer
+    return this.#with(async (queue) => {
+      this.#lastTimer = await inside().createTimer<Item>(queue, id)
+      return this.#lastTimer
     })
-  }
-
-  /** A look before the verdict: the watch may have fired for another reason. */
-  #timerGone(attachment: AttachedQueue, timer: WatchdogTimer<Item>, wid: string, stop: () => void): void {
-    if (!attachment.timers.has(timer)) {
-      stop()
-      return
-    }
-    attachment.run.store.info(attachment.run.at('timers', wid)).then(
-      (info) => {
-        if (info !== undefined || !attachment.timers.has(timer)) return
-        stop()
-        attachment.timers.delete(timer)
-        timer.lose(timer.goneError())
-      },
-      () => {},
-    )
   }
 
   /** Takes one item for good: it counts as done at once, and is lost if this process dies now. */
   consume(): Promise<Item | undefined> {
-    return this.#with(async ({ pages }) => {
-      let slot = 0
-      while (this.#consuming.has(slot)) slot++
-      this.#consuming.add(slot)
-      try {
-        const taken = await pages.consume(`${this.#handle}.${slot}`, ++this.#consumes)
-        if (typeof taken === 'string') return undefined
-        const item = (await pages.item(taken.page, taken.result)) as Item
-        await pages.finishIfComplete(taken.page)
-        return item
-      } finally {
-        this.#consuming.delete(slot)
-      }
-    })
+    return this.#with(({ pages }) => this.#consumer.next(pages) as Promise<Item | undefined>)
   }
 
   /** Kicks the timer that this handle made last; false when it is gone. */
@@ -375,8 +300,8 @@ export class WatchdogQueue<Item = string> {
   }
 
   async #close(): Promise<void> {
-    const attachment = this.#attachment
-    const timers = [...(attachment?.timers ?? [])]
+    const queue = this.#attached
+    const timers = [...(queue?.timers ?? [])]
     await Promise.all(timers.map((timer) => timer.releaseAll()))
     this.#forget()
     await this.#store.close()
@@ -384,7 +309,7 @@ export class WatchdogQueue<Item = string> {
       retryable: false,
     })
     for (const timer of timers) timer.lose(why)
-    await attachment?.keeper.idle()
+    await queue?.reaper.idle()
   }
 
   /** `close()`, for `await using`. The queue stays. */

@@ -1,9 +1,9 @@
 // What a caller asks of a board, checked and completed.
 
 import path from 'node:path'
-import { isMainThread, threadId } from 'node:worker_threads'
 import { CounterKind } from '../binding'
 import { checkOptions, describeValue, optionalBoolean, optionalInteger } from '../util/check-options'
+import { threadId } from './thread-id'
 import type { ScoreboardOptions } from './types'
 
 const OPTIONS = [
@@ -18,10 +18,12 @@ const OPTIONS = [
   'mode',
   'allowAnyFilesystem',
   'externalBuffers',
+  'deadForMs',
 ] as const satisfies readonly (keyof ScoreboardOptions)[]
 
 const DEFAULT_MAX_STATUS_BYTES = 16 * 1024 * 1024
 const LARGEST_MAX_STATUS_BYTES = 1024 * 1024 * 1024
+const DEFAULT_DEAD_FOR_MS = 600_000
 const MAX_ID_BYTES = 128
 const MAX_NAMES = 64
 const MAX_NAME_BYTES = 62
@@ -47,6 +49,7 @@ export interface CheckedOptions {
   mode: number
   anyFilesystem: boolean
   externalBuffers: boolean
+  deadForMs: number
 }
 
 function checkBaseDir(value: unknown): string {
@@ -125,7 +128,7 @@ export function checkScoreboardOptions(options: ScoreboardOptions): CheckedOptio
   const workerId = checkWorkerId(options.workerId)
   return {
     baseDir: checkBaseDir(options.baseDir),
-    workerId: workerId ?? (isMainThread ? `${process.pid}` : `${process.pid}.${threadId}`),
+    workerId: workerId ?? (threadId() === 0 ? `${process.pid}` : `${process.pid}.${threadId()}`),
     isExplicitId: workerId !== undefined,
     geometry: {
       slots: optionalInteger(options.slots, 'slots', 1, 65535),
@@ -140,7 +143,13 @@ export function checkScoreboardOptions(options: ScoreboardOptions): CheckedOptio
     mode: checkMode(options.mode),
     anyFilesystem: optionalBoolean(options.allowAnyFilesystem, 'allowAnyFilesystem') ?? false,
     externalBuffers: optionalBoolean(options.externalBuffers, 'externalBuffers') ?? true,
+    deadForMs: checkDeadFor(options.deadForMs),
   }
+}
+
+function checkDeadFor(value: unknown): number {
+  if (value === Number.POSITIVE_INFINITY) return value
+  return optionalInteger(value, 'deadForMs', 0, 2 ** 31 - 1) ?? DEFAULT_DEAD_FOR_MS
 }
 
 function roundUp(inlineBytes: number | undefined): number | undefined {

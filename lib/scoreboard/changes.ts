@@ -5,6 +5,7 @@
 // for each slot, done by the addon.
 
 import { EntryField, type NativeBoard, Verdict } from '../binding'
+import { endingText } from './ending'
 import type { SlotReader } from './slot-reader'
 import type { Changes, Cursor, GoneWorker, WorkerChange, WorkerEntry } from './types'
 
@@ -120,7 +121,10 @@ function tellEnd(
   if (known > 0 && (known !== epoch || !isLive)) {
     const verdict = reader.verdict(entry)
     const died = known === epoch ? verdict !== Verdict.closed : board.endedByDeath(slot, known)
-    gone.push({ id: state.ids[slot]!, slot, epoch: known, reason: died ? 'died' : 'closed' })
+    const ended: GoneWorker = { id: state.ids[slot]!, slot, epoch: known, reason: died ? 'died' : 'closed' }
+    const ending = died && known === epoch ? endingText(reader.field(entry, EntryField.ending)) : undefined
+    if (ending !== undefined) ended.ending = ending
+    gone.push(ended)
   }
   if (!isLive) state.known[2 * slot] = -epoch
 }

@@ -14,12 +14,17 @@ export interface Cleaned {
 
 /**
  * Frees those of `slots` whose owners are gone, and removes the files they had. Nothing happens
- * while somebody else claims or cleans.
+ * while somebody else claims or cleans. Statuses that their owners asked to keep are spared unless `includeKept`.
  */
-export function retireSlots(board: NativeBoard, directory: string, slots: number[]): Cleaned {
+export function retireSlots(
+  board: NativeBoard,
+  directory: string,
+  slots: number[],
+  includeKept = false,
+): Cleaned {
   const cleaned: Cleaned = { slots: 0, files: 0 }
   if (slots.length === 0) return cleaned
-  const retired = board.retire(slots)
+  const retired = board.retire(slots, includeKept)
   if (isFailure(retired)) return cleaned
   for (const { slot, epoch, generation } of retired) {
     cleaned.slots++
@@ -55,7 +60,7 @@ export function cleanBoard(board: NativeBoard, directory: string, slots: number[
   return cleaned
 }
 
-/** Whether the owner who wrote an overflow file of this board does not have its slot any more. */
+/** Whether the owner that wrote an overflow file of this board does not have its slot any more. */
 function hasLostItsSlot(board: NativeBoard, file: OverflowName): boolean {
   if (file.slot >= board.slots) return false
   const now = board.slotEpoch(file.slot)

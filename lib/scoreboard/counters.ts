@@ -159,7 +159,7 @@ export class SharedCounters {
   }
 
   /**
-   * Adds atomically, returns the sum, and wakes those who `watch()`.
+   * Adds atomically, returns the sum, and wakes the watchers.
    *
    * @param n default 1; an integer, may be negative
    * @throws {TypeError | RangeError} no such shared counter, or no safe integer

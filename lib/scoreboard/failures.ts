@@ -37,7 +37,7 @@ const CODES: Record<string, [ScoreboardErrorCode, string]> = {
   ],
   REPLACED: [
     'ERR_BOARD_REPLACED',
-    'the board was deleted or replaced while it was in use; close this handle and open a new one',
+    'the board was deleted or replaced while it was in use; call reopen(), or close this handle and open a new one',
   ],
   CLOSED: ['ERR_CLOSED', 'this handle is closed'],
 }

@@ -1,13 +1,14 @@
 // From a directory's name to an open board: makes what is missing, refuses what cannot be trusted.
 
-import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
-import { type BoardPlan, CounterKind, type Failure, isFailure, type NativeBoard, native } from '../binding'
+import { type BoardPlan, type Failure, isFailure, type NativeBoard, native } from '../binding'
 import { ScoreboardError } from '../util/errors'
+import { randomBytes, randomName } from '../util/random-name'
 import { sleepSync } from '../util/sleep'
-import type { CheckedOptions, NamedKind, WantedGeometry } from './board-options'
+import type { CheckedOptions } from './board-options'
 import { fileSystemError, scoreboardError } from './failures'
+import { checkGeometry, isOutgrown, ownNames, sharedNames } from './geometry'
 import { removeFilesOfBoard } from './overflow'
 
 const BOARD_FILE = 'board'
@@ -15,10 +16,11 @@ const TEMPORARY_PREFIX = '.board.'
 const DEFAULT_SLOTS = 1024
 const DEFAULT_INLINE_BYTES = 1024
 
-/** Each round that ends without a board was lost to somebody who made, replaced or removed one. */
+/** Each round that ends without a board was lost to another process that made, replaced or removed one. */
 const MAX_ROUNDS = 100
 
-export function openBoard(options: CheckedOptions): NativeBoard {
+/** @param like what a new board shall be like where the options say nothing: one that was here before */
+export function openBoard(options: CheckedOptions, like?: NativeBoard): NativeBoard {
   const directory = checkDirectory(options)
   const boardPath = path.join(options.baseDir, BOARD_FILE)
   for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -26,7 +28,7 @@ export function openBoard(options: CheckedOptions): NativeBoard {
     if (isFailure(board)) {
       if (board.code !== 'GONE') throw openError(boardPath, board)
       if (options.readOnly) throw missing(boardPath)
-      create(boardPath, options)
+      create(boardPath, options, like)
       continue
     }
     try {
@@ -35,8 +37,14 @@ export function openBoard(options: CheckedOptions): NativeBoard {
         continue
       }
       checkOwner(board, boardPath, directory.uid, options)
+      const isTooSmall = !options.readOnly && isOutgrown(board, options.geometry)
+      if (isTooSmall && supplant(board, boardPath, options)) {
+        board.close()
+        continue
+      }
       checkGeometry(board, boardPath, options.geometry)
-      return board
+      if (enter(board, boardPath)) return board
+      board.close()
     } catch (error) {
       board.close()
       throw error
@@ -111,7 +119,7 @@ function planFor(boardPath: string, options: CheckedOptions, old?: NativeBoard):
   const { geometry } = options
   return {
     path: boardPath,
-    temporary: path.join(options.baseDir, `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`),
+    temporary: path.join(options.baseDir, `${TEMPORARY_PREFIX}${randomName(8)}`),
     slots: geometry.slots ?? old?.slots ?? DEFAULT_SLOTS,
     inlineBytes: geometry.inlineBytes ?? old?.inlineBytes ?? DEFAULT_INLINE_BYTES,
     counters: geometry.counters ?? (old ? ownNames(old) : []),
@@ -122,8 +130,8 @@ function planFor(boardPath: string, options: CheckedOptions, old?: NativeBoard):
   }
 }
 
-function create(boardPath: string, options: CheckedOptions): void {
-  const failure = native.create(planFor(boardPath, options))
+function create(boardPath: string, options: CheckedOptions, like: NativeBoard | undefined): void {
+  const failure = native.create(planFor(boardPath, options, like))
   // Somebody was first, or swept our temporary file away: look again.
   if (failure === undefined || failure.code === 'EXISTS' || failure.code === 'GONE') return
   throw scoreboardError(`Cannot create ${boardPath}`, failure)
@@ -139,7 +147,17 @@ function supplant(old: NativeBoard, boardPath: string, options: CheckedOptions):
   if (failure.code === 'IN_USE') return false
   if (failure.code === 'BUSY') sleepSync(1 + Math.random() * 20)
   if (failure.code === 'BUSY' || failure.code === 'REPLACED' || failure.code === 'GONE') return true
-  throw scoreboardError(`Cannot replace ${boardPath}, which is from an earlier boot`, failure)
+  const why = old.fromEarlierBoot ? 'which is from an earlier boot' : 'which is too small'
+  throw scoreboardError(`Cannot replace ${boardPath}, ${why}`, failure)
+}
+
+/** False: somebody has put another in its place meanwhile, or is just doing so; open the name again. */
+function enter(board: NativeBoard, boardPath: string): boolean {
+  const failure = board.enter()
+  if (failure === undefined) return true
+  if (failure.code === 'BUSY') sleepSync(1 + Math.random() * 20)
+  if (failure.code === 'BUSY' || failure.code === 'REPLACED') return false
+  throw scoreboardError(`Cannot use ${boardPath}`, failure)
 }
 
 function checkOwner(
@@ -157,36 +175,6 @@ function checkOwner(
     'ERR_INSECURE_PATH',
     `Cannot use ${boardPath}: it belongs to user ${board.uid}, its directory to user ${directoryUid}`,
   )
-}
-
-function ownNames(board: NativeBoard): NamedKind[] {
-  return board.names.filter(([, kind]) => kind !== CounterKind.shared)
-}
-
-function sharedNames(board: NativeBoard): NamedKind[] {
-  return board.names.filter(([, kind]) => kind === CounterKind.shared)
-}
-
-function describeNames(names: NamedKind[]): string {
-  const kinds = names.map(([name, kind]) => {
-    return `${name}${kind === CounterKind.gauge ? ' (gauge)' : kind === CounterKind.counter ? ' (counter)' : ''}`
-  })
-  return kinds.length === 0 ? 'none' : kinds.sort().join(', ')
-}
-
-function checkGeometry(board: NativeBoard, boardPath: string, wanted: WantedGeometry): void {
-  const compare = (what: string, asked: unknown, has: unknown) => {
-    if (asked === undefined || asked === has) return
-    throw new ScoreboardError(
-      'ERR_GEOMETRY_MISMATCH',
-      `Cannot open ${boardPath} with ${what} ${asked}: it was made with ${has}; leave the option out to use the board as it is`,
-    )
-  }
-  compare('slots', wanted.slots, board.slots)
-  compare('inlineBytes', wanted.inlineBytes, board.inlineBytes)
-  compare('counters', wanted.counters && describeNames(wanted.counters), describeNames(ownNames(board)))
-  const shared = wanted.sharedCounters && describeNames(wanted.sharedCounters)
-  compare('sharedCounters', shared, describeNames(sharedNames(board)))
 }
 
 /** Whether the directory's name for a board leads to this one, and not to one that has taken its place. */

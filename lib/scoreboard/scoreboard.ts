@@ -1,41 +1,36 @@
 // Scoreboard: the public face of a board, for workers and managers alike.
 
-import { isFailure, type NativeBoard, native, Outcome, Verdict } from '../binding'
+import { isFailure, type NativeBoard, native, Outcome } from '../binding'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
 import { ScoreboardError } from '../util/errors'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
 import { cursorOf, readChanges } from './changes'
-import { claimError, tryToClaim } from './claiming'
+import { claimError, tryAgainWhileBusy, tryToClaim } from './claiming'
 import { cleanBoard, retireSlots } from './cleaning'
 import { type EncodedStatus, encodeStatus, isBytes, toJson } from './codec'
 import { CounterReader, Counters, SharedCounters } from './counters'
+import { type Ending, endingOf } from './ending'
 import { scoreboardError } from './failures'
 import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
+import { addOwner, idsOfThisThread, removeOwner } from './owners'
 import { SlotReader } from './slot-reader'
 import { StatusReader } from './status-reader'
 import type { Changes, Cursor, ScoreboardOptions, Snapshot, Status, WatchOptions, WorkerEntry } from './types'
 import { ChangeWatcher, WatchHub } from './watch'
+import { readEntry } from './worker-entry'
 
 /** Bytes of a long status that stay in the slot, for whoever cannot read its file. */
 const PREVIEW_BYTES = 256
-
-/**
- * Boards of this thread that own a slot. They are kept alive here, because garbage collection
- * must never end a worker, and they say good-bye when the thread or the process exits.
- */
-const claimed = new Set<Scoreboard>()
 
 /**
  * The first handle of a thread calls its own bound function, all others one that is theirs together: V8
  * makes a direct call of each only while that place in the code never sees another function.
  */
 let hasFirst = false
+const NO_ENTRIES = new Float64Array(0)
+const NO_PAYLOAD = new Uint8Array(0)
 const { publishTextAt } = native
-
-function closeAllAtExit(): void {
-  for (const board of claimed) board.close()
-}
 
 /**
  * A scoreboard in shared memory: workers publish what they are doing, managers read all of it,
@@ -47,17 +42,17 @@ function closeAllAtExit(): void {
 export class Scoreboard {
   readonly baseDir: string
   readonly #options: CheckedOptions
-  readonly #board: NativeBoard
-  readonly #reader: SlotReader
-  readonly #all: StatusReader
+  #board: NativeBoard
+  #reader: SlotReader
+  #all: StatusReader
   readonly #publishText: NativeBoard['publishText']
-  readonly #number: number
+  #number: number
   /** Whether this is the one handle that publishes with its own bound function. */
-  readonly #isFirst: boolean
-  readonly #counterReader: CounterReader
-  readonly #hub: WatchHub
-  /** Board-wide integers that any worker may add to. */
-  readonly shared: SharedCounters
+  #isFirst: boolean
+  #counterReader: CounterReader
+  #hub: WatchHub
+  #shared: SharedCounters
+  #keepsStatus = false
   #counters: Counters | undefined
   #workerId: string | undefined
   #files: OverflowWriter | undefined
@@ -75,16 +70,23 @@ export class Scoreboard {
   constructor(options: ScoreboardOptions) {
     this.#options = checkScoreboardOptions(options)
     this.baseDir = this.#options.baseDir
-    this.#board = openBoard(this.#options)
-    this.#publishText = this.#board.publishText
-    this.#number = this.#board.number
+    const board = openBoard(this.#options)
+    this.#publishText = board.publishText
     this.#isFirst = !hasFirst
     hasFirst = true
-    this.#counterReader = new CounterReader(this.#board)
-    this.#hub = new WatchHub(this.#board)
-    this.shared = new SharedCounters(this.#board, this.#options.readOnly)
-    this.#reader = new SlotReader(this.#board, this.baseDir, this.#options.maxStatusBytes)
-    this.#all = new StatusReader(this.#board, this.#reader)
+    // All of #handle() here too: a field that is first set elsewhere makes every later access slower.
+    this.#board = board
+    this.#number = board.number
+    this.#counterReader = new CounterReader(board)
+    this.#hub = new WatchHub(board)
+    this.#shared = new SharedCounters(board, this.#options.readOnly)
+    this.#reader = new SlotReader(board, this.baseDir, this.#options.maxStatusBytes)
+    this.#all = new StatusReader(board, this.#reader)
+  }
+
+  /** Board-wide integers that any worker may add to. */
+  get shared(): SharedCounters {
+    return this.#shared
   }
 
   /** The id of this worker; undefined until a slot is claimed. */
@@ -111,12 +113,12 @@ export class Scoreboard {
   claim(): void {
     this.#checkWritable('claim a slot')
     if (this.#workerId !== undefined) return
-    const { workerId, isExplicitId } = this.#options
-    const ours = isExplicitId ? undefined : this.#idsOfThisThread()
+    const { workerId, isExplicitId, deadForMs } = this.#options
+    const ours = isExplicitId ? undefined : idsOfThisThread(this.boardId)
     for (let suffix = 1; ; suffix++) {
       const id = suffix === 1 ? workerId : `${workerId}#${suffix}`
       if (ours?.has(id)) continue
-      const slot = tryToClaim(this.#board, id)
+      const slot = tryToClaim(this.#board, id, this.#keepsStatus, deadForMs)
       if (!isFailure(slot)) {
         this.#workerId = id
         this.#settleIn(slot.slot, slot.epoch)
@@ -150,7 +152,7 @@ export class Scoreboard {
   }
 
   /**
-   * For who publishes on every request: `update()` of a value that is JSON already, the first `length` bytes of a
+   * For code that publishes on every request: `update()` of a value that is JSON already, the first `length` bytes of a
    * buffer. False: it does not fit into the slot, and nothing was published. The text is not checked.
    *
    * @throws {ScoreboardError} as `update()`
@@ -183,8 +185,8 @@ export class Scoreboard {
    * Everything known about the workers, in the order of their slots. Changes nothing, and never
    * throws for one slot: what is wrong with it is in its entry.
    *
-   * @param options.includeDead also those that ended without a word and were not cleaned up yet;
-   * default false
+   * @param options.includeDead also those that died and were not cleaned up yet, unless longer ago than the
+   * option `deadForMs` says; default false
    */
   snapshot(options: { includeDead?: boolean } = {}): Snapshot {
     checkOptions(options, ['includeDead'], 'the options of snapshot()')
@@ -193,8 +195,9 @@ export class Scoreboard {
     const workers: WorkerEntry[] = []
     const entries: number[] = []
     const count = this.#reader.scan()
+    const deadForMs = includeDead ? this.#options.deadForMs : undefined
     for (let entry = 0; entry < count; entry++) {
-      const worker = this.#workerEntry(entry, includeDead)
+      const worker = readEntry(this.#reader, this.#counterReader, entry, deadForMs)
       if (worker === undefined) continue
       workers.push(worker)
       entries.push(entry)
@@ -221,7 +224,7 @@ export class Scoreboard {
    * most ten times a second while nothing happens.
    *
    * From its first `next()` until it ends, two threads wait for all watchers of this handle. `for await` ends it by
-   * itself; who calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`.
+   * itself; code that calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`.
    *
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
@@ -280,19 +283,129 @@ export class Scoreboard {
     return cleanBoard(this.#board, this.baseDir, ended)
   }
 
-  /** Frees these slots, where their owners are gone. @internal */
-  retire(slots: number[]): void {
+  /** Frees these slots, where their owners are gone, and gives up what they asked to keep. @internal */
+  retireKept(slots: number[]): void {
     this.#checkWritable('clean up')
-    retireSlots(this.#board, this.baseDir, slots)
+    retireSlots(this.#board, this.baseDir, slots, true)
   }
 
-  /** Says good-bye, gives the slot up and removes this worker's files. Calling it again is fine. */
+  /**
+   * All workers, living and dead, for whoever must not block its event loop with reading all of them at once. Each
+   * slot is read when its turn comes. @internal
+   */
+  *eachWorker(): Generator<WorkerEntry> {
+    this.#checkOpen('read')
+    const reader = new SlotReader(this.#board, this.baseDir, this.#options.maxStatusBytes)
+    for (let slot = 0; slot < this.#board.highWater(); slot++) {
+      if (reader.scan(undefined, slot, slot + 1) === 0) continue
+      const worker = readEntry(reader, this.#counterReader, 0, Number.POSITIVE_INFINITY)
+      if (worker !== undefined) yield worker
+    }
+  }
+
+  /**
+   * From its claim on, this worker's last status outlives it, however it ends, until somebody calls
+   * `retireKept()`: cleaning and other claims spare its slot. @internal
+   */
+  keepStatus(): void {
+    this.#keepsStatus = true
+  }
+
+  /**
+   * For a parent that has seen a process end: notes how, for those of its workers that have not said it themselves.
+   * Readers are told as `ending`: `exited 1`, `SIGKILL`. `noteExits()` does this for a whole cluster.
+   *
+   * @param code its exit code, null where a signal ended it
+   * @param signal that signal
+   * @returns how many slots of that process there were; 0 also while somebody else claims or cleans
+   * @throws {ScoreboardError} `ERR_READ_ONLY`, `ERR_CLOSED`
+   */
+  noteExit(pid: number, code: number | null, signal: string | null = null): number {
+    this.#checkWritable('note an exit')
+    const { kind, value } = endingOf(code, signal)
+    const slots = tryAgainWhileBusy(() => this.#board.noteEnd(pid, kind, value))
+    return isFailure(slots) ? 0 : slots
+  }
+
+  /**
+   * Opens what lies in `baseDir` now, where the board that this handle had was deleted or replaced, and makes a board
+   * like that one where there is none. Its slot is claimed anew at the next update; watches end with
+   * `ERR_CLOSED`, `counters` and `shared` are other objects. Does nothing while the board is in its place.
+   *
+   * @throws {ScoreboardError} as the constructor; the handle stays as it was
+   */
+  reopen(): void {
+    this.#checkOpen('open the board again')
+    if (this.isInPlace) return
+    const board = openBoard(this.#options, this.#board)
+    this.#leave({ kind: 0, value: 0 })
+    this.#isFirst = false
+    this.#board = board
+    this.#number = board.number
+    this.#counterReader = new CounterReader(board)
+    this.#hub = new WatchHub(board)
+    this.#shared = new SharedCounters(board, this.#options.readOnly)
+    this.#reader = new SlotReader(board, this.baseDir, this.#options.maxStatusBytes)
+    this.#all = new StatusReader(board, this.#reader)
+    this.#counters = undefined
+    this.#files = undefined
+    this.#hasFiles = false
+    this.#workerId = undefined
+    this.#ownKey = undefined
+  }
+
+  /** @internal */
+  get isReadOnly(): boolean {
+    return this.#options.readOnly
+  }
+
+  /** Whether opening it to write would replace it. @internal */
+  get isFromEarlierBoot(): boolean {
+    return this.#board.fromEarlierBoot
+  }
+
+  /** How many slots belong to dead workers. @internal */
+  countDead(): number {
+    const reader = this.#reader
+    let dead = 0
+    for (let entry = 0, count = reader.scan(); entry < count; entry++) if (!reader.isLive(entry)) dead++
+    return dead
+  }
+
+  /** Whether the name still leads to the board of this handle; as of a second ago at most. @internal */
+  get isInPlace(): boolean {
+    return this.#board.scan(NO_ENTRIES, NO_PAYLOAD, undefined, 0, 0) !== -2
+  }
+
+  /**
+   * Says good-bye, gives the slot up and removes this worker's files. An exit with code 0 does this by itself; how
+   * else a worker may end, see `GoneWorker.reason`. Calling it again is fine.
+   */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    claimed.delete(this)
-    if (claimed.size === 0) process.removeListener('exit', closeAllAtExit)
+    // A status that is to be kept cannot stay where a good-bye is.
+    this.#leave(this.#keepsStatus ? endingOf(0) : undefined)
+  }
+
+  /** What happens to a worker that has not closed when its process or thread exits. @internal */
+  exit(code: number): void {
+    if (code === 0 || this.#isClosed) {
+      this.close()
+      return
+    }
+    this.#isClosed = true
+    this.#leave(endingOf(code))
+  }
+
+  /** Gives everything back: with a good-bye, or as one who has died in this way. */
+  #leave(ending: Ending | undefined): void {
+    removeOwner(this)
     this.#hub.close()
+    if (ending !== undefined) {
+      this.#board.abandon(ending.kind, ending.value)
+      return
+    }
     this.#board.close()
     this.#files?.removeAll()
   }
@@ -354,53 +467,14 @@ export class Scoreboard {
     })
   }
 
-  /** Living workers for certain, so that a thousand handles need not ask a thousand times each. */
-  #idsOfThisThread(): Set<string | undefined> {
-    const { boardId } = this.#board
-    const ids = new Set<string | undefined>()
-    for (const board of claimed) if (board.#board.boardId === boardId) ids.add(board.#workerId)
-    return ids
-  }
-
   #settleIn(slot: number, epoch: number): void {
     const { boardId } = this.#board
     this.#ownKey = `${slot}-${epoch}`
     this.#files = new OverflowWriter(this.baseDir, this.#options.mode, { boardId, slot, epoch })
-    if (claimed.size === 0) process.on('exit', closeAllAtExit)
-    claimed.add(this)
+    addOwner(this)
   }
 
-  readonly #liveEntry = (entry: number) => this.#workerEntry(entry, false)
-
-  #workerEntry(entry: number, includeDead: boolean): WorkerEntry | undefined {
-    const reader = this.#reader
-    const isLive = reader.isLive(entry)
-    const verdict = reader.verdict(entry)
-    if (!isLive && (!includeDead || verdict === Verdict.closed)) return undefined
-    const reading = reader.read(entry)
-    const owner = reader.owner(entry)
-    if (reading === undefined || owner === undefined) return undefined
-    const counters = this.#counterReader.ofWorker(reader.slot(entry), owner.epoch)
-    if (counters === undefined) return undefined
-    const isPublished = reading.updates > 0
-    const now = Number(process.hrtime.bigint()) / 1e6
-    const worker: WorkerEntry = {
-      id: owner.id,
-      pid: owner.pid,
-      threadId: owner.threadId,
-      slot: reader.slot(entry),
-      epoch: owner.epoch,
-      state: isLive ? 'live' : 'dead',
-      status: reading.status,
-      updates: reading.updates,
-      startedAt: owner.startedAt,
-      updatedAt: isPublished ? reading.wallMs : undefined,
-      ageMs: isPublished ? Math.max(0, now - reading.monotonicMs) : undefined,
-      counters,
-    }
-    if (reading.error !== undefined) worker.error = reading.error
-    return worker
-  }
+  readonly #liveEntry = (entry: number) => readEntry(this.#reader, this.#counterReader, entry, undefined)
 
   #checkOpen(what: string): void {
     if (!this.#isClosed) return

@@ -17,7 +17,7 @@ const MAX_SHARED_TEXT_BYTES = 256 * 1024
 
 const ALL_SLOTS = 65535
 
-/** Who owned a slot in an epoch. */
+/** The owner of a slot in an epoch. */
 export interface Owner {
   readonly epoch: number
   readonly id: string

@@ -12,7 +12,7 @@ export type JsonValue =
 /** What a worker may publish: text, bytes, or anything JSON can say. Bytes come back as a Buffer. */
 export type Status = Uint8Array | JsonValue
 
-/** Where the board is, who opens it, and what it is like if it has to be made. */
+/** Where the board is, which worker opens it, and what it is like if it has to be made. */
 export interface ScoreboardOptions {
   /** The directory of the board. Made when it is missing, unless `readOnly`. */
   baseDir: string
@@ -82,6 +82,15 @@ export interface ScoreboardOptions {
    * @default where the runtime allows it
    */
   externalBuffers?: boolean
+  /**
+   * For how long those that have died are shown by `snapshot({ includeDead: true })` and so by pages and lists, in
+   * milliseconds, 0 to 2147483647 or Infinity. After that they are left out, and claims take their slots as they
+   * take free ones; until then only when no slot is free. A worker with the id of a dead one takes its
+   * place at once.
+   *
+   * @default 600000, ten minutes
+   */
+  deadForMs?: number
 }
 
 /** What went wrong with one slot. It never costs the other entries. */
@@ -113,6 +122,10 @@ export interface WorkerEntry {
   /** How long ago that was, in milliseconds, by the monotonic clock. */
   ageMs: number | undefined
   counters: Record<string, number>
+  /** For how long a dead worker has been dead, in milliseconds; undefined where nobody has noted it yet. */
+  deadForMs?: number
+  /** How a dead worker ended, where somebody knew: `exited 1`, `SIGKILL`, `terminated` (its thread). */
+  ending?: string
   error?: WorkerEntryError
 }
 
@@ -147,8 +160,15 @@ export interface GoneWorker {
   id: string
   slot: number
   epoch: number
-  /** Whether it said good-bye. */
+  /**
+   * How it ended. `closed`: by `close()`, or by an exit of its process or thread with code 0; its status went with
+   * it. `died`: in any other way: another exit code, an exception or a rejection that nobody caught, a signal,
+   * a thread that throws, is terminated, runs out of memory or goes down with its process.
+   * Its last status stays in `snapshot({ includeDead: true })` until its slot is cleaned up or taken.
+   */
   reason: 'closed' | 'died'
+  /** More of it, where somebody knew, as in `WorkerEntry`. */
+  ending?: string
 }
 
 /** What moved since a cursor. A counter alone is not a change. */

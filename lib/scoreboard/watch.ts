@@ -76,7 +76,7 @@ export class WatchHub {
     await this.#pause(this.#resting, ms, signal)
   }
 
-  /** Those who sleep or rest reject with ERR_CLOSED. */
+  /** Watchers that sleep or rest reject with ERR_CLOSED. */
   close(): void {
     this.#isClosed = true
     for (const wake of [...this.#sleepers, ...this.#resting]) wake(closedError())
@@ -198,7 +198,7 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
       const isNews = !isEmpty(changes) || shared.some((value, i) => value !== this.#shared[i])
       this.#shared = shared
       if (isNews) return changes
-      // Only who finds nothing announces a wait, so that a busy board pays nothing for its watchers;
+      // Only a watcher that finds nothing announces a wait, so that a busy board pays nothing for its watchers;
       // and looks once more, because an update may have come between the look and the announcement.
       if (announced === undefined) {
         announced = this.#hub.announce()

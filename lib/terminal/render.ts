@@ -2,9 +2,9 @@
 // them decides where the text goes and how wide and colourful it may be.
 
 import pc from 'picocolors'
-import { isPatient } from '../http/request-status'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
 import { ageText, cut, escapeControls, statusText } from '../view/text'
+import { type ShownState, shownState } from '../view/worker-state'
 import { type TableColumn, tableLines } from './table'
 
 export interface TableOptions {
@@ -27,15 +27,6 @@ export interface ScreenOptions extends TableOptions {
   rows: number
   /** The last line. */
   footer?: string
-}
-
-export type ShownState = WorkerEntry['state'] | 'stale'
-
-/** Living, dead, or living and silent for longer than `staleMs` where silence says something. */
-export function shownState(worker: WorkerEntry, takenAt: number, staleMs = Infinity): ShownState {
-  if (worker.state === 'dead') return 'dead'
-  const isSilent = (worker.ageMs ?? takenAt - worker.startedAt) > staleMs
-  return isSilent && !isPatient(worker.status) ? 'stale' : 'live'
 }
 
 /** How many workers are in each state. */

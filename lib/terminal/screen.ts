@@ -3,14 +3,19 @@
 
 import { emitKeypressEvents, type Interface, type Key } from 'node:readline'
 import type { ReadStream, WriteStream } from 'node:tty'
-import type { StopSignal } from '../cli/support/stop-signal'
-import { keyName } from './live/keys'
+import { keyName } from './keys'
 
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l' // alternate screen, no cursor, no line wrap
 const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l'
 /** An Esc that nothing follows for so long is the key, and not the beginning of another one's sequence. */
 const ESCAPE_MS = 50
 const RESUME_MS = 100
+
+/** What ends a view from outside, and what it tells when its terminal has gone. */
+export interface Stop {
+  readonly signal: AbortSignal
+  readonly stop: () => void
+}
 
 export interface LiveView {
   /** The time between two looks, as it is now. */
@@ -24,7 +29,7 @@ export interface LiveView {
 }
 
 /** Shows the view until it ends itself, by Ctrl-C or by `stop`. Rejects with what it throws, the terminal restored. */
-export async function showLive(view: LiveView, stop: StopSignal): Promise<void> {
+export async function showLive(view: LiveView, stop: Stop): Promise<void> {
   const screen = new Screen(process.stdin, process.stdout)
   try {
     await new LiveLoop(view, screen, stop).ended
@@ -43,7 +48,7 @@ class LiveLoop {
   #isOver = false
   #finish: (error?: unknown) => void = () => {}
 
-  constructor(view: LiveView, screen: Screen, stop: StopSignal) {
+  constructor(view: LiveView, screen: Screen, stop: Stop) {
     this.#view = view
     this.#screen = screen
     this.ended = new Promise<void>((resolve, reject) => {

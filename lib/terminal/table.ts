@@ -1,8 +1,6 @@
 // A table of one line a row, for a terminal: columns as wide as what is in them, those that matter least left
 // out where there is no room, and a last one that takes what is left. Pure functions.
 
-import Table from 'cli-table3'
-
 import { cut } from '../view/text'
 import { textWidth } from '../view/text-width'
 
@@ -35,16 +33,25 @@ export function tableLines<Row>(
   const kept = fitColumns(sized, width)
   const room = width - kept.reduce((sum, one) => sum + one.width + GAP, 0)
 
-  const shown = kept.map(({ column }) => column)
-  const table = plainTable(shown.map((column) => column.align ?? 'left'))
-  table.push([...shown.map((column) => column.name), last.name])
-  for (const row of rows) {
-    table.push([...shown.map((column) => column.text(row)), last.text(row, Math.max(1, room))])
-  }
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => cut(line.trimEnd(), width))
+  const line = (cells: readonly string[], end: string) =>
+    cut([...cells.map((cell, i) => padded(cell, kept[i]!)), end].join(' '.repeat(GAP)).trimEnd(), width)
+  return [
+    line(
+      kept.map(({ column }) => column.name),
+      last.name,
+    ),
+    ...rows.map((row) =>
+      line(
+        kept.map(({ column }) => column.text(row)),
+        last.text(row, Math.max(1, room)),
+      ),
+    ),
+  ]
+}
+
+function padded(cell: string, { column, width }: { column: { align?: 'right' }; width: number }): string {
+  const space = ' '.repeat(Math.max(0, width - textWidth(cell)))
+  return column.align === 'right' ? space + cell : cell + space
 }
 
 function widest(cells: string[]): number {
@@ -68,15 +75,4 @@ function fitColumns<Row>(sized: SizedColumn<Row>[], columns: number): SizedColum
     sized.filter(({ column }) => column.dropOrder !== first),
     columns,
   )
-}
-
-function plainTable(alignments: ('left' | 'right')[]) {
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' }
-  const edges = { bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' }
-  const inner = { left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '' }
-  return new Table({
-    chars: { ...none, ...edges, ...inner, middle: ' '.repeat(GAP) },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colAligns: [...alignments, 'left'],
-  })
 }

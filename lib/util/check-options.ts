@@ -1,7 +1,7 @@
 // Checks of what a caller passes in. Each option is checked once, here, before anything is
 // touched; the message names the option, what was expected and what came.
 
-import { closest, distance } from 'fastest-levenshtein'
+import type * as Levenshtein from 'fastest-levenshtein'
 
 /** `10 (number)`, `'x' (string)`, `undefined`: a value as an error message shows it. */
 export function describeValue(value: unknown): string {
@@ -18,6 +18,8 @@ export function describeValue(value: unknown): string {
 /** The known name that a misspelt one most likely means, if any is near. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   if (known.length === 0) return undefined
+  // Loaded here: only who misspells something needs it.
+  const { closest, distance } = require('fastest-levenshtein') as typeof Levenshtein
   const candidate = closest(name, known)
   return distance(name, candidate) <= Math.max(2, Math.floor(candidate.length / 3)) ? candidate : undefined
 }

@@ -1,4 +1,4 @@
-// Waiting inside the library: until something rings, time runs out, or a signal aborts.
+// Waiting inside the library: until somebody notifies, time runs out, or a signal aborts.
 
 /** Rejects when `signal` aborts before `promise` settles. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -17,35 +17,35 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
   }
 }
 
-/** Remembers a ring that came while nobody waited. */
+/** Remembers a notification that came while nobody waited. */
 export class Notifier {
-  #rung = false
+  #isNotified = false
   #wake: (() => void) | undefined
 
-  readonly ring = (): void => {
-    this.#rung = true
+  readonly notify = (): void => {
+    this.#isNotified = true
     this.#wake?.()
   }
 
-  /** Resolves at the next ring, or after `ms`; at once when it rang since the last wait. Says whether it rang. */
+  /** Resolves at the next notification, or after `ms`; at once when one has come since the last wait. Says whether. */
   async wait(ms: number, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted()
-    if (!this.#rung) {
+    if (!this.#isNotified) {
       let timer: NodeJS.Timeout | undefined
-      const rung = new Promise<void>((resolve) => {
+      const notified = new Promise<void>((resolve) => {
         this.#wake = resolve
         timer = setTimeout(resolve, Math.min(ms, 2 ** 31 - 1))
       })
       try {
-        await abortable(rung, signal)
+        await abortable(notified, signal)
       } finally {
         clearTimeout(timer)
         this.#wake = undefined
       }
     }
-    const rung = this.#rung
-    this.#rung = false
-    return rung
+    const wasNotified = this.#isNotified
+    this.#isNotified = false
+    return wasNotified
   }
 }
 

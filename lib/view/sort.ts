@@ -1,10 +1,10 @@
 // The order of workers in a list.
 
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
-import { type ShownState, shownState } from '../terminal/render'
 import { ownerKey } from './rates'
 import type { SortKey } from './sort-keys'
 import { byNumberedName, statusText } from './text'
+import { type ShownState, shownState } from './worker-state'
 
 export interface SortOptions {
   sort: SortKey

@@ -1,5 +1,5 @@
-// How values look in a terminal: a status on one escapeControls line, cut to a width in columns,
-// an age in a few characters.
+// How values read as text: a status on one line that does nothing but show, cut to a width in columns; an age in
+// a few characters.
 
 import type { Status } from '../scoreboard/types'
 import { escapeControls, isPlain } from './escape-controls'

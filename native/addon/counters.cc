@@ -79,11 +79,6 @@ Word* OwnCounter(const Handle& handle, uint32_t index) {
   return usable ? file.counters(handle.board.slot()) + index : nullptr;
 }
 
-double NumberAt(const Napi::CallbackInfo& info, size_t index) {
-  double value = 0;
-  return napi_get_value_double(info.Env(), info[index], &value) == napi_ok ? value : 0;
-}
-
 // counterBuffer() -> ArrayBuffer | undefined where the runtime refuses it
 Napi::Value CounterBuffer(Handle& handle, const Napi::CallbackInfo& info) {
   const bool usable = !handle.closed && handle.board.has_slot() && handle.board.file().geometry().counter_count > 0;
@@ -101,7 +96,7 @@ Napi::Value AddCounter(Handle& handle, const Napi::CallbackInfo& info) {
   Word* word = OwnCounter(handle, Uint32At(info, 0));
   if (word == nullptr) return info.Env().Undefined();
   // Load and store, not an atomic addition: the owner is the only one who writes here.
-  const double sum = CounterValue(word->load(std::memory_order_relaxed)) + NumberAt(info, 1);
+  const double sum = CounterValue(word->load(std::memory_order_relaxed)) + DoubleAt(info, 1);
   word->store(CounterWord(sum), std::memory_order_relaxed);
   return Napi::Number::New(info.Env(), sum);
 }
@@ -109,7 +104,7 @@ Napi::Value AddCounter(Handle& handle, const Napi::CallbackInfo& info) {
 Napi::Value SetCounter(Handle& handle, const Napi::CallbackInfo& info) {
   Word* word = OwnCounter(handle, Uint32At(info, 0));
   if (word == nullptr) return info.Env().Undefined();
-  word->store(CounterWord(NumberAt(info, 1)), std::memory_order_relaxed);
+  word->store(CounterWord(DoubleAt(info, 1)), std::memory_order_relaxed);
   return info[1];
 }
 

@@ -32,7 +32,9 @@ const char* NameOf(Code code) {
 void OnEnvironmentEnd(void* data) {
   Handle* handle = static_cast<Handle*>(data);
   handle->hooked = false;
-  handle->Close();
+  // An environment that ended in order has closed its boards by now, from JavaScript. This one was
+  // terminated, or ran out of memory.
+  handle->Abandon({EndKind::kTerminated, 0});
   if (handle->functions == 0) delete handle;
 }
 
@@ -64,6 +66,18 @@ void Handle::Close() noexcept {
   waiter.Stop();
   view.End(env);  // while the slot is still ours
   board.Release();
+  GiveBack();
+}
+
+void Handle::Abandon(Ending how) noexcept {
+  closed = true;
+  waiter.Stop();
+  view.End(env);
+  board.Abandon(how);
+  GiveBack();
+}
+
+void Handle::GiveBack() noexcept {
   board.liveness().Reset();
   board.file().Close();
 }
@@ -102,6 +116,11 @@ uint64_t Uint64At(const Napi::CallbackInfo& info, size_t index) {
 bool BooleanAt(const Napi::CallbackInfo& info, size_t index) {
   bool value = false;
   return napi_get_value_bool(info.Env(), info[index], &value) == napi_ok && value;
+}
+
+double DoubleAt(const Napi::CallbackInfo& info, size_t index) {
+  double value = 0;
+  return napi_get_value_double(info.Env(), info[index], &value) == napi_ok ? value : 0;
 }
 
 std::string StringAt(const Napi::CallbackInfo& info, size_t index) {

@@ -44,8 +44,14 @@ struct Handle {
   // Makes the cleanup hook the last one added, so that it runs before all others.
   void HookLast();
 
-  // Gives everything back to the system. Calls on a closed handle answer kClosed.
+  // Says good-bye and gives everything back to the system. Calls on a closed handle answer kClosed.
   void Close() noexcept;
+
+  // The same without a good-bye: what has a slot has died.
+  void Abandon(Ending how) noexcept;
+
+ private:
+  void GiveBack() noexcept;
 };
 
 using HandleFunction = Napi::Value (*)(Handle&, const Napi::CallbackInfo&);
@@ -71,6 +77,7 @@ Napi::Value Misuse(napi_env env, const char* message);
 uint32_t Uint32At(const Napi::CallbackInfo& info, size_t index);
 uint64_t Uint64At(const Napi::CallbackInfo& info, size_t index);
 bool BooleanAt(const Napi::CallbackInfo& info, size_t index);
+double DoubleAt(const Napi::CallbackInfo& info, size_t index);
 std::string StringAt(const Napi::CallbackInfo& info, size_t index);  // empty if it is none
 
 // The elements of a typed array of one type; nullptr if it is of another.

@@ -1,10 +1,14 @@
 // The functions that belong to no board yet: create, open, and a checksum. No logic lives in this
 // folder; what to do about an answer is decided in lib/, what memory may do in core/.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "../core/crc32c.h"
+#include "../core/file_lock.h"
+#include "../core/platform.h"
 #include "handle.h"
 
 namespace rollcall {
@@ -65,12 +69,17 @@ Napi::Value Create(const Napi::CallbackInfo& info) {
   return Failure(info.Env(), BoardFile::Create(plan));
 }
 
+// enter() -> undefined | failure
+Napi::Value Enter(Handle& handle, const Napi::CallbackInfo& info) {
+  return Failure(info.Env(), handle.closed ? Status::Of(Code::kClosed) : handle.board.file().Enter());
+}
+
 // supplant(plan) -> undefined | failure
 Napi::Value Supplant(Handle& handle, const Napi::CallbackInfo& info) {
   BoardPlan plan;
   if (handle.closed) return Failure(info.Env(), Status::Of(Code::kClosed));
   if (!ReadPlan(info[0], &plan)) return Misuse(info.Env(), "Expected the plan of a board");
-  return Failure(info.Env(), handle.board.file().Supplant(plan));
+  return Failure(info.Env(), handle.board.file().Supplant(std::move(plan)));
 }
 
 Napi::Value DescribeNames(napi_env env, const BoardFile& file) {
@@ -108,6 +117,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   BindReader(object, bound);
   BindCounters(object, bound);
   BindWaiter(object, bound);
+  Bind(object, "enter", Call<Enter>, bound);
   Bind(object, "supplant", Call<Supplant>, bound);
   return object;
 }
@@ -117,11 +127,36 @@ Napi::Value Abandoned(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), IsAbandoned(StringAt(info, 0).c_str()));
 }
 
+// A lock on a directory, and how it ends: by word, or with its last reference, or with its environment.
+struct DirectoryLock {
+  int fd;
+  void End() {
+    if (fd >= 0) close(fd);
+    fd = -1;
+  }
+};
+
+// shareDirectory(path) -> a function that ends it | undefined where such a lock cannot be had
+Napi::Value LockDirectory(const Napi::CallbackInfo& info) {
+  const int fd = ShareDirectory(StringAt(info, 0).c_str());
+  if (fd < 0) return info.Env().Undefined();
+  auto* lock = new DirectoryLock{fd};
+  const auto end = [](const Napi::CallbackInfo& call) { static_cast<DirectoryLock*>(call.Data())->End(); };
+  const Napi::Function function = Napi::Function::New(info.Env(), end, "unlock", lock);
+  function.AddFinalizer([](Napi::Env, DirectoryLock* one) { one->End(), delete one; }, lock);
+  return function;
+}
+
 // crc32c(bytes) -> number
 Napi::Value Checksum(const Napi::CallbackInfo& info) {
   if (!info[0].IsTypedArray()) return Misuse(info.Env(), "Expected a Uint8Array");
   const Napi::Uint8Array bytes = info[0].As<Napi::Uint8Array>();
   return Napi::Number::New(info.Env(), Crc32c(0, bytes.Data(), bytes.ByteLength()));
+}
+
+// isFirstThread() -> boolean
+Napi::Value FirstThread(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), OnFirstThread());
 }
 
 // nothing() -> undefined. What any call into the addon costs: the unit of the benchmarks.
@@ -136,7 +171,9 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("open", open);
   ExportOwner(exports, table);
   exports.Set("isAbandoned", Napi::Function::New(env, Abandoned, "isAbandoned"));
+  exports.Set("shareDirectory", Napi::Function::New(env, LockDirectory, "shareDirectory"));
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
+  exports.Set("isFirstThread", Napi::Function::New(env, FirstThread, "isFirstThread"));
   napi_value nothing;
   napi_create_function(env, "nothing", NAPI_AUTO_LENGTH, Nothing, nullptr, &nothing);
   exports.Set("nothing", Napi::Value(env, nothing));

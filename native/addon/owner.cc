@@ -152,7 +152,22 @@ Napi::Value PublishOverflow(Handle& handle, const Napi::CallbackInfo& info) {
   return Napi::Value(info.Env(), Outcome(info.Env(), status));
 }
 
-// claim(id, threadId) -> { slot, epoch, endedEpoch, endedGeneration } | failure
+ClaimTerms TermsAt(const Napi::CallbackInfo& info, size_t keeps_status, size_t dead_for_ms) {
+  ClaimTerms terms;
+  terms.keeps_status = BooleanAt(info, keeps_status);
+  const double ms = DoubleAt(info, dead_for_ms);
+  // What is more than a number of nanoseconds can say is for ever.
+  if (ms >= 0 && ms < 1e13) terms.dead_for_ns = static_cast<uint64_t>(ms * 1e6);
+  return terms;
+}
+
+Ending EndingAt(const Napi::CallbackInfo& info, size_t kind, size_t value) {
+  const uint32_t number = Uint32At(info, kind);
+  const bool known = number <= static_cast<uint32_t>(EndKind::kTerminated);
+  return {known ? static_cast<EndKind>(number) : EndKind::kUnknown, static_cast<uint8_t>(Uint32At(info, value))};
+}
+
+// claim(id, threadId, keepsStatus, deadForMs) -> { slot, epoch, endedEpoch, endedGeneration } | failure
 Napi::Value Claim(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (handle.closed) return Failure(env, Status::Of(Code::kClosed));
@@ -162,7 +177,7 @@ Napi::Value Claim(Handle& handle, const Napi::CallbackInfo& info) {
   }
   Claimed claimed;
   const Status status = handle.board.TryClaim(id.data(), static_cast<uint32_t>(id.size()),
-                                              Uint32At(info, 1), &claimed);
+                                              Uint32At(info, 1), &claimed, TermsAt(info, 2, 3));
   if (!status.ok()) return Failure(env, status);
   Napi::Object result = Napi::Object::New(env);
   result.Set("slot", static_cast<double>(claimed.slot));
@@ -172,7 +187,7 @@ Napi::Value Claim(Handle& handle, const Napi::CallbackInfo& info) {
   return result;
 }
 
-// retire(slots: number[]) -> { slot, epoch, generation }[] | failure
+// retire(slots: number[], includeKept) -> { slot, epoch, generation }[] | failure
 Napi::Value Retire(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (handle.closed) return Failure(env, Status::Of(Code::kClosed));
@@ -181,7 +196,7 @@ Napi::Value Retire(Handle& handle, const Napi::CallbackInfo& info) {
   std::vector<uint32_t> slots;
   for (uint32_t i = 0; i < wanted.Length(); i++) slots.push_back(wanted.Get(i).ToNumber().Uint32Value());
   std::vector<Retired> retired;
-  const Status status = handle.board.TryRetire(slots, &retired);
+  const Status status = handle.board.TryRetire(slots, &retired, BooleanAt(info, 1) ? Kept::kInclude : Kept::kSpare);
   if (!status.ok()) return Failure(env, status);
   Napi::Array result = Napi::Array::New(env, retired.size());
   for (uint32_t i = 0; i < retired.size(); i++) {
@@ -194,9 +209,25 @@ Napi::Value Retire(Handle& handle, const Napi::CallbackInfo& info) {
   return result;
 }
 
+// noteEnd(pid, kind, value) -> the number of slots that this process had | failure
+Napi::Value NoteEnd(Handle& handle, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (handle.closed) return Failure(env, Status::Of(Code::kClosed));
+  if (handle.board.file().read_only()) return Misuse(env, "Expected a writable handle");
+  uint32_t slots = 0;
+  const Status status = handle.board.TryNoteEnd(Uint32At(info, 0), EndingAt(info, 1, 2), &slots);
+  return status.ok() ? Napi::Number::New(env, slots) : Failure(env, status);
+}
+
 // close() -> undefined. Says good-bye first, if there is a slot.
 Napi::Value Close(Handle& handle, const Napi::CallbackInfo& info) {
   handle.Close();
+  return info.Env().Undefined();
+}
+
+// abandon(kind, value) -> undefined. The same without a good-bye; says how the owner ended.
+Napi::Value Abandon(Handle& handle, const Napi::CallbackInfo& info) {
+  handle.Abandon(EndingAt(info, 0, 1));
   return info.Env().Undefined();
 }
 
@@ -211,7 +242,9 @@ void BindOwner(Napi::Object object, Handle* handle) {
   Bind(object, "publishOverflow", Call<PublishOverflow>, handle);
   Bind(object, "claim", Call<Claim>, handle);
   Bind(object, "retire", Call<Retire>, handle);
+  Bind(object, "noteEnd", Call<NoteEnd>, handle);
   Bind(object, "close", Call<Close>, handle);
+  Bind(object, "abandon", Call<Abandon>, handle);
 }
 
 void ExportOwner(Napi::Object exports, const std::shared_ptr<HandleTable>& table) {

@@ -1,5 +1,6 @@
 #include "board.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -20,6 +21,25 @@ bool IsWornOut(const SlotControl& control) {
          control.seq.load(std::memory_order_relaxed) >= kMaxExact;
 }
 
+// Whether processes of our pid namespace have ended, for a walk over slots: those of one process often lie
+// side by side, and the kernel is asked once about each.
+class EndedProcesses {
+ public:
+  bool Has(const Identity& owner) {
+    if (owner.pid_namespace != pid_namespace_ || owner.pid_namespace == 0 || owner.pid == 0) return false;
+    if (owner.pid != pid_) {
+      pid_ = owner.pid;
+      ended_ = kill(static_cast<pid_t>(pid_), 0) != 0 && errno == ESRCH;
+    }
+    return ended_;
+  }
+
+ private:
+  const uint64_t pid_namespace_ = PidNamespace();
+  uint32_t pid_ = static_cast<uint32_t>(getpid());
+  bool ended_ = false;
+};
+
 }  // namespace
 
 void Board::Ready() {
@@ -28,12 +48,13 @@ void Board::Ready() {
 
 // --- claiming, all of it under the claim lock
 
-Status Board::TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out) {
+Status Board::TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out,
+                       const ClaimTerms& terms) {
   // Everything that can fail for want of a descriptor or of memory comes before the first change.
   Status status = lock_.Prepare(file_.path().c_str(), file_.device(), file_.inode());
   if (status.ok()) status = TryLock(file_.fd(), kClaimByte);
   if (status.ok()) {
-    status = Claim(id, id_bytes, thread_id, out);
+    status = Claim(id, id_bytes, thread_id, out, terms);
     Unlock(file_.fd(), kClaimByte);
   }
   if (status.ok()) {
@@ -44,12 +65,14 @@ Status Board::TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Cl
   return status;
 }
 
-Status Board::Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out) {
+Status Board::Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out, const ClaimTerms& terms) {
   // A board that was replaced while we waited must not get new workers.
   Status status = file_.CheckName();
   if (!status.ok()) return status;
-  if (HasLivingOwner(id, id_bytes)) return Status::Of(Code::kIdInUse);
-  status = TakeFreeSlot(out);
+  uint32_t predecessor = kMaxSlots;
+  if (HasLivingOwner(id, id_bytes, &predecessor)) return Status::Of(Code::kIdInUse);
+  status = predecessor < kMaxSlots ? TakeSlot(predecessor, out) : Status::Of(Code::kInUse);
+  if (status.code == Code::kInUse) status = TakeFreeSlot(out, terms.dead_for_ns);
   if (!status.ok()) return status;
   slot_ = out->slot;
   epoch_ = out->epoch;
@@ -58,30 +81,39 @@ Status Board::Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claim
   staging_[1] = epoch_;
   staging_[4] = 0;  // no overflow file yet
   ReadWallClock();
-  Introduce(id, id_bytes, thread_id);
+  Introduce(id, id_bytes, thread_id, terms.keeps_status);
   return Status::Ok();
 }
 
-bool Board::HasLivingOwner(const char* id, uint32_t id_bytes) {
+bool Board::IsOwned(uint32_t slot) const noexcept {
+  return file_.control(slot)->state.load(std::memory_order_relaxed) == static_cast<uint32_t>(SlotState::kOwned);
+}
+
+// Looks at every owner in any case, and so notes the end of those whose processes are there no more: readers
+// write nothing, and without a note nobody could say for how long somebody has been dead.
+bool Board::HasLivingOwner(const char* id, uint32_t id_bytes, uint32_t* predecessor) {
   const uint32_t used = file_.high_water();
+  EndedProcesses ended;
   for (uint32_t slot = 0; slot < used; slot++) {
-    SlotControl* control = file_.control(slot);
-    if (control->state.load(std::memory_order_relaxed) != static_cast<uint32_t>(SlotState::kOwned)) continue;
+    if (!IsOwned(slot)) continue;
     Identity identity;
-    const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
+    const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_acquire);
     if (!ReadIdentity(slot, epoch, &identity).ok()) continue;
-    if (identity.id_bytes != id_bytes || memcmp(identity.id, id, id_bytes) != 0) continue;
-    if (!SaidGoodbye(slot, epoch) && liveness_.HoldsLock(slot)) return true;
+    const bool same_id = identity.id_bytes == id_bytes && memcmp(identity.id, id, id_bytes) == 0;
+    if (!same_id && !ended.Has(identity)) continue;
+    const bool alive = !SaidGoodbye(slot, epoch) && liveness_.HoldsLock(slot);
+    if (same_id && alive) return true;
+    if (same_id) *predecessor = slot;
+    if (!same_id && !alive && EndedNs(slot, epoch) == 0) NoteEnd(slot, epoch, {});
   }
   return false;
 }
 
-Status Board::TakeFreeSlot(Claimed* out) {
+Status Board::TakeFreeSlot(Claimed* out, uint64_t dead_for_ns) {
   const uint32_t count = file_.geometry().slot_count;
   for (uint32_t slot = 0; slot < count; slot++) {
-    const SlotControl* control = file_.control(slot);
-    const bool owned = control->state.load(std::memory_order_relaxed) == static_cast<uint32_t>(SlotState::kOwned);
-    if (owned && !SaidGoodbye(slot, control->epoch.load(std::memory_order_relaxed))) continue;
+    const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_relaxed);
+    if (IsOwned(slot) && !SaidGoodbye(slot, epoch) && !IsLongDead(slot, dead_for_ns)) continue;
     const Status status = TakeSlot(slot, out);
     if (status.code != Code::kInUse) return status;
   }
@@ -98,6 +130,7 @@ Status Board::TakeSlot(uint32_t slot, Claimed* out) {
   SlotControl* control = file_.control(slot);
   if (liveness_.HoldsLock(slot)) return Status::Of(Code::kInUse);
   if (IsWornOut(*control)) return Status::Of(Code::kInUse);
+  if (IsOwned(slot) && IsKept(slot, control->epoch.load(std::memory_order_relaxed))) return Status::Of(Code::kInUse);
   *out = {};
   Retired ended;
   if (Retire(slot, &ended)) {
@@ -110,6 +143,7 @@ Status Board::TakeSlot(uint32_t slot, Claimed* out) {
     file_.shared()->high_water.value.store(slot + 1, std::memory_order_release);
   }
   ClearCounters(file_, slot);
+  control->ended_ns.store(0, std::memory_order_relaxed);  // comes with the epoch, as the counters do
   const uint64_t epoch = control->epoch.load(std::memory_order_relaxed) + 1;
   // The epoch first, then the lock: whoever finds the lock held and the old epoch unchanged
   // afterwards has seen the old owner's lock. What keeps that order is the kernel, which guards its
@@ -124,7 +158,7 @@ Status Board::TakeSlot(uint32_t slot, Claimed* out) {
   return Status::Ok();
 }
 
-void Board::Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id) {
+void Board::Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id, bool keeps_status) {
   Identity identity = {};
   identity.pid = static_cast<uint32_t>(getpid());
   identity.thread_id = thread_id;
@@ -141,6 +175,8 @@ void Board::Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id) {
   StoreWords(file_.identity(slot_), words, kIdentityWords);
 
   SlotControl* control = file_.control(slot_);
+  // Relaxed, as all of this line but what is said below: only holders of the claim lock ask for it.
+  if (keeps_status) control->kept_epoch.store(epoch_, std::memory_order_relaxed);
   // Release: whoever sees this epoch owned sees its whole identity. Until here a kill leaves a
   // free slot, from here on a dead worker that never published: the record is an older owner's.
   control->state.store(static_cast<uint32_t>(SlotState::kOwned), std::memory_order_release);
@@ -153,6 +189,53 @@ bool Board::SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept {
   RecordHeader record;
   return ReadRecordHeader(slot, &record) && record.epoch == epoch &&
          record.kind == static_cast<uint8_t>(RecordKind::kClosed);
+}
+
+bool Board::IsKept(uint32_t slot, uint64_t epoch) const noexcept {
+  return file_.control(slot)->kept_epoch.load(std::memory_order_relaxed) == epoch && !SaidGoodbye(slot, epoch);
+}
+
+// When the owner of `epoch` was seen to have ended; 0: nobody has noted it, or it has never published.
+uint64_t Board::EndedNs(uint32_t slot, uint64_t epoch) const noexcept {
+  RecordHeader record;
+  if (!ReadRecordHeader(slot, &record) || record.epoch != epoch) return 0;
+  return EndedAt(file_.control(slot)->ended_ns.load(std::memory_order_relaxed), record.monotonic_ns);
+}
+
+bool Board::IsLongDead(uint32_t slot, uint64_t dead_for_ns) const noexcept {
+  const SlotControl* control = file_.control(slot);
+  if (control->ended_ns.load(std::memory_order_relaxed) == 0) return false;
+  const uint64_t ended = EndedNs(slot, control->epoch.load(std::memory_order_relaxed));
+  const uint64_t now = CoarseMonotonicNs();
+  return ended != 0 && now > ended && now - ended >= dead_for_ns;
+}
+
+// REQUIRES: we are that owner, or it is dead and we have the claim lock. Two stores, each of which means
+// something without the other. Whoever finds the owner dead by its lock sees what it had noted before: the
+// kernel's own lock orders that, as it does for the epoch (TakeSlot).
+void Board::NoteEnd(uint32_t slot, uint64_t epoch, Ending how) noexcept {
+  SlotControl* control = file_.control(slot);
+  if (how.kind != EndKind::kUnknown) control->ending.store(PackEnding(epoch, how), std::memory_order_relaxed);
+  control->ended_ns.store(CoarseMonotonicNs(), std::memory_order_relaxed);
+}
+
+Status Board::TryNoteEnd(uint32_t pid, Ending how, uint32_t* slots) {
+  Status status = TryLock(file_.fd(), kClaimByte);
+  if (!status.ok()) return status;
+  const uint64_t pid_namespace = PidNamespace();
+  const uint32_t used = file_.high_water();
+  for (uint32_t slot = 0; slot < used; slot++) {
+    Identity identity;
+    const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_acquire);
+    if (!IsOwned(slot) || !ReadIdentity(slot, epoch, &identity).ok()) continue;
+    if (identity.pid != pid || identity.pid_namespace != pid_namespace) continue;
+    if (SaidGoodbye(slot, epoch) || liveness_.HoldsLock(slot)) continue;
+    const uint64_t said = file_.control(slot)->ending.load(std::memory_order_relaxed);
+    if (EndingOf(said, epoch) == 0) NoteEnd(slot, epoch, how);
+    (*slots)++;
+  }
+  Unlock(file_.fd(), kClaimByte);
+  return Status::Ok();
 }
 
 // Each step may be the last and may be done twice: fold, note how it ended, then mark it free.
@@ -176,11 +259,13 @@ bool Board::Retire(uint32_t slot, Retired* out) noexcept {
   return true;
 }
 
-Status Board::TryRetire(const std::vector<uint32_t>& slots, std::vector<Retired>* out) {
+Status Board::TryRetire(const std::vector<uint32_t>& slots, std::vector<Retired>* out, Kept kept) {
   Status status = TryLock(file_.fd(), kClaimByte);
   if (!status.ok()) return status;
   for (const uint32_t slot : slots) {
     if (slot >= file_.geometry().slot_count || (has_slot() && slot == slot_)) continue;
+    const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_relaxed);
+    if (kept == Kept::kSpare && IsKept(slot, epoch)) continue;
     Retired retired;
     if (!liveness_.HoldsLock(slot) && Retire(slot, &retired)) out->push_back(retired);
   }
@@ -221,6 +306,12 @@ Status Board::PublishOverflow(Encoding encoding, uint32_t preview_length, uint64
 void Board::Release() noexcept {
   if (!has_slot()) return;
   (void)PublishStaged({0, RecordKind::kClosed, Encoding::kUtf8, 0, 0});
+  lock_.Release();
+}
+
+void Board::Abandon(Ending how) noexcept {
+  if (!has_slot()) return;
+  NoteEnd(slot_, epoch_, how);
   lock_.Release();
 }
 

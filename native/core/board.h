@@ -48,6 +48,8 @@ struct ScanEntry {
   double generation;
   double whole_length;
   double crc32c;
+  double ended_ns;  // by when somebody had seen that a dead owner had ended; 0: nobody has noted it
+  double ending;    // how a dead owner ended: its EndKind times 256, plus the value; 0: nobody has said
 };
 inline constexpr uint32_t kScanEntryNumbers = sizeof(ScanEntry) / sizeof(double);
 
@@ -81,6 +83,18 @@ struct Claimed {
   uint64_t ended_generation = 0;
 };
 
+// What a claimer wants beside its id.
+struct ClaimTerms {
+  // Its last status is not given up when it ends, before somebody says that it is safe elsewhere.
+  bool keeps_status = false;
+  // Slots of those who have been dead for longer are as good as free ones. The others are taken only when
+  // there is no free slot, and by a successor of the same id.
+  uint64_t dead_for_ns = UINT64_MAX;
+};
+
+// Whether statuses that their owners asked to keep are given up too.
+enum class Kept : uint8_t { kSpare, kInclude };
+
 struct Retired {
   uint32_t slot;
   uint64_t epoch;
@@ -100,11 +114,13 @@ class Board {
 
   // --- the owner's side
 
-  // Takes a slot. kBusy: somebody else is claiming or cleaning, try again in a moment.
-  // kIdInUse: a living worker has this id. kBoardFull: all slots belong to the living.
+  // Takes a slot: that of a dead worker of the same id, else a free one, else a dead worker's.
+  // kBusy: somebody else is claiming or cleaning, try again in a moment. kIdInUse: a living worker
+  // has this id. kBoardFull: all slots belong to the living, or have a status to keep.
   // kReplaced: this is not the board any more that its name leads to.
   // REQUIRES: open for writing, no slot yet, 1 to kMaxIdBytes bytes of id.
-  Status TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out);
+  Status TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out,
+                  const ClaimTerms& terms = {});
 
   // Where the next payload goes before it is published: room for inline_bytes + 8. What lies behind
   // it up to the next whole word is published too and read by nobody.
@@ -120,6 +136,9 @@ class Board {
 
   // Says good-bye and gives the slot up. Its status is not readable any more.
   void Release() noexcept;
+
+  // Gives the slot up without a word: the owner has died, and its last status stays readable.
+  void Abandon(Ending how) noexcept;
 
   bool has_slot() const { return lock_.held(); }
   uint32_t slot() const { return slot_; }
@@ -145,7 +164,11 @@ class Board {
   void AddGauges(double* sums);
 
   // Retires those of `slots` whose owners are gone. kBusy: somebody else is at it.
-  Status TryRetire(const std::vector<uint32_t>& slots, std::vector<Retired>* out);
+  Status TryRetire(const std::vector<uint32_t>& slots, std::vector<Retired>* out, Kept kept = Kept::kSpare);
+
+  // Notes how a process of our pid namespace ended, for all its slots. What the owner itself has said stays.
+  // kBusy: somebody else is claiming or cleaning.
+  Status TryNoteEnd(uint32_t pid, Ending how, uint32_t* slots);
 
   // kReplaced, looked at no more than once a second.
   Status CheckNameSometimes(uint64_t now_ns) noexcept;
@@ -178,11 +201,16 @@ class Board {
     bool torn;  // the writer lapped us too often
   };
 
-  Status Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out);
-  bool HasLivingOwner(const char* id, uint32_t id_bytes);
-  Status TakeFreeSlot(Claimed* out);
+  Status Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out, const ClaimTerms& terms);
+  bool HasLivingOwner(const char* id, uint32_t id_bytes, uint32_t* predecessor);
+  Status TakeFreeSlot(Claimed* out, uint64_t dead_for_ns);
   Status TakeSlot(uint32_t slot, Claimed* out);
-  void Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id);
+  void Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id, bool keeps_status);
+  bool IsOwned(uint32_t slot) const noexcept;
+  bool IsKept(uint32_t slot, uint64_t epoch) const noexcept;
+  bool IsLongDead(uint32_t slot, uint64_t dead_for_ns) const noexcept;
+  uint64_t EndedNs(uint32_t slot, uint64_t epoch) const noexcept;
+  void NoteEnd(uint32_t slot, uint64_t epoch, Ending how) noexcept;
   bool SaidGoodbye(uint32_t slot, uint64_t epoch) const noexcept;
   bool Retire(uint32_t slot, Retired* out) noexcept;
   bool ReadRecordHeader(uint32_t slot, RecordHeader* out) const noexcept;

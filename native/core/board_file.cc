@@ -9,6 +9,7 @@
 
 #include "file_lock.h"
 #include "platform.h"
+#include "totals.h"
 
 namespace rollcall {
 namespace {
@@ -36,9 +37,10 @@ ssize_t ReadAt(int fd, uint8_t* out, size_t size) {
   return static_cast<ssize_t>(done);
 }
 
-Status WriteAll(int fd, const uint8_t* bytes, size_t size) {
+Status WriteAll(int fd, const void* from, size_t size, uint64_t offset) {
+  const uint8_t* bytes = static_cast<const uint8_t*>(from);
   for (size_t done = 0; done < size;) {
-    const ssize_t n = pwrite(fd, bytes + done, size - done, static_cast<off_t>(done));
+    const ssize_t n = pwrite(fd, bytes + done, size - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
@@ -79,6 +81,17 @@ std::vector<uint8_t> MakeHeader(const BoardPlan& plan, const Geometry& g) {
   return bytes;
 }
 
+// Retired totals and shared counters that do not begin with 0. The latch of a new board shows record 0.
+Status WriteCarried(int fd, const BoardPlan& plan, const Geometry& g) {
+  const uint64_t shared = g.header_bytes;
+  const uint64_t totals_at = shared + g.retired_offset + 8 * kRetiredHeaderWords;
+  Status status = WriteAll(fd, plan.totals.data(), plan.totals.size() * sizeof(double), totals_at);
+  for (size_t i = 0; status.ok() && i < plan.shared_values.size(); i++) {
+    status = WriteAll(fd, &plan.shared_values[i], sizeof(int64_t), shared + g.counters_offset + i * kLine);
+  }
+  return status;
+}
+
 Status FillTemporary(int fd, const BoardPlan& plan) {
   Status status = TryLock(fd, kCreateByte);
   if (!status.ok()) return status;
@@ -95,7 +108,8 @@ Status FillTemporary(int fd, const BoardPlan& plan) {
   status = Reserve(fd, g.file_bytes);
   if (!status.ok()) return status;
   const std::vector<uint8_t> header = MakeHeader(plan, g);
-  status = WriteAll(fd, header.data(), header.size());
+  status = WriteAll(fd, header.data(), header.size(), 0);
+  if (status.ok()) status = WriteCarried(fd, plan, g);
   if (!status.ok()) return status;
   // After a power cut the name must not lead to a file without a header.
   return fsync(fd) == 0 ? Status::Ok() : Status::System("fsync");
@@ -191,27 +205,65 @@ Status BoardFile::Map() {
   return Status::Ok();
 }
 
-Status BoardFile::Supplant(const BoardPlan& plan) {
+Status BoardFile::Enter() noexcept {
+  if (!read_only_) {
+    const Status status = TryShareFile(fd_);
+    if (!status.ok()) return status;
+  }
+  // After the lock: who replaces it had it alone until the name led to the new one.
+  return CheckName();
+}
+
+Status BoardFile::CarryOver(BoardPlan* plan) const {
+  std::vector<double> sums(geometry_.counter_count);
+  if (!ReadTotals(*this, sums.data())) return Status::Of(Code::kBusy);
+  plan->totals.assign(plan->counters.size(), 0);
+  plan->shared_values.assign(plan->shared_counters.size(), 0);
+  for (uint32_t i = 0; i < names_.size(); i++) {
+    const bool shared = i >= geometry_.counter_count;
+    const std::vector<NameEntry>& wanted = shared ? plan->shared_counters : plan->counters;
+    for (size_t j = 0; j < wanted.size(); j++) {
+      // All of the entry: the same name with another kind is another number.
+      if (memcmp(&wanted[j], &names_[i], sizeof(NameEntry)) != 0) continue;
+      if (!shared) {
+        plan->totals[j] = sums[i];
+      } else {
+        const uint64_t word = shared_counter(i - geometry_.counter_count)->load(std::memory_order_relaxed);
+        plan->shared_values[j] = static_cast<int64_t>(word);
+      }
+    }
+  }
+  return Status::Ok();
+}
+
+Status BoardFile::Supplant(BoardPlan plan) {
   Status status = TryLock(fd_, kClaimByte);
   if (!status.ok()) return status;
-  // Under the old file's claim lock nobody can claim in it, and nobody else can replace it.
+  // Under the old file's claim lock nobody can claim in it, and nobody else can replace it; while we have
+  // the whole file for ourselves nobody can enter it.
   status = CheckName();
   bool locked = false;
   if (status.ok()) status = IsLocked(fd_, 0, 0, &locked);
-  if (status.ok() && locked) status = Status::Of(Code::kInUse);
+  if (status.ok() && (locked || !TryOwnFile(fd_).ok())) status = Status::Of(Code::kInUse);
+  if (status.ok()) status = CarryOver(&plan);
   if (status.ok()) {
     status = MakeAndPublish(plan, [](const char* temporary, const char* path) {
       if (rename(temporary, path) == 0) return Status::Ok();
       return errno == ENOENT ? Status::Of(Code::kGone) : Status::System("rename");
     });
   }
+  UnlockFile(fd_);
   Unlock(fd_, kClaimByte);
   return status;
 }
 
 void BoardFile::Close() noexcept {
   if (base_ != nullptr) munmap(base_, geometry_.file_bytes);
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0) {
+    // By word: a child between fork and exec has a copy of the descriptor for a moment.
+    UnlockFile(fd_);
+    close(fd_);
+  }
   base_ = nullptr;
   fd_ = -1;
 }

@@ -21,6 +21,9 @@ struct BoardPlan {
   uint8_t board_id[16] = {};
   uint32_t mode = 0600;
   bool any_filesystem = false;
+  // What the retired totals and the shared counters begin with, in the order of the names; empty: with 0.
+  std::vector<double> totals;
+  std::vector<int64_t> shared_values;
 };
 
 class BoardFile {
@@ -38,11 +41,17 @@ class BoardFile {
   // Checks the file and maps it. No byte of it changes. kGone: there is no file of that name.
   Status Open(const std::string& path, bool read_only, bool any_filesystem);
 
-  // Puts a new board in this one's place, if this one is from an earlier boot and nobody holds
-  // a lock on it. kInUse: somebody does. kReplaced: somebody else has done it. kBusy: somebody
-  // is at it. In each case the caller opens the name again or uses this board as it is.
-  // REQUIRES: open for writing.
-  Status Supplant(const BoardPlan& plan);
+  // Says that this handle means to use the board and not to replace it: from here on nobody else replaces it
+  // either. kBusy: somebody is just replacing it, open the name again. kReplaced: somebody has.
+  // A handle that only reads promises nothing and hinders nobody.
+  Status Enter() noexcept;
+
+  // Puts a new board in this one's place, if nobody has a slot of it and nobody has entered it. What counters
+  // of the same name and kind have come to is carried over. kInUse: somebody has. kReplaced: somebody
+  // else has done it. kBusy: somebody is at it. In each case the caller opens the name again
+  // or uses this board as it is.
+  // REQUIRES: open for writing, not entered.
+  Status Supplant(BoardPlan plan);
 
   void Close() noexcept;
 
@@ -78,6 +87,7 @@ class BoardFile {
   uint32_t high_water() const noexcept;
 
  private:
+  Status CarryOver(BoardPlan* plan) const;
   uint8_t* Slot(uint32_t slot) const { return base_ + geometry_.SlotOffset(slot); }
   Status ReadHeader(uint64_t actual_bytes);
   Status Map();

@@ -113,6 +113,8 @@ Board::Look Board::LookAtFree(uint32_t slot, const ScanRequest& request, ScanRes
   entry.offset = Exact(result->payload_bytes);  // empty, and in order: the last entry ends the payload
   const bool died = EndedByDeath(slot, static_cast<uint64_t>(known));
   entry.verdict = static_cast<double>(died ? Verdict::kDied : Verdict::kClosed);
+  const uint64_t ending = file_.control(slot)->ending.load(std::memory_order_relaxed);
+  if (died) entry.ending = EndingOf(ending, static_cast<uint64_t>(known));
   return Look::kEntry;
 }
 
@@ -192,6 +194,10 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
   entry.generation = Exact(h.generation);
   entry.whole_length = Exact(h.whole_length);
   entry.crc32c = h.crc32c;
+  // After the lock was found free: what the owner noted before it let go is here by now.
+  const bool ended = !alive && introduced;
+  entry.ended_ns = ended ? Exact(EndedAt(control->ended_ns.load(std::memory_order_relaxed), h.monotonic_ns)) : 0;
+  entry.ending = ended ? EndingOf(control->ending.load(std::memory_order_relaxed), epoch) : 0;
   result->payload_bytes += WordsFor(copy.length) * 8;
   return Look::kEntry;
 }

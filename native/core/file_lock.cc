@@ -1,6 +1,7 @@
 #include "file_lock.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,6 +49,30 @@ Status IsLocked(int fd, uint64_t from, uint64_t bytes, bool* locked) noexcept {
   if (fcntl(fd, F_OFD_GETLK, &range) != 0) return LockFailure();
   *locked = range.l_type != F_UNLCK;
   return Status::Ok();
+}
+
+namespace {
+
+Status TryFlock(int fd, int operation) {
+  if (flock(fd, operation | LOCK_NB) == 0) return Status::Ok();
+  // File systems without such locks say so in several ways; there this protection is not to be had.
+  return errno == EWOULDBLOCK ? Status::Of(Code::kBusy) : Status::Ok();
+}
+
+}  // namespace
+
+Status TryShareFile(int fd) noexcept { return TryFlock(fd, LOCK_SH); }
+
+Status TryOwnFile(int fd) noexcept { return TryFlock(fd, LOCK_EX); }
+
+void UnlockFile(int fd) noexcept { flock(fd, LOCK_UN); }
+
+int ShareDirectory(const char* path) noexcept {
+  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return -1;
+  if (flock(fd, LOCK_SH | LOCK_NB) == 0) return fd;
+  close(fd);
+  return -1;
 }
 
 Status HeldLock::Prepare(const char* path, uint64_t device, uint64_t inode) noexcept {

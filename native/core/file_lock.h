@@ -28,6 +28,20 @@ void Unlock(int fd, uint64_t byte) noexcept;
 // universe. Takes nothing, and works on a descriptor that may only read.
 Status IsLocked(int fd, uint64_t from, uint64_t bytes, bool* locked) noexcept;
 
+// BSD locks, which are for whole files and know nothing of the locks above. They never fail where there are none.
+
+// Shared and without waiting: kBusy: another description has it for itself.
+Status TryShareFile(int fd) noexcept;
+
+// The same for itself alone; a lock that this description has is given up for it, whether it succeeds or not.
+Status TryOwnFile(int fd) noexcept;
+
+void UnlockFile(int fd) noexcept;
+
+// Holds a shared BSD lock on a directory, by which systemd-tmpfiles knows not to age what lies in it.
+// Returns the descriptor to be closed for its end; -1 where it cannot be had, which hurts nobody at once.
+int ShareDirectory(const char* path) noexcept;
+
 // One lock that costs no descriptor while it is held: taken on an open() of its own, kept by
 // a mapping of one page that a forked child does not get, released by munmap or by the end of
 // the process. Where a mapping does not keep a lock, the descriptor stays open.

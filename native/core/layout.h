@@ -19,7 +19,7 @@ namespace rollcall {
 // "rollcall" when read as bytes on a little-endian machine, "llacllor" on a big-endian one.
 inline constexpr uint64_t kMagic = 0x6c6c61636c6c6f72ULL;
 inline constexpr uint16_t kLayoutMajor = 1;
-inline constexpr uint16_t kLayoutMinor = 0;
+inline constexpr uint16_t kLayoutMinor = 1;
 inline constexpr uint32_t kKnownIncompatible = 0;
 
 // Two 64-byte lines are fetched together on x86, and some Arm lines are 128 bytes long.
@@ -147,8 +147,41 @@ struct alignas(kLine) SlotControl {
   std::atomic<uint32_t> reserved0;
   Word folded_epoch;  // the owner up to whom counters are in the retired totals
   Word ends;          // bit e % 64: owner e died (1) or closed (0); set when e is retired
+  // Since 1.1. Each says by itself whether it is about the owner of now: a program that does not know
+  // these words leaves them as they were.
+  Word ended_ns;    // monotonic ns by which somebody had seen that the owner had ended; see EndedAt
+  Word ending;      // how it ended: see PackEnding
+  Word kept_epoch;  // the owner of this epoch asked that its status outlives it until somebody has it
 };
 static_assert(sizeof(SlotControl) == kLine);
+
+// How an owner ended, where somebody knew who could say.
+enum class EndKind : uint8_t {
+  kUnknown = 0,
+  kExited = 1,      // with the exit code `value`
+  kSignalled = 2,   // by the signal of number `value`
+  kTerminated = 3,  // its thread was ended from outside, or its environment without an exit
+};
+
+struct Ending {
+  EndKind kind = EndKind::kUnknown;
+  uint8_t value = 0;
+};
+
+constexpr uint64_t PackEnding(uint64_t epoch, Ending how) {
+  return epoch << 10 | uint64_t{static_cast<uint8_t>(how.kind)} << 8 | how.value;
+}
+
+// The kind and the value of what was noted about the owner of `epoch`; 0: nothing was.
+constexpr uint32_t EndingOf(uint64_t word, uint64_t epoch) {
+  return word >> 10 == epoch ? static_cast<uint32_t>(word & 0x3ff) : 0;
+}
+
+// When an owner was seen to have ended, whose newest record is of `published_ns`; 0: nobody has noted it.
+// A claim clears the word. Where a program of 1.0 has claimed, which does not, it is older than the record.
+constexpr uint64_t EndedAt(uint64_t ended_ns, uint64_t published_ns) {
+  return ended_ns >= published_ns ? ended_ns : 0;
+}
 
 // Offsets inside a slot.
 inline constexpr uint32_t kIdentityOffset = kLine;

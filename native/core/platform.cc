@@ -10,8 +10,10 @@
 #include <cstring>
 
 #if defined(__linux__)
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #elif defined(__APPLE__)
+#include <pthread.h>
 #include <sys/mount.h>
 #include <sys/param.h>
 #include <sys/sysctl.h>
@@ -109,6 +111,14 @@ uint64_t ProcessStart() noexcept {
   return p == nullptr ? 0 : strtoull(p + 1, nullptr, 10);
 #else
   return 0;
+#endif
+}
+
+bool OnFirstThread() noexcept {
+#if defined(__linux__)
+  return syscall(SYS_gettid) == getpid();
+#else
+  return pthread_main_np() != 0;
 #endif
 }
 

@@ -21,6 +21,9 @@ void BootId(uint8_t out[16]) noexcept;
 // When this process started, in clock ticks since boot; 0 where the system cannot say.
 uint64_t ProcessStart() noexcept;
 
+// Whether the calling thread is the one that this process began with.
+bool OnFirstThread() noexcept;
+
 // Inode of this process's pid namespace; 0 where there is no such thing.
 uint64_t PidNamespace() noexcept;
 

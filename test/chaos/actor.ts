@@ -1,4 +1,4 @@
-// A process of a round, as the one who does the damage sees it: started, killed, stopped, continued,
+// A process of a round, as the round that does the damage sees it: started, killed, stopped, continued,
 // and its clock moved.
 
 import { type ChildProcess, fork } from 'node:child_process'
@@ -75,8 +75,8 @@ export class Actor {
   }
 
   /** Tells it that the round is over. */
-  dismiss(): void {
-    // Who was killed a moment ago looks alive, and cannot be told any more.
+  tellToStop(): void {
+    // A process that was killed a moment ago looks alive, and cannot be told any more.
     if (this.isRunning && this.process.connected) this.process.send('stop', () => {})
   }
 }

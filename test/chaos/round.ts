@@ -149,7 +149,7 @@ export class Round {
   async #finish(master: WatchdogQueue<string>): Promise<void> {
     const of = (role: RoleName) => [...this.#crew].filter((actor) => actor.role === role)
     const ended = (actors: Actor[]) => {
-      for (const actor of actors) actor.dismiss()
+      for (const actor of actors) actor.tellToStop()
       return within(END_MS, Promise.all(actors.map(({ exited }) => exited)))
     }
     if (!(await ended(of('producer')))) this.#failures.push('A producer did not come to its end')

@@ -62,7 +62,7 @@ async function* singly(
   }
 }
 
-/** A stream asks ahead: all that is known is when it began. */
+/** A stream prefetches: all that is known is when it began. */
 async function* streamed(timer: WatchdogTimer<string>, signal: AbortSignal): AsyncIterableIterator<Asked> {
   const askedAt = monotonicMs()
   for await (const lease of timer.leases({ signal })) yield { lease, askedAt }
@@ -98,7 +98,7 @@ play(async (queue, role, number) => {
       const { item, attempt, fence } = lease
       history.write({ op: 'leased', timer: id, item, attempt, fence: fence.toString(), askedAt })
       const work = settle(lease, { timer: id, isEager }, role)
-      // Who waits for more meanwhile would wait for this item, too.
+      // A stream that waits for more meanwhile would wait for this item, too.
       work.catch((error) => broken.abort(error))
       settling.push(work)
       if (settling.length >= together) await settled(settling)

@@ -179,7 +179,7 @@ describe('rollcall, about a board', () => {
   })
 
   describe('watch', () => {
-    it('prints a line for who is new, what changes, and who is gone', async () => {
+    it('prints a line for each new worker, each change, and each worker that is gone', async () => {
       const worker = await startWorker(baseDir, 'web-1', 'first')
       const watching = startCli(['watch', baseDir])
       await watching.says(/ \+ web-1 first\n/)

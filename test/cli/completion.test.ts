@@ -31,7 +31,7 @@ function isShell(name: string): boolean {
   return spawnSync(name, ['--version']).status === 0
 }
 
-describe('Completion', function () {
+describe('The completion of shells', function () {
   this.timeout(120_000)
 
   let directory: string

@@ -1,4 +1,4 @@
-// What the command says to somebody who named the wrong directory, or the wrong verb.
+// What the command says to a caller that named the wrong directory, or the wrong verb.
 
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'

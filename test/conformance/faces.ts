@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually'
 import { connect } from '../support/queue'
 import { ask, listen } from '../support/raw-http'
 import { tempDir } from '../support/temp-dir'
-import type { QueuePlace } from './suite'
+import type { QueuePlace } from './place'
 
 export function queueFaces(place: QueuePlace): void {
   describe(`The status page of a queue, on ${place.name}`, () => {

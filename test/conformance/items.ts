@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { eventually } from '../support/eventually'
 import { connect } from '../support/queue'
-import type { QueuePlace } from './suite'
+import type { QueuePlace } from './place'
 
 export function itemsAndCreation(place: QueuePlace): void {
   describe(`Items and creation, on ${place.name}`, () => {

@@ -6,7 +6,7 @@ import { type WatchdogEvent, WatchdogQueue } from '../../lib'
 import { openStore } from '../../lib/queue/connect'
 import { eventually } from '../support/eventually'
 import { collect, connect } from '../support/queue'
-import type { QueuePlace } from './suite'
+import type { QueuePlace } from './place'
 
 /** How often the states of all pages were written, the first time not counted. */
 async function writes(url: string): Promise<number> {
@@ -237,7 +237,7 @@ export function queueUse(place: QueuePlace): void {
       await assert.rejects(queue.add(['d']), { code: 'ERR_SEALED' })
     })
 
-    it('tells its life to each subscriber, each end once, and "done" first to who comes late', async () => {
+    it('tells its life to each subscriber, each end once, and "done" first to a late subscriber', async () => {
       const queue = await connect(await place.freshUrl())
       await queue.createQueue({ queue: ['good', 'bad'], maxAttempts: 1 })
       const until = async (type: string) => {

@@ -7,7 +7,7 @@ import { openStore } from '../../lib/queue/connect'
 import { ANY_VERSION, type Store, type WatchKind } from '../../lib/queue/store/store'
 import { eventually } from '../support/eventually'
 import { SESSION_MS } from '../support/queue'
-import type { QueuePlace } from './suite'
+import type { QueuePlace } from './place'
 
 const bytes = (text: string) => Buffer.from(text)
 
@@ -221,7 +221,7 @@ export function storePromises(place: QueuePlace): void {
       ],
     ]
     for (const [what, path, kind, prepare, change] of changes) {
-      it(`tells who watches for '${kind}' of ${what}`, async () => {
+      it(`tells whoever watches for '${kind}' of ${what}`, async () => {
         await prepare(other)
         let calls = 0
         const stop = await mine.watch(path, kind, () => calls++)
@@ -233,7 +233,7 @@ export function storePromises(place: QueuePlace): void {
       })
     }
 
-    /** Who has just begun to watch may look once more of itself: so first a change that is told of. */
+    /** A watcher that has just begun may look once more of itself: so first a change that is told of. */
     async function listening(): Promise<void> {
       let calls = 0
       const stop = await mine.watch('', 'data', () => calls++)

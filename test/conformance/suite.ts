@@ -3,16 +3,10 @@
 
 import { queueFaces } from './faces'
 import { itemsAndCreation } from './items'
+import type { QueuePlace } from './place'
 import { queueUse } from './queue'
 import { storePromises } from './store'
 import { timerVerdicts } from './timers'
-
-export interface QueuePlace {
-  /** For the titles of the tests. */
-  readonly name: string
-  /** The URL of a queue that does not exist yet. */
-  freshUrl(): Promise<string>
-}
 
 export function queueConformance(place: QueuePlace): void {
   queueUse(place)

@@ -1,11 +1,11 @@
-// Who is alive, who hangs, who died: five answers, by evidence that no clock can fake.
+// Which workers are alive, hang or have died: five answers, by evidence that no clock can fake.
 
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { eventually } from '../support/eventually'
 import { Hand } from '../support/hand'
 import { collect, connect } from '../support/queue'
-import type { QueuePlace } from './suite'
+import type { QueuePlace } from './place'
 
 export function timerVerdicts(place: QueuePlace): void {
   describe(`The watchdog, on ${place.name}`, () => {
@@ -45,7 +45,7 @@ export function timerVerdicts(place: QueuePlace): void {
       })
     })
 
-    it('waits for expected workers where they are the pieces, and reports who is missing', async () => {
+    it('waits for expected workers where they are the pieces, and reports the missing ones', async () => {
       const queue = await connect(await place.freshUrl())
       await queue.createQueue({ expect: 2 })
       await (await queue.createTimer('a')).end()

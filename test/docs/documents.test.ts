@@ -1,9 +1,7 @@
-// The blocks of the documents that are more than a program of one process: a master with its worker, batch
-// systems, and lines for a shell.
+// The blocks of the documents that are for batch systems, for a shell, or for those who start services.
 
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 
@@ -17,69 +15,6 @@ import { tempDir } from '../support/temp-dir'
 const SCRIPTS = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')).scripts
 /** Run below, as they are. */
 const isBatch = ({ code }: Block) => /\b(sbatch|qsub)\b/.test(code)
-
-describe('The documents, in TypeScript', function () {
-  this.timeout(120_000)
-
-  /** What the examples take for given. */
-  const GIVEN = `
-    declare global {
-      var files: string[]
-      var steps: (item: string) => (() => Promise<void>)[]
-    }
-    globalThis.files = ['a.txt', 'b.txt', 'c.txt']
-    globalThis.steps = (item) => [async () => console.log(\`step of \${item}\`), async () => {}]
-    export {}`
-
-  it('have a master and a worker that compile, and do the work together', async () => {
-    const folder = tempDir()
-    const jobs = path.join(folder, 'jobs')
-    fs.mkdirSync(path.join(folder, 'node_modules'))
-    fs.symlinkSync(ROOT, path.join(folder, 'node_modules', 'rollcall'))
-    fs.writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}')
-    fs.writeFileSync(path.join(folder, 'given.ts'), GIVEN)
-    const names = blocks('ts').map((block) => {
-      const [, name] = /^\/\/ (\w+)\.ts/.exec(block.code) ?? []
-      assert.ok(name !== undefined, `${place(block)} begins with the name of its file`)
-      const code = block.code.replaceAll('/run/app/jobs', jobs)
-      fs.writeFileSync(path.join(folder, `${name}.ts`), `import './given.js'\n${code}`)
-      return name
-    })
-    const types = path.join(ROOT, 'node_modules', '@types')
-    const options = ['--module', 'node20', '--target', 'es2023', '--lib', 'es2023,esnext.disposable,dom']
-    const strict = ['--strict', '--skipLibCheck', '--typeRoots', types, '--types', 'node', '--rootDir', '.']
-    const files = names.map((name) => `${name}.ts`)
-    const tsc = path.join(ROOT, 'node_modules', '.bin', 'tsc')
-    const compiled = spawnSync(tsc, [...options, ...strict, ...files], { cwd: folder, encoding: 'utf8' })
-    assert.equal(compiled.status, 0, compiled.stdout)
-
-    assert.deepEqual(names, ['master', 'worker'])
-    const [master, worker] = await Promise.all(names.map((name) => run(`${name}.js`, folder)))
-
-    assert.deepEqual([master!.code, master!.stderr], [0, ''])
-    assert.deepEqual([worker!.code, worker!.stderr], [0, ''])
-    assert.deepEqual(worker!.stdout.trim().split('\n').sort(), [
-      'step of a.txt',
-      'step of b.txt',
-      'step of c.txt',
-    ])
-    assert.equal(master!.stdout, '') // nobody failed
-  })
-
-  async function run(file: string, cwd: string) {
-    const child = spawn(process.execPath, [file], { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      stdout += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      stderr += text
-    })
-    const [code] = await once(child, 'close')
-    return { code, stdout, stderr }
-  }
-})
 
 /** A zombie is not. */
 function isRunning(pid: number): boolean {
@@ -156,7 +91,7 @@ describe('The documents, for a shell', () => {
       assert.equal(spawnSync('bash', ['-n', '-c', code]).status, 0)
       for (const [, name] of code.matchAll(/npm run ([\w:]+)/g))
         assert.ok(name! in SCRIPTS, `npm run ${name}`)
-      for (const [, name] of code.matchAll(/npx (?!-)([\w-]+)/g)) {
+      for (const [, name] of code.matchAll(/npx (?!-|rollcall\b)([\w-]+)/g)) {
         assert.ok(fs.existsSync(path.join(ROOT, 'node_modules', '.bin', name!)), `npx ${name}`)
       }
       for (const [file] of code.matchAll(
@@ -164,7 +99,15 @@ describe('The documents, for a shell', () => {
       )) {
         assert.ok(fs.existsSync(path.join(ROOT, file)), file)
       }
-      for (const [line] of code.matchAll(/\brollcall [^|&;'"\n]+/g)) checkCommand(line)
+      for (const [line] of code.matchAll(/(?<!install )\brollcall (?=[a-z])[^|&;'"\n#]+/g)) checkCommand(line)
+    })
+  }
+
+  for (const block of [...blocks('ini'), ...blocks('yaml')]) {
+    it(`start the command with options that are there: ${place(block)}`, () => {
+      const words = block.code.replaceAll(/[[\],]/g, ' ').replaceAll(/ +/g, ' ')
+
+      for (const [line] of words.matchAll(/\brollcall (?!:)\S.+/g)) checkCommand(line)
     })
   }
 

@@ -25,7 +25,7 @@ describe('SECURITY.md', () => {
   })
 })
 
-describe('What others say', () => {
+describe('What hostile boards and queues say', () => {
   it('gives a key named __proto__ as a key', () => {
     const baseDir = tempDir()
     open({ baseDir, workerId: 'w' }).update(JSON.parse('{"__proto__":{"isAdmin":true}}'))

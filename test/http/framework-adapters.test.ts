@@ -33,7 +33,7 @@ async function served(board: Scoreboard, requests: number): Promise<RequestStatu
   return shown(board)
 }
 
-describe('The adapters', () => {
+describe('The adapters of web frameworks', () => {
   it('show what an Express app does, by the whole path also below a mount point', async () => {
     const board = open({ baseDir: tempDir() })
     const app = express()

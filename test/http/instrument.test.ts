@@ -460,7 +460,7 @@ describe('instrument', () => {
     assert.ok(!Object.hasOwn(server, 'emit'))
   })
 
-  it('gets on with others who put themselves before a server', async () => {
+  it('gets on with others that put themselves before a server', async () => {
     const board = open({ baseDir: tempDir() })
     const server = http.createServer((_, response) => response.end('hello'))
     const port = await listen(server)

@@ -65,7 +65,7 @@ describe('The bridge to prom-client', () => {
     }
   })
 
-  it('counts nobody twice and forgets nobody, while those who retain the dead are killed', async () => {
+  it('counts nobody twice and forgets nobody, while processes that retain the dead are killed', async () => {
     const baseDir = tempDir()
     let expected = 0
     for (let round = 0; round < 6; round++) {

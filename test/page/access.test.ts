@@ -1,4 +1,4 @@
-// Who may look at the status page, and what an answer tells a browser to keep to.
+// Which clients may look at the status page, and what an answer tells a browser to keep to.
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -11,7 +11,7 @@ import { tempDir } from '../support/temp-dir'
 
 const TOKEN = 'correct-horse-battery-staple'
 
-describe('statusHandler, about who may look', () => {
+describe('The access of statusHandler()', () => {
   let board: Scoreboard
 
   beforeEach(() => {

@@ -52,7 +52,7 @@ describeBrowser('the status page in a browser', () => {
     )
   }
 
-  it('says who appears, changes, hangs and is killed, without a reload', async () => {
+  it('shows workers that appear, change, hang and are killed, without a reload', async () => {
     await show({ staleAfterMs: 1500 })
     const page = await openPage(url)
     await isLive(page)

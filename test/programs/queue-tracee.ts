@@ -17,9 +17,9 @@ function mark(name: string): void {
 async function takeAnother(queue: WatchdogQueue, url: string): Promise<void> {
   await queue.createTimer('another')
   const store = await openStore(url, {})
-  const run = await attach(store, {})
-  const names = (await store.list(run.at('timers')))!
-  await store.delete(run.at('timers', names.find((name) => name.startsWith('another'))!), ANY_VERSION)
+  const incarnation = await attach(store, {})
+  const names = (await store.list(incarnation.at('timers')))!
+  await store.delete(incarnation.at('timers', names.find((name) => name.startsWith('another'))!), ANY_VERSION)
   await store.close()
 }
 

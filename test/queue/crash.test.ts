@@ -1,5 +1,5 @@
 // Many workers on one queue while things break: each item is acked once, and only items of those
-// who were killed are run again.
+// that were killed are run again.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { killEvery, type Running, survive } from '../support/fleet'

@@ -7,14 +7,9 @@ import path from 'node:path'
 import fc from 'fast-check'
 import { WatchdogError } from '../../lib'
 import { native } from '../../lib/binding'
-import {
-  decodeRecord,
-  FORMAT_VERSION,
-  type QueueRecord,
-  type Settings,
-} from '../../lib/queue/incarnation/incarnation'
-import { decodeDeadLetter } from '../../lib/queue/items/dead-letters'
-import { decodeMember, type Member } from '../../lib/queue/members/members'
+import { decodeRecord, FORMAT_VERSION, type QueueRecord } from '../../lib/queue/incarnation/queue-record'
+import { decodeDeadLetter } from '../../lib/queue/items/dead-letter'
+import { decodeMember, type Member } from '../../lib/queue/members/member'
 import { decodeState, encodeState } from '../../lib/queue/page-state/codec'
 import { encodePages, itemAt, pageIndex, pageSize } from '../../lib/queue/page-state/item-page'
 import {
@@ -30,6 +25,7 @@ import {
   SOURCES,
   settle,
 } from '../../lib/queue/page-state/page-state'
+import type { Settings } from '../../lib/queue/store/settings'
 import { decodeStatus, Encoding, encodeStatus } from '../../lib/scoreboard/codec'
 import { overflowFileName, parseOverflowFileName, readOverflow } from '../../lib/scoreboard/overflow'
 import { collect } from '../support/collect'
@@ -150,7 +146,7 @@ describe('The records of a queue, as a store gives them', () => {
       expect: ['a'],
       itemless: false,
     } as const
-    const root: QueueRecord = {
+    const record: QueueRecord = {
       format: 'rollcall-queue',
       version: FORMAT_VERSION,
       run: 'r',
@@ -160,7 +156,7 @@ describe('The records of a queue, as a store gives them', () => {
     }
 
     fc.assert(
-      fc.property(bytesLike(root), (bytes) => {
+      fc.property(bytesLike(record), (bytes) => {
         let decoded: QueueRecord | undefined
         try {
           decoded = decodeRecord(bytes, 'zk://h/q')
@@ -172,7 +168,7 @@ describe('The records of a queue, as a store gives them', () => {
       }),
       { numRuns: 1000 },
     )
-    assert.deepEqual(decodeRecord(Buffer.from(JSON.stringify(root)), 'zk://h/q'), root)
+    assert.deepEqual(decodeRecord(Buffer.from(JSON.stringify(record)), 'zk://h/q'), record)
     assert.equal(decodeRecord(Buffer.from('null'), 'zk://h/q'), undefined)
   })
 })

@@ -1,4 +1,4 @@
-// Many who want the same thing at the same time.
+// Many workers that want the same thing at the same time.
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'

@@ -1,4 +1,4 @@
-// Totals, while workers and those who clean up after them are killed at random.
+// Totals, while workers and those that clean up after them are killed at random.
 
 import assert from 'node:assert/strict'
 import { Scoreboard } from '../../lib'

@@ -164,7 +164,7 @@ describe('Scoreboard', () => {
     assert.equal(entry!.ageMs, undefined)
   })
 
-  it('says in a snapshot who, where, since when and how often', () => {
+  it('says in a snapshot which workers, where, since when and how often', () => {
     const before = Date.now()
     const board = open({ baseDir: tempDir(), workerId: 'w', slots: 7 })
     board.update('a')

@@ -27,7 +27,7 @@ for (const readOnly of [false, true]) {
 
     beforeEach(() => {
       baseDir = tempDir()
-      new Scoreboard({ baseDir, sharedCounters: ['bell'] }).close()
+      new Scoreboard({ baseDir, sharedCounters: ['news'] }).close()
       board = new Scoreboard({ baseDir, readOnly })
     })
 
@@ -68,7 +68,7 @@ for (const readOnly of [false, true]) {
       await next(watcher)
 
       const news = next(watcher)
-      other.shared.add('bell')
+      other.shared.add('news')
       const { workers, gone } = await news
 
       assert.deepEqual([workers, gone], [[], []])

@@ -19,7 +19,7 @@ const FLAGS = [
 ]
 
 /** How long a page may take for anything. */
-export const PATIENCE_MS = 60_000
+export const TIMEOUT_MS = 60_000
 
 let browser: Browser | undefined
 const trouble: string[] = []
@@ -34,7 +34,7 @@ export function describeBrowser(title: string, body: (this: Mocha.Suite) => void
   describe(title, function () {
     before('start the browser', async () => {
       const executablePath = execFileSync(process.execPath, [SCRIPT], { encoding: 'utf8' }).trim()
-      browser = await chromium.launch({ executablePath, args: FLAGS, timeout: PATIENCE_MS })
+      browser = await chromium.launch({ executablePath, args: FLAGS, timeout: TIMEOUT_MS })
     })
     afterEach('close the pages', async () => {
       for (const context of browser?.contexts() ?? []) await context.close()
@@ -51,7 +51,7 @@ export function describeBrowser(title: string, body: (this: Mocha.Suite) => void
 /** A page that has been opened. What goes wrong on it, and whom it asks besides its own server, is in `troubles()`. */
 export async function openPage(url: string, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser!.newContext({ viewport: { width: 1280, height: 900 }, ...options })
-  context.setDefaultTimeout(PATIENCE_MS)
+  context.setDefaultTimeout(TIMEOUT_MS)
   const page = await context.newPage()
   page.on('pageerror', (error) => trouble.push(`error: ${error.message}`))
   page.on('console', (message) => {

@@ -1,4 +1,4 @@
-// The documents of this repository, and the blocks of code in them.
+// The documents of this repository: their blocks of code, their tables, their headings.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -15,13 +15,27 @@ export interface Block {
   code: string
 }
 
+/** A row of a table, with the heading that it is under. */
+export interface Row {
+  heading: string
+  /** What is in code quotes in the first cell. */
+  names: string[]
+}
+
+function markdownBelow(folder: string): string[] {
+  const names = fs.readdirSync(path.join(ROOT, folder), { recursive: true }) as string[]
+  return names
+    .filter((name) => name.endsWith('.md'))
+    .sort()
+    .map((name) => path.join(folder, name))
+}
+
 export const DOCUMENTS: readonly string[] = [
   ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
-  ...fs
-    .readdirSync(path.join(ROOT, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => path.join('docs', name)),
+  ...markdownBelow('docs'),
 ]
+
+export const GUIDE: readonly string[] = markdownBelow(path.join('docs', 'guide'))
 
 export function read(document: string): string {
   return fs.readFileSync(path.join(ROOT, document), 'utf8')
@@ -43,4 +57,21 @@ export function blocks(language?: string): Block[] {
 
 export function place({ document, line }: Block): string {
   return `${document}:${line}`
+}
+
+/** The rows of every table, heads left out. */
+export function rows(document: string): Row[] {
+  const found: Row[] = []
+  let heading = ''
+  let isBody = false
+  for (const line of read(document).split('\n')) {
+    if (line.startsWith('#')) heading = line
+    if (/^\|[-|]+\|$/.test(line)) isBody = true
+    else if (!line.startsWith('|')) isBody = false
+    else if (isBody) {
+      const [, first] = line.split(/(?<!\\)\|/)
+      found.push({ heading, names: [...first!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!) })
+    }
+  }
+  return found
 }

@@ -8,10 +8,10 @@ import type { Store } from '../../lib/queue/store/store'
 const open = new Set<Store>()
 
 /** The store is closed after the test. */
-export async function inspect(url: string): Promise<{ store: Store; run: Incarnation }> {
+export async function inspect(url: string): Promise<{ store: Store; incarnation: Incarnation }> {
   const store = await openStore(url, {})
   open.add(store)
-  return { store, run: await attach(store, {}) }
+  return { store, incarnation: await attach(store, {}) }
 }
 
 afterEach('close the inspected stores', async () => {

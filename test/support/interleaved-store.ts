@@ -27,7 +27,7 @@ export function interleaved(store: Store, before: (call: StoreCall) => Promise<v
     const value = (store[method] as () => unknown).bind(store)
     Object.defineProperty(wrapped, method, { value, writable: true })
   }
-  for (const name of ['url', 'needsBoss', 'deathDelayMs', 'logs'] as const) {
+  for (const name of ['url', 'needsLeader', 'deathDelayMs', 'logs'] as const) {
     Object.defineProperty(wrapped, name, { value: store[name] })
   }
   return wrapped

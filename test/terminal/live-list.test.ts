@@ -4,11 +4,9 @@ import assert from 'node:assert/strict'
 import stringWidth from 'string-width'
 
 import { WatchdogError } from '../../lib'
-import { RateWindow } from '../../lib/cli/support/rate-window'
-import { timeLeftMs } from '../../lib/cli/verbs/work-progress'
 import type { Cursor, Snapshot, WorkerEntry } from '../../lib/scoreboard/types'
+import { isText, keyName } from '../../lib/terminal/keys'
 import { BoardSource } from '../../lib/terminal/live/board-source'
-import { isText, keyName } from '../../lib/terminal/live/keys'
 import {
   firstRow,
   INTERVALS_MS,
@@ -20,8 +18,11 @@ import {
   settle,
 } from '../../lib/terminal/live/list-model'
 import { ListView } from '../../lib/terminal/live/list-view'
-import { QueueSource, type WatchedQueue } from '../../lib/terminal/live/queue-source'
+import { QueueSource } from '../../lib/terminal/live/queue-source'
 import { intervalText, wrap } from '../../lib/terminal/live/texts'
+import { timeLeftMs } from '../../lib/terminal/progress'
+import type { QueueReader } from '../../lib/view/queue-reading'
+import { RateWindow } from '../../lib/view/rates'
 
 const FACTS: ListFacts = { sortKeys: ['slot', 'age', 'id'], rows: ['a', 'b', 'c', 'd'], pageRows: 2 }
 const START = newListModel({ sort: 'slot', intervalMs: 1000 })
@@ -242,7 +243,7 @@ describe('A queue as a live list', () => {
     { id: 'w-9', state: 'expired', ageMs: 90_000, startedAt: 0, host: 'a', pid: 8 },
     { id: 'w-9', state: 'finished', ageMs: undefined, startedAt: 5, code: 0 },
     { id: 'w-1', state: 'died', ageMs: undefined },
-  ] as Awaited<ReturnType<WatchedQueue['getTimers']>>
+  ] as Awaited<ReturnType<QueueReader['getTimers']>>
 
   it('puts trouble first, and counts every state', async () => {
     const source = new QueueSource('/run/jobs', {

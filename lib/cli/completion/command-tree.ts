@@ -4,7 +4,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Command, Option } from 'commander'
 
-/** What a value is, for who has to complete it. */
+/** What a value is, for the shell that has to complete it. */
 export type ValueKind = 'directory' | 'file' | 'command' | 'choice' | 'other'
 
 export interface Value {

@@ -1,11 +1,7 @@
-// What every verb about a queue takes: which queue, how to reach it, and who is asking.
+// The flags of every verb about a queue: which queue, how to reach it, and which worker is asking.
 
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { WatchdogQueue } from '../../queue/watchdog-queue'
-import { WatchdogError } from '../../util/errors'
-import { CliError, EXIT } from '../support/exit-codes'
-import { placeHint } from '../support/place-hints'
 import { durationFrom } from './duration'
 
 export interface QueueOptions {
@@ -47,55 +43,6 @@ export function withWaitQueue(command: Command): Command {
     'wait so long for a queue that is not there yet',
     durationFrom('0ms'),
   )
-}
-
-export async function openQueue(options: QueueOptions, signal?: AbortSignal): Promise<WatchdogQueue> {
-  if (options.queue === undefined) {
-    throw new CliError(EXIT.usage, 'Which queue? Give --queue <url> or set ROLLCALL_QUEUE')
-  }
-  const { WatchdogQueue } = await import('../../queue/watchdog-queue.js')
-  const url = options.queue
-  const queue = await WatchdogQueue.connect(url, {
-    ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
-    ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
-    ...(options.auth === undefined ? {} : { auth: { scheme: 'digest', secret: options.auth } }),
-    ...(signal === undefined ? {} : { signal }),
-  }).catch((error) => {
-    throw withPlaceHint(error, url)
-  })
-  try {
-    if (options.waitQueue !== undefined) await queue.attachQueue({ timeoutMs: options.waitQueue, signal })
-  } catch (error) {
-    await queue.close()
-    throw withPlaceHint(error, url)
-  }
-  return queue
-}
-
-/** Opens the queue, calls, and closes it, whatever happened. */
-export async function useQueue<R>(
-  options: QueueOptions,
-  work: (queue: WatchdogQueue) => Promise<R>,
-  signal?: AbortSignal,
-): Promise<R> {
-  const queue = await openQueue(options, signal)
-  try {
-    return await work(queue)
-  } catch (error) {
-    throw withPlaceHint(error, options.queue!)
-  } finally {
-    await queue.close()
-  }
-}
-
-/** An error that says there is no queue, with what may have been meant. */
-export function withPlaceHint(error: unknown, url: string): unknown {
-  if (!(error instanceof WatchdogError)) return error
-  const { code, message, path, retryable, maybeApplied } = error
-  if (code !== 'ERR_NOT_FOUND' && code !== 'ERR_UNSUPPORTED') return error
-  const hint = placeHint(url, 'queue')
-  if (hint === '') return error
-  return new WatchdogError(code, `${message}${hint}`, { cause: error, path, retryable, maybeApplied })
 }
 
 /** The number of this task in its array job, by the names that schedulers give it. */

@@ -36,7 +36,7 @@ export function note(text: string): void {
 
 /**
  * A reader that went away (`| head -1`) or a terminal that was closed is no failure: what is left is
- * thrown away, and who has more to do hears of it through `StopSignal`.
+ * thrown away, and a verb that has more to do hears of it through `StopSignal`.
  */
 export function tolerateClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {

@@ -1,4 +1,4 @@
-// What somebody most likely meant who named a directory that has no board, or no queue: a board or a queue
+// What was most likely meant by a directory that has no board, or no queue: a board or a queue
 // beside it, in it or above it, or the other of the two. Looks at names and first bytes; opens nothing.
 
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'

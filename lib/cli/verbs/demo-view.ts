@@ -9,7 +9,7 @@ import { ageText, cut, escapeControls, statusText } from '../../view/text'
 import { outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-/** Who watches the demo. */
+/** How the demo is shown. */
 export interface Audience extends Pick<DemoOptions, 'say' | 'onReady' | 'onDeath'> {
   /** After it all is over: the screen restored, the timers stopped. */
   end(): Promise<void>

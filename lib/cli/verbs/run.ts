@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
 import type { WatchdogTimer } from '../../queue/worker/timer'
-import { defaultId, openQueue, type QueueOptions, withPlaceHint, withWaitQueue } from '../parse/queue-flags'
+import { defaultId, type QueueOptions, withWaitQueue } from '../parse/queue-flags'
 import {
   forwardSignals,
   type KickFlags,
@@ -12,6 +12,7 @@ import {
   withKicks,
 } from '../support/child-command'
 import { isExpected } from '../support/exit-codes'
+import { openQueue, withPlaceHint } from '../support/open-queue'
 import { note } from '../support/output'
 
 const OWN_FAILURE = 125

@@ -6,9 +6,9 @@ import { type AddressInfo, isIP } from 'node:net'
 
 import { handlerOf } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
-import { openQueue } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
 import { opener } from '../support/open-board'
+import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 

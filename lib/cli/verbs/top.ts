@@ -2,10 +2,10 @@
 
 import type { Command } from 'commander'
 import { KEYS_HELP } from '../../terminal/live/help'
-import { withListOptions } from '../../terminal/live/list-options'
 import { SORT_KEYS } from '../../view/sort-keys'
 import { directory } from '../parse/arguments'
 import { durationFrom, parseDuration } from '../parse/duration'
+import { withListOptions } from '../parse/list-flags'
 import type { TopOptions } from './top-view'
 
 export function registerTop(program: Command): void {

@@ -9,7 +9,7 @@ import type { WatchdogTimer } from '../../queue/worker/timer'
 import type { WatchdogError } from '../../util/errors'
 import { integerFrom } from '../parse/arguments'
 import { readItems, showItem } from '../parse/items'
-import { defaultId, type QueueOptions, useQueue, withWaitQueue } from '../parse/queue-flags'
+import { defaultId, type QueueOptions, withWaitQueue } from '../parse/queue-flags'
 import {
   forwardSignals,
   type KickFlags,
@@ -19,6 +19,7 @@ import {
   withKicks,
 } from '../support/child-command'
 import { EXIT } from '../support/exit-codes'
+import { useQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { showProgress, summarizeFailures } from './work-progress'
 

@@ -1,16 +1,18 @@
-// The life of a queue: made all at once or not at all (creation.ts), found, added to, sealed, and taken down
-// by whoever comes, from wherever the last one was killed (destruction.ts).
+// The life of a queue: made all at once or not at all (create.ts), found, added to, sealed, and taken down
+// by whoever comes, from wherever the last one was killed (destroy.ts).
 //
 //   creating --(compare-and-set: the commit)--> open --seal--> sealed      any --destroy--> closing --> gone
 
+import { EMPTY } from '../../util/bytes'
 import { WatchdogError } from '../../util/errors'
+import { randomName } from '../../util/random-name'
 import { abortable, Deadline, Notifier } from '../../util/wait'
 import { encodeState } from '../page-state/codec'
 import { type EncodedPage, encodePages } from '../page-state/item-page'
 import { newState } from '../page-state/page-state'
 import { ANY_VERSION, type Store } from '../store/store'
-import { EMPTY, encodeRecord, HOLD, Incarnation, randomName } from './incarnation'
-import { asIncarnation, isUsable, readRecord } from './queue-record'
+import { HOLD, Incarnation, incarnationOf } from './incarnation'
+import { encodeRecord, isUsable, readRecord } from './queue-record'
 
 interface AttachOptions {
   timerMs?: number
@@ -22,24 +24,27 @@ interface AttachOptions {
 export async function attach(store: Store, options: AttachOptions): Promise<Incarnation> {
   options.signal?.throwIfAborted()
   const deadline = new Deadline(options.timeoutMs ?? 0)
-  const bell = new Notifier()
+  const notifier = new Notifier()
   let unwatch: (() => void) | undefined
   try {
     for (;;) {
       await abortable(store.sync(), options.signal)
-      const root = await abortable(readRecord(store), options.signal)
-      if (root !== undefined && isUsable(root.record.phase)) {
-        const run = asIncarnation(store, root.record)
-        if (options.timerMs === undefined) return run
-        return new Incarnation(store, run.id, run.capability, { ...run.settings, timerMs: options.timerMs })
+      const stored = await abortable(readRecord(store), options.signal)
+      if (stored !== undefined && isUsable(stored.record.phase)) {
+        const incarnation = incarnationOf(store, stored.record)
+        if (options.timerMs === undefined) return incarnation
+        return new Incarnation(store, incarnation.id, incarnation.capability, {
+          ...incarnation.settings,
+          timerMs: options.timerMs,
+        })
       }
       if (deadline.over) {
-        const why = root === undefined ? 'There is no queue' : `The queue is ${root.record.phase}`
+        const why = stored === undefined ? 'There is no queue' : `The queue is ${stored.record.phase}`
         const waited = options.timeoutMs ? `, after ${options.timeoutMs} ms` : ''
         throw new WatchdogError('ERR_NOT_FOUND', `${why} at ${store.url}${waited}`)
       }
-      if (unwatch === undefined) unwatch = await store.watch('', 'data', bell.ring)
-      else await bell.wait(deadline.left, options.signal)
+      if (unwatch === undefined) unwatch = await store.watch('', 'data', notifier.notify)
+      else await notifier.wait(deadline.left, options.signal)
     }
   } finally {
     unwatch?.()
@@ -51,37 +56,37 @@ export async function attach(store: Store, options: AttachOptions): Promise<Inca
  * in the queue already.
  */
 export async function addItems(
-  run: Incarnation,
+  incarnation: Incarnation,
   items: Iterable<unknown> | AsyncIterable<unknown>,
 ): Promise<void> {
-  const { store } = run
-  if ((await run.assertThere()).phase !== 'open') throw sealed(store)
+  const { store } = incarnation
+  if ((await incarnation.assertThere()).phase !== 'open') throw sealed(store)
   const prefix = `a${randomName(6)}`
   let number = 0
   try {
     for await (const page of encodePages(items)) {
       const name = `${prefix}${String(number).padStart(5, '0')}`
-      await addPage(run, name, page)
+      await addPage(incarnation, name, page)
       number++
     }
   } catch (error) {
     throw number === 0 ? error : partlyApplied(error)
   }
-  await run.ring().catch((error) => {
+  await incarnation.notify().catch((error) => {
     throw partlyApplied(error)
   })
 }
 
-async function addPage(run: Incarnation, name: string, { bytes, size }: EncodedPage): Promise<void> {
-  const { store } = run
-  if ((await store.create(run.at('pages', name), bytes)) === 'orphan') throw run.closed()
+async function addPage(incarnation: Incarnation, name: string, { bytes, size }: EncodedPage): Promise<void> {
+  const { store } = incarnation
+  if ((await store.create(incarnation.at('pages', name), bytes)) === 'orphan') throw incarnation.closed()
   // The commit: from here on the items belong to the queue, whoever meets the marker makes the state.
-  if ((await store.create(run.at('open', name), EMPTY)) === 'orphan') {
-    await run.assertThere()
-    await store.delete(run.at('pages', name), ANY_VERSION)
+  if ((await store.create(incarnation.at('open', name), EMPTY)) === 'orphan') {
+    await incarnation.assertThere()
+    await store.delete(incarnation.at('pages', name), ANY_VERSION)
     throw sealed(store)
   }
-  await store.create(run.at('states', name), encodeState(newState(size))).catch((error) => {
+  await store.create(incarnation.at('states', name), encodeState(newState(size))).catch((error) => {
     throw partlyApplied(error)
   })
 }
@@ -98,16 +103,16 @@ function partlyApplied(error: unknown): unknown {
   return new WatchdogError(code, message, { cause: cause ?? error, path, retryable, maybeApplied: true })
 }
 
-export async function seal(run: Incarnation): Promise<void> {
-  const { store } = run
+export async function seal(incarnation: Incarnation): Promise<void> {
+  const { store } = incarnation
   for (;;) {
-    const root = await readRecord(store)
-    if (root?.record.run !== run.id || root.record.phase === 'closing') throw run.closed()
-    if (root.record.phase === 'sealed') break
-    const record = { ...root.record, phase: 'sealed' as const }
-    if ((await store.set('', encodeRecord(record), root.version)).kind === 'set') break
+    const stored = await readRecord(store)
+    if (stored?.record.run !== incarnation.id || stored.record.phase === 'closing') throw incarnation.closed()
+    if (stored.record.phase === 'sealed') break
+    const record = { ...stored.record, phase: 'sealed' as const }
+    if ((await store.set('', encodeRecord(record), stored.version)).kind === 'set') break
   }
-  await store.delete(run.at('open', HOLD), ANY_VERSION)
-  await store.delete(run.at('open'), ANY_VERSION)
-  await run.ring()
+  await store.delete(incarnation.at('open', HOLD), ANY_VERSION)
+  await store.delete(incarnation.at('open'), ANY_VERSION)
+  await incarnation.notify()
 }

@@ -1,27 +1,23 @@
 // Making a queue: visible all at once, by the compare-and-set of its root, or not at all.
 
+import { EMPTY } from '../../util/bytes'
 import { WatchdogError } from '../../util/errors'
+import { randomName } from '../../util/random-name'
 import { encodeState } from '../page-state/codec'
 import { encodePages } from '../page-state/item-page'
 import { newState } from '../page-state/page-state'
+import type { Settings } from '../store/settings'
 import { ANY_VERSION, type Store } from '../store/store'
 import { destroy } from './destroy'
+import { HOLD, Incarnation, incarnationOf } from './incarnation'
 import {
-  EMPTY,
+  CREATING,
+  CREATOR_MS,
   encodeRecord,
   FORMAT,
   FORMAT_VERSION,
-  HOLD,
-  Incarnation,
-  type QueueRecord,
-  randomName,
-  type Settings,
-} from './incarnation'
-import {
-  asIncarnation,
-  CREATING,
-  CREATOR_MS,
   isUsable,
+  type QueueRecord,
   readRecord,
   type StoredRecord,
   watchRecord,
@@ -47,7 +43,7 @@ function existsError(store: Store, why: string): WatchdogError {
   )
 }
 
-/** Makes the queue. Returns the run, which is an older one only for `ifExists: 'attach'`. */
+/** Makes the queue. Returns the incarnation, which is an older one only for `ifExists: 'attach'`. */
 export async function create(store: Store, request: CreateRequest): Promise<Incarnation> {
   const id = randomName(8)
   const record: QueueRecord = { format: FORMAT, version: FORMAT_VERSION, run: id, phase: 'creating' }
@@ -66,17 +62,17 @@ export async function create(store: Store, request: CreateRequest): Promise<Inca
 /** Deals with a root that is there: returns it for `'attach'`, throws for `'error'`, or clears it away. */
 async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promise<Incarnation | undefined> {
   await store.sync()
-  let root: StoredRecord | undefined
+  let stored: StoredRecord | undefined
   try {
-    root = await readRecord(store)
+    stored = await readRecord(store)
   } catch (error) {
     if ((error as WatchdogError).code !== 'ERR_UNSUPPORTED') throw error
     throw new WatchdogError('ERR_EXISTS', (error as Error).message, { cause: error, retryable: false })
   }
-  if (root === undefined) return undefined
-  const { record } = root
+  if (stored === undefined) return undefined
+  const { record } = stored
   if (isUsable(record.phase)) {
-    if (ifExists === 'attach') return asIncarnation(store, record)
+    if (ifExists === 'attach') return incarnationOf(store, record)
     if (ifExists === 'error') throw existsError(store, 'There is a queue')
   } else if (record.phase === 'creating' && (await creatorLives(store, record))) {
     if (ifExists === 'error') throw existsError(store, 'A queue is being created')
@@ -89,10 +85,10 @@ async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promi
   return undefined
 }
 
-/** Whether that creation has come to its end, or another root is in its place. */
-async function isCreated(store: Store, { run }: QueueRecord): Promise<boolean> {
+/** Whether that creation has come to its end, or another record is in its place. */
+async function isCreated(store: Store, { run: id }: QueueRecord): Promise<boolean> {
   const now = await readRecord(store)
-  return now === undefined || now.record.run !== run || now.record.phase !== 'creating'
+  return now === undefined || now.record.run !== id || now.record.phase !== 'creating'
 }
 
 /** Whether somebody is at work on a root in phase `creating`, whose creator may not have said so yet. */
@@ -112,7 +108,7 @@ async function creationEnds(store: Store, record: QueueRecord): Promise<void> {
 }
 
 async function build(store: Store, record: QueueRecord, request: CreateRequest): Promise<Incarnation> {
-  const run = new Incarnation(store, record.run, randomName(CAPABILITY_BYTES), request.settings)
+  const incarnation = new Incarnation(store, record.run, randomName(CAPABILITY_BYTES), request.settings)
   const overtaken = () => existsError(store, 'Another creator was faster: there is a queue')
   const make = async (path: string, data: Buffer = EMPTY) => {
     if ((await store.create(path, data)) === 'orphan') throw overtaken()
@@ -126,18 +122,23 @@ async function build(store: Store, record: QueueRecord, request: CreateRequest):
     if ((await store.create(CREATING + record.run, EMPTY, { ephemeral: true })) === 'orphan')
       throw overtaken()
     if ((await readRecord(store))?.record.run !== record.run) throw overtaken()
-    await make(run.capability)
+    await make(incarnation.capability)
     const folders = ['timers', 'members', 'pages', 'states', 'dead', 'signal', 'clock']
     if (request.syncStart) folders.push('sync')
-    await Promise.all(folders.map((name) => make(run.at(name))))
-    await writePages(run, request, make)
+    await Promise.all(folders.map((name) => make(incarnation.at(name))))
+    await writePages(incarnation, request, make)
     const phase = request.sealed ? 'sealed' : 'open'
-    const committed: QueueRecord = { ...record, phase, capability: run.capability, settings: run.settings }
+    const committed: QueueRecord = {
+      ...record,
+      phase,
+      capability: incarnation.capability,
+      settings: incarnation.settings,
+    }
     if (session.lost)
       throw new WatchdogError('ERR_SESSION_LOST', `The session ended while ${store.url} was being made`)
     const outcome = await store.set('', encodeRecord(committed), 0, { sameSession: true })
     if (outcome.kind !== 'set') {
-      if (outcome.maybeApplied) await run.assertThere()
+      if (outcome.maybeApplied) await incarnation.assertThere()
       else throw overtaken()
     }
   } catch (error) {
@@ -148,26 +149,26 @@ async function build(store: Store, record: QueueRecord, request: CreateRequest):
     forget()
   }
   await store.delete(CREATING + record.run, ANY_VERSION)
-  return run
+  return incarnation
 }
 
 /** Takes down a creation of ours that failed, unless somebody has taken it over. */
 async function removeOwn(store: Store, record: QueueRecord): Promise<void> {
   await store.delete(CREATING + record.run, ANY_VERSION)
-  const root = await readRecord(store)
-  if (root?.record.run === record.run && !isUsable(root.record.phase)) await destroy(store, record.run)
+  const stored = await readRecord(store)
+  if (stored?.record.run === record.run && !isUsable(stored.record.phase)) await destroy(store, record.run)
 }
 
 async function writePages(
-  run: Incarnation,
+  incarnation: Incarnation,
   request: CreateRequest,
   make: (path: string, data?: Buffer) => Promise<void>,
 ) {
   let openMade: Promise<void> | undefined
-  const open = () => (openMade ??= make(run.at('open')))
+  const open = () => (openMade ??= make(incarnation.at('open')))
   if (!request.sealed) {
     await open()
-    await make(run.at('open', HOLD))
+    await make(incarnation.at('open', HOLD))
   }
   const pending = new Set<Promise<unknown>>()
   let number = 0
@@ -175,9 +176,9 @@ async function writePages(
     const name = `p${String(number++).padStart(5, '0')}`
     await open()
     const writing = Promise.all([
-      make(run.at('pages', name), page.bytes),
-      make(run.at('states', name), encodeState(newState(page.size))),
-      make(run.at('open', name)),
+      make(incarnation.at('pages', name), page.bytes),
+      make(incarnation.at('states', name), encodeState(newState(page.size))),
+      make(incarnation.at('open', name)),
     ])
     pending.add(writing)
     writing.then(

@@ -2,7 +2,8 @@
 // come while a write is on its way.
 
 import { ack, type PageState, wasSettled } from '../page-state/page-state'
-import type { PageStateWriter } from './page-state-writer'
+import type { OpenPages } from './open-pages'
+import type { PageStates } from './page-states'
 
 export interface AckRequest {
   readonly token: string
@@ -10,10 +11,10 @@ export interface AckRequest {
   /** Whether an earlier try may have been applied. */
   readonly inDoubt: boolean
   /** Whether more acks of that claim may come in this turn of the event loop. */
-  readonly isPatient: boolean
+  readonly mayWait: boolean
 }
 
-/** `'forgotten'`: it may have been settled by who asks. */
+/** `'forgotten'`: it may have been settled by the caller. */
 export type Exception = 'lost' | 'forgotten'
 /** What became of items that could not be acked. */
 type Exceptions = ReadonlyMap<number, Exception>
@@ -24,7 +25,7 @@ interface Acks {
   readonly indexes: number[]
   /** Those of which an earlier try may have been applied. */
   readonly doubts: number[]
-  isPatient: boolean
+  mayWait: boolean
   outcome: Promise<Exceptions> | undefined
 }
 
@@ -35,31 +36,27 @@ export function exceptionOf(state: PageState, token: string, index: number): Exc
   return was ? undefined : 'lost'
 }
 
-/** What the acks go through. */
-export interface Book {
-  writer(page: string): PageStateWriter
-  finishIfComplete(page: string): Promise<void> | undefined
-}
-
 export class AckBatcher {
-  readonly #book: Book
+  readonly #states: PageStates
+  readonly #open: OpenPages
   /** Those that have not begun, by the token of their claim. */
   readonly #waiting = new Map<string, Acks>()
 
-  constructor(book: Book) {
-    this.#book = book
+  constructor(states: PageStates, open: OpenPages) {
+    this.#states = states
+    this.#open = open
   }
 
   /** Ends one lease whose work is done; then, if that was the last item, the page. Undefined: it is done. */
-  async add(page: string, { token, index, inDoubt, isPatient }: AckRequest): Promise<Exception | undefined> {
+  async add(page: string, { token, index, inDoubt, mayWait }: AckRequest): Promise<Exception | undefined> {
     let acks = this.#waiting.get(token)
     if (acks === undefined) {
-      acks = { indexes: [], doubts: [], isPatient, outcome: undefined }
+      acks = { indexes: [], doubts: [], mayWait, outcome: undefined }
       this.#waiting.set(token, acks)
       acks.outcome = this.#write(page, token, acks)
-    } else if (!isPatient) {
-      acks.isPatient = false
-      this.#book.writer(page).hurry()
+    } else if (!mayWait) {
+      acks.mayWait = false
+      this.#states.writer(page).hurry()
     }
     acks.indexes.push(index)
     if (inDoubt) acks.doubts.push(index)
@@ -74,9 +71,12 @@ export class AckBatcher {
     }
     let outcome: Exceptions
     try {
-      outcome = await this.#book.writer(page).submit<Exceptions>({
-        get isPatient() {
-          return acks.isPatient
+      outcome = await this.#states.writer(page).submit<Exceptions>({
+        get name() {
+          return `ack of ${indexes.length}`
+        },
+        get mayWait() {
+          return acks.mayWait
         },
         apply: (state, unsure) => {
           begin()
@@ -94,7 +94,7 @@ export class AckBatcher {
     } finally {
       begin()
     }
-    await this.#book.finishIfComplete(page)
+    await this.#open.finishIfComplete(page)
     return outcome
   }
 }

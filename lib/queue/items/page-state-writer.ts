@@ -1,13 +1,20 @@
 // The writer of one page's state in this process: steps that are submitted while a write is on
-// its way wait together and go out as one compare-and-set.
+// its way wait together and go out as one compare-and-set. `NODE_DEBUG=rollcall:queue` shows each write.
+
+import { debuglog } from 'node:util'
 
 import { maybeApplied, WatchdogError } from '../../util/errors'
 import type { Incarnation } from '../incarnation/incarnation'
 import { decodeState, encodeState } from '../page-state/codec'
 import { pageSize } from '../page-state/item-page'
 import { newState, type Outcome, type PageState } from '../page-state/page-state'
+import type { SetOutcome } from '../store/store'
+
+const log = debuglog('rollcall:queue')
 
 export interface Step<R> {
+  /** For the log of `NODE_DEBUG=rollcall:queue`. */
+  readonly name: string
   /**
    * Pure; may be called again on a newer state. `unsure`: the answer to an earlier try was lost, so that
    * this state may have the step in it already.
@@ -16,7 +23,7 @@ export interface Step<R> {
   /** What must be on record before the new state is. */
   prepare?(result: R): Promise<void> | undefined
   /** Whether it may go out at the end of this turn of the event loop, for others to come along. */
-  readonly isPatient?: boolean
+  readonly mayWait?: boolean
   /** Whether it resolves only when it would survive a power cut. */
   readonly durable?: boolean
 }
@@ -32,8 +39,15 @@ interface Known {
   readonly version: number
 }
 
+/** `version 4 -> 5`, or why not. */
+function describeTry(version: number, outcome: SetOutcome): string {
+  if (outcome.kind === 'set') return `version ${version} -> ${outcome.info.version}`
+  const doubt = outcome.maybeApplied ? ', unless an earlier try was applied' : ''
+  return `${outcome.kind} at version ${version}${doubt}`
+}
+
 export class PageStateWriter {
-  readonly #run: Incarnation
+  readonly #incarnation: Incarnation
   readonly #path: string
   #known: Known | undefined
   #waiting: Submitted[] = []
@@ -42,11 +56,11 @@ export class PageStateWriter {
   #go: (() => void) | undefined
 
   constructor(
-    run: Incarnation,
+    incarnation: Incarnation,
     readonly name: string,
   ) {
-    this.#run = run
-    this.#path = run.at('states', name)
+    this.#incarnation = incarnation
+    this.#path = incarnation.at('states', name)
   }
 
   /** The newest state that this process has seen. */
@@ -58,7 +72,7 @@ export class PageStateWriter {
     return new Promise<R>((resolve, reject) => {
       this.#waiting.push({ step, resolve, reject } as Submitted)
       if (!this.#busy) this.#drain()
-      else if (!step.isPatient) this.hurry()
+      else if (!step.mayWait) this.hurry()
     })
   }
 
@@ -71,7 +85,7 @@ export class PageStateWriter {
     this.#busy = true
     while (this.#waiting.length > 0) {
       // Lets what is submitted at the same time come along.
-      if (this.#waiting.every(({ step }) => step.isPatient)) await this.#turn()
+      if (this.#waiting.every(({ step }) => step.mayWait)) await this.#turn()
       else await undefined
       const batch = this.#waiting
       this.#waiting = []
@@ -101,6 +115,7 @@ export class PageStateWriter {
     try {
       await this.#write(batch, doubt)
     } catch (error) {
+      if (log.enabled) this.#log(batch, `failed: ${(error as Error).message}`)
       // What failed last may be a mere look at what came of it.
       throw doubt.unsure ? maybeApplied(error) : error
     }
@@ -108,7 +123,8 @@ export class PageStateWriter {
 
   async #write(batch: readonly Submitted[], doubt: { unsure: boolean }): Promise<void> {
     let fresh = this.#known === undefined
-    for (;;) {
+    for (let tries = 1; ; tries++) {
+      const again = tries > 1 ? `, try ${tries}` : ''
       const known = this.#known ?? (await this.read())
       let { state } = known
       const results: unknown[] = []
@@ -123,23 +139,37 @@ export class PageStateWriter {
       if (preparations.length > 0) await Promise.all(preparations)
       if (state === known.state) {
         // Nothing to write. An answer from the cache may be old, one just read may not.
-        if (fresh) return this.#resolve(batch, results)
+        if (fresh) {
+          if (log.enabled) this.#log(batch, `nothing to write${again}`)
+          return this.#resolve(batch, results)
+        }
         this.#known = undefined
         fresh = true
         continue
       }
       const durable = batch.some(({ step }) => step.durable)
       const options = { durable, quiet: true }
-      const outcome = await this.#run.store.set(this.#path, encodeState(state), known.version, options)
+      const outcome = await this.#incarnation.store.set(
+        this.#path,
+        encodeState(state),
+        known.version,
+        options,
+      )
+      if (log.enabled) this.#log(batch, describeTry(known.version, outcome) + again)
       if (outcome.kind === 'set') {
         this.#known = { state, version: outcome.info.version }
         return this.#resolve(batch, results)
       }
       doubt.unsure ||= outcome.maybeApplied
-      if (outcome.kind === 'missing') await this.#run.assertThere()
+      if (outcome.kind === 'missing') await this.#incarnation.assertThere()
       this.#known = undefined
       fresh = true
     }
+  }
+
+  #log(batch: readonly Submitted[], what: string): void {
+    const steps = batch.map(({ step }) => step.name).join(' + ')
+    log('page %s of %s: %s: %s', this.name, this.#incarnation.store.url, steps, what)
   }
 
   #resolve(batch: readonly Submitted[], results: readonly unknown[]): void {
@@ -150,7 +180,7 @@ export class PageStateWriter {
 
   /** Reads the state; makes the initial one for a page that was added without (its marker is the commit). */
   async read(): Promise<Known> {
-    const { store } = this.#run
+    const { store } = this.#incarnation
     for (;;) {
       const node = await store.get(this.#path)
       if (node !== undefined) {
@@ -162,14 +192,15 @@ export class PageStateWriter {
         }
         return this.#known!
       }
-      const page = await store.get(this.#run.at('pages', this.name))
+      const page = await store.get(this.#incarnation.at('pages', this.name))
       if (page === undefined) {
-        await this.#run.assertThere()
+        await this.#incarnation.assertThere()
         throw this.#corrupt('page')
       }
       const size = pageSize(page.data)
       if (size === undefined) throw this.#corrupt('page')
-      if ((await store.create(this.#path, encodeState(newState(size)))) === 'orphan') throw this.#run.closed()
+      if ((await store.create(this.#path, encodeState(newState(size)))) === 'orphan')
+        throw this.#incarnation.closed()
     }
   }
 
@@ -177,7 +208,7 @@ export class PageStateWriter {
     const path = this.#path
     return new WatchdogError(
       'ERR_CORRUPT',
-      `The ${what} of page ${this.name} of ${this.#run.store.url} is not readable`,
+      `The ${what} of page ${this.name} of ${this.#incarnation.store.url} is not readable`,
       { path },
     )
   }

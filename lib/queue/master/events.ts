@@ -3,17 +3,17 @@
 
 import { WatchdogError } from '../../util/errors'
 import { Notifier } from '../../util/wait'
-import { isDead } from '../items/dead-letters'
+import type { AttachedQueue } from '../members/attached-queue'
 import { type Entry, Members } from '../members/members'
 import { periodOf } from '../members/reaper'
 import type { WatchdogEvent, WatchdogEventType } from '../types'
-import type { AttachedQueue } from '../worker/attached-queue'
+import { isDead } from './dead-letters'
 
 const ENDINGS: Record<string, WatchdogEventType> = { finished: 'finished', failed: 'failed', died: 'died' }
 
 class Observer {
-  readonly #attachment: AttachedQueue
-  readonly #roster: Members
+  readonly #queue: AttachedQueue
+  readonly #members: Members
   readonly #seen = new Map<string, Entry>()
   #dead = new Set<string>()
   #returned = 0
@@ -21,15 +21,15 @@ class Observer {
   #started = false
   pending: WatchdogEvent[] = []
 
-  constructor(attachment: AttachedQueue) {
-    this.#attachment = attachment
-    this.#roster = new Members(attachment.run)
+  constructor(queue: AttachedQueue) {
+    this.#queue = queue
+    this.#members = new Members(queue.incarnation)
   }
 
   tell(type: WatchdogEventType, more: { timer?: string; item?: string } = {}): void {
     this.pending.push({ type, at: Date.now(), ...more })
-    if (type === 'suspended') this.#roster.suspend()
-    if (type === 'resumed') this.#roster.resume()
+    if (type === 'suspended') this.#members.suspend()
+    if (type === 'resumed') this.#members.resume()
   }
 
   /**
@@ -37,16 +37,16 @@ class Observer {
    * without what led to it; and tells forwards.
    */
   async look(): Promise<void> {
-    const { run } = this.#attachment
-    const entries = await this.#roster.observe()
-    const done = (await this.#attachment.pages.open()) === undefined
-    const letters = await run.store.list(run.at('dead'))
-    if (letters === undefined) throw run.closed()
-    // Who comes after the end hears of it first.
+    const { incarnation } = this.#queue
+    const entries = await this.#members.observe()
+    const done = (await this.#queue.pages.open.list()) === undefined
+    const deadIds = await incarnation.store.list(incarnation.at('dead'))
+    if (deadIds === undefined) throw incarnation.closed()
+    // A subscriber that comes after the end hears of it first.
     const late = done && !this.#started
     if (late) this.tell('done')
     const endings = entries.flatMap((entry) => this.#compare(entry))
-    await this.#compareLetters(letters)
+    await this.#compareDead(deadIds)
     if (!done) await this.#sampleReturned()
     if (done && !this.#done && !late) this.tell('done')
     for (const { type, timer } of endings) this.tell(type, { timer })
@@ -65,19 +65,19 @@ class Observer {
     return before?.state === entry.state || type === undefined ? [] : [{ type, timer }]
   }
 
-  async #compareLetters(letters: readonly string[]): Promise<void> {
+  async #compareDead(deadIds: readonly string[]): Promise<void> {
     const dead = await Promise.all(
-      letters.map(async (item) => this.#dead.has(item) || (await isDead(this.#attachment, item))),
+      deadIds.map(async (item) => this.#dead.has(item) || (await isDead(this.#queue, item))),
     )
-    const now = letters.filter((_, i) => dead[i])
+    const now = deadIds.filter((_, i) => dead[i])
     for (const item of now) if (!this.#dead.has(item)) this.tell('dead', { item })
     this.#dead = new Set(now)
   }
 
   async #sampleReturned(): Promise<void> {
-    const { pages } = this.#attachment
-    const open = (await pages.open())?.pages ?? []
-    const states = await Promise.all(open.map((page) => pages.writer(page).read()))
+    const { pages } = this.#queue
+    const open = (await pages.open.list())?.pages ?? []
+    const states = await Promise.all(open.map((page) => pages.states.writer(page).read()))
     const returned = states.reduce((total, { state }) => total + state.returned, 0)
     if (this.#started && returned > this.#returned) this.tell('requeued')
     this.#returned = returned
@@ -85,22 +85,22 @@ class Observer {
 }
 
 export async function* events(
-  attachment: AttachedQueue,
+  queue: AttachedQueue,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<WatchdogEvent, void, undefined> {
-  const { run } = attachment
-  const observer = new Observer(attachment)
-  const bell = new Notifier()
-  const release = attachment.keeper.hold()
+  const { incarnation } = queue
+  const observer = new Observer(queue)
+  const notifier = new Notifier()
+  const release = queue.reaper.hold()
   const stops = [
-    run.store.onEvent((event) => {
+    incarnation.store.onEvent((event) => {
       observer.tell(event)
-      bell.ring()
+      notifier.notify()
     }),
   ]
   try {
     for (const name of ['members', 'timers', 'dead', 'open'] as const) {
-      stops.push(await run.store.watch(run.at(name), 'children', bell.ring))
+      stops.push(await incarnation.store.watch(incarnation.at(name), 'children', notifier.notify))
     }
     for (;;) {
       signal?.throwIfAborted()
@@ -110,7 +110,7 @@ export async function* events(
         if (!(error instanceof WatchdogError) || !error.retryable) throw error
       }
       yield* observer.pending.splice(0)
-      if (observer.pending.length === 0) await bell.wait(periodOf(run), signal)
+      if (observer.pending.length === 0) await notifier.wait(periodOf(incarnation), signal)
     }
   } finally {
     for (const stop of stops) stop()

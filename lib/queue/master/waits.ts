@@ -1,35 +1,36 @@
 // The master's waits: for the start barrier, for workers to come, for the work to be done. Each
-// watches what it waits for, looks after the run meanwhile, and looks again every sampling period.
+// watches what it waits for, looks after the queue meanwhile, and looks again every sampling period.
 
 import { WatchdogError } from '../../util/errors'
 import { abortable, Deadline, Notifier } from '../../util/wait'
-import { mayHaveDied, report, troubled } from '../members/members'
+import type { AttachedQueue } from '../members/attached-queue'
+import { mayHaveDied, report } from '../members/members'
 import { periodOf } from '../members/reaper'
 import { counts } from '../page-state/page-state'
 import type { WatchKind } from '../store/store'
+import { troubled } from '../timer-report'
 import type { DoneReport, QueueCounts, TimerInfo, WaitOptions } from '../types'
-import type { AttachedQueue } from '../worker/attached-queue'
 
 /** A look that is on its way when time runs out is given this long, in milliseconds. */
 const LATE_MS = 200
 
 /** Looks until `look` gives something; undefined when time ran out. */
 async function until<T>(
-  attachment: AttachedQueue,
+  queue: AttachedQueue,
   watched: readonly (readonly [name: string, kind: WatchKind])[],
   options: WaitOptions,
   look: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  const { run } = attachment
+  const { incarnation } = queue
   options.signal?.throwIfAborted()
   const deadline = new Deadline(options.timeoutMs)
-  const bell = new Notifier()
+  const notifier = new Notifier()
   const stops: (() => void)[] = []
   let ended = false
-  const release = attachment.keeper.hold()
+  const release = queue.reaper.hold()
   const work = async () => {
     for (const [name, kind] of watched) {
-      const stop = await run.store.watch(run.at(name), kind, bell.ring)
+      const stop = await incarnation.store.watch(incarnation.at(name), kind, notifier.notify)
       stops.push(stop)
       if (ended) stop()
     }
@@ -37,7 +38,7 @@ async function until<T>(
       const found = await look()
       if (found !== undefined) return found
       if (deadline.over || ended) return undefined
-      await bell.wait(Math.min(deadline.left, periodOf(run)), options.signal)
+      await notifier.wait(Math.min(deadline.left, periodOf(incarnation)), options.signal)
     }
   }
   // A server that does not answer must not stretch the time-out.
@@ -53,39 +54,42 @@ async function until<T>(
   } finally {
     clearTimeout(timer)
     ended = true
-    bell.ring()
+    notifier.notify()
     for (const stop of stops) stop()
     release()
   }
 }
 
-export async function waitSync(attachment: AttachedQueue, options: WaitOptions): Promise<boolean> {
-  const { run } = attachment
-  const gone = await until(attachment, [['sync', 'gone']], options, async () => {
-    if ((await run.store.info(run.at('sync'))) !== undefined) return undefined
-    await run.assertThere()
+export async function waitSync(queue: AttachedQueue, options: WaitOptions): Promise<boolean> {
+  const { incarnation } = queue
+  const gone = await until(queue, [['sync', 'gone']], options, async () => {
+    if ((await incarnation.store.info(incarnation.at('sync'))) !== undefined) return undefined
+    await incarnation.assertThere()
     return true
   })
   return gone ?? false
 }
 
 export async function waitStarted(
-  attachment: AttachedQueue,
+  queue: AttachedQueue,
   options: WaitOptions & { count: number },
 ): Promise<boolean> {
-  const started = await until(attachment, [['members', 'children']], options, async () => {
-    const entries = await attachment.roster.observe()
+  const started = await until(queue, [['members', 'children']], options, async () => {
+    const entries = await queue.members.observe()
     return new Set(entries.map(({ id }) => id)).size >= options.count ? true : undefined
   })
   return started ?? false
 }
 
-export async function countItems(attachment: AttachedQueue): Promise<QueueCounts> {
-  const { run, pages } = attachment
-  const [states, open] = await Promise.all([run.store.list(run.at('states')), run.store.list(run.at('open'))])
-  if (states === undefined) throw run.closed()
+export async function countItems(queue: AttachedQueue): Promise<QueueCounts> {
+  const { incarnation, pages } = queue
+  const [states, open] = await Promise.all([
+    incarnation.store.list(incarnation.at('states')),
+    incarnation.store.list(incarnation.at('open')),
+  ])
+  if (states === undefined) throw incarnation.closed()
   const names = new Set([...states, ...(open ?? []).filter((name) => !name.startsWith('.'))])
-  const all = await Promise.all([...names].map((name) => pages.look(name)))
+  const all = await Promise.all([...names].map((name) => pages.states.look(name)))
   const sum = (field: keyof QueueCounts) => all.reduce((total, state) => total + counts(state)[field], 0)
   return {
     total: sum('total'),
@@ -96,19 +100,19 @@ export async function countItems(attachment: AttachedQueue): Promise<QueueCounts
   }
 }
 
-export async function timerInfos(attachment: AttachedQueue): Promise<TimerInfo[]> {
-  return report(await attachment.roster.observe(), attachment.run.settings.expect)
+export async function timerInfos(queue: AttachedQueue): Promise<TimerInfo[]> {
+  return report(await queue.members.observe(), queue.incarnation.settings.expect)
 }
 
-async function doneReport(attachment: AttachedQueue, withWorkers: boolean): Promise<DoneReport> {
-  const [{ done, dead }, workers] = await Promise.all([countItems(attachment), timerInfos(attachment)])
+async function doneReport(queue: AttachedQueue, withWorkers: boolean): Promise<DoneReport> {
+  const [{ done, dead }, workers] = await Promise.all([countItems(queue), timerInfos(queue)])
   return { ok: dead === 0 && (!withWorkers || troubled(workers).length === 0), done, dead, workers }
 }
 
 /** Whether no more verdict about a worker is to be waited for. */
-function workersSettled(attachment: AttachedQueue, workers: readonly TimerInfo[]): boolean {
+function workersSettled(queue: AttachedQueue, workers: readonly TimerInfo[]): boolean {
   if (workers.some(({ state }) => state === 'alive')) return false
-  const { itemless, expect } = attachment.run.settings
+  const { itemless, expect } = queue.incarnation.settings
   if (!itemless) return true
   // Without items the workers are the pieces, so those that are to come are waited for.
   if (expect === undefined) return workers.length > 0
@@ -116,24 +120,24 @@ function workersSettled(attachment: AttachedQueue, workers: readonly TimerInfo[]
 }
 
 export async function waitDone(
-  attachment: AttachedQueue,
+  queue: AttachedQueue,
   options: WaitOptions & { workers?: boolean },
 ): Promise<DoneReport> {
   const withWorkers = options.workers ?? false
   const watched: [string, WatchKind][] = [['open', 'children']]
   if (withWorkers) watched.push(['timers', 'children'], ['members', 'children'])
-  const settled = await until(attachment, watched, options, async () => {
-    if ((await attachment.pages.open()) !== undefined) return undefined
+  const settled = await until(queue, watched, options, async () => {
+    if ((await queue.pages.open.list()) !== undefined) return undefined
     if (withWorkers) {
-      const entries = await attachment.roster.observe()
+      const entries = await queue.members.observe()
       // A worker that died lately looks silent at first; "died" and "hung" are different answers.
       if (entries.some(mayHaveDied)) return undefined
-      if (!workersSettled(attachment, report(entries, attachment.run.settings.expect))) return undefined
+      if (!workersSettled(queue, report(entries, queue.incarnation.settings.expect))) return undefined
     }
-    return doneReport(attachment, withWorkers)
+    return doneReport(queue, withWorkers)
   })
   if (settled !== undefined) return settled
-  const known = await abortable(doneReport(attachment, withWorkers), AbortSignal.timeout(1000)).catch(
+  const known = await abortable(doneReport(queue, withWorkers), AbortSignal.timeout(1000)).catch(
     () => undefined,
   )
   const what = known === undefined ? 'the server does not answer' : describeReport(known)

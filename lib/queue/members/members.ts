@@ -1,4 +1,4 @@
-// Who works on the queue, and what became of the others. A timer that is there and was kicked in
+// The members of a queue: the workers on it, and what became of the others. A timer that is there and was kicked in
 // time is alive; one that is there and was not is expired; one that is gone has left its verdict
 // in its member node, or died.
 //
@@ -8,47 +8,8 @@
 
 import type { JsonValue } from '../../scoreboard/types'
 import type { Incarnation } from '../incarnation/incarnation'
-import type { TimerCounts, TimerInfo } from '../types'
-
-export type MemberStatus = 'running' | 'done' | 'failed' | 'expired' | 'cleared'
-
-export interface Member {
-  readonly id: string
-  readonly pid: number
-  readonly host: string
-  readonly startedAt: number
-  readonly status: MemberStatus
-  readonly code?: number
-  /** Its timer is being taken away at this version: once it is gone, it has expired. */
-  readonly expiring?: number
-  /** How long after its death the store takes its timer away. */
-  readonly deathDelayMs?: number
-}
-
-export function encodeMember(member: Member): Buffer {
-  return Buffer.from(JSON.stringify(member))
-}
-
-const STATUSES: ReadonlySet<unknown> = new Set(['running', 'done', 'failed', 'expired', 'cleared'])
-
-/** The member in those bytes; undefined where they are none. One that was damaged must not hide the others. */
-export function decodeMember(data: Buffer): Member | undefined {
-  let member: Partial<Member> | null
-  try {
-    member = JSON.parse(data.toString())
-  } catch {
-    return undefined
-  }
-  const { id, pid, host, startedAt, status, code, deathDelayMs, expiring } = member ?? {}
-  const isSound =
-    typeof id === 'string' &&
-    typeof host === 'string' &&
-    STATUSES.has(status) &&
-    [pid, startedAt, code ?? 0, deathDelayMs ?? 0, expiring ?? 0].every(
-      (number) => typeof number === 'number',
-    )
-  return isSound ? (member as Member) : undefined
-}
+import type { TimerInfo } from '../types'
+import { decodeMember, type Member, type MemberStatus } from './member'
 
 interface Age {
   version: number
@@ -80,7 +41,7 @@ const DEATH_MARGIN = 2
 const ENDED: ReadonlySet<MemberStatus> = new Set(['done', 'failed', 'expired', 'cleared'])
 
 export class Members {
-  readonly #run: Incarnation
+  readonly #incarnation: Incarnation
   readonly #ages = new Map<string, Age>()
   /** Members whose verdict stands. */
   readonly #ended = new Map<string, KnownMember>()
@@ -88,8 +49,8 @@ export class Members {
   #blindMs = 0
   #lookedAt = performance.now()
 
-  constructor(run: Incarnation) {
-    this.#run = run
+  constructor(incarnation: Incarnation) {
+    this.#incarnation = incarnation
   }
 
   suspend(): void {
@@ -103,14 +64,14 @@ export class Members {
 
   /** Everyone who has ever made a timer, oldest first. `maxGapMs`: longer pauses between two looks count as that. */
   async observe(maxGapMs = Number.POSITIVE_INFINITY): Promise<Entry[]> {
-    const { store } = this.#run
-    const names = await store.list(this.#run.at('members'))
-    if (names === undefined) throw this.#run.closed()
+    const { store } = this.#incarnation
+    const names = await store.list(this.#incarnation.at('members'))
+    if (names === undefined) throw this.#incarnation.closed()
     const members = new Map<string, KnownMember>()
     await Promise.all(names.map((wid) => this.#readMember(wid, members)))
     await store.sync()
-    const now = await store.now(this.#run.at('clock'))
-    if (now === undefined) throw this.#run.closed()
+    const now = await store.now(this.#incarnation.at('clock'))
+    if (now === undefined) throw this.#incarnation.closed()
     const gap = this.#gap(maxGapMs)
     const entries = await Promise.all([...members].map(([wid, known]) => this.#entry(wid, known, now, gap)))
     const present = entries.filter((entry): entry is Entry => entry !== undefined)
@@ -133,7 +94,7 @@ export class Members {
   }
 
   async #member(wid: string): Promise<KnownMember | undefined> {
-    const node = await this.#run.store.get(this.#run.at('members', wid))
+    const node = await this.#incarnation.store.get(this.#incarnation.at('members', wid))
     const member = node && decodeMember(node.data)
     if (member === undefined) return undefined
     const known = { member, born: node!.born }
@@ -143,10 +104,10 @@ export class Members {
 
   async #entry(wid: string, known: KnownMember, storeNow: number, gap: number): Promise<Entry | undefined> {
     if (known.member.status === 'running') {
-      const timer = await this.#run.store.get(this.#run.at('timers', wid))
+      const timer = await this.#incarnation.store.get(this.#incarnation.at('timers', wid))
       if (timer !== undefined) {
         const age = this.#age(wid, timer.version, Math.max(0, storeNow - timer.changedAt), gap)
-        const state = age.ageMs > this.#run.settings.timerMs ? 'expired' : 'alive'
+        const state = age.ageMs > this.#incarnation.settings.timerMs ? 'expired' : 'alive'
         const progress = readProgress(timer.data)
         const { version } = timer
         const entry = {
@@ -234,23 +195,4 @@ export function report(entries: readonly Entry[], expect: number | string[] | un
       infos.push(neverStarted(`(unknown ${missing})`))
   }
   return infos
-}
-
-export function countTimers(infos: readonly TimerInfo[]): TimerCounts {
-  const count = (state: TimerInfo['state']) => infos.filter((info) => info.state === state).length
-  const expired = count('expired')
-  return {
-    alive: count('alive') + expired,
-    expired,
-    finished: count('finished'),
-    failed: count('failed'),
-    died: count('died'),
-    neverStarted: count('never-started'),
-  }
-}
-
-/** Workers that came to no good end; a second worker of the same id makes up for the first. */
-export function troubled(infos: readonly TimerInfo[]): TimerInfo[] {
-  const finished = new Set(infos.filter(({ state }) => state === 'finished').map(({ id }) => id))
-  return infos.filter(({ id, state }) => state !== 'alive' && !finished.has(id))
 }

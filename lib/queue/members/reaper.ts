@@ -1,45 +1,47 @@
-// Looks after a run while somebody of this process waits on it: takes back what dead workers
+// The reaper looks after a queue while somebody of this process waits on it: takes back what dead workers
 // held, expires the silent ones where that was asked for, and finishes what a killed finisher
-// left. One of all waiting handles does it, the boss; that saves work and nothing else, since
-// every change is a compare-and-set. A boss that stops refreshing its node is replaced. Where a look
-// costs next to nothing there is no boss, and every waiting handle does it.
+// left. One of all waiting handles does it, the leader (its node is called `boss`); that saves work and nothing
+// else, since every change is a compare-and-set. A leader that stops refreshing its node is replaced. Where a
+// look costs next to nothing there is no leader, and every waiting handle does it.
 
+import { EMPTY } from '../../util/bytes'
 import { WatchdogError } from '../../util/errors'
 import { Notifier } from '../../util/wait'
-import { EMPTY, type Incarnation } from '../incarnation/incarnation'
+import type { Incarnation } from '../incarnation/incarnation'
 import type { PageSet } from '../items/page-set'
 import { isComplete } from '../page-state/page-state'
 import { ANY_VERSION, type RemoteReaper } from '../store/store'
-import { decodeMember, type Entry, encodeMember, type Member, Members } from './members'
+import { changeRunningMember } from './member'
+import { type Entry, Members } from './members'
 
 const MIN_PERIOD_MS = 20
 const MAX_PERIOD_MS = 15_000
 /** Pages are looked through at most this often while nobody dies. */
 const SCAN_MS = 1000
-/** Periods without a refresh after which a boss is taken for stuck. */
+/** Periods without a refresh after which a leader is taken for stuck. */
 const STUCK_PERIODS = 3
 const MAX_JITTER_MS = 100
 const REAP_AT_ONCE = 16
 
-export function periodOf(run: Incarnation): number {
-  return Math.min(MAX_PERIOD_MS, Math.max(MIN_PERIOD_MS, run.settings.timerMs / 8))
+export function periodOf({ settings }: Incarnation): number {
+  return Math.min(MAX_PERIOD_MS, Math.max(MIN_PERIOD_MS, settings.timerMs / 8))
 }
 
 export class Reaper implements RemoteReaper {
-  readonly #run: Incarnation
+  readonly #incarnation: Incarnation
   readonly #pages: PageSet
-  readonly #roster: Members
-  readonly #bell = new Notifier()
+  readonly #members: Members
+  readonly #notifier = new Notifier()
   #holders = 0
   #working: Promise<void> | undefined
   #rival: { version: number; periods: number } | undefined
   #known = new Set<string>()
   #scannedAt = Number.NEGATIVE_INFINITY
 
-  constructor(run: Incarnation, pages: PageSet) {
-    this.#run = run
+  constructor(incarnation: Incarnation, pages: PageSet) {
+    this.#incarnation = incarnation
     this.#pages = pages
-    this.#roster = new Members(run)
+    this.#members = new Members(incarnation)
   }
 
   hold(): () => void {
@@ -51,7 +53,7 @@ export class Reaper implements RemoteReaper {
     return () => {
       if (!held) return
       held = false
-      if (--this.#holders === 0) this.#bell.ring()
+      if (--this.#holders === 0) this.#notifier.notify()
     }
   }
 
@@ -60,35 +62,37 @@ export class Reaper implements RemoteReaper {
   }
 
   async #work(): Promise<void> {
-    const { store } = this.#run
-    let isBoss = false
+    const { store } = this.#incarnation
+    let isLeader = false
     const stops: (() => void)[] = [
       store.onEvent((event) => {
-        if (event === 'suspended') this.#roster.suspend()
-        else if (event === 'resumed') this.#roster.resume()
-        else isBoss = false
+        if (event === 'suspended') this.#members.suspend()
+        else if (event === 'resumed') this.#members.resume()
+        else isLeader = false
       }),
     ]
     const watch = async (name: string, kind: 'children' | 'gone') => {
-      stops.push(await store.watch(this.#run.at(name), kind, this.#bell.ring))
+      stops.push(await store.watch(this.#incarnation.at(name), kind, this.#notifier.notify))
     }
     try {
       let watchingTimers = false
       while (this.#holders > 0) {
         try {
-          if (store.needsBoss) isBoss = isBoss ? await this.#refresh() : await this.#candidate()
-          else isBoss = true
-          if (isBoss && !watchingTimers) {
+          if (store.needsLeader) isLeader = isLeader ? await this.#refresh() : await this.#candidate()
+          else isLeader = true
+          if (isLeader && !watchingTimers) {
             watchingTimers = true
             await watch('timers', 'children')
           }
-          if (isBoss) await this.#duty()
+          if (isLeader) await this.#duty()
         } catch (error) {
           if (!this.#isPassing(error)) return
         }
-        if (this.#holders > 0) await this.#bell.wait(periodOf(this.#run) * (0.9 + 0.2 * Math.random()))
+        if (this.#holders > 0)
+          await this.#notifier.wait(periodOf(this.#incarnation) * (0.9 + 0.2 * Math.random()))
       }
-      if (isBoss && store.needsBoss) await store.delete(this.#run.at('boss'), ANY_VERSION).catch(() => {})
+      if (isLeader && store.needsLeader)
+        await store.delete(this.#incarnation.at('boss'), ANY_VERSION).catch(() => {})
     } finally {
       for (const stop of stops) stop()
     }
@@ -101,40 +105,40 @@ export class Reaper implements RemoteReaper {
   }
 
   async #candidate(): Promise<boolean> {
-    const { store } = this.#run
-    const path = this.#run.at('boss')
-    const boss = await store.info(path)
-    if (boss === undefined) {
+    const { store } = this.#incarnation
+    const path = this.#incarnation.at('boss')
+    const leader = await store.info(path)
+    if (leader === undefined) {
       this.#rival = undefined
       await new Promise((resolve) =>
-        setTimeout(resolve, Math.random() * Math.min(MAX_JITTER_MS, periodOf(this.#run))),
+        setTimeout(resolve, Math.random() * Math.min(MAX_JITTER_MS, periodOf(this.#incarnation))),
       )
       const made = await store.create(path, EMPTY, { ephemeral: true })
-      if (made === 'orphan') throw this.#run.closed()
+      if (made === 'orphan') throw this.#incarnation.closed()
       return made === 'created'
     }
-    const same = this.#rival?.version === boss.version
-    this.#rival = { version: boss.version, periods: same ? this.#rival!.periods + 1 : 0 }
+    const same = this.#rival?.version === leader.version
+    this.#rival = { version: leader.version, periods: same ? this.#rival!.periods + 1 : 0 }
     if (this.#rival.periods > STUCK_PERIODS) {
-      await store.delete(path, boss.version)
-      this.#bell.ring()
+      await store.delete(path, leader.version)
+      this.#notifier.notify()
     }
     return false
   }
 
   async #refresh(): Promise<boolean> {
-    const outcome = await this.#run.store.set(this.#run.at('boss'), EMPTY, ANY_VERSION)
+    const outcome = await this.#incarnation.store.set(this.#incarnation.at('boss'), EMPTY, ANY_VERSION)
     if (outcome.kind === 'set') return true
-    await this.#run.assertThere()
+    await this.#incarnation.assertThere()
     return false
   }
 
   async #duty(): Promise<void> {
-    const { settings } = this.#run
+    const { settings } = this.#incarnation
     if (settings.onExpire === 'requeue') {
-      const entries = await this.#roster.observe(2 * periodOf(this.#run))
+      const entries = await this.#members.observe(2 * periodOf(this.#incarnation))
       const silent = entries.filter(({ seenMs }) => seenMs > settings.timerMs)
-      // What a keeper that was killed in the middle has left.
+      // What a reaper that was killed in the middle has left.
       const spared = entries.filter(
         ({ expiring, version }) => expiring !== undefined && version !== undefined && version !== expiring,
       )
@@ -143,19 +147,19 @@ export class Reaper implements RemoteReaper {
         ...spared.map(({ wid }) => this.#spare(wid)),
       ])
     }
-    const timers = new Set((await this.#run.store.list(this.#run.at('timers'))) ?? [])
+    const timers = new Set((await this.#incarnation.store.list(this.#incarnation.at('timers'))) ?? [])
     const vanished = [...this.#known].some((wid) => !timers.has(wid))
     this.#known = timers
     const first = this.#scannedAt === Number.NEGATIVE_INFINITY
     if (!vanished && !first && performance.now() - this.#scannedAt < SCAN_MS) return
     this.#scannedAt = performance.now()
-    const { logs } = this.#run.store
-    const abandoned = vanished || first ? (logs?.abandoned(this.#run.at('timers')) ?? []) : []
+    const { logs } = this.#incarnation.store
+    const abandoned = vanished || first ? (logs?.abandoned(this.#incarnation.at('timers')) ?? []) : []
     const returned = await this.#scan()
     // Dead before the pages were looked through, so they hold nothing any more.
     for (const wid of abandoned) logs!.remove(wid)
-    // Also without anything taken back: who died may have given something back and not said so.
-    if (returned > 0 || vanished || first) await this.#run.ring()
+    // Also without anything taken back: a worker that died may have given something back and not said so.
+    if (returned > 0 || vanished || first) await this.#incarnation.notify()
   }
 
   /**
@@ -163,56 +167,52 @@ export class Reaper implements RemoteReaper {
    * no moment, wherever this ends, the worker looks as if it had died.
    */
   async #expire({ wid, version }: Entry): Promise<void> {
-    const { store } = this.#run
-    const marked = await this.#changeMember(wid, (member) => ({ ...member, expiring: version! }))
+    const { store } = this.#incarnation
+    const marked = await changeRunningMember(this.#incarnation, wid, (member) => ({
+      ...member,
+      expiring: version!,
+    }))
     if (!marked) return
-    const outcome = await store.delete(this.#run.at('timers', wid), version!)
+    const outcome = await store.delete(this.#incarnation.at('timers', wid), version!)
     if (outcome === 'conflict') await this.#spare(wid)
-    else await this.#changeMember(wid, ({ expiring: _, ...member }) => ({ ...member, status: 'expired' }))
+    else
+      await changeRunningMember(this.#incarnation, wid, ({ expiring: _, ...member }) => ({
+        ...member,
+        status: 'expired',
+      }))
   }
 
   /** It kicked after all. */
   async #spare(wid: string): Promise<void> {
-    await this.#changeMember(wid, ({ expiring: _, ...member }) => member)
-  }
-
-  /** Says whether there was a member without a verdict to change. */
-  async #changeMember(wid: string, change: (member: Member) => Member): Promise<boolean> {
-    const { store } = this.#run
-    const path = this.#run.at('members', wid)
-    for (;;) {
-      const node = await store.get(path)
-      const member = node && decodeMember(node.data)
-      if (member?.status !== 'running') return false
-      if ((await store.set(path, encodeMember(change(member)), node!.version)).kind === 'set') return true
-    }
+    await changeRunningMember(this.#incarnation, wid, ({ expiring: _, ...member }) => member)
   }
 
   /** Looks through the unfinished pages. Returns how many items came back. */
   async #scan(): Promise<number> {
-    const open = await this.#pages.open()
+    const open = await this.#pages.open.list()
     if (open === undefined) return 0
     if (open.pages.length === 0) {
-      if (!open.held) await this.#pages.tryDone()
+      if (!open.held) await this.#pages.open.tryDone()
       return 0
     }
     let returned = 0
     for (let i = 0; i < open.pages.length; i += REAP_AT_ONCE) {
       const some = open.pages.slice(i, i + REAP_AT_ONCE)
-      const states = await Promise.all(some.map((page) => this.#pages.writer(page).read()))
+      const states = await Promise.all(some.map((page) => this.#pages.states.writer(page).read()))
       // A timer is made before its first claim and never comes back, so one that is absent now,
       // after the states were read, is gone for good.
-      await this.#run.store.sync()
-      const names = await this.#run.store.list(this.#run.at('timers'))
-      if (names === undefined) throw this.#run.closed()
+      await this.#incarnation.store.sync()
+      const names = await this.#incarnation.store.list(this.#incarnation.at('timers'))
+      if (names === undefined) throw this.#incarnation.closed()
       const timers = new Set(names)
       const counts = await Promise.all(
         some.map(async (page, n) => {
           const { claims } = states[n]!.state
           const gone = new Set(claims.map(({ wid }) => wid).filter((wid) => !timers.has(wid)))
           if (gone.size === 0 && !isComplete(states[n]!.state)) return 0
-          const reaped = gone.size === 0 ? 0 : (await this.#pages.reap(page, (wid) => gone.has(wid))).returned
-          await this.#pages.finish(page)
+          const reaped =
+            gone.size === 0 ? 0 : (await this.#pages.settlements.reap(page, (wid) => gone.has(wid))).returned
+          await this.#pages.open.finish(page)
           return reaped
         }),
       )

@@ -389,7 +389,7 @@ export function endLog(
 }
 
 /**
- * By who has nothing to do: gives back what holders with a log have claimed and cannot have in hand. That is
+ * For a worker that has nothing to do: gives back what holders with a log have claimed and cannot have in hand. That is
  * all but the item after the last that they have acked.
  */
 export function takeUnhanded(state: PageState, logged: Logged): Outcome<number> {

@@ -10,7 +10,7 @@
 // - After `sync()` every read sees at least what any process had written before it.
 // - Every call ends. A connection that is down is waited for, within limits, then ERR_CONNECTION.
 
-import type { Settings } from '../incarnation/incarnation'
+import type { Settings } from './settings'
 
 /** Matches whatever version the node has. */
 export const ANY_VERSION = -1
@@ -53,16 +53,16 @@ export interface SetOptions {
 /** Connection trouble, as the queue's events tell it. After `'lost'` everything ephemeral of this store is gone. */
 export type StoreEvent = 'suspended' | 'resumed' | 'lost'
 
-/** A run, as plain data. */
+/** An incarnation, as plain data. */
 export interface ReapedIncarnation {
   readonly id: string
   readonly capability: string
   readonly settings: Settings
 }
 
-/** Looks after a run while somebody holds it (see keeper.ts). */
+/** Looks after an incarnation while somebody holds it (see `members/reaper.ts`). */
 export interface RemoteReaper {
-  /** Keeps the run until the returned function is called; the last of several ends it. */
+  /** Looks after it until the returned function is called; the last of several ends the work. */
   hold(): () => void
   /** Resolves when no work of it is on its way. REQUIRES: the store is closed, or nobody holds it. */
   idle(): Promise<void>
@@ -70,15 +70,15 @@ export interface RemoteReaper {
 
 /**
  * Acks on record without a write to the store: one log for each timer, of the numbers of its claims, one for each
- * ack. Who acts on what a log says takes it: from then on its writer does not rely on it any more and lets the
+ * ack. Whoever acts on what a log says takes it: from then on its writer does not rely on it any more and lets the
  * store decide. Of a record that is made while somebody takes the log, at least one of them knows.
  */
 export interface AckLogs {
   /** Makes the log of a timer of this process; undefined where that cannot be. */
   open(timers: string, wid: string): AckLog | undefined
-  /** How many acks of that claim are on record, for who only wants to know. */
+  /** How many acks of that claim are on record, for a reader that only wants to know. */
   read(wid: string, number: number): number
-  /** The same, for who acts on it. */
+  /** The same, for a caller that acts on it. */
   take(wid: string, number: number): number
   /** Dead timers that have left a log: what they held may not have been taken back yet. */
   abandoned(timers: string): string[]
@@ -111,7 +111,7 @@ export interface Store {
    * Whether one of all waiting handles should look after a queue for the others, because each look
    * costs a server something.
    */
-  readonly needsBoss: boolean
+  readonly needsLeader: boolean
 
   get(path: string): Promise<StoredNode | undefined>
   info(path: string): Promise<NodeInfo | undefined>
@@ -139,7 +139,7 @@ export interface Store {
   /** Where all processes have one memory. */
   readonly logs?: AckLogs | undefined
   /** One that works in another thread of this process, where there is one; without it, this thread's own does. */
-  caretaker?(run: ReapedIncarnation): RemoteReaper | undefined
+  remoteReaper?(incarnation: ReapedIncarnation): RemoteReaper | undefined
   /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */
   look(path: string): Promise<{ data: Buffer; version: number; children: string[] } | undefined>
   close(): Promise<void>

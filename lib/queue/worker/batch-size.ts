@@ -2,7 +2,7 @@
 // what others could do. So a batch starts at one, grows while it is expected to end soon, and
 // never takes more than a fair share of what is left.
 
-import type { AttachedQueue } from './attached-queue'
+import type { AttachedQueue } from '../members/attached-queue'
 
 export interface BatchLimits {
   /** Items of one batch at most. */
@@ -16,7 +16,7 @@ const SHARE = 4
 const COUNT_MS = 1000
 
 export class BatchSize {
-  readonly #attachment: AttachedQueue
+  readonly #queue: AttachedQueue
   readonly #limits: BatchLimits
   #last = 0
   #begun = 0
@@ -24,8 +24,8 @@ export class BatchSize {
   #workers = 1
   #countedAt = Number.NEGATIVE_INFINITY
 
-  constructor(attachment: AttachedQueue, limits: BatchLimits) {
-    this.#attachment = attachment
+  constructor(queue: AttachedQueue, limits: BatchLimits) {
+    this.#queue = queue
     this.#limits = limits
   }
 
@@ -43,14 +43,14 @@ export class BatchSize {
   sizeNow(): number {
     const wanted = this.#wanted
     if (wanted <= 1) return 1
-    const share = Math.floor(this.#attachment.pages.estimate / (SHARE * this.#workers))
+    const share = Math.floor(this.#queue.pages.chooser.estimate / (SHARE * this.#workers))
     return Math.max(1, Math.min(wanted, share))
   }
 
   async #count(): Promise<void> {
     if (performance.now() - this.#countedAt < COUNT_MS) return
-    const { run } = this.#attachment
-    this.#workers = Math.max(1, (await run.store.info(run.at('timers')))?.children ?? 1)
+    const { incarnation } = this.#queue
+    this.#workers = Math.max(1, (await incarnation.store.info(incarnation.at('timers')))?.children ?? 1)
     this.#countedAt = performance.now()
   }
 

@@ -1,6 +1,7 @@
 // One item, leased to one timer until it is acked, nacked or given back, or the timer is gone.
 
 import { WatchdogError } from '../../util/errors'
+import type { DeadLetterRecord } from '../items/dead-letter'
 import type { Setback } from '../page-state/page-state'
 
 export type Settlement = 'ack' | Setback
@@ -9,7 +10,7 @@ export type Settlement = 'ack' | Setback
 export interface LeaseHolder {
   readonly id: string
   readonly signal: AbortSignal
-  settle(ticket: LeaseTicket, as: Settlement, letter?: object): Promise<'settled' | 'dead' | 'lost'>
+  settle(ticket: LeaseTicket, as: Settlement, letter?: DeadLetterRecord): Promise<'settled' | 'dead' | 'lost'>
   forget(ticket: LeaseTicket): void
 }
 
@@ -122,7 +123,7 @@ export class Lease<Item = string> {
     })
   }
 
-  #end(as: Settlement, letter?: object): Promise<void> {
+  #end(as: Settlement, letter?: DeadLetterRecord): Promise<void> {
     if (this.#ending !== undefined) {
       return Promise.reject(
         new WatchdogError(
@@ -135,7 +136,7 @@ export class Lease<Item = string> {
     return this.#ending
   }
 
-  async #settle(as: Settlement, letter?: object): Promise<void> {
+  async #settle(as: Settlement, letter?: DeadLetterRecord): Promise<void> {
     let outcome: 'settled' | 'dead' | 'lost'
     try {
       outcome = await this.#holder.settle(this.#ticket, as, letter)

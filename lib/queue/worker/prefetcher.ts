@@ -1,23 +1,15 @@
-// Items leased ahead: a worker that asks for its next item as soon as it has acked one has both done in one
-// write. Only who was seen to work like that, one item at a time, gets some; and what nobody has come for
+// Prefetching: a worker that asks for its next item as soon as it has acked one has both done in one write. Only
+// a worker that was seen to work like that, one item at a time, gets some; and what nobody has come for
 // when the event loop has turned is given back, so that no worker sits on what another could do.
 
 import type { LeaseTicket } from './lease'
-import type { PrefetchedClaim } from './prefetched-claim'
+import type { PrefetchedClaim, PrefetchSource } from './prefetched-claims'
 
 /** How many acks in a row have to be followed by lease() before something is leased with the next. */
 const FOLLOWED = 3
 
-/** What the items are leased by, and given back. */
-export interface PrefetchSource {
-  /** Leases some of that page. Never rejects. */
-  claim(page: string): Promise<PrefetchedClaim | undefined>
-  /** Takes the acks of a reserve into the store, and gives back what was not handed out. Never rejects. */
-  end(reserve: PrefetchedClaim): Promise<void>
-}
-
 export class Prefetcher {
-  readonly #supply: PrefetchSource
+  readonly #source: PrefetchSource
   #followed = 0
   /** Whether lease() was not called since an ack began; and since that ack has ended. */
   #isAwaited = false
@@ -27,15 +19,15 @@ export class Prefetcher {
   #moves = 0
   #movesThen = 0
   #next: Promise<PrefetchedClaim | undefined> | undefined
-  #reserve: PrefetchedClaim | undefined
+  #current: PrefetchedClaim | undefined
 
-  constructor(supply: PrefetchSource) {
-    this.#supply = supply
+  constructor(source: PrefetchSource) {
+    this.#source = source
   }
 
   /** Whether that ack is on record already, without the store. */
   record(ticket: LeaseTicket): boolean {
-    if (this.#reserve?.holds(ticket) !== true || !this.#reserve.record(ticket)) return false
+    if (this.#current?.holds(ticket) !== true || !this.#current.record(ticket)) return false
     this.#begun()
     this.acked()
     return true
@@ -47,19 +39,19 @@ export class Prefetcher {
     this.#isAwaited = true
   }
 
-  /** The reserve that this ticket is of: it is not handed out from any more, and has to be ended. */
+  /** The claim that this ticket is of: it is not handed out from any more, and has to be ended. */
   leave(ticket: LeaseTicket): PrefetchedClaim | undefined {
-    const reserve = this.#reserve
-    if (reserve?.holds(ticket) !== true) return undefined
-    this.#reserve = undefined
-    return reserve
+    const claim = this.#current
+    if (claim?.holds(ticket) !== true) return undefined
+    this.#current = undefined
+    return claim
   }
 
   /** An ack is on its way to the store, and a claim may join it, in the same turn. */
   join(page: string): void {
     this.#begun()
-    if (this.#followed < FOLLOWED || this.#next !== undefined || this.#reserve !== undefined) return
-    this.#next = this.#supply.claim(page)
+    if (this.#followed < FOLLOWED || this.#next !== undefined || this.#current !== undefined) return
+    this.#next = this.#source.claim(page)
   }
 
   /** That ack has ended, well or not. */
@@ -78,7 +70,7 @@ export class Prefetcher {
   readonly #turned = () => {
     this.#isTurning = false
     if (!this.#isLate && this.#moves !== this.#movesThen) {
-      if (this.#reserve !== undefined) this.#awaitTurn()
+      if (this.#current !== undefined) this.#awaitTurn()
       return
     }
     this.#isAwaited = false
@@ -94,31 +86,31 @@ export class Prefetcher {
     this.#isAwaited = false
     this.#isLate = false
     await this.#arrive()
-    const reserve = this.#reserve
-    if (reserve === undefined) return undefined
-    const ticket = reserve.hand()
-    // Who asks for another item before the last one is acked does not work singly.
+    const claim = this.#current
+    if (claim === undefined) return undefined
+    const ticket = claim.hand()
+    // A worker that asks for another item before the last one is acked does not work singly.
     if (ticket === undefined) await this.drop()
-    else if (reserve.isLogged) this.#awaitTurn()
-    else this.#reserve = undefined
+    else if (claim.isLogged) this.#awaitTurn()
+    else this.#current = undefined
     return ticket
   }
 
   async #arrive(): Promise<void> {
     const next = this.#next
     if (next === undefined) return
-    const reserve = await next
-    // Of several who wait for it, the first puts it in its place; until then nobody claims another.
+    const claim = await next
+    // Of several that wait for it, the first puts it in its place; until then nobody claims another.
     if (this.#next !== next) return
     this.#next = undefined
-    this.#reserve = reserve
+    this.#current = claim
   }
 
   /** Gives back what nobody has asked for. */
   async drop(): Promise<void> {
     await this.#arrive()
-    const reserve = this.#reserve
-    this.#reserve = undefined
-    if (reserve !== undefined) await this.#supply.end(reserve)
+    const claim = this.#current
+    this.#current = undefined
+    if (claim !== undefined) await this.#source.end(claim)
   }
 }

@@ -5,10 +5,11 @@ import { ownerKey, updateRates } from '../../view/rates'
 import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
 import { ageText, cut, escapeControls, statusText } from '../../view/text'
-import { entryText, jsonStatus, renderLine, shownState, type TableOptions, workerColumns } from '../render'
+import { shownState } from '../../view/worker-state'
+import { entryText, jsonStatus, renderLine, type TableOptions, workerColumns } from '../render'
 import { REQUEST_PATH, requestColumns, servesRequests } from '../request-columns'
 import { type TableColumn, tableLines } from '../table'
-import type { ListSource, Order, Tone } from './list-view'
+import type { ListSource, Order, Tone } from './list-source'
 import { nameLines, wrap } from './texts'
 
 const EMPTY: Snapshot = { boardId: '', slots: 0, workers: [], cursor: {} as Snapshot['cursor'], takenAt: 0 }

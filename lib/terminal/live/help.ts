@@ -1,6 +1,6 @@
 // What the keys of a live list do, as its help shows it and as `--help` and the manual page tell it.
 
-import type { ListSource } from './list-view'
+import type { ListSource } from './list-source'
 
 const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ['q, Ctrl-C', 'end'],

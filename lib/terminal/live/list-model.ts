@@ -1,7 +1,7 @@
-// What somebody who looks at a live list has done with the keys: an order, a filter, a row chosen, a page opened.
+// What the viewer of a live list has done with the keys: an order, a filter, a row chosen, a page opened.
 // Pure functions from one state to the next; nothing here knows a terminal, a board or a queue.
 
-import { isText } from './keys'
+import { isText } from '../keys'
 
 export interface ListModel {
   /** The list; the list while a filter is being typed; one row in full; the keys explained. */
@@ -65,7 +65,7 @@ export function press(model: ListModel, key: string, facts: ListFacts): ListMode
   return pressInPage(model, key, facts)
 }
 
-/** The state after the list has changed under it: who was chosen and has gone leaves it to a neighbour. */
+/** The state after the list has changed under it: a chosen row that has gone leaves the choice to a neighbour. */
 export function settle(model: ListModel, rows: readonly string[]): ListModel {
   if (model.chosen === undefined || model.page === 'details') return model
   const position = rows.indexOf(model.chosen)

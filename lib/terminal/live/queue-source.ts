@@ -1,23 +1,18 @@
 // The workers of a queue as the rows of a live list, and how far their work is.
 
-import { RateWindow } from '../../cli/support/rate-window'
-import { progressLine, timeLeftMs } from '../../cli/verbs/work-progress'
 import type { QueueCounts, TimerInfo, TimerState } from '../../queue/types'
 import { WatchdogError } from '../../util/errors'
+import { type QueueReader, readQueue } from '../../view/queue-reading'
+import { RateWindow } from '../../view/rates'
 import { ageText, byNumberedName, cut, escapeControls, statusText } from '../../view/text'
+import { progressLine, timeLeftMs } from '../progress'
 import { tableLines } from '../table'
-import type { ListSource, Order, Tone } from './list-view'
+import type { ListSource, Order, Tone } from './list-source'
 import { nameLines, wrap } from './texts'
 
 /** A worker, told from others of the same id. */
 export interface TimerRow extends TimerInfo {
   readonly key: string
-}
-
-/** What is asked of a queue; a `WatchdogQueue` is one. */
-export interface WatchedQueue {
-  counts(): Promise<QueueCounts>
-  getTimers(): Promise<TimerInfo[]>
 }
 
 /** How far a queue is, for programs. */
@@ -61,7 +56,7 @@ export class QueueSource implements ListSource<TimerRow> {
     'Dead letters are items that failed too often: `rollcall queue dead` lists them.',
   ]
   readonly #title: string
-  readonly #queue: WatchedQueue
+  readonly #queue: QueueReader
   readonly #rate = new RateWindow()
   #counts = NO_COUNTS
   #timers: TimerRow[] = []
@@ -70,7 +65,7 @@ export class QueueSource implements ListSource<TimerRow> {
   /** Why the last look was in vain; what is shown is from before. */
   #trouble: string | undefined
 
-  constructor(title: string, queue: WatchedQueue) {
+  constructor(title: string, queue: QueueReader) {
     this.#title = title
     this.#queue = queue
   }
@@ -78,7 +73,7 @@ export class QueueSource implements ListSource<TimerRow> {
   /** Rejects when the queue has gone. A server that does not answer is a matter of waiting. */
   async refresh(): Promise<void> {
     try {
-      const [counts, timers] = await Promise.all([this.#queue.counts(), this.#queue.getTimers()])
+      const { counts, timers } = await readQueue(this.#title, this.#queue)
       this.#counts = counts
       this.#timers = withKeys(timers)
       this.#takenAt = Date.now()
@@ -194,7 +189,7 @@ const COMPARE: Record<keyof typeof QUEUE_SORTS, (a: TimerRow, b: TimerRow) => nu
   host: (a, b) => byNumberedName(a.host ?? '', b.host ?? ''),
 }
 
-function withKeys(timers: TimerInfo[]): TimerRow[] {
+function withKeys(timers: readonly TimerInfo[]): TimerRow[] {
   const times = new Map<string, number>()
   return timers.map((timer) => {
     const name = JSON.stringify([timer.id, timer.startedAt, timer.pid])

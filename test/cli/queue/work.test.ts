@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { progressLine, showDuration } from '../../../lib/cli/verbs/work-progress'
+import { progressLine, showDuration } from '../../../lib/terminal/progress'
 import { hasTerminal, runCli, startCli, startOnTerminal } from '../../support/cli'
 import { eventually } from '../../support/eventually'
 import { tempDir } from '../../support/temp-dir'

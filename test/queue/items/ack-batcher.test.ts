@@ -20,28 +20,29 @@ const TOKEN = 't'
 describe('Acks of one claim', () => {
   let queue: WatchdogQueue
   let store: Store
-  let run: Incarnation
+  let incarnation: Incarnation
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
     queue = await connect(directory)
     await queue.createQueue({ queue: ITEMS })
-    ;({ store, run } = await inspect(directory))
+    ;({ store, incarnation } = await inspect(directory))
   })
 
-  const isStateWrite = ({ method, path }: StoreCall) => method === 'set' && path.startsWith(run.at('states'))
+  const isStateWrite = ({ method, path }: StoreCall) =>
+    method === 'set' && path.startsWith(incarnation.at('states'))
 
   /** The pages as another process sees them, all items of which are leased to it. */
   async function holder(over: Store = store): Promise<PageSet> {
     const pages = new PageSet(await attach(over, {}))
-    const claimed = await pages.claim({ token: TOKEN, wid: 'w', max: ITEMS.length }, () => {})
+    const claimed = await pages.chooser.claim({ token: TOKEN, wid: 'w', max: ITEMS.length }, () => {})
     assert.notEqual(typeof claimed, 'string')
     return pages
   }
 
-  function ack(pages: PageSet, index: number, how: { inDoubt?: boolean; isPatient?: boolean } = {}) {
-    const { inDoubt = false, isPatient = true } = how
-    return pages.ack(PAGE, { token: TOKEN, index, inDoubt, isPatient })
+  function ack(pages: PageSet, index: number, how: { inDoubt?: boolean; mayWait?: boolean } = {}) {
+    const { inDoubt = false, mayWait = true } = how
+    return pages.settlements.ack(PAGE, { token: TOKEN, index, inDoubt, mayWait })
   }
 
   /** A store whose first answer to a write of the state never comes; whether the write was made says `isMade`. */
@@ -49,7 +50,8 @@ describe('Acks of one claim', () => {
     let isArmed = false
     const lossy: Store = Object.create(store)
     const set: Store['set'] = async (path, data, version, options): Promise<SetOutcome> => {
-      if (!isArmed || !path.startsWith(run.at('states'))) return store.set(path, data, version, options)
+      if (!isArmed || !path.startsWith(incarnation.at('states')))
+        return store.set(path, data, version, options)
       isArmed = false
       if (isMade) await store.set(path, data, version, options)
       return { kind: 'conflict', maybeApplied: true }
@@ -106,7 +108,7 @@ describe('Acks of one claim', () => {
     })
 
     const early = ack(pages, 0)
-    await ack(pages, 1, { isPatient: false })
+    await ack(pages, 1, { mayWait: false })
 
     assert.deepEqual(turnedAtWrite.slice(1), [false])
     assert.equal(await early, 'settled')
@@ -165,7 +167,7 @@ describe('Acks of one claim', () => {
   it('are all lost when the answer was, and the claim was taken away before the write', async () => {
     const { lossy, lose } = losingAnAnswer(false)
     const pages = await holder(lossy)
-    await new PageSet(run).reap(PAGE, (wid) => wid === 'w')
+    await new PageSet(incarnation).settlements.reap(PAGE, (wid) => wid === 'w')
 
     lose()
     const outcomes = await Promise.all([ack(pages, 0), ack(pages, 1)])
@@ -177,7 +179,8 @@ describe('Acks of one claim', () => {
     let isBroken = false
     const pages = await holder(
       interleaved(store, async ({ path }) => {
-        if (isBroken && path.startsWith(run.at('states'))) throw new WatchdogError('ERR_CONNECTION', 'cut')
+        if (isBroken && path.startsWith(incarnation.at('states')))
+          throw new WatchdogError('ERR_CONNECTION', 'cut')
       }),
     )
     const tryBoth = () => Promise.allSettled([ack(pages, 0), ack(pages, 1)])

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { connect, describeZookeeper, sharedServer, uniqueUrl } from '../../support/queue'
 
-describeZookeeper('Items', () => {
+describeZookeeper('Items of a queue', () => {
   it('number 100,000 in one call, with few nodes and no stall of the event loop over 50 ms', async function () {
     this.timeout(120_000)
     const [server] = (await sharedServer()).servers

@@ -17,16 +17,16 @@ import { tempDir } from '../../support/temp-dir'
 const PAGE = 'p00000'
 const killed = () => new WatchdogError('ERR_CLOSED', 'killed here')
 
-describe('A page', () => {
+describe('A page of a queue', () => {
   let queue: WatchdogQueue
   let store: Store
-  let run: Incarnation
+  let incarnation: Incarnation
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
     queue = await connect(directory)
     await queue.createQueue({ queue: ['a'], maxAttempts: 1 })
-    ;({ store, run } = await inspect(directory))
+    ;({ store, incarnation } = await inspect(directory))
   })
 
   /** The pages as another process sees them, to which something happens right before each of its calls. */
@@ -38,9 +38,9 @@ describe('A page', () => {
   async function fail(before?: (call: StoreCall) => Promise<void>): Promise<void> {
     const worker = await pages(before)
     const claim = { token: 't', wid: 'w', max: 1 }
-    assert.notEqual(typeof (await worker.claim(claim, () => {})), 'string')
+    assert.notEqual(typeof (await worker.chooser.claim(claim, () => {})), 'string')
     const nack = { token: 't', index: 0, as: 'nack' as const, letter: { attempts: 1 }, inDoubt: false }
-    assert.equal(await worker.settle(PAGE, nack), 'dead')
+    assert.equal(await worker.settlements.settle(PAGE, nack), 'dead')
   }
 
   async function assertLeasable(): Promise<void> {
@@ -52,8 +52,8 @@ describe('A page', () => {
 
   it('stays open when its dead item gets a new life while it is closed', async () => {
     await fail(async ({ method, path }) => {
-      if (method !== 'delete' || path !== run.at('open', PAGE)) return
-      assert.equal(await (await pages()).redrive(PAGE, [0]), 1)
+      if (method !== 'delete' || path !== incarnation.at('open', PAGE)) return
+      assert.equal(await (await pages()).settlements.redrive(PAGE, [0]), 1)
     })
 
     await assertLeasable()
@@ -62,40 +62,41 @@ describe('A page', () => {
   it('is open when its dead item gets a new life, though somebody closed it just before', async () => {
     await fail()
     const redriver = await pages(async ({ method, path }) => {
-      if (method === 'set' && path === run.at('states', PAGE)) await (await pages()).finish(PAGE)
+      if (method === 'set' && path === incarnation.at('states', PAGE)) await (await pages()).open.finish(PAGE)
     })
 
-    assert.equal(await redriver.redrive(PAGE, [0]), 1)
+    assert.equal(await redriver.settlements.redrive(PAGE, [0]), 1)
 
     await assertLeasable()
   })
 
-  it('is open when its dead item gets a new life from one who is killed right then', async () => {
+  it('is open when its dead item gets a new life from a redriver that is killed right then', async () => {
     await fail()
     let isWritten = false
     const redriver = await pages(async ({ method, path }) => {
       if (isWritten) throw killed()
-      isWritten = method === 'set' && path === run.at('states', PAGE)
+      isWritten = method === 'set' && path === incarnation.at('states', PAGE)
     })
 
-    await assert.rejects(redriver.redrive(PAGE, [0]), { code: 'ERR_CLOSED' })
+    await assert.rejects(redriver.settlements.redrive(PAGE, [0]), { code: 'ERR_CLOSED' })
 
     await assertLeasable()
   })
 
-  it('is closed, and the queue done, by who looks for an item where the last one was acked by one who went no further', async () => {
-    await (await pages()).writer(PAGE).submit<unknown>({
+  it('is closed, and the queue done, by the worker that looks for an item where the last one was acked by one that went no further', async () => {
+    await (await pages()).states.writer(PAGE).submit<unknown>({
+      name: 'consume',
       apply: (state) => consume(state, { handle: 'h', seq: 1, source: 'fresh' }),
     })
 
-    const looked = await (await pages()).claim({ token: 't', wid: 'w', max: 1 }, () => {})
+    const looked = await (await pages()).chooser.claim({ token: 't', wid: 'w', max: 1 }, () => {})
 
     assert.equal(looked, 'done')
-    assert.equal(await store.list(run.at('open')), undefined)
+    assert.equal(await store.list(incarnation.at('open')), undefined)
   })
 
   it('has the newest letter of an item that died twice, though the old one was still there', async () => {
-    await store.create(run.at('dead', `${PAGE}-0`), Buffer.from(JSON.stringify({ attempts: 7 })))
+    await store.create(incarnation.at('dead', `${PAGE}-0`), Buffer.from(JSON.stringify({ attempts: 7 })))
 
     await fail()
 
@@ -108,7 +109,7 @@ describe('A page', () => {
   it('has its dead letter on record before its item is dead', async () => {
     await assert.rejects(
       fail(async ({ method, path }) => {
-        if (method === 'create' && path.startsWith(run.at('dead'))) throw killed()
+        if (method === 'create' && path.startsWith(incarnation.at('dead'))) throw killed()
       }),
       { code: 'ERR_CLOSED' },
     )
@@ -119,12 +120,12 @@ describe('A page', () => {
   it('can be read after it once could not', async () => {
     let isBroken = true
     const reader = await pages(async ({ path }) => {
-      if (isBroken && path === run.at('pages', PAGE)) throw killed()
+      if (isBroken && path === incarnation.at('pages', PAGE)) throw killed()
     })
-    await assert.rejects(reader.item(PAGE, 0), { code: 'ERR_CLOSED' })
+    await assert.rejects(reader.items.item(PAGE, 0), { code: 'ERR_CLOSED' })
 
     isBroken = false
 
-    assert.equal(await reader.item(PAGE, 0), 'a')
+    assert.equal(await reader.items.item(PAGE, 0), 'a')
   })
 })

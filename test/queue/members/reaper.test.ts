@@ -1,4 +1,4 @@
-// Who looks after a queue takes the timer of a silent worker in several steps, and other processes go on
+// The reaper takes the timer of a silent worker in several steps, and other processes go on
 // between them. Each test lets them do so at one exact step.
 
 import assert from 'node:assert/strict'
@@ -7,14 +7,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { WatchdogError, type WatchdogQueue } from '../../../lib'
 import { openStore } from '../../../lib/queue/connect'
 import { attach } from '../../../lib/queue/incarnation/attach'
-import { EMPTY, Incarnation } from '../../../lib/queue/incarnation/incarnation'
+import { Incarnation } from '../../../lib/queue/incarnation/incarnation'
 import { PageSet } from '../../../lib/queue/items/page-set'
-import { decodeMember, encodeMember, type Member } from '../../../lib/queue/members/members'
+import { AttachedQueue } from '../../../lib/queue/members/attached-queue'
+import { decodeMember, encodeMember, type Member } from '../../../lib/queue/members/member'
 import { Reaper } from '../../../lib/queue/members/reaper'
 import { consume } from '../../../lib/queue/page-state/page-state'
 import { ANY_VERSION, type Store } from '../../../lib/queue/store/store'
-import { AttachedQueue } from '../../../lib/queue/worker/attached-queue'
 import { WatchdogTimer } from '../../../lib/queue/worker/timer'
+import { EMPTY } from '../../../lib/util/bytes'
 import { eventually } from '../../support/eventually'
 import { inspect } from '../../support/inspection'
 import { interleaved, type StoreCall } from '../../support/interleaved-store'
@@ -24,12 +25,12 @@ import { tempDir } from '../../support/temp-dir'
 /** Passes in silence before a worker is taken for silent. */
 const TIMER_MS = 100
 
-describe('Who looks after a queue with a silent worker', () => {
+describe('The reaper of a queue with a silent worker', () => {
   let queue: WatchdogQueue
   let worker: WatchdogQueue
   let silent: WatchdogTimer
   let store: Store
-  let run: Incarnation
+  let incarnation: Incarnation
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
@@ -37,7 +38,7 @@ describe('Who looks after a queue with a silent worker', () => {
     await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS, onExpire: 'requeue' })
     worker = await connect(directory)
     silent = await worker.createTimer('silent')
-    ;({ store, run } = await inspect(directory))
+    ;({ store, incarnation } = await inspect(directory))
   })
 
   /** Looks after the queue until `before` says that it was long enough: then the look at hand is the last. */
@@ -45,19 +46,19 @@ describe('Who looks after a queue with a silent worker', () => {
     const kept = interleaved(store, async (call) => {
       if ((await before(call)) === 'last') release()
     })
-    const keptRun = await attach(kept, {})
-    const keeper = new Reaper(keptRun, new PageSet(keptRun))
-    const release = keeper.hold()
-    await keeper.idle()
+    const keptIncarnation = await attach(kept, {})
+    const reaper = new Reaper(keptIncarnation, new PageSet(keptIncarnation))
+    const release = reaper.hold()
+    await reaper.idle()
   }
 
   function isOf(what: 'timers' | 'members', method: StoreCall['method'], call: StoreCall): boolean {
-    return call.method === method && call.path.startsWith(run.at(what, ''))
+    return call.method === method && call.path.startsWith(incarnation.at(what, ''))
   }
 
   async function member(): Promise<Member> {
-    const [wid] = (await store.list(run.at('members')))!
-    return decodeMember((await store.get(run.at('members', wid!)))!.data)!
+    const [wid] = (await store.list(incarnation.at('members')))!
+    return decodeMember((await store.get(incarnation.at('members', wid!)))!.data)!
   }
 
   async function states(): Promise<string[]> {
@@ -120,8 +121,8 @@ describe('Who looks after a queue with a silent worker', () => {
   it('does not keep a worker from its good end by a mark that comes in between', async () => {
     const wid = 'ending'
     const running = { ...(await member()), id: wid }
-    await store.create(run.at('members', wid), encodeMember(running))
-    await store.create(run.at('timers', wid), EMPTY, { ephemeral: true })
+    await store.create(incarnation.at('members', wid), encodeMember(running))
+    await store.create(incarnation.at('timers', wid), EMPTY, { ephemeral: true })
     let marks = 0
     const ending = interleaved(store, async (call) => {
       if (!isOf('members', 'set', call) || marks++ > 0) return
@@ -130,7 +131,7 @@ describe('Who looks after a queue with a silent worker', () => {
 
     await new WatchdogTimer(new AttachedQueue(await attach(ending, {})), wid, wid).end()
 
-    const { status } = decodeMember((await store.get(run.at('members', wid)))!.data)!
+    const { status } = decodeMember((await store.get(incarnation.at('members', wid)))!.data)!
     assert.deepEqual([status, marks], ['done', 2])
   })
 
@@ -138,20 +139,21 @@ describe('Who looks after a queue with a silent worker', () => {
     ['held an item', 1],
     ['held nothing', 0],
   ] as const) {
-    it(`looks again as soon as it has died, and wakes who waits, where it ${what}`, async () => {
+    it(`looks again as soon as it has died, and wakes the waiting worker, where it ${what}`, async () => {
       if (leases > 0) await silent.lease()
-      let rings = 0
+      let notifications = 0
 
       await keep(async (call) => {
-        if (call.method === 'set' && call.path === run.at('signal')) rings++
-        if (rings === 0 || call.method !== 'list' || call.path !== run.at('timers')) return undefined
+        if (call.method === 'set' && call.path === incarnation.at('signal')) notifications++
+        if (notifications === 0 || call.method !== 'list' || call.path !== incarnation.at('timers'))
+          return undefined
         await worker.close()
         // What was seen in this turn of the event loop is not looked at again.
         await nextTurn()
         return 'last'
       })
 
-      assert.equal(rings, 2)
+      assert.equal(notifications, 2)
       assert.deepEqual(await queue.counts(), { total: 1, ready: 1, leased: 0, done: 0, dead: 0 })
     })
   }
@@ -159,24 +161,27 @@ describe('Who looks after a queue with a silent worker', () => {
   it('looks again when it is told that a timer came or went, long before it would of itself', async () => {
     let looks = 0
     const kept = interleaved(store, async ({ method, path }) => {
-      if (method === 'list' && path === run.at('timers')) looks++
+      if (method === 'list' && path === incarnation.at('timers')) looks++
     })
     const told = new Map<string, () => void>()
     kept.watch = async (path, kind, listener) => {
       told.set(`${kind} of ${path}`, listener)
       return () => {}
     }
-    const patient = new Incarnation(kept, run.id, run.capability, { ...run.settings, timerMs: 600_000 })
-    const keeper = new Reaper(patient, new PageSet(patient))
-    const release = keeper.hold()
+    const patient = new Incarnation(kept, incarnation.id, incarnation.capability, {
+      ...incarnation.settings,
+      timerMs: 600_000,
+    })
+    const reaper = new Reaper(patient, new PageSet(patient))
+    const release = reaper.hold()
     await eventually(() => looks >= 2, 'the look at the timers, and that at the pages')
     await nextTurn()
 
-    told.get(`children of ${run.at('timers')}`)!()
+    told.get(`children of ${incarnation.at('timers')}`)!()
 
     await eventually(() => looks > 2, 'another look')
     release()
-    await keeper.idle()
+    await reaper.idle()
   })
 
   it('takes nothing from a worker that came during the look', async () => {
@@ -186,9 +191,9 @@ describe('Who looks after a queue with a silent worker', () => {
     const claim = { token: 't', wid: 'newcomer', max: 1 }
 
     await keep(async (call) => {
-      if (call.method !== 'get' || call.path !== run.at('states', 'p00000')) return undefined
+      if (call.method !== 'get' || call.path !== incarnation.at('states', 'p00000')) return undefined
       if ((await other.create(newcomer, EMPTY, { ephemeral: true })) === 'created') {
-        await new PageSet(others).claim(claim, () => {})
+        await new PageSet(others).chooser.claim(claim, () => {})
       }
       return 'last'
     })
@@ -197,16 +202,16 @@ describe('Who looks after a queue with a silent worker', () => {
     await other.close()
   })
 
-  it('is done once all of those who wait have let go, and not when one has done so twice', async () => {
-    const keeper = new Reaper(run, new PageSet(run))
-    const [one, another] = [keeper.hold(), keeper.hold()]
+  it('is done once all that wait have let go, and not when one has done so twice', async () => {
+    const reaper = new Reaper(incarnation, new PageSet(incarnation))
+    const [one, another] = [reaper.hold(), reaper.hold()]
 
     one()
     one()
     await eventually(async () => (await member()).status === 'expired', 'the silent worker to expire')
     another()
 
-    await keeper.idle()
+    await reaper.idle()
   })
 
   describe('and is killed after the mark', () => {
@@ -218,19 +223,19 @@ describe('Who looks after a queue with a silent worker', () => {
       assert.equal((await member()).status, 'running')
     })
 
-    it('leaves one who is silent for good, and is told to have expired when its timer goes', async () => {
+    it('leaves a worker that is silent for good, and is told to have expired when its timer goes', async () => {
       await worker.close()
 
       assert.deepEqual(await states(), ['expired'])
     })
 
-    it('has the mark taken off by the next keeper, if the worker has kicked since', async () => {
+    it('has the mark taken off by the next reaper, if the worker has kicked since', async () => {
       assert.equal(await silent.kick(), true)
       let looks = 0
 
       await keep(async (call) => {
         await silent.kick()
-        if (call.method === 'list' && call.path === run.at('members') && ++looks > 1) return 'last'
+        if (call.method === 'list' && call.path === incarnation.at('members') && ++looks > 1) return 'last'
         return undefined
       })
       assert.equal((await member()).expiring, undefined)
@@ -241,30 +246,31 @@ describe('Who looks after a queue with a silent worker', () => {
   })
 })
 
-describe('Who looks after a queue that somebody left unfinished', () => {
+describe('The reaper of a queue that was left unfinished', () => {
   let queue: WatchdogQueue
   let store: Store
-  let run: Incarnation
+  let incarnation: Incarnation
   let page: string
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
     queue = await connect(directory)
     await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS })
-    ;({ store, run } = await inspect(directory))
-    ;[page] = (await store.list(run.at('open'))) as [string]
+    ;({ store, incarnation } = await inspect(directory))
+    ;[page] = (await store.list(incarnation.at('open'))) as [string]
   })
 
   /** The last item is done; whose it was goes no further. */
   async function complete(): Promise<void> {
-    await new PageSet(run).writer(page).submit<unknown>({
+    await new PageSet(incarnation).states.writer(page).submit<unknown>({
+      name: 'consume',
       apply: (state) => consume(state, { handle: 'h', seq: 1, source: 'fresh' }),
     })
   }
 
   it('looks through the pages again and again, though nobody dies', async () => {
     const waiting = queue.waitDone({ timeoutMs: 30_000 })
-    await eventually(async () => (await store.get(run.at('signal')))!.version > 0, 'the first look')
+    await eventually(async () => (await store.get(incarnation.at('signal')))!.version > 0, 'the first look')
 
     await complete()
 
@@ -277,16 +283,16 @@ describe('Who looks after a queue that somebody left unfinished', () => {
     const report = await queue.waitDone({ timeoutMs: 30_000 })
 
     assert.equal(report.done, 1)
-    assert.equal(await store.list(run.at('open')), undefined)
+    assert.equal(await store.list(incarnation.at('open')), undefined)
   })
 
   it('says that all is done when the last page was closed', async () => {
     await complete()
-    await store.delete(run.at('open', page), ANY_VERSION)
+    await store.delete(incarnation.at('open', page), ANY_VERSION)
 
     const report = await queue.waitDone({ timeoutMs: 30_000 })
 
     assert.equal(report.done, 1)
-    assert.equal(await store.list(run.at('open')), undefined)
+    assert.equal(await store.list(incarnation.at('open')), undefined)
   })
 })

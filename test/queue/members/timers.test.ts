@@ -1,4 +1,4 @@
-// Who is alive, who hangs, who died: five answers, by evidence that no clock can fake.
+// Which workers are alive, hang or have died: five answers, by evidence that no clock can fake.
 
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -56,7 +56,7 @@ describeZookeeper('The watchdog', () => {
   })
 })
 
-describeZookeeper('A silent worker whose timer is taken away by one who is killed meanwhile', () => {
+describeZookeeper('A silent worker whose timer is taken away by a reaper that is killed meanwhile', () => {
   let proxy: BreakingProxy
   let root: string
   let queue: WatchdogQueue
@@ -75,14 +75,14 @@ describeZookeeper('A silent worker whose timer is taken away by one who is kille
 
   /** Somebody waits, and so looks after the run, until he is killed in place of a request. */
   async function keepUntil(isLast: (type: number) => boolean): Promise<void> {
-    const keeper = await Hand.on(`zk://127.0.0.1:${proxy.port}${root}`)
+    const reaper = await Hand.on(`zk://127.0.0.1:${proxy.port}${root}`)
     proxy.judge = ({ type }) => {
       if (!isLast(type)) return 'pass'
-      keeper.child.signal('SIGKILL')
+      reaper.child.signal('SIGKILL')
       return 'withhold'
     }
-    void keeper.do('queue', 'waitDone').catch(() => {})
-    await keeper.child.exited
+    void reaper.do('queue', 'waitDone').catch(() => {})
+    await reaper.child.exited
   }
 
   async function states(): Promise<string[]> {
@@ -116,7 +116,7 @@ describeZookeeper('A silent worker whose timer is taken away by one who is kille
   })
 })
 
-describeZookeeper('The last worker', () => {
+describeZookeeper('The last worker of a queue', () => {
   it('need not live to say that the queue is done', async () => {
     const root = uniqueRoot()
     const shared = await sharedServer()

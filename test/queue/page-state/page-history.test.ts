@@ -154,7 +154,7 @@ class Page {
     assert.equal(result, expected)
   }
 
-  /** Who may still have something to say about an item: its holder, or who once was. */
+  /** Who may still have something to say about an item: its holder, or a former one. */
   someLease(n: number): { token: string; index: number } | undefined {
     const all = this.model.leases()
     return all[all.length - 1 - (n % all.length)]

@@ -1,5 +1,5 @@
 // What wakes a worker that sleeps. That it sleeps shows in its timer, which the library kicks again and again
-// meanwhile: two kicks without a ring in between, and it has looked for items in vain and not since.
+// meanwhile: two kicks without a notification in between, and it has looked for items in vain and not since.
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ describe('A worker that sleeps until there is an item', () => {
   let sleeper: WatchdogTimer
   let waiting: Promise<Lease | undefined>
   let store: Store
-  let run: Incarnation
+  let incarnation: Incarnation
 
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
@@ -27,25 +27,28 @@ describe('A worker that sleeps until there is an item', () => {
     holder = await queue.createTimer('holder')
     held = (await holder.lease())!
     sleeper = await (await connect(directory)).createTimer('sleeper')
-    ;({ store, run } = await inspect(directory))
+    ;({ store, incarnation } = await inspect(directory))
     waiting = sleeper.lease({ waitMs: 60_000 })
     await asleep()
   })
 
   async function asleep(): Promise<void> {
-    const wid = (await store.list(run.at('timers')))!.find((name) => name.startsWith('sleeper'))!
+    const wid = (await store.list(incarnation.at('timers')))!.find((name) => name.startsWith('sleeper'))!
     const versions = async () => {
       await store.sync()
-      const [signal, timer] = [await store.get(run.at('signal')), await store.get(run.at('timers', wid))]
-      return { rings: signal!.version, kick: timer!.version }
+      const [signal, timer] = [
+        await store.get(incarnation.at('signal')),
+        await store.get(incarnation.at('timers', wid)),
+      ]
+      return { notifications: signal!.version, kick: timer!.version }
     }
-    // Who begins to wait looks through the pages once, and rings then.
-    await eventually(async () => (await versions()).rings > 0, 'the first look')
+    // A worker that begins to wait looks through the pages once, and notifies then.
+    await eventually(async () => (await versions()).notifications > 0, 'the first look')
     let seen = await versions()
     let kicks = 0
     await eventually(async () => {
       const now = await versions()
-      if (now.rings !== seen.rings) kicks = 0
+      if (now.notifications !== seen.notifications) kicks = 0
       else if (now.kick !== seen.kick) kicks++
       seen = now
       return kicks >= 2

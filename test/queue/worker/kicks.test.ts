@@ -1,4 +1,4 @@
-// Who kicks, and when: seen by the version of the timer, which is another one after each kick.
+// When a timer is kicked, and by which code: seen by the version of the timer, which is another one after each kick.
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -15,11 +15,11 @@ const TIMER_MS = 50
 /** Kicks that come closer to each other are one. */
 const PAUSE_MS = TIMER_MS / 10
 
-describe('A timer', () => {
+describe('The timer of a worker', () => {
   let queue: WatchdogQueue
   let timer: WatchdogTimer
   let store: Store
-  let run: Incarnation
+  let incarnation: Incarnation
   let path: string
 
   beforeEach(async () => {
@@ -27,9 +27,9 @@ describe('A timer', () => {
     queue = await connect(directory)
     await queue.createQueue({ queue: ['a', 'b', 'c', 'd'], timerMs: TIMER_MS, sealed: false })
     timer = await queue.createTimer('worker')
-    ;({ store, run } = await inspect(directory))
-    const [wid] = (await store.list(run.at('timers')))!
-    path = run.at('timers', wid!)
+    ;({ store, incarnation } = await inspect(directory))
+    const [wid] = (await store.list(incarnation.at('timers')))!
+    path = incarnation.at('timers', wid!)
   })
 
   async function version(): Promise<number> {

@@ -1,4 +1,4 @@
-// Items leased ahead, and the log of their acks, where more than one thing happens on a timer at once, or the
+// Prefetched items, and the log of their acks, where more than one thing happens on a timer at once, or the
 // store fails in the middle.
 
 import assert from 'node:assert/strict'
@@ -8,11 +8,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { WatchdogError, type WatchdogQueue } from '../../../lib'
 import { openStore } from '../../../lib/queue/connect'
 import { attach } from '../../../lib/queue/incarnation/attach'
-import { EMPTY } from '../../../lib/queue/incarnation/incarnation'
 import { PageSet } from '../../../lib/queue/items/page-set'
+import { AttachedQueue } from '../../../lib/queue/members/attached-queue'
 import type { Store } from '../../../lib/queue/store/store'
-import { AttachedQueue } from '../../../lib/queue/worker/attached-queue'
 import { WatchdogTimer } from '../../../lib/queue/worker/timer'
+import { EMPTY } from '../../../lib/util/bytes'
 import { eventually } from '../../support/eventually'
 import { interleaved, type StoreCall } from '../../support/interleaved-store'
 import { connect } from '../../support/queue'
@@ -22,7 +22,7 @@ import { tempDir } from '../../support/temp-dir'
 const ITEMS = 4000
 const WID = 'w~1'
 
-describe('Items leased ahead', () => {
+describe('The prefetcher of a worker', () => {
   let directory: string
   let queue: WatchdogQueue
   let store: Store
@@ -38,15 +38,14 @@ describe('Items leased ahead', () => {
     await queue.createQueue({ queue: Array.from({ length: ITEMS }, (_, i) => String(i)) })
     before = async () => {}
     store = await openStore(directory, {})
-    const attachment = new AttachedQueue(
+    const attached = new AttachedQueue(
       await attach(
         interleaved(store, (call) => before(call)),
         {},
       ),
     )
-    const { run } = attachment
-    await store.create(run.at('timers', WID), EMPTY, { ephemeral: true })
-    timer = new WatchdogTimer(attachment, 'w', WID)
+    await store.create(attached.incarnation.at('timers', WID), EMPTY, { ephemeral: true })
+    timer = new WatchdogTimer(attached, 'w', WID)
   })
 
   afterEach(async () => {
@@ -63,7 +62,7 @@ describe('Items leased ahead', () => {
     await lease!.ack()
   }
 
-  /** Acks items one after the other until an ack of a reserve went to the log; says how many. */
+  /** Acks items one after the other until an ack of a prefetched claim went to the log; says how many. */
   async function ackUntilLogged(most = ITEMS): Promise<number> {
     for (let acked = 1; acked <= most; acked++) {
       const size = logged()
@@ -76,7 +75,7 @@ describe('Items leased ahead', () => {
   async function claimAllBut(count: number): Promise<void> {
     const pages = new PageSet(await attach(store, {}))
     for (let left = ITEMS - count; left > 0; ) {
-      const claimed = await pages.claim({ token: `x${left}`, wid: 'x', max: left }, () => {})
+      const claimed = await pages.chooser.claim({ token: `x${left}`, wid: 'x', max: left }, () => {})
       const { from, to } = (claimed as { result: { from: number; to: number } }).result
       left -= to - from
     }
@@ -177,10 +176,10 @@ describe('Items leased ahead', () => {
     assert.equal((await queue.counts()).ready, ITEMS)
   })
 
-  it('fail those who count with an error of the queue where a log cannot be read', async () => {
+  it('fail whoever counts with an error of the queue where a log cannot be read', async () => {
     const pages = new PageSet(await attach(store, {}))
-    const { pages: names } = (await pages.open())!
-    await pages.claimFrom(names[0]!, { token: 't', wid: 'x', max: 2, log: 1 })
+    const { pages: names } = (await pages.open.list())!
+    await pages.chooser.claimFrom(names[0]!, { token: 't', wid: 'x', max: 2, log: 1 })
     fs.mkdirSync(path.join(directory, 'queue', 'acks-x'))
 
     await assert.rejects(queue.counts(), { name: 'WatchdogError', code: 'ERR_SYSTEM' })
@@ -188,10 +187,10 @@ describe('Items leased ahead', () => {
 
   it('are those that came back to a page, too, where it has no fresh ones, but for suspects', async () => {
     const pages = new PageSet(await attach(store, {}))
-    const page = (await pages.open())!.pages[0]!
-    const claim = (token: string) => pages.claimFrom(page, { token, wid: WID, max: 1000, log: 1 })
+    const page = (await pages.open.list())!.pages[0]!
+    const claim = (token: string) => pages.chooser.claimFrom(page, { token, wid: WID, max: 1000, log: 1 })
     const { from, to } = (await claim('first'))!
-    await pages.reap(page, () => true)
+    await pages.settlements.reap(page, () => true)
 
     const again = (await claim('second'))!
 

@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander'
 import { KEYS_HELP } from '../../../terminal/live/help'
-import { withListOptions } from '../../../terminal/live/list-options'
 import { durationFrom } from '../../parse/duration'
+import { withListOptions } from '../../parse/list-flags'
 import { withWaitQueue } from '../../parse/queue-flags'
 import type { QueueTopOptions } from './top-view'
 

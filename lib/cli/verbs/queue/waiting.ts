@@ -1,15 +1,16 @@
 // The verbs whose answer is their exit code: consume, wait-sync, wait.
 
 import type { Command } from 'commander'
-import { troubled } from '../../../queue/members/members'
+import { troubled } from '../../../queue/timer-report'
 import type { DoneReport } from '../../../queue/types'
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
 import { WatchdogError } from '../../../util/errors'
 import { escapeControls } from '../../../view/escape-controls'
 import { durationFrom } from '../../parse/duration'
 import { jsonItem, showItem } from '../../parse/items'
-import { useQueue, withWaitQueue } from '../../parse/queue-flags'
+import { withWaitQueue } from '../../parse/queue-flags'
 import { CliError, EXIT } from '../../support/exit-codes'
+import { useQueue } from '../../support/open-queue'
 import { print } from '../../support/output'
 import { StopSignal } from '../../support/stop-signal'
 import { describeTimer, type QueueFlags, verb } from './verb'

@@ -35,7 +35,7 @@ export interface LocalOptions {
 export class LocalStore implements Store {
   readonly url: string
   readonly session = undefined
-  readonly needsBoss = false
+  readonly needsLeader = false
   readonly deathDelayMs = DEATH_DELAY_MS
   readonly logs: LocalAckLogs
   readonly #directory: string

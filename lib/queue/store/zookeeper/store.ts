@@ -46,7 +46,7 @@ function plainInfo(stat: Stat): NodeInfo {
 
 export class ZookeeperStore implements Store {
   readonly url: string
-  readonly needsBoss = true
+  readonly needsLeader = true
   readonly #root: string
   readonly #link: ZookeeperConnection
   readonly #secured: boolean
@@ -300,7 +300,7 @@ export class ZookeeperStore implements Store {
     return { data: asBuffer(node.data!), version: node.stat!.version, children: list.names! }
   }
 
-  caretaker(run: ReapedIncarnation): RemoteReaper | undefined {
+  remoteReaper(run: ReapedIncarnation): RemoteReaper | undefined {
     const { id, capability, settings } = run
     return this.#staff?.caretaker({ id, capability, settings })
   }

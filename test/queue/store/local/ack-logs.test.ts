@@ -214,7 +214,7 @@ describe('A worker that leases one item after the other on this machine', functi
       return { items: JSON.parse(fs.readFileSync(report, 'utf8')), ended }
     }
 
-    it('or not: what it has claimed and not begun is done by who has nothing else to do', async () => {
+    it('or not: what it has claimed and not begun is done by a worker that has nothing else to do', async () => {
       const { items, ended } = await blocked()
 
       const done = await work(timer)
@@ -281,10 +281,10 @@ describe('A worker that leases one item after the other on this machine', functi
     async function prepared(): Promise<{ lease: Lease; acked: string[]; taken: string[] }> {
       await begin({ queue: ITEMS.slice(0, 100) })
       other = await (await connect(directory)).createTimer('other')
-      const pages = new PageSet((await inspect(directory)).run)
+      const pages = new PageSet((await inspect(directory)).incarnation)
       holdTurns()
       const { lease, acked } = await workAhead(queue, timer)
-      const rest = await pages.claim({ token: 'rest', wid: 'w', max: ITEMS.length }, () => {})
+      const rest = await pages.chooser.claim({ token: 'rest', wid: 'w', max: ITEMS.length }, () => {})
       const { from, to } = (rest as { result: { from: number; to: number } }).result
       return { lease, acked, taken: ITEMS.slice(from, to) }
     }
@@ -334,7 +334,7 @@ describe('A worker that leases one item after the other on this machine', functi
       })
       const pages = new PageSet(await attach(slow, {}))
 
-      const claimed = await pages.claim({ token: 't', wid: 'w', max: ITEMS.length }, () => {})
+      const claimed = await pages.chooser.claim({ token: 't', wid: 'w', max: ITEMS.length }, () => {})
 
       const { from, to } = (claimed as { result: { from: number; to: number } }).result
       const all = [...acked, lease.item, mine!.item, ...taken, ...ITEMS.slice(from, to)]

@@ -99,7 +99,7 @@ describe('A queue on this machine, when workers are killed', function () {
   })
 })
 
-describe('A queue on this machine, whose last item was acked by one who went no further', () => {
+describe('A queue on this machine, whose last item was acked by a worker that went no further', () => {
   it('is done for whoever asks for the next item', async () => {
     const directory = freshDirectory()
     const worker = await Hand.on(directory)
@@ -344,7 +344,7 @@ describe('A queue on a file system of its own', () => {
 })
 
 describe('A queue on this machine, and another user', () => {
-  it('is ERR_AUTH for who may not read it', async function () {
+  it('is ERR_AUTH for a user that may not read it', async function () {
     if (process.getuid?.() !== 0) this.skip() // only root can become somebody else
     const parent = tempDir()
     fs.chmodSync(parent, 0o755)

@@ -163,7 +163,7 @@ describe('The folder of a queue on this machine', () => {
     assert.deepEqual(fs.readdirSync(directory), ['queue'])
   })
 
-  it('is not made again by who had it open when somebody removed it', async () => {
+  it('is not made again by a handle that had it open when it was removed', async () => {
     const directory = path.join(tempDir(), 'queue')
     await (await connect(directory)).createQueue({ queue: ['a'] })
     const store = await openStore(directory, {})

@@ -54,7 +54,7 @@ function clientLike(index: string): string {
   return folder
 }
 
-describeZookeeper('Connecting', () => {
+describeZookeeper('Connecting to ZooKeeper', () => {
   it('fails with the right error within its time-out, and lets the process end', async () => {
     const [port] = await freePorts(1)
     const cases: [string, string][] = [
@@ -278,7 +278,7 @@ describeZookeeper('A session that cannot be opened again', () => {
   }
 })
 
-describeZookeeper('The heartbeat', () => {
+describeZookeeper('The heartbeat of a session', () => {
   it('of a thread keeps a blocked worker from being taken for dead', async () => {
     const url = await uniqueUrl()
     const master = await connect(url)

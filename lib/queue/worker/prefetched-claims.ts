@@ -1,11 +1,11 @@
-// What a worker has leased ahead of what it asked for (see ahead.ts), and how that is claimed and ended.
+// What a worker has leased before it asked for it (see prefetcher.ts), and how that is claimed and ended.
 
-import type { Taken } from '../page-state/page-state'
+import type { AttachedQueue } from '../members/attached-queue'
 import type { AckLog } from '../store/store'
-import type { AttachedQueue } from './attached-queue'
 import { type BatchLimits, BatchSize } from './batch-size'
+import type { ClaimTokens } from './claim-tokens'
 import type { LeaseTicket } from './lease'
-import type { PrefetchSource } from './prefetcher'
+import type { LeaseTickets } from './lease-tickets'
 
 const LIMITS: BatchLimits = { max: 32, ms: 5 }
 
@@ -61,7 +61,7 @@ export class PrefetchedClaim {
     return ticket.token === this.token
   }
 
-  /** Whether that ack is on record now. If not, the reserve has to end. */
+  /** Whether that ack is on record now. If not, the claim has to end. */
   record(ticket: LeaseTicket): boolean {
     if (this.#log === undefined || !this.#isHanded || ticket !== this.#tickets[this.#acked]) return false
     if (this.#acked === this.#tickets.length - 1) return false
@@ -75,17 +75,15 @@ export class PrefetchedClaim {
   }
 }
 
-/** What the claims are made for. */
-export interface Worker {
-  /** The name of a claim that was never used; a number goes with it, from 1 on. */
-  newClaim(): { token: string; number: number }
-  /** The items of a claim, as leases. */
-  take(page: string, taken: Taken): Promise<LeaseTicket[]>
-  /** That one is not leased any more. */
-  forget(ticket: LeaseTicket): void
+/** How items are prefetched, and given back. */
+export interface PrefetchSource {
+  /** Leases some of that page. Never rejects. */
+  claim(page: string): Promise<PrefetchedClaim | undefined>
+  /** Takes the acks of a claim into the store, and gives back what was not handed out. Never rejects. */
+  end(claim: PrefetchedClaim): Promise<void>
 }
 
-/** A reserve whose end is not on record. */
+/** A prefetched claim whose end is not on record. */
 interface Unended {
   readonly page: string
   readonly token: string
@@ -96,21 +94,23 @@ interface Unended {
 }
 
 export class PrefetchedClaims implements PrefetchSource {
-  readonly #attachment: AttachedQueue
+  readonly #queue: AttachedQueue
   readonly #wid: string
-  readonly #worker: Worker
+  readonly #tokens: ClaimTokens
+  readonly #tickets: LeaseTickets
   readonly #batch: BatchSize
   #unended: Unended[] = []
   readonly #ending = new Set<Promise<void>>()
-  /** Made with the first reserve of more than one item. */
+  /** Made with the first claim of more than one item. */
   #log: AckLog | undefined
   #isStopped = false
 
-  constructor(attachment: AttachedQueue, wid: string, worker: Worker) {
-    this.#attachment = attachment
+  constructor(queue: AttachedQueue, wid: string, tokens: ClaimTokens, tickets: LeaseTickets) {
+    this.#queue = queue
     this.#wid = wid
-    this.#worker = worker
-    this.#batch = new BatchSize(attachment, LIMITS)
+    this.#tokens = tokens
+    this.#tickets = tickets
+    this.#batch = new BatchSize(queue, LIMITS)
   }
 
   /** Leases items of a page whose state is about to be written anyway. */
@@ -118,16 +118,16 @@ export class PrefetchedClaims implements PrefetchSource {
     if (this.#isStopped) return undefined
     this.#batch.end()
     const { max, log } = this.#next()
-    const { token, number } = this.#worker.newClaim()
+    const { token, number } = this.#tokens.next()
     try {
-      const taken = await this.#attachment.pages.claimFrom(page, {
+      const taken = await this.#queue.pages.chooser.claimFrom(page, {
         token,
         wid: this.#wid,
         max,
         log: log === undefined ? 0 : number,
       })
       if (taken === undefined) return undefined
-      const tickets = await this.#worker.take(page, taken)
+      const tickets = await this.#tickets.add(page, taken)
       this.#batch.begin(tickets.length)
       return new PrefetchedClaim(tickets, log && { log, number })
     } catch {
@@ -139,18 +139,18 @@ export class PrefetchedClaims implements PrefetchSource {
 
   /** How many items to claim: several only where their acks can be logged. */
   #next(): { max: number; log: AckLog | undefined } {
-    const { run } = this.#attachment
-    const { logs } = run.store
+    const { incarnation } = this.#queue
+    const { logs } = incarnation.store
     const max = logs === undefined ? 1 : this.#batch.sizeNow()
     if (max === 1) return { max, log: undefined }
-    this.#log ??= logs!.open(run.at('timers'), this.#wid)
+    this.#log ??= logs!.open(incarnation.at('timers'), this.#wid)
     return this.#log?.begin() ? { max, log: this.#log } : { max: 1, log: undefined }
   }
 
-  async end(reserve: PrefetchedClaim): Promise<void> {
-    for (const ticket of reserve.unhanded) this.#worker.forget(ticket)
-    if (reserve.hasMore) this.#batch.reset()
-    const { page, token, acked, kept } = reserve
+  async end(claim: PrefetchedClaim): Promise<void> {
+    for (const ticket of claim.unhanded) this.#tickets.forget(ticket)
+    if (claim.hasMore) this.#batch.reset()
+    const { page, token, acked, kept } = claim
     this.#unended.push({ page, token, acked, kept, inDoubt: false })
     // What fails is tried again before the next claim.
     await this.endAll().catch(() => {})
@@ -159,7 +159,7 @@ export class PrefetchedClaims implements PrefetchSource {
   /** Until everything has ended, by whoever: what is on its way back must not be missed by our next claim. */
   async endAll(): Promise<void> {
     for (;;) {
-      // Out of the list meanwhile: who else comes here has others to end.
+      // Out of the list meanwhile: whoever else comes here has others to end.
       const unended = this.#unended.shift()
       if (unended !== undefined) await this.#endOne(unended)
       else if (this.#ending.size > 0) await Promise.allSettled(this.#ending)
@@ -182,8 +182,8 @@ export class PrefetchedClaims implements PrefetchSource {
   }
 
   async #write(unended: Unended): Promise<void> {
-    const released = await this.#attachment.pages.endLog(unended.page, unended)
-    if (released > 0 || unended.inDoubt) await this.#attachment.ring()
+    const released = await this.#queue.pages.settlements.endLog(unended.page, unended)
+    if (released > 0 || unended.inDoubt) await this.#queue.incarnation.notify()
   }
 
   /** Nothing is in the log only, but for acks of the newest claim. */
@@ -191,12 +191,12 @@ export class PrefetchedClaims implements PrefetchSource {
     return this.#ending.size === 0 && this.#unended.length === 0
   }
 
-  /** No more is claimed, so that nothing is recorded once the newest reserve has been ended. */
+  /** No more is claimed, so that nothing is recorded once the newest claim has been ended. */
   stop(): void {
     this.#isStopped = true
   }
 
-  /** What is not in the store by now stays in the log, for who takes it back. REQUIRES: `stop()`, and the end of all. */
+  /** What is not in the store by now stays in the log, for the reaper that takes it back. REQUIRES: `stop()`, and the end of all. */
   close(): void {
     if (this.#isInStore) this.#log?.remove()
     else this.#log?.close()

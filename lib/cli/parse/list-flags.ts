@@ -1,7 +1,7 @@
 // What the verbs that show a live list take: what to show first, and how it is told when it is not live.
 
 import { type Command, Option } from 'commander'
-import { integerFrom } from '../../cli/parse/arguments'
+import { integerFrom } from './arguments'
 
 /** Adds the options of a live list that can be sorted by `keys`. */
 export function withListOptions(command: Command, keys: readonly string[], byDefault: string): Command {

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 
-import { WatchdogQueue } from '../../lib'
-import { runCli, startCli } from '../support/cli'
-import { tempDir } from '../support/temp-dir'
+import { WatchdogQueue } from '../../../lib'
+import { runCli, startCli } from '../../support/cli'
+import { tempDir } from '../../support/temp-dir'
 
 describe('rollcall queue top, piped', () => {
   let url: string

@@ -1,13 +1,10 @@
-// What is shown in a terminal: statuses, ages, tables, numbers.
+// A snapshot of a board as a table, a line, a screen and JSON.
 
 import assert from 'node:assert/strict'
 
-import { integerFrom, octal } from '../../lib/cli/parse/arguments'
-import { durationFrom, parseDuration } from '../../lib/cli/parse/duration'
 import type { Cursor, Snapshot, WorkerEntry } from '../../lib/scoreboard/types'
 import { renderJson, renderLine, renderScreen, renderTable } from '../../lib/terminal/render'
 import { sortWorkers } from '../../lib/view/sort'
-import { ageText, cut, escapeControls, statusText } from '../../lib/view/text'
 
 const TAKEN_AT = 1_800_000_000_000
 
@@ -21,56 +18,6 @@ function snapshot(...workers: Partial<WorkerEntry>[]): Snapshot {
   const cursor = {} as Cursor
   return { boardId: 'ab12', slots: 16, workers: workers.map(entry), cursor, takenAt: TAKEN_AT }
 }
-
-describe('Text for a terminal', () => {
-  it('shows what a terminal would obey, and keeps what people write', () => {
-    assert.equal(escapeControls('a\x1b[2J\x07\x7f\x9b\r\n\t\0'), 'a\\x1b[2J\\x07\\x7f\\x9b\\r\\n\\t\\x00')
-    assert.equal(escapeControls('\u202eevil\u2066\u2028\ufeff'), '\\u{202e}evil\\u{2066}\\u{2028}\\u{feff}')
-    assert.equal(escapeControls('lone \ud800 surrogate'), 'lone \ufffd surrogate')
-    assert.equal(escapeControls('日本語 नमस्ते 👨‍👩‍👧 می‌خواهم'), '日本語 नमस्ते 👨‍👩‍👧 می‌خواهم')
-  })
-
-  it('cuts by columns, never inside a character', () => {
-    assert.equal(cut('abcdef', 6), 'abcdef')
-    assert.equal(cut('abcdef', 5), 'abcd…')
-    assert.equal(cut('日本語', 6), '日本語')
-    assert.equal(cut('日本語', 5), '日本…')
-    assert.equal(cut('日本語', 4), '日…')
-    assert.equal(cut('👨‍👩‍👧👨‍👩‍👧👨‍👩‍👧', 5), '👨‍👩‍👧👨‍👩‍👧…')
-    assert.equal(cut('e\u0301'.repeat(4), 3), `${'e\u0301'.repeat(2)}…`)
-    assert.equal(cut('abc', 1), '…')
-    assert.equal(cut('abc', 0), '')
-  })
-
-  it('looks at the beginning only of a status that is huge', () => {
-    assert.equal(statusText('x'.repeat(1 << 24), 5), 'xxxx…')
-    assert.ok(statusText(`e${'\u0301'.repeat(1 << 24)}`, 5).length <= 40)
-    assert.equal(statusText(Buffer.alloc(1 << 24, 1), 20), '<16777216 bytes> 01…')
-  })
-
-  it('names every kind of status', () => {
-    const kinds = ['text', '', 0, false, null, [1], { a: 'b\n' }, Buffer.from('hi'), undefined] as const
-    assert.deepEqual(
-      kinds.map((status) => statusText(status, Infinity)),
-      ['text', '', '0', 'false', 'null', '[1]', '{"a":"b\\n"}', '<2 bytes> 6869', '(no update yet)'],
-    )
-  })
-
-  it('says an age in a few characters', () => {
-    const ages = [undefined, -1, 0, 349, 9_999, 12_345, 303_000, 7_440_000, 273_600_000]
-    assert.deepEqual(ages.map(ageText), [
-      '-',
-      '0.0s',
-      '0.0s',
-      '0.3s',
-      '10.0s',
-      '12s',
-      '5m03s',
-      '2h04m',
-      '3d04h',
-    ])
-  })
-})
 
 describe('A snapshot as text', () => {
   const mixed = snapshot(
@@ -175,31 +122,5 @@ describe('A snapshot as text', () => {
     assert.deepEqual(slots('id'), [3, 1, 2])
     assert.deepEqual(slots('pid'), [2, 3, 1])
     assert.deepEqual(slots('id', true), [2, 1, 3])
-  })
-})
-
-describe('Numbers on the command line', () => {
-  it('are durations with a unit', () => {
-    const written = ['500ms', '0s', '120s', '1.5m', '2h', '1d', ' 5s ']
-    assert.deepEqual(written.map(parseDuration), [500, 0, 120_000, 90_000, 7_200_000, 86_400_000, 5_000])
-    for (const text of ['', '5', 's', '-5s', '5 s', '1e3s', '5sec', 'Infinity']) {
-      assert.throws(() => parseDuration(text), /Expected a duration like/)
-    }
-    assert.throws(() => durationFrom('50ms')('49ms'), /at least 50ms/)
-    assert.equal(durationFrom('50ms')('50ms'), 50)
-  })
-
-  it('are permission bits in octal', () => {
-    assert.deepEqual(['0660', '660', '0'].map(octal), [0o660, 0o660, 0])
-    for (const text of ['', '0o660', '888', '12345', 'rw']) {
-      assert.throws(() => octal(text), /permission bits in octal/)
-    }
-  })
-
-  it('are whole numbers within limits', () => {
-    assert.equal(integerFrom(1, 10)('10'), 10)
-    for (const text of ['0', '11', '1.0', '1e1', '', '-1', 'x']) {
-      assert.throws(() => integerFrom(1, 10)(text), /whole number from 1 to 10/)
-    }
   })
 })

@@ -1,0 +1,56 @@
+// Opening the queue that a verb is about, with what may have been meant where there is none.
+
+import type { WatchdogQueue } from '../../queue/watchdog-queue'
+import { WatchdogError } from '../../util/errors'
+import type { QueueOptions } from '../parse/queue-flags'
+import { CliError, EXIT } from './exit-codes'
+import { placeHint } from './place-hints'
+
+export async function openQueue(options: QueueOptions, signal?: AbortSignal): Promise<WatchdogQueue> {
+  if (options.queue === undefined) {
+    throw new CliError(EXIT.usage, 'Which queue? Give --queue <url> or set ROLLCALL_QUEUE')
+  }
+  const { WatchdogQueue } = await import('../../queue/watchdog-queue.js')
+  const url = options.queue
+  const queue = await WatchdogQueue.connect(url, {
+    ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
+    ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
+    ...(options.auth === undefined ? {} : { auth: { scheme: 'digest', secret: options.auth } }),
+    ...(signal === undefined ? {} : { signal }),
+  }).catch((error) => {
+    throw withPlaceHint(error, url)
+  })
+  try {
+    if (options.waitQueue !== undefined) await queue.attachQueue({ timeoutMs: options.waitQueue, signal })
+  } catch (error) {
+    await queue.close()
+    throw withPlaceHint(error, url)
+  }
+  return queue
+}
+
+/** Opens the queue, calls, and closes it, whatever happened. */
+export async function useQueue<R>(
+  options: QueueOptions,
+  work: (queue: WatchdogQueue) => Promise<R>,
+  signal?: AbortSignal,
+): Promise<R> {
+  const queue = await openQueue(options, signal)
+  try {
+    return await work(queue)
+  } catch (error) {
+    throw withPlaceHint(error, options.queue!)
+  } finally {
+    await queue.close()
+  }
+}
+
+/** An error that says there is no queue, with what may have been meant. */
+export function withPlaceHint(error: unknown, url: string): unknown {
+  if (!(error instanceof WatchdogError)) return error
+  const { code, message, path, retryable, maybeApplied } = error
+  if (code !== 'ERR_NOT_FOUND' && code !== 'ERR_UNSUPPORTED') return error
+  const hint = placeHint(url, 'queue')
+  if (hint === '') return error
+  return new WatchdogError(code, `${message}${hint}`, { cause: error, path, retryable, maybeApplied })
+}

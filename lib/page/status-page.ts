@@ -1,0 +1,118 @@
+// What the status page's HTTP handler does: it tells the addresses apart, and answers each.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CONTENT_TYPES, metricsFormat } from '../metrics/exposition'
+import { Access } from './access'
+import { renderAuto, renderStatusJson } from './auto'
+import { BoardFeed, type ReopenableBoard } from './feed'
+import { type CheckedHandlerOptions, checkHandlerOptions, type StatusHandlerOptions } from './handler-options'
+import { readChoice } from './order'
+import { renderPage, renderTick } from './page'
+import { answer, answerText, beginEvents } from './respond'
+
+/** One status page: who may see it, and what each address answers. */
+export class StatusPage {
+  readonly #options: CheckedHandlerOptions
+  readonly #access: Access
+  readonly #feed: BoardFeed
+
+  /** @throws {TypeError | RangeError} an option is wrong */
+  constructor(source: ReopenableBoard, options: StatusHandlerOptions) {
+    this.#options = checkHandlerOptions(options)
+    this.#access = new Access(this.#options.rules)
+    this.#feed = new BoardFeed(source, { ...this.#options, renderTick })
+  }
+
+  close(): void {
+    this.#feed.close()
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    this.#handle(request, response).catch((error: unknown) => {
+      if (response.headersSent) {
+        response.destroy()
+        return
+      }
+      const message = error instanceof Error ? error.message : String(error)
+      answerText(request, response, 503, `The board cannot be shown now: ${message}`, { 'Retry-After': '5' })
+    })
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { path, query } = parseTarget(request.url ?? '/')
+    const token = query.get('token')
+    const verdict = this.#access.judge(request, token)
+    if (!verdict.isAllowed) {
+      const { statusCode, reason } = verdict
+      const challenge = statusCode === 401 ? { 'WWW-Authenticate': 'Bearer realm="rollcall"' } : undefined
+      return answerText(request, response, statusCode, reason, challenge)
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return answerText(request, response, 405, 'Only GET and HEAD are known here.', { Allow: 'GET, HEAD' })
+    }
+    if (query.has('events')) return this.#events(request, response)
+    if (query.has('json')) return this.#json(request, response)
+    if (query.has('auto')) return this.#auto(request, response)
+    if (query.has('metrics') || /\/metrics\/?$/.test(path)) return this.#metrics(request, response)
+    if (verdict.cookie !== undefined) return redirect(request, response, query, verdict.cookie)
+    return this.#page(request, response, query)
+  }
+
+  async #page(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const { title, staleMs } = this.#options
+    const body = renderPage(await this.#feed.look(), readChoice(query), { title, staleMs })
+    answer(request, response, { statusCode: 200, type: 'text/html; charset=utf-8', body })
+  }
+
+  async #json(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const picture = await this.#feed.look()
+    const snapshot = picture.board.snapshot({ includeDead: true })
+    const body = renderStatusJson(picture, snapshot, this.#options.staleMs)
+    answer(request, response, { statusCode: 200, type: 'application/json; charset=utf-8', body })
+  }
+
+  async #auto(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    answerText(request, response, 200, renderAuto(await this.#feed.look()))
+  }
+
+  async #metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const format = metricsFormat(request.headers.accept)
+    const body = await this.#feed.metrics(format)
+    answer(request, response, { statusCode: 200, type: CONTENT_TYPES[format], body })
+  }
+
+  async #events(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.#feed.follow(() => {
+      if (response.destroyed) return undefined
+      if (this.#feed.openPages >= this.#options.maxPages) {
+        answerText(request, response, 503, 'Too many pages are open.', { 'Retry-After': '5' })
+        return undefined
+      }
+      beginEvents(response)
+      if (request.method !== 'HEAD') return response
+      response.end()
+      return undefined
+    })
+  }
+}
+
+/** The path and the query of a request's target, whatever form it has. */
+function parseTarget(target: string): { path: string; query: URLSearchParams } {
+  const [beforeHash] = target.split('#', 1)
+  const at = beforeHash!.indexOf('?')
+  if (at < 0) return { path: beforeHash!, query: new URLSearchParams() }
+  return { path: beforeHash!.slice(0, at), query: new URLSearchParams(beforeHash!.slice(at + 1)) }
+}
+
+/** A token must not stay in the address bar, in histories and in bookmarks: the cookie has it from now on. */
+function redirect(
+  request: IncomingMessage,
+  response: ServerResponse,
+  query: URLSearchParams,
+  cookie: string,
+): void {
+  query.delete('token')
+  // Relative, so it leads nowhere else, wherever this is mounted.
+  const headers = { Location: `?${query}`, 'Set-Cookie': cookie }
+  answerText(request, response, 303, 'Go on without the token in the address.', headers)
+}

@@ -1,0 +1,60 @@
+// The record of a dead letter: an item that is out of attempts, and why.
+
+import type { Incarnation } from '../incarnation/incarnation'
+import { ANY_VERSION } from '../store/store'
+
+export interface DeadLetterRecord {
+  readonly attempts?: number
+  readonly error?: { message: string }
+  readonly worker?: string
+  /** Where a death was the last attempt: the timer that died. */
+  readonly wid?: string
+}
+
+/** Where an item is: its id is `<page>-<index>`. */
+export interface ItemPlace {
+  readonly page: string
+  readonly index: number
+}
+
+export function itemId({ page, index }: ItemPlace): string {
+  return `${page}-${index}`
+}
+
+export function parseItemId(id: string): ItemPlace {
+  const dash = id.lastIndexOf('-')
+  return { page: id.slice(0, dash), index: Number(id.slice(dash + 1)) }
+}
+
+/** What a letter says; of one that was damaged, that it was. */
+export function decodeDeadLetter(data: Buffer): DeadLetterRecord & { readonly attempts: number } {
+  try {
+    const { attempts, error, worker, wid } = JSON.parse(data.toString()) as DeadLetterRecord
+    const isText = (value: unknown) => value === undefined || typeof value === 'string'
+    const hasMessage = error === undefined || typeof error.message === 'string'
+    if (isCount(attempts) && hasMessage && isText(worker) && isText(wid)) {
+      return { attempts, error, worker, wid }
+    }
+  } catch {
+    // Not even JSON, or null.
+  }
+  return { attempts: 0, error: { message: 'The letter of this item is damaged' } }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value)
+}
+
+/** Puts one on record; an older one of the same item is replaced. */
+export async function writeDeadLetter(
+  incarnation: Incarnation,
+  place: ItemPlace,
+  letter: DeadLetterRecord,
+): Promise<void> {
+  const { store } = incarnation
+  const path = incarnation.at('dead', itemId(place))
+  const data = Buffer.from(JSON.stringify(letter))
+  const made = await store.create(path, data)
+  if (made === 'exists') await store.set(path, data, ANY_VERSION)
+  if (made === 'orphan') throw incarnation.closed()
+}

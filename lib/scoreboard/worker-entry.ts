@@ -1,0 +1,57 @@
+// One entry of a scan as its readers get it.
+
+import { EntryField, Verdict } from '../binding'
+import type { CounterReader } from './counters'
+import { endingText } from './ending'
+import type { SlotReader } from './slot-reader'
+import type { WorkerEntry } from './types'
+
+/** Which dead are shown. Undefined: none; else those that have been dead for no longer than so many milliseconds. */
+export type ShownDead = number | undefined
+
+/**
+ * Undefined: the worker is gone by now, or not to be shown. Of whom nobody knows when it died, because nobody has
+ * claimed a slot since, is shown.
+ */
+export function readEntry(
+  reader: SlotReader,
+  counterReader: CounterReader,
+  entry: number,
+  deadForMs: ShownDead,
+): WorkerEntry | undefined {
+  const isLive = reader.isLive(entry)
+  if (!isLive && (deadForMs === undefined || reader.verdict(entry) === Verdict.closed)) return undefined
+  const now = Number(process.hrtime.bigint()) / 1e6
+  const deadFor = isLive ? undefined : deadSince(reader, entry, now)
+  if (deadFor !== undefined && deadFor > deadForMs!) return undefined
+  const reading = reader.read(entry)
+  const owner = reader.owner(entry)
+  if (reading === undefined || owner === undefined) return undefined
+  const counters = counterReader.ofWorker(reader.slot(entry), owner.epoch)
+  if (counters === undefined) return undefined
+  const isPublished = reading.updates > 0
+  const worker: WorkerEntry = {
+    id: owner.id,
+    pid: owner.pid,
+    threadId: owner.threadId,
+    slot: reader.slot(entry),
+    epoch: owner.epoch,
+    state: isLive ? 'live' : 'dead',
+    status: reading.status,
+    updates: reading.updates,
+    startedAt: owner.startedAt,
+    updatedAt: isPublished ? reading.wallMs : undefined,
+    ageMs: isPublished ? Math.max(0, now - reading.monotonicMs) : undefined,
+    counters,
+  }
+  if (deadFor !== undefined) worker.deadForMs = deadFor
+  const ending = endingText(reader.field(entry, EntryField.ending))
+  if (ending !== undefined) worker.ending = ending
+  if (reading.error !== undefined) worker.error = reading.error
+  return worker
+}
+
+function deadSince(reader: SlotReader, entry: number, nowMs: number): number | undefined {
+  const endedNs = reader.field(entry, EntryField.endedNs)
+  return endedNs > 0 ? Math.max(0, nowMs - endedNs / 1e6) : undefined
+}
