@@ -82,6 +82,24 @@ function plainStep(step: Step): unknown[] {
 /** What to ask to hear whether anybody answers. */
 const PROBE: Request = { op: 'info', path: '/', watch: false }
 
+/** Those of this thread that are open. */
+const open = new Set<LoopSession>()
+
+/** What `process.exit()` leaves to nobody else: a thread that ends otherwise closes its sessions by itself. */
+function closeAtExit(session: LoopSession): void {
+  if (open.size === 0) process.once('exit', sayGoodbye)
+  open.add(session)
+}
+
+function noLongerAtExit(session: LoopSession): void {
+  open.delete(session)
+  if (open.size === 0) process.off('exit', sayGoodbye)
+}
+
+function sayGoodbye(): void {
+  for (const session of open) session.closeNow()
+}
+
 class LoopSession implements Session {
   readonly #native: NativeSession
   readonly #onEvent: (event: SessionEvent) => void
@@ -117,6 +135,7 @@ class LoopSession implements Session {
       this.#native.close()
       throw new WatchdogError('ERR_TLS', `Cannot use option 'tls': ${(cause as Error).message}`, { cause })
     }
+    closeAtExit(this)
     void this.#dialer.dial()
   }
 
@@ -208,6 +227,7 @@ class LoopSession implements Session {
   #finish(): void {
     this.#isOver = true
     this.#isConnected = false
+    noLongerAtExit(this)
     this.#clock.stop()
     this.#dialer.stop()
     for (const { resolve } of this.#queue.splice(0)) resolve({ rc: INVALID_STATE })
@@ -273,6 +293,12 @@ class LoopSession implements Session {
       case 'multi':
         return native.multi(call, request.steps.flatMap(plainStep))
     }
+  }
+
+  /** As far as it takes no waiting. */
+  closeNow(): void {
+    this.#native.close()
+    this.#native.abandon()
   }
 
   /** Waits for what is in flight, since closing answers it with an ambiguous code, and for the server's goodbye. */
