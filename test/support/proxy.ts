@@ -79,12 +79,16 @@ export class BreakingProxy {
   #silent: Direction[] = []
   readonly #held: (() => void)[] = []
 
-  private constructor(private readonly target: number) {
+  private constructor(
+    private readonly target: number,
+    private readonly isTransparent: boolean,
+  ) {
     this.#server = createServer((client) => this.#serve(client))
   }
 
-  static async start(target: number): Promise<BreakingProxy> {
-    const proxy = new BreakingProxy(target)
+  /** @param options.isTransparent whether it leaves the bytes alone, which may be encrypted */
+  static async start(target: number, { isTransparent = false } = {}): Promise<BreakingProxy> {
+    const proxy = new BreakingProxy(target, isTransparent)
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
     return proxy
   }
@@ -106,6 +110,11 @@ export class BreakingProxy {
         client.destroy()
         server.destroy()
       })
+    }
+    if (this.isTransparent) {
+      client.pipe(server)
+      server.pipe(client)
+      return
     }
     const doomed = new Map<number, Verdict>()
     this.#forward(client, server, 'toServer', (frame, first) => {

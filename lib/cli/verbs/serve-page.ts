@@ -6,13 +6,14 @@ import { type AddressInfo, isIP } from 'node:net'
 
 import { handlerOf } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
+import type { ServerOptions } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
 import { opener } from '../support/open-board'
 import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface ServeOptions {
+export interface ServeOptions extends ServerOptions {
   port: number
   host: string
   allow?: string[]
@@ -20,7 +21,6 @@ export interface ServeOptions {
   name?: string[]
   trustProxy?: string[]
   queue?: string[]
-  auth?: string
   /** Milliseconds. */
   stale: number
   title?: string
@@ -35,7 +35,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
   const queues: Record<string, WatchdogQueue> = {}
   try {
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ queue: url, auth: options.auth }, stop.signal)
+      queues[url] ??= await openQueue({ ...options, queue: url }, stop.signal)
     }
     const handler = handlerOf(source, {
       allow: options.allow,

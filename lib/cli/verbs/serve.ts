@@ -5,12 +5,13 @@ import { type Command, Option } from 'commander'
 
 import { directory, integerFrom } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
+import { withServer } from '../parse/queue-flags'
 import type { ServeOptions } from './serve-page'
 
 const DEFAULT_PORT = 9670
 
 export function registerServe(program: Command): void {
-  program
+  const command = program
     .command('serve')
     .summary('serve the status page of a board')
     .description(
@@ -38,9 +39,7 @@ export function registerServe(program: Command): void {
       'a queue to show too: a directory of this machine, or zk://host:port/path',
       several,
     )
-    .addOption(
-      new Option('--auth <user:password>', 'the secret that the queues were made with').env('ROLLCALL_AUTH'),
-    )
+  withServer(command)
     .option(
       '--stale <duration>',
       'mark living workers that have been silent for longer',
