@@ -45,7 +45,7 @@ describe('The URL of a queue on ZooKeeper', () => {
 
 describeZookeeper('The servers of a queue', () => {
   it('are found by IPv6, by name, and among others that are not there', async () => {
-    const [{ port }] = (await sharedServer()).servers as [{ port: number }]
+    const { port } = (await sharedServer()).servers[0]!
     const root = uniqueRoot()
     const six = await new Promise<{ port: number; close: () => void }>((resolve) => {
       const server = createServer((client) => {
@@ -73,7 +73,7 @@ describeZookeeper('The servers of a queue', () => {
   })
 
   it('are tried one after the other when one is lost', async () => {
-    const [{ port }] = (await sharedServer()).servers as [{ port: number }]
+    const { port } = (await sharedServer()).servers[0]!
     const [one, other] = [await BreakingProxy.start(port), await BreakingProxy.start(port)]
     try {
       const hosts = `127.0.0.1:${one.port},127.0.0.1:${other.port}`
