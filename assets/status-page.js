@@ -20,7 +20,13 @@
   const state = form.elements.namedItem('state')
   const sortField = form.querySelector('input[name=sort]')
   const headings = [...document.querySelectorAll('#workers thead th')]
-  const columns = headings.map((th) => th.dataset.key)
+  /** As lib/page/columns.ts has them. */
+  const columns = headings.map(({ dataset }) => ({
+    key: dataset.key,
+    format: dataset.format,
+    isNumber: 'number' in dataset,
+    isSearched: 'searched' in dataset,
+  }))
 
   /** By key: the worker, when it spoke last by this page's clock, its row once it has one, its cell. */
   const known = new Map()
@@ -63,14 +69,14 @@
 
   const wordOf = ({ view }, kind) => (kind === 'dead' || kind === 'stale' ? kind : view.word)
 
+  const TEXTS = { text: String, age: ageText, count: countText, bytes: bytesText }
+
+  const rawValue = (entry, { key }, now) => (key === 'age' ? ageOf(entry, now) : entry.view[key])
+
   function cellText(entry, column, kind, now) {
-    const { view } = entry
-    const value = view[column]
-    if (column === 'state') return wordOf(entry, kind)
-    if (column === 'age') return ageText(ageOf(entry, now))
-    if (value === undefined) return ''
-    if (column === 'bytes') return bytesText(value)
-    return column === 'updates' || column === 'requests' ? countText(value) : String(value)
+    if (column.format === 'word') return wordOf(entry, kind)
+    const value = rawValue(entry, column, now)
+    return value === undefined ? '' : TEXTS[column.format](value)
   }
 
   const setText = (element, text) => {
@@ -84,8 +90,8 @@
     row.dataset.key = entry.view.key
     for (const column of columns) {
       const cell = row.insertCell()
-      cell.className = `c-${column}`
-      if (column === 'state') cell.append(document.createElement('b'))
+      cell.className = `c-${column.key}`
+      if (column.format === 'word') cell.append(document.createElement('b'))
     }
     return row
   }
@@ -96,19 +102,19 @@
     if (row.className !== kind) row.className = kind
     columns.forEach((column, i) => {
       const cell = row.cells[i]
-      setText(column === 'state' ? cell.firstChild : cell, cellText(entry, column, kind, now))
-      if (column === 'doing') cell.classList.toggle('error', entry.view.isError === true)
+      setText(column.format === 'word' ? cell.firstChild : cell, cellText(entry, column, kind, now))
+      if (column.key === 'doing') cell.classList.toggle('error', entry.view.isError === true)
     })
   }
 
   function ordered(entries, now) {
     const isReversed = sort.startsWith('-')
     const key = sort.replace(/^-/, '')
-    const isNumber = headings[columns.indexOf(key)].hasAttribute('data-number')
+    const column = columns.find((one) => one.key === key)
+    const { isNumber } = column
     const sortValue = (entry) => {
-      if (key === 'state') return RANK[kindOf(entry, now)]
-      if (key === 'age') return ageOf(entry, now)
-      return entry.view[key] ?? (isNumber ? -1 : '')
+      if (column.format === 'word') return RANK[kindOf(entry, now)]
+      return rawValue(entry, column, now) ?? (isNumber ? -1 : '')
     }
     const compare = (a, b) => (typeof a === 'number' ? a - b : byNumberedName.compare(a, b))
     const sign = isNumber ? -1 : 1
@@ -119,13 +125,15 @@
   }
 
   function chosen(now) {
+    const searched = columns.filter(({ isSearched }) => isSearched)
     const words = filter.value.trim().toLowerCase().split(/\s+/)
     return [...known.values()].filter((entry) => {
-      const { view } = entry
       const kind = kindOf(entry, now)
       if (state.value !== 'all' && state.value !== kind) return false
-      const text =
-        `${wordOf(entry, kind)} ${view.id} ${view.pid} ${view.client ?? ''} ${view.doing}`.toLowerCase()
+      const text = searched
+        .map((column) => cellText(entry, column, kind, now))
+        .join(' ')
+        .toLowerCase()
       return words.every((word) => text.includes(word))
     })
   }

@@ -133,6 +133,7 @@ export const queueLocal: Subject = {
     {
       id: 'drain',
       what: 'Leasing and acking items, 4 worker processes on two cores, an empty handler',
+      quickly: 'fewer items, and BullMQ at one concurrency instead of its best',
       notes: [
         `leases(): ${itemsOf('leases')}`,
         `lease(): ${itemsOf('lease')}`,

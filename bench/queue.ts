@@ -121,6 +121,7 @@ export const queue: Subject = {
     {
       id: 'leases',
       what: 'Leasing and acking items, 16 workers, default options, an empty handler',
+      quickly: '10,000 items instead of 100,000',
       notes: [items('leases'), `Perl protocol: ${items('single')}`],
       trials: [ours('leases() + ack()', 'leases', 'leases'), perlProtocol],
       bars: [
@@ -143,6 +144,7 @@ export const queue: Subject = {
     {
       id: 'create',
       what: 'Creating a queue in one call',
+      quickly: '10,000 items instead of 100,000',
       notes: [items('created')],
       trials: [createdIn(place), stalledIn(place), nodes],
       bars: [

@@ -151,6 +151,7 @@ export const scale: Subject = {
       id: 'growth',
       what: 'Reading cost per worker, nothing changing, after the first read',
       stage: startCrowds,
+      quickly: '1,000 workers instead of 10,000',
       rounds: 1,
       trials: [
         perWorker('readAll per worker', 'few', (board) => () => board.readAll()),

@@ -88,6 +88,9 @@ export interface NativeBoard {
   readonly inlineBytes: number
   readonly names: [name: string, kind: number][]
   readonly uid: number
+  readonly inode: number
+  /** How many names the file had when it was opened. */
+  readonly links: number
   readonly fromEarlierBoot: boolean
   /** By which `publishTextAt` knows it. */
   readonly number: number
@@ -151,6 +154,8 @@ interface NativeModule {
   /** What `publishText` of that board does: see HandleTable in native/addon/handle.h. */
   publishTextAt(number: number, text: string): number | undefined
   isAbandoned(path: string): boolean
+  /** Whether a file or directory has access rules beside its mode, or may have. */
+  hasAcl(path: string): boolean
   /** Undefined where such a lock cannot be had. */
   shareDirectory(path: string): (() => void) | undefined
   crc32c(bytes: Uint8Array): number
@@ -213,25 +218,81 @@ interface NativeZookeeper {
   ) => NativeSession
 }
 
-const nodeGypBuild = require('node-gyp-build') as { (root: string): unknown; path(root: string): string }
+const nodeGypBuild = require('node-gyp-build') as { path(root: string): string }
 
 const ROOT = path.join(__dirname, '..', '..')
-const WHERE = `${process.platform}-${process.arch}, Node ${process.versions.node}`
-// Not `npm rebuild`, which says that all is well and does nothing where install scripts are off or not approved.
-const BUILD = `npm --prefix '${ROOT}' run install`
-const TOOLS = 'needs python3, make and a C++ compiler'
 
 function load(): NativeModule {
   if (process.platform !== 'linux' && process.platform !== 'darwin') {
     throw new Error(`rollcall works on Linux and macOS, not on ${process.platform}`)
   }
+  let file: string
   try {
-    return nodeGypBuild(ROOT) as NativeModule
+    file = nodeGypBuild.path(ROOT)
   } catch (cause) {
-    throw new Error(`rollcall has no native addon for ${WHERE}. Build it with: ${BUILD} (${TOOLS})`, {
-      cause,
-    })
+    throw new Error(whyNone(ROOT), { cause })
   }
+  return loadFile(file) as NativeModule
+}
+
+function loadFile(file: string): unknown {
+  try {
+    return require(file)
+  } catch (cause) {
+    throw new Error(whyNotLoaded(file, ROOT, cause as NodeJS.ErrnoException), { cause })
+  }
+}
+
+function machine(): string {
+  return `${process.platform}-${process.arch}, Node ${process.versions.node}`
+}
+
+/** Not `npm rebuild`, which says that all is well and does nothing where install scripts are off or not approved. */
+function buildIt(root: string): string {
+  return `npm --prefix '${root}' run install (needs python3, make and a C++ compiler)`
+}
+
+function whyNone(root: string): string {
+  // A bundler has moved this file away from the package that has the addon.
+  if (!isOurPackage(root)) {
+    return `rollcall looks for its native addon in ${root}, which is not its package: keep 'rollcall' out of the bundle (esbuild: --external:rollcall; webpack: externals)`
+  }
+  return `rollcall has no native addon for ${machine()}. Build it with: ${buildIt(root)}`
+}
+
+function isOurPackage(root: string): boolean {
+  try {
+    return (require(path.join(root, 'package.json')) as { name?: string }).name === 'rollcall'
+  } catch {
+    return false
+  }
+}
+
+/** The file is there: first what is wrong with it, in the system's own words, then what helps. */
+function whyNotLoaded(file: string, root: string, { code, message }: NodeJS.ErrnoException): string {
+  const reason = message.split('\n', 1)[0]!.replace(`${file}: `, '')
+  return `rollcall cannot load its native addon ${file}: ${reason}; ${remedy(root, code, message)}`
+}
+
+function remedy(root: string, code: string | undefined, message: string): string {
+  if (code === 'ERR_ACCESS_DENIED' || code === 'ERR_DLOPEN_DISABLED') {
+    return 'start Node with --allow-addons where it is started with --permission, and without --no-addons'
+  }
+  if (/failed to map segment|operation not permitted/i.test(message)) {
+    return 'its file system is probably mounted noexec: install the package on one that may run programs'
+  }
+  if (/permission denied/i.test(message)) return 'this user may not read it: mend its permissions'
+  if (/GLIBC|GLIBCXX|musl|cannot open shared object|libc\.so/i.test(message)) {
+    return `it was built for another C library; build it here with: ${buildIt(root)}`
+  }
+  if (
+    /wrong ELF class|invalid ELF header|file too short|cannot read file data|mach-o|incompatible architecture/i.test(
+      message,
+    )
+  ) {
+    return `it is damaged or was built for another machine than this (${machine()}); build it here with: ${buildIt(root)}`
+  }
+  return `this is ${machine()}; if nothing else helps, build it here with: ${buildIt(root)}`
 }
 
 export const native: NativeModule = load()
@@ -245,10 +306,10 @@ export function loadZookeeper(): NativeZookeeper {
   const file = path.join(path.dirname(first), path.basename(first).replace('rollcall', 'rollcall_zookeeper'))
   if (!existsSync(file)) {
     throw new Error(
-      `rollcall has no native addon for ZooKeeper for ${WHERE}. The sources of its client come with the package zookeeper: ` +
-        `npm install --ignore-scripts zookeeper@7.3.0, then build it with: ${BUILD} (${TOOLS})`,
+      `rollcall has no native addon for ZooKeeper for ${machine()}. The sources of its client come with the package zookeeper: ` +
+        `npm install --ignore-scripts zookeeper@7.3.0, then build it with: ${buildIt(ROOT)}`,
     )
   }
-  zookeeper = require(file) as NativeZookeeper
+  zookeeper = loadFile(file) as NativeZookeeper
   return zookeeper
 }

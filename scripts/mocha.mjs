@@ -25,7 +25,9 @@ const isOfQueues = (file) => dirname(file).split(sep).includes('queue')
 const NEEDS = { zookeeper: 'ZOOKEEPER', chromium: 'BROWSER', tmux: 'TMUX' }
 for (const [script, name] of Object.entries(NEEDS)) {
   if (process.env[`ROLLCALL_TEST_${name}`] === 'skip') continue
-  spawnSync(process.execPath, [join('scripts', `${script}.mjs`)], { stdio: ['ignore', 'ignore', 'inherit'] })
+  spawnSync(process.execPath, [join('scripts', 'needs', `${script}.mjs`)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
 }
 
 const totals = { passed: 0, failed: 0, pending: 0 }

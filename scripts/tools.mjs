@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { installDebianPackages } from './debian.mjs'
+import { installDebianPackages } from './needs/debian.mjs'
 
 /** The first of `names` that is a command, or undefined. */
 export function findCommand(...names) {

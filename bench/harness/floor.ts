@@ -11,6 +11,10 @@ export interface FloorBoard {
 }
 
 interface FloorAddon {
+  /** An epoll that waits for all of these descriptors. */
+  epollOf(descriptors: Int32Array): number
+  /** How many of them are ready now. */
+  epollLook(epoll: number): number
   open(boardFile: string): FloorBoard
   pidfdOpen(pid: number): number
   /** Blocks until that process has ended; nanoseconds on the clock of process.hrtime. */

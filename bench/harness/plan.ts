@@ -95,6 +95,8 @@ export interface Row {
   stage?: (context: StageContext) => Promise<Stage>
   /** Only when there is time. */
   slow?: boolean
+  /** What `--quick` makes smaller, where the bars are about the larger: then nothing is judged. */
+  quickly?: string
   /** How often each trial runs, instead of the run's own number. */
   rounds?: number
 }

@@ -37,7 +37,7 @@ export interface BarResult {
   value?: number
   low?: number
   high?: number
-  verdict: 'meets' | 'misses' | 'not measured' | 'no bar'
+  verdict: 'meets' | 'misses' | 'not measured' | 'no bar' | 'not judged'
 }
 
 export interface RowResult {
@@ -87,8 +87,16 @@ function roundValues({ of, by }: Bar, trials: readonly TrialResult[]): number[] 
   })
 }
 
-/** @param paired the ratio in each round, where it was measured by itself */
-export function judge(bar: Bar, trials: readonly TrialResult[], paired: number[] | undefined): BarResult {
+/**
+ * @param paired the ratio in each round, where it was measured by itself
+ * @param isKept whether this run keeps the conditions that the bar is about
+ */
+export function judge(
+  bar: Bar,
+  trials: readonly TrialResult[],
+  paired: number[] | undefined,
+  isKept = true,
+): BarResult {
   const values = paired ?? roundValues(bar, trials)
   const described = { what: bar.what, bar: describeBar(bar), paired: paired !== undefined }
   if (values.length === 0) return { ...described, verdict: 'not measured' }
@@ -101,6 +109,6 @@ export function judge(bar: Bar, trials: readonly TrialResult[], paired: number[]
     value,
     low: Math.min(...values),
     high: Math.max(...values),
-    verdict: !isBound ? 'no bar' : isMet ? 'meets' : 'misses',
+    verdict: !isBound ? 'no bar' : !isKept ? 'not judged' : isMet ? 'meets' : 'misses',
   }
 }

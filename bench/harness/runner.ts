@@ -80,7 +80,9 @@ export class Runner {
     } finally {
       await this.#leaveStage()
     }
-    result.bars = row.bars.map((bar) => judge(bar, result.trials, paired.get(bar)))
+    const isKept = !quick || row.quickly === undefined
+    if (!isKept) result.notes.push(`not judged: with --quick there are ${row.quickly}`)
+    result.bars = row.bars.map((bar) => judge(bar, result.trials, paired.get(bar), isKept))
     return result
   }
 

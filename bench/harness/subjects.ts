@@ -3,6 +3,7 @@
 import { changes } from '../changes'
 import { counters } from '../counters'
 import { faces } from '../faces'
+import { loadSubject } from '../load'
 import { queue } from '../queue'
 import { queueLocal } from '../queue-local'
 import { read } from '../read'
@@ -18,6 +19,7 @@ export const SUBJECTS: readonly Subject[] = [
   counters,
   watch,
   scale,
+  loadSubject,
   faces,
   queueLocal,
   queue,

@@ -3,6 +3,7 @@
 
 #include <node_api.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -143,9 +144,33 @@ napi_value PidfdWait(napi_env env, napi_callback_info info) {
   return Number(env, static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec));
 }
 
+// epollOf(descriptors: Int32Array) -> descriptor of an epoll that waits for all of them
+napi_value EpollOf(napi_env env, napi_callback_info info) {
+  size_t count = 1, length = 0;
+  napi_value array;
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &count, &array, nullptr, nullptr);
+  napi_get_typedarray_info(env, array, nullptr, &length, &data, nullptr, nullptr);
+  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  for (size_t i = 0; i < length; i++) {
+    epoll_event event = {};
+    event.events = EPOLLIN;
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, static_cast<int32_t*>(data)[i], &event) != 0) return Throw(env, "epoll_ctl failed");
+  }
+  return Number(env, epoll);
+}
+
+// epollLook(descriptor) -> how many are ready now, at most 64
+napi_value EpollLook(napi_env env, napi_callback_info info) {
+  epoll_event ready[64];
+  return Number(env, epoll_wait(Int32(env, info), ready, 64, 0));
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
+  Bind(env, exports, "epollOf", EpollOf, nullptr);
+  Bind(env, exports, "epollLook", EpollLook, nullptr);
   Bind(env, exports, "open", Open, nullptr);
   Bind(env, exports, "pidfdOpen", PidfdOpen, nullptr);
   Bind(env, exports, "pidfdWait", PidfdWait, nullptr);

@@ -5,7 +5,7 @@
 import { CommanderError } from 'commander'
 import { createProgram } from './program'
 import { EXIT, exitCodeOf, isExpected } from './support/exit-codes'
-import { tolerateClosedOutput } from './support/output'
+import { note, noteLines, tolerateClosedOutput } from './support/output'
 
 // As seen from the compiled file, dist/lib/cli/main.js.
 const { version } = require('../../../package.json') as { version: string }
@@ -29,8 +29,8 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
 
   const code = (error as NodeJS.ErrnoException | undefined)?.code
-  const text = isExpected(error) ? `${error.message}${code ? ` [${code}]` : ''}` : (error as Error)?.stack
-  process.stderr.write(`rollcall: ${text ?? String(error)}\n`)
+  if (isExpected(error)) note(`${error.message}${code ? ` [${code}]` : ''}`)
+  else noteLines(`rollcall: ${(error as Error)?.stack ?? String(error)}`)
   return exitCodeOf(error)
 }
 

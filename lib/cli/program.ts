@@ -3,6 +3,8 @@
 // Each verb is loaded when it is asked for, and all of them where somebody asks what there is.
 
 import { Command } from 'commander'
+import { redactWords } from '../util/redact'
+import { noteLines } from './support/output'
 import { withVerbHint } from './support/verb-hints'
 
 const EXIT_CODES = `
@@ -29,7 +31,7 @@ const VERBS: Record<string, () => Register> = {
   demo: () => (require('./verbs/demo') as typeof import('./verbs/demo')).registerDemo,
   queue: () => (require('./verbs/queue/queue') as typeof import('./verbs/queue/queue')).registerQueue,
   run: () => (require('./verbs/run') as typeof import('./verbs/run')).registerRun,
-  work: () => (require('./verbs/work') as typeof import('./verbs/work')).registerWork,
+  work: () => (require('./verbs/work/work') as typeof import('./verbs/work/work')).registerWork,
   completion: () => (require('./verbs/completion') as typeof import('./verbs/completion')).registerCompletion,
 }
 
@@ -42,7 +44,10 @@ export function createProgram(version: string, verb?: string): Command {
     .exitOverride()
     .enablePositionalOptions()
     .configureOutput({
-      outputError: (text, write) => write(withVerbHint(text.replace(/^error:/, 'rollcall:'), program)),
+      outputError: (text) => {
+        const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), program)
+        noteLines(redactWords(hinted).trimEnd())
+      },
     })
     .showHelpAfterError('(--help tells more, with an example)')
     .configureHelp({ showGlobalOptions: false })

@@ -39,7 +39,8 @@ export interface InstrumentOptions {
   remoteAddress?: (request: AnyRequest) => string | undefined
   /**
    * Hears the first error of the board, or of the functions above. Whatever happens, requests are served,
-   * and publishing is tried again later, unless the board was closed or replaced.
+   * and publishing is tried again later, unless the board was closed. One that was deleted or replaced is opened
+   * again: for that the handle changes boards, see `reopen()`.
    *
    * @default process.emitWarning
    */

@@ -2,6 +2,7 @@
 // terminals and metrics read.
 
 import type { Status } from '../scoreboard/types'
+import { isAmount, MAX_TIME_MS } from '../util/bounds'
 
 /**
  * - `waiting`: nothing to do, and no client is connected
@@ -60,13 +61,17 @@ export const STATE_LETTERS: Readonly<Record<RequestState, string>> = {
 /** Whether a status is one of these; workers may publish what they like. */
 export function isRequestStatus(status: Status | undefined): status is RequestStatus {
   if (typeof status !== 'object' || status === null || !('state' in status)) return false
-  const { state, since, inFlight, requests, bytes } = status as Record<string, unknown>
+  const { state, since, inFlight, requests, bytes, ...texts } = status as Record<string, unknown>
   return (
     typeof state === 'string' &&
     Object.hasOwn(STATE_LETTERS, state) &&
-    [since, inFlight, requests, bytes].every((number) => typeof number === 'number')
+    isAmount(since, MAX_TIME_MS) &&
+    [inFlight, requests, bytes].every((number) => isAmount(number)) &&
+    TEXTS.every((name) => texts[name] === undefined || typeof texts[name] === 'string')
   )
 }
+
+const TEXTS = ['method', 'host', 'path', 'remoteAddress', 'protocol']
 
 /** Whether a worker in this state has something to do. */
 export function isBusy(state: RequestState): boolean {

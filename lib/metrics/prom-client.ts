@@ -4,10 +4,10 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Scoreboard } from '../scoreboard/scoreboard'
-import { checkOptions } from '../util/check-options'
+import { checkOptions, optionalBoolean } from '../util/check-options'
 import { fold, keyOf, metricsOf, type Tell } from './prom-folding'
 import { lasting, type Metric, ShownSums } from './prom-metric'
-import { readRetained } from './prom-retained'
+import { readRetained, type SharedPlace } from './prom-retained'
 
 /** What `clusterMetrics()` takes. */
 export interface ClusterMetricsOptions {
@@ -15,6 +15,18 @@ export interface ClusterMetricsOptions {
   baseDir: string
   /** The format: prom-client's own, or OpenMetrics. @default 'text' */
   format?: 'text' | 'openmetrics'
+  /**
+   * Only reads: adds nobody to what is retained, and frees no slot. For an exporter of another user, or one that sees
+   * the directory on a disk that it may not write to. What a worker that is gone had published stays in its slot
+   * until somebody who may write takes care of it.
+   *
+   * @default false
+   */
+  readOnly?: boolean
+  /** What the workers gave as `mode`. @default 0o600 */
+  mode?: number
+  /** As of a board. @default false */
+  allowAnyFilesystem?: boolean
   /**
    * Hears, once for each, what is set aside: a file or a worker that cannot be read, metrics that do not fit together,
    * a disk on which nothing more can be retained. All else is served.
@@ -38,14 +50,20 @@ export interface ClusterMetricsOptions {
  * @throws {ScoreboardError} there is no board yet (`ERR_NOT_A_BOARD`; none is made), or it cannot be opened or trusted
  */
 export async function clusterMetrics(options: ClusterMetricsOptions): Promise<string> {
-  checkOptions(options, ['baseDir', 'format', 'onError'], 'the options of clusterMetrics()')
-  const { baseDir, format = 'text', onError } = options
+  checkOptions(
+    options,
+    ['baseDir', 'format', 'readOnly', 'mode', 'allowAnyFilesystem', 'onError'],
+    'the options of clusterMetrics()',
+  )
+  const { baseDir, format = 'text', mode, allowAnyFilesystem, onError } = options
+  const readOnly = optionalBoolean(options.readOnly, 'readOnly') ?? false
   const promClient = loadPromClient()
   const tell = onceOnly(onError)
   const turn = slices()
-  using board = new Scoreboard({ baseDir, readOnly: true })
+  const place = { baseDir, mode, allowAnyFilesystem }
+  using board = new Scoreboard({ ...place, readOnly: true })
   const everybody = await readEverybody(board, tell, turn)
-  if (everybody.hasUnfolded) await tryToFold(baseDir, tell, turn)
+  if (everybody.hasUnfolded && !readOnly) await tryToFold(place, tell, turn)
   const sums = new ShownSums((name, what) =>
     tell(`${baseDir} ${name}`, `Metric '${name}' on ${baseDir}: ${what}`),
   )
@@ -132,10 +150,11 @@ async function readEverybody(board: Scoreboard, tell: Tell, turn: () => Promise<
 }
 
 /** What is not folded today is folded tomorrow, and served from its slot until then. */
-async function tryToFold(baseDir: string, tell: Tell, turn: () => Promise<void>): Promise<void> {
+async function tryToFold(place: SharedPlace, tell: Tell, turn: () => Promise<void>): Promise<void> {
+  const { baseDir } = place
   try {
-    using board = new Scoreboard({ baseDir })
-    await fold(board, tell, turn)
+    using board = new Scoreboard(place)
+    await fold(board, place, tell, turn)
   } catch (error) {
     const problem = `Cannot retain the metrics of the dead in ${baseDir} now, they stay in their slots: ${(error as Error).message}`
     tell(`${baseDir} retain`, problem)

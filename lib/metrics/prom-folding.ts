@@ -5,7 +5,13 @@ import type { Scoreboard } from '../scoreboard/scoreboard'
 import type { WorkerEntry } from '../scoreboard/types'
 import { sleepSync } from '../util/sleep'
 import { isMetric, KeptSums, lasting, type Metric } from './prom-metric'
-import { readRetained, removeTemporaries, tryToBeAlone, writeRetained } from './prom-retained'
+import {
+  readRetained,
+  removeTemporaries,
+  type SharedPlace,
+  tryToBeAlone,
+  writeRetained,
+} from './prom-retained'
 
 /** Hears of what is set aside; `key` is the same for the same thing. */
 export type Tell = (key: string, problem: string) => void
@@ -46,7 +52,7 @@ export function metricsOf(worker: WorkerEntry, baseDir: string, tell: Tell): Met
  *
  * @throws what the file system says; then everybody is still in its slot
  */
-function* foldSteps(board: Scoreboard, tell: Tell): Generator<void> {
+function* foldSteps(board: Scoreboard, place: SharedPlace, tell: Tell): Generator<void> {
   const { baseDir, boardId } = board
   removeTemporaries(baseDir)
   const before = readRetained(baseDir, boardId, (problem) => tell(baseDir, problem))
@@ -70,7 +76,7 @@ function* foldSteps(board: Scoreboard, tell: Tell): Generator<void> {
   }
   if (fresh.length > 0) {
     const still = before.folded.filter((key) => seen.has(key))
-    writeRetained(baseDir, { boardId, folded: [...still, ...fresh], metrics: sums.metrics })
+    writeRetained(place, { boardId, folded: [...still, ...fresh], metrics: sums.metrics })
   }
   if (!board.isReadOnly) board.retireKept(safe)
 }
@@ -80,24 +86,29 @@ function isHopeless({ error, deadForMs = 0 }: WorkerEntry): boolean {
 }
 
 /** All at once. False: somebody else is at it. */
-export function foldNow(board: Scoreboard, tell: Tell): boolean {
-  using alone = tryToBeAlone(board.baseDir)
+export function foldNow(board: Scoreboard, place: SharedPlace, tell: Tell): boolean {
+  using alone = tryToBeAlone(place)
   if (alone === undefined) return false
-  for (const _ of foldSteps(board, tell)) {
+  for (const _ of foldSteps(board, place, tell)) {
     // There is nothing to do between the steps.
   }
   return true
 }
 
 /** Slice by slice. Does nothing while somebody else is at it. */
-export async function fold(board: Scoreboard, tell: Tell, turn: () => Promise<void>): Promise<void> {
-  using alone = tryToBeAlone(board.baseDir)
+export async function fold(
+  board: Scoreboard,
+  place: SharedPlace,
+  tell: Tell,
+  turn: () => Promise<void>,
+): Promise<void> {
+  using alone = tryToBeAlone(place)
   if (alone === undefined) return
-  for (const _ of foldSteps(board, tell)) await turn()
+  for (const _ of foldSteps(board, place, tell)) await turn()
 }
 
 /** For whoever is about to put an end to what they lie on. */
-export function foldBeforeItsEnd(board: Scoreboard, tell: Tell): void {
+export function foldBeforeItsEnd(board: Scoreboard, place: SharedPlace, tell: Tell): void {
   const deadline = performance.now() + WAIT_MS
-  while (board.isInPlace && !foldNow(board, tell) && performance.now() < deadline) sleepSync(20)
+  while (board.isInPlace && !foldNow(board, place, tell) && performance.now() < deadline) sleepSync(20)
 }

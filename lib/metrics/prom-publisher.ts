@@ -5,9 +5,11 @@ import type { JsonValue } from '../scoreboard/types'
 import { checkOptions, describeValue, optionalInteger } from '../util/check-options'
 import { ScoreboardError } from '../util/errors'
 import { foldBeforeItsEnd, foldNow } from './prom-folding'
+import type { SharedPlace } from './prom-retained'
 
 /** A registry of prom-client, as far as it matters here. */
 export interface MetricsRegistry {
+  /** All metrics, as prom-client gives them. */
   getMetricsAsJSON(): Promise<unknown>
 }
 
@@ -23,6 +25,15 @@ export interface PublishMetricsOptions {
    * @default 1000
    */
   intervalMs?: number
+  /**
+   * Permission bits of the files, as those of a board: to let an exporter of another user read, `0o640` or `0o644`;
+   * to let workers of several users publish together, `0o660` or `0o666`, all of them the same.
+   *
+   * @default 0o600
+   */
+  mode?: number
+  /** As of a board. @default false */
+  allowAnyFilesystem?: boolean
   /**
    * Hears what goes wrong: the board is full, a collector throws. It is tried again all the same.
    *
@@ -57,27 +68,32 @@ export function publishMetrics(
   registry: MetricsRegistry,
   options: PublishMetricsOptions,
 ): MetricsPublication {
-  checkOptions(options, ['baseDir', 'intervalMs', 'onError'], 'the options of publishMetrics()')
+  checkOptions(
+    options,
+    ['baseDir', 'intervalMs', 'mode', 'allowAnyFilesystem', 'onError'],
+    'the options of publishMetrics()',
+  )
   if (typeof registry?.getMetricsAsJSON !== 'function') {
     throw new TypeError(`Expected a registry of prom-client, got ${describeValue(registry)}`)
   }
   const intervalMs = optionalInteger(options.intervalMs, 'intervalMs', 10, 3_600_000) ?? 1000
-  const { baseDir, onError } = options
-  return new Publisher(registry, openBoard(baseDir), intervalMs, onError)
+  const { baseDir, mode, allowAnyFilesystem, onError } = options
+  return new Publisher(registry, { baseDir, mode, allowAnyFilesystem }, intervalMs, onError)
 }
 
-function openBoard(baseDir: string): Scoreboard {
-  saveWhatIsFromBefore(baseDir)
-  const board = new Scoreboard({ baseDir, deadForMs: Number.POSITIVE_INFINITY })
+function openBoard(place: SharedPlace): Scoreboard {
+  saveWhatIsFromBefore(place)
+  const board = new Scoreboard({ ...place, deadForMs: Number.POSITIVE_INFINITY })
   board.keepStatus()
   return board
 }
 
 /** A board from an earlier boot is replaced when it is opened, with all that lies on it. */
-function saveWhatIsFromBefore(baseDir: string): void {
+function saveWhatIsFromBefore(place: SharedPlace): void {
   try {
-    using board = new Scoreboard({ baseDir, readOnly: true })
-    if (board.isFromEarlierBoot) foldBeforeItsEnd(board, warnOf)
+    const { baseDir, allowAnyFilesystem } = place
+    using board = new Scoreboard({ baseDir, allowAnyFilesystem, readOnly: true })
+    if (board.isFromEarlierBoot) foldBeforeItsEnd(board, place, warnOf)
   } catch (error) {
     // There is none, as a rule. What else is wrong, opening it to write says better.
     const isNone = error instanceof ScoreboardError && error.code === 'ERR_NOT_A_BOARD'
@@ -91,6 +107,7 @@ function warnOf(_key: string, problem: string): void {
 
 class Publisher implements MetricsPublication {
   readonly #registry: MetricsRegistry
+  readonly #place: SharedPlace
   readonly #board: Scoreboard
   readonly #timer: NodeJS.Timeout
   readonly #onError: ((error: Error) => void) | undefined
@@ -100,12 +117,13 @@ class Publisher implements MetricsPublication {
 
   constructor(
     registry: MetricsRegistry,
-    board: Scoreboard,
+    place: SharedPlace,
     intervalMs: number,
     onError: ((error: Error) => void) | undefined,
   ) {
     this.#registry = registry
-    this.#board = board
+    this.#place = place
+    this.#board = openBoard(place)
     this.#onError = onError
     this.#timer = setInterval(this.#tryToPublish, intervalMs).unref()
     this.#tryToPublish()
@@ -166,14 +184,14 @@ class Publisher implements MetricsPublication {
       this.#board.claim()
     } catch (error) {
       if (!(error instanceof ScoreboardError) || error.code !== 'ERR_BOARD_FULL') throw error
-      foldNow(this.#board, warnOf)
+      foldNow(this.#board, this.#place, warnOf)
       this.#board.claim()
     }
   }
 
   #makeRoom(): void {
     try {
-      foldNow(this.#board, warnOf)
+      foldNow(this.#board, this.#place, warnOf)
     } catch {
       // The disk is full, perhaps: it is needed only once no slot is left, and told of then.
     }

@@ -9,12 +9,16 @@
 // commit. What follows, freeing slots, only tidies up: whoever is killed before it leaves workers that
 // retained.json names, and readers skip them for that. So nobody is counted twice, and nobody's last numbers are lost.
 
-import fs from 'node:fs'
 import path from 'node:path'
 import { Scoreboard } from '../scoreboard/scoreboard'
+import type { ScoreboardOptions } from '../scoreboard/types'
 import { ScoreboardError } from '../util/errors'
 import { randomName } from '../util/random-name'
+import { move, namesIn, readWhole, removeFile, replaceFile, syncToDisk } from '../util/trust'
 import { isMetric, type Metric } from './prom-metric'
+
+/** Where the metrics are, and who may write there. */
+export type SharedPlace = Pick<ScoreboardOptions, 'baseDir' | 'mode' | 'allowAnyFilesystem'>
 
 export interface Retained {
   boardId: string
@@ -26,18 +30,15 @@ export interface Retained {
 }
 
 const FILE = 'retained.json'
+/** More than the metrics of any worker. */
+const MAX_BYTES = 256 * 1024 * 1024
 const TEMPORARY = /^retained\.json\.[0-9a-f]{12}\.tmp$/
 
 /** Undefined: there is none. Throws what is wrong with it. */
 function readFile(file: string): Retained | undefined {
-  let text: string
-  try {
-    text = fs.readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-  const value: unknown = JSON.parse(text)
+  const bytes = readWhole(file, MAX_BYTES)
+  if (bytes === undefined) return undefined
+  const value: unknown = JSON.parse(bytes.toString())
   if (!isRetained(value)) throw new Error('it has another format')
   return value
 }
@@ -72,23 +73,15 @@ export function readRetained(baseDir: string, boardId: string, tell: (problem: s
  *
  * @throws what the file system says; nothing has changed then, and nothing is left behind
  */
-export function writeRetained(baseDir: string, retained: Omit<Retained, 'generation'>): void {
+export function writeRetained(
+  { baseDir, mode = 0o600 }: SharedPlace,
+  retained: Omit<Retained, 'generation'>,
+): void {
   const file = path.join(baseDir, FILE)
-  const temporary = `${file}.${randomName(6)}.tmp`
-  try {
-    const text = JSON.stringify({
-      ...retained,
-      generation: randomName(8),
-    } satisfies Retained)
-    // Synced: after a power cut the name must not lead to half a file.
-    fs.writeFileSync(temporary, text, { mode: 0o600, flag: 'wx', flush: true })
-    setAsideWhatIsBad(file)
-    fs.renameSync(temporary, file)
-  } catch (error) {
-    fs.rmSync(temporary, { force: true })
-    throw error
-  }
-  syncDirectory(baseDir)
+  const now: Retained = { ...retained, generation: randomName(8) }
+  // Under a temporary name that TEMPORARY knows; the disk may be full.
+  replaceFile(file, Buffer.from(JSON.stringify(now)), mode, () => setAsideWhatIsBad(file))
+  syncToDisk(baseDir)
 }
 
 /** For whoever wants to find out what it was. */
@@ -96,29 +89,21 @@ function setAsideWhatIsBad(file: string): void {
   try {
     readFile(file)
   } catch {
-    fs.renameSync(file, `${file}.bad-${randomName(4)}`)
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = fs.openSync(directory, fs.constants.O_RDONLY)
-  try {
-    fs.fsyncSync(descriptor)
-  } finally {
-    fs.closeSync(descriptor)
+    move(file, `${file}.bad-${randomName(4)}`)
   }
 }
 
 /** Removes what writers left that were killed. REQUIRES: nobody writes (`whileAlone`). */
 export function removeTemporaries(baseDir: string): void {
-  for (const name of fs.readdirSync(baseDir)) {
-    if (TEMPORARY.test(name)) fs.rmSync(path.join(baseDir, name), { force: true })
+  for (const name of namesIn(baseDir) ?? []) {
+    if (TEMPORARY.test(name)) removeFile(path.join(baseDir, name))
   }
 }
 
 /** Holds the name of the one who changes what is retained. Undefined: somebody else has it. */
-export function tryToBeAlone(baseDir: string): Disposable | undefined {
-  const lock = new Scoreboard({ baseDir: path.join(baseDir, 'folding'), workerId: 'folder', slots: 4 })
+export function tryToBeAlone(place: SharedPlace): Disposable | undefined {
+  const baseDir = path.join(place.baseDir, 'folding')
+  const lock = new Scoreboard({ ...place, baseDir, workerId: 'folder', slots: 4 })
   try {
     lock.claim()
     return lock

@@ -7,8 +7,9 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP } from 'node:net'
-import { describeValue } from '../util/check-options'
+import { isIP } from 'node:net'
+import { AddressSet, plainAddress } from './addresses'
+import { cameByTls, clientOf } from './forwarded'
 
 export interface AccessRules {
   allow?: readonly string[]
@@ -20,43 +21,6 @@ export interface AccessRules {
 export type Verdict =
   | { isAllowed: true; cookie?: string }
   | { isAllowed: false; statusCode: 401 | 403; reason: string }
-
-const LOOPBACK = ['127.0.0.0/8', '::1']
-const FORWARDED_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host', 'via'] as const
-
-/** A set of addresses; IPv4 addresses in IPv6 clothes count as what they are. */
-export class AddressSet {
-  readonly #list = new BlockList()
-
-  /** @param entries addresses, CIDR blocks, or `loopback`; `option` names them in errors */
-  constructor(entries: readonly string[], option: string) {
-    for (const entry of entries.flatMap((one) => (one === 'loopback' ? LOOPBACK : [one]))) {
-      if (!this.#add(entry)) {
-        throw new RangeError(
-          `Expected option '${option}' to hold addresses like '10.1.2.3', '10.0.0.0/8', 'fd00::/8' or 'loopback', got ${describeValue(entry)}`,
-        )
-      }
-    }
-  }
-
-  has(address: string): boolean {
-    return this.#list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
-  }
-
-  #add(entry: string): boolean {
-    const [, written, bits] = /^([^/]+?)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
-    const address = written === undefined ? undefined : plainAddress(written)
-    if (address === undefined) return false
-    const isV4 = isIP(address) === 4
-    // ::ffff:10.0.0.0/104 is 10.0.0.0/8.
-    const shift = isV4 && isIP(written!) === 6 ? 96 : 0
-    const most = isV4 ? 32 : 128
-    const prefix = bits === undefined ? most : Number(bits) - shift
-    if (prefix < 0 || prefix > most) return false
-    this.#list.addSubnet(address, prefix, isV4 ? 'ipv4' : 'ipv6')
-    return true
-  }
-}
 
 export class Access {
   readonly #allowed: AddressSet
@@ -98,22 +62,23 @@ export class Access {
       // Equally long whatever was given, so the comparison tells nothing by its time.
       if (one !== null && one !== undefined && timingSafeEqual(hashOf(one), this.#tokenHash!)) return true
     }
-    const cookies = (request.headers.cookie ?? '').split(';').map((cookie) => cookie.trim())
-    const expected = hashOf(`${this.#cookieName}=${this.#cookieValue}`)
-    return cookies.some((cookie) => timingSafeEqual(hashOf(cookie), expected))
+    // One value is looked at: a request may bring thousands of cookies.
+    const value = cookieNamed(request.headers.cookie ?? '', this.#cookieName)
+    return value !== undefined && timingSafeEqual(hashOf(value), hashOf(this.#cookieValue))
   }
 
   #cookie(request: IncomingMessage): string {
-    const secure = (request.socket as { encrypted?: boolean }).encrypted ? '; Secure' : ''
+    const isSecure = (request.socket as { encrypted?: boolean }).encrypted || cameByTls(request.headers)
+    const secure = isSecure ? '; Secure' : ''
     return `${this.#cookieName}=${this.#cookieValue}; HttpOnly; SameSite=Lax${secure}`
   }
 
   #whyNot(request: IncomingMessage): string | undefined {
     const peer = plainAddress(request.socket.remoteAddress ?? '')
     if (peer === undefined) return 'The address of this connection is not known: only a token opens it.'
-    const client = this.#client(request, peer)
+    const client = clientOf(request.headers, peer, this.#proxies)
     if (client === undefined) {
-      return "This request came through a proxy, which may speak for anybody: set option 'trustProxy' to its address, or use a token."
+      return "This request came through a proxy, and for whom it speaks is not certain: set option 'trustProxy' to the proxy's address, let it send X-Forwarded-For alone, or use a token."
     }
     if (!this.#allowed.has(client))
       return `The address ${client} may not look here: option 'allow' says who may.`
@@ -130,18 +95,6 @@ export class Access {
     return undefined
   }
 
-  /** Who asks; undefined where only a proxy knows, and it is not one that we believe. */
-  #client(request: IncomingMessage, peer: string): string | undefined {
-    if (!this.#proxies?.has(peer)) {
-      return FORWARDED_HEADERS.some((name) => request.headers[name] !== undefined) ? undefined : peer
-    }
-    const header = request.headers['x-forwarded-for']
-    if (header === undefined) return peer
-    // Each proxy appends the address it was called from: from the right, the first that is no proxy of ours.
-    const hops = String(header).split(',').reverse().map(hopAddress)
-    return hops.find((hop) => hop === undefined || !this.#proxies!.has(hop)) ?? hops.at(-1)
-  }
-
   /** An address can not be pointed elsewhere, a name can. */
   #isOurs(host: string): boolean {
     const name = host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '')
@@ -150,26 +103,15 @@ export class Access {
   }
 }
 
-/** An address without zone, an IPv4 one out of its IPv6 clothes; undefined when it is none. */
-export function plainAddress(text: string): string | undefined {
-  const address = text.replace(/%.*$/, '')
-  if (isIP(address) === 4) return address
-  if (isIP(address) !== 6) return undefined
-  // The URL parser writes every IPv6 address in one way.
-  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
-  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical) ?? []
-  if (high === undefined || low === undefined) return canonical
-  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)]
-  return [a >> 8, a & 255, b >> 8, b & 255].join('.')
-}
-
-/** `10.1.2.3`, `10.1.2.3:4567`, `[fd00::1]:4567`, as proxies write them. */
-function hopAddress(hop: string): string | undefined {
-  const text = hop.trim()
-  const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(text) ?? []
-  return plainAddress(bracketed ?? text.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1'))
-}
-
 function hashOf(text: string): Buffer {
   return createHash('sha256').update(text).digest()
+}
+
+/** The value of the first cookie of that name. */
+function cookieNamed(header: string, name: string): string | undefined {
+  for (const cookie of header.split(';')) {
+    const text = cookie.trim()
+    if (text.startsWith(`${name}=`)) return text.slice(name.length + 1)
+  }
+  return undefined
 }

@@ -12,7 +12,7 @@ interface Asset {
   hash: string
 }
 
-// As seen from the compiled file, dist/lib/status/page/assets.js.
+// As seen from the compiled file, dist/lib/page/assets.js.
 const ASSETS = join(__dirname, '..', '..', '..', 'assets')
 
 function load(name: string): Asset {

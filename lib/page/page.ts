@@ -5,10 +5,11 @@ import { basename } from 'node:path'
 import { bytesText, countText, rateText } from '../view/numbers'
 import { ageText, cut, escapeControls } from '../view/text'
 import { pageAssets } from './assets'
+import { COLUMNS, type Column, cellText } from './columns'
 import type { Picture } from './feed'
 import { areaUnder, type SampleName, SPARK_HEIGHT, SPARK_WIDTH } from './history'
 import { type Html, html } from './html'
-import { type Choice, COLUMNS, choose, STATES } from './order'
+import { type Choice, choose, STATES } from './order'
 import { queuesSection } from './queue-section'
 import { kindOf, markOf, type WorkerView, wordOf } from './worker-view'
 
@@ -206,20 +207,23 @@ function shownText(shown: number, all: number): string {
   return `${countText(shown)} of ${countText(all)}`
 }
 
-function heading(column: (typeof COLUMNS)[number], choice: Choice): Html {
-  const { key, title } = column
-  const isNumber = 'isNumber' in column
+function heading(column: Column, choice: Choice): Html {
+  const { key, title, format, isNumber = false, isSearched } = column
   const isSorted = key === choice.sort
   const isDown = isNumber !== choice.isReversed
   const sorted = isSorted && html` aria-sort="${isDown ? 'descending' : 'ascending'}"`
   const next = isSorted && !choice.isReversed ? `-${key}` : key
-  return html`<th scope="col" class="c-${key}" data-key="${key}"${isNumber && html` data-number`}${sorted}><button form="view" name="sort" value="${next}">${title}</button></th>`
+  return html`<th scope="col" class="c-${key}" data-key="${key}" data-format="${format}"${isNumber && html` data-number`}${isSearched && html` data-searched`}${sorted}><button form="view" name="sort" value="${next}">${title}</button></th>`
 }
 
 function workerRow(view: WorkerView, staleMs: number): Html {
   const kind = kindOf(view, view.ageMs, staleMs)
-  const number = (n: number | undefined) => (n === undefined ? '' : countText(n))
+  const cells = COLUMNS.map((column) => {
+    const text = cellText(column, view, kind)
+    const isError = column.key === 'doing' && view.isError
+    return html`<td class="c-${column.key}${isError && ' error'}">${column.format === 'word' ? html`<b>${text}</b>` : text}</td>`
+  })
   return html`<tr class="${kind}" data-key="${view.key}">
-<td class="c-state"><b>${wordOf(view, kind)}</b></td><td class="c-id">${view.id}</td><td class="c-pid">${view.pid}</td><td class="c-slot">${view.slot}</td><td class="c-age">${ageText(view.ageMs)}</td><td class="c-updates">${number(view.updates)}</td><td class="c-requests">${number(view.requests)}</td><td class="c-bytes">${view.bytes !== undefined && bytesText(view.bytes)}</td><td class="c-client">${view.client}</td><td class="c-doing${view.isError && ' error'}">${view.doing}</td></tr>
+${cells}</tr>
 `
 }

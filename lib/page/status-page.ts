@@ -2,9 +2,11 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CONTENT_TYPES, metricsFormat } from '../metrics/exposition'
+import type { Scoreboard } from '../scoreboard/scoreboard'
+import { escapeControls } from '../view/escape-controls'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
-import { BoardFeed, type ReopenableBoard } from './feed'
+import { BoardFeed } from './feed'
 import { type CheckedHandlerOptions, checkHandlerOptions, type StatusHandlerOptions } from './handler-options'
 import { readChoice } from './order'
 import { renderPage, renderTick } from './page'
@@ -17,10 +19,10 @@ export class StatusPage {
   readonly #feed: BoardFeed
 
   /** @throws {TypeError | RangeError} an option is wrong */
-  constructor(source: ReopenableBoard, options: StatusHandlerOptions) {
+  constructor(board: Scoreboard, options: StatusHandlerOptions) {
     this.#options = checkHandlerOptions(options)
     this.#access = new Access(this.#options.rules)
-    this.#feed = new BoardFeed(source, { ...this.#options, renderTick })
+    this.#feed = new BoardFeed(board, { ...this.#options, renderTick })
   }
 
   close(): void {
@@ -34,7 +36,9 @@ export class StatusPage {
         return
       }
       const message = error instanceof Error ? error.message : String(error)
-      answerText(request, response, 503, `The board cannot be shown now: ${message}`, { 'Retry-After': '5' })
+      answerText(request, response, 503, `The board cannot be shown now: ${escapeControls(message)}`, {
+        'Retry-After': '5',
+      })
     })
   }
 

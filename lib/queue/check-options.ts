@@ -1,5 +1,6 @@
 // What a caller of the queue passes in, checked once.
 
+import { isTimerId, MAX_ATTEMPTS, MAX_EXPECTED, MAX_ID_BYTES, MAX_MS } from '../util/bounds'
 import {
   checkOptions,
   describeValue,
@@ -10,9 +11,8 @@ import {
 import type { CreateRequest } from './incarnation/create'
 import type { ConnectOptions, CreateQueueOptions } from './types'
 
-export const MAX_MS = 2 ** 31 - 1
-const MAX_ID_BYTES = 1024
-const MAX_EXPECTED = 1_000_000
+export { MAX_MS }
+
 const DEFAULT_TIMER_MS = 120_000
 const DEFAULT_MAX_ATTEMPTS = 3
 
@@ -26,8 +26,7 @@ function oneOf<T extends string>(value: unknown, name: string, known: readonly T
 export function checkTimerId(id: unknown): void {
   if (typeof id !== 'string')
     throw new TypeError(`Expected the timer's id to be a string, got ${describeValue(id)}`)
-  const bytes = Buffer.byteLength(id)
-  if (bytes === 0 || bytes > MAX_ID_BYTES || id.includes('\0')) {
+  if (!isTimerId(id)) {
     throw new RangeError(
       `Expected the timer's id to be 1 to ${MAX_ID_BYTES} bytes without NUL, got ${describeValue(id)}`,
     )
@@ -36,8 +35,14 @@ export function checkTimerId(id: unknown): void {
 
 function checkExpect(expect: unknown): void {
   if (expect === undefined) return
-  if (Array.isArray(expect)) for (const id of expect) checkTimerId(id)
-  else optionalInteger(expect, 'expect', 0, MAX_EXPECTED)
+  if (Array.isArray(expect)) {
+    if (expect.length > MAX_EXPECTED) {
+      throw new RangeError(
+        `Expected option 'expect' to name at most ${MAX_EXPECTED} workers, got ${expect.length}`,
+      )
+    }
+    for (const id of expect) checkTimerId(id)
+  } else optionalInteger(expect, 'expect', 0, MAX_EXPECTED)
 }
 
 export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): CreateRequest {
@@ -58,7 +63,8 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
   return {
     settings: {
       timerMs: optionalInteger(options.timerMs, 'timerMs', 1, MAX_MS) ?? DEFAULT_TIMER_MS,
-      maxAttempts: optionalInteger(options.maxAttempts, 'maxAttempts', 1, 1000) ?? DEFAULT_MAX_ATTEMPTS,
+      maxAttempts:
+        optionalInteger(options.maxAttempts, 'maxAttempts', 1, MAX_ATTEMPTS) ?? DEFAULT_MAX_ATTEMPTS,
       onExpire: oneOf(options.onExpire, 'onExpire', ['report', 'requeue'] as const) ?? 'report',
       expect,
       itemless: queue === undefined && sealed,
@@ -66,18 +72,30 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
     items: queue ?? [],
     syncStart: optionalBoolean(options.syncStart, 'syncStart') ?? false,
     sealed,
-    ifExists: oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace'] as const) ?? 'error',
+    ifExists:
+      oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace', 'extend'] as const) ?? 'error',
   }
 }
 
+/** What has a secret in it is not shown, whatever else it is. */
+function secretObject(value: unknown, name: string): void {
+  if (typeof value === 'object') return
+  throw new TypeError(`Expected option '${name}' to be an object, got a ${typeof value}`)
+}
+
 export function checkConnectOptions(options: ConnectOptions): void {
-  const known = ['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'tls', 'heartbeat', 'signal']
+  const known = [
+    ...['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'tls', 'heartbeat'],
+    ...['allowSharedDirectory', 'signal'],
+  ]
   checkOptions(options, known, 'the options of connect()')
   optionalInteger(options.sessionTimeoutMs, 'sessionTimeoutMs', 100, 3_600_000)
   optionalInteger(options.connectTimeoutMs, 'connectTimeoutMs', 1, MAX_MS)
   oneOf(options.heartbeat, 'heartbeat', ['loop', 'thread'] as const)
+  optionalBoolean(options.allowSharedDirectory, 'allowSharedDirectory')
   optionalSignal(options.signal, 'signal')
   if (options.session !== undefined) {
+    secretObject(options.session, 'session')
     checkOptions(options.session, ['id', 'password'], "option 'session'")
     const { id, password } = options.session
     if (!/^[0-9a-fA-F]{1,16}$/.test(id) || !/^[0-9a-fA-F]{32}$/.test(password)) {
@@ -89,20 +107,22 @@ export function checkConnectOptions(options: ConnectOptions): void {
 }
 
 function checkAuth(auth: NonNullable<ConnectOptions['auth']>, tls: ConnectOptions['tls']): void {
-  const scheme = oneOf(auth.scheme, 'auth.scheme', ['digest', 'x509'] as const)
-  if (auth.scheme === 'x509') {
-    checkOptions(auth, ['scheme'], "option 'auth'")
+  secretObject(auth, 'auth')
+  const { scheme, secret } = auth as { scheme: unknown; secret: unknown }
+  checkOptions(auth, scheme === 'x509' ? ['scheme'] : ['scheme', 'secret'], "option 'auth'")
+  if (scheme === 'x509') {
     if (typeof tls === 'object' && tls.cert !== undefined) return
     throw new TypeError("Expected options 'tls.cert' and 'tls.key' with the auth scheme 'x509'")
   }
-  checkOptions(auth, ['scheme', 'secret'], "option 'auth'")
-  if (scheme === undefined || typeof auth.secret !== 'string' || !/^[^:]+:.+$/.test(auth.secret)) {
+  if (scheme !== 'digest') throw new TypeError("Expected option 'auth.scheme' to be 'digest' or 'x509'")
+  if (typeof secret !== 'string' || !/^[^:]+:.+$/s.test(secret)) {
     throw new TypeError("Expected option 'auth.secret' to be 'user:password'")
   }
 }
 
 function checkTls(tls: ConnectOptions['tls']): void {
   if (tls === undefined || typeof tls === 'boolean') return
+  secretObject(tls, 'tls')
   const known = ['ca', 'cert', 'key', 'passphrase', 'servername', 'rejectUnauthorized']
   checkOptions(tls, known, "option 'tls'")
   const isText = (one: unknown) => typeof one === 'string' || one instanceof Uint8Array
@@ -110,14 +130,12 @@ function checkTls(tls: ConnectOptions['tls']): void {
     const value: unknown = tls[name]
     const parts = name === 'ca' && Array.isArray(value) ? value : [value]
     if (value !== undefined && !parts.every(isText)) {
-      throw new TypeError(
-        `Expected option 'tls.${name}' to be text of a PEM file, got ${describeValue(value)}`,
-      )
+      throw new TypeError(`Expected option 'tls.${name}' to be the text of a PEM file, got a ${typeof value}`)
     }
   }
   for (const name of ['passphrase', 'servername'] as const) {
     if (tls[name] !== undefined && typeof tls[name] !== 'string')
-      throw new TypeError(`Expected option 'tls.${name}' to be a string, got ${describeValue(tls[name])}`)
+      throw new TypeError(`Expected option 'tls.${name}' to be a string, got a ${typeof tls[name]}`)
   }
   optionalBoolean(tls.rejectUnauthorized, 'tls.rejectUnauthorized')
   if ((tls.cert === undefined) !== (tls.key === undefined))

@@ -3,15 +3,16 @@
 
 import { describeValue } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
+import { redactUrl } from '../util/redact'
 import type { Store } from './store/store'
 import type { ConnectOptions, TlsOptions } from './types'
 
 const DEFAULT_SESSION_MS = 15_000
 const DEFAULT_CONNECT_MS = 10_000
 
-export async function openStore(url: string, options: ConnectOptions): Promise<Store> {
-  if (typeof url !== 'string' || url === '') throw malformed(url)
-  if (/^zks?:\/\//.test(url)) {
+export async function openStore(given: string, options: ConnectOptions): Promise<Store> {
+  const url = checkedUrl(given)
+  if (isServerUrl(url)) {
     const { parseZookeeperUrl } = await import('./store/zookeeper/url.js')
     const address = parseZookeeperUrl(url)
     const { ZookeeperStore } = await import('./store/zookeeper/store.js')
@@ -33,8 +34,32 @@ export async function openStore(url: string, options: ConnectOptions): Promise<S
     throw new WatchdogError('ERR_UNSUPPORTED', `There is no session to take over at ${url}: it has no server`)
   }
   const { LocalStore } = await import('./store/local/store.js')
-  const patienceMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
-  return LocalStore.connect({ url, directory, patienceMs })
+  const busyLimitMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_MS
+  return LocalStore.connect({
+    url,
+    directory,
+    busyLimitMs,
+    trust: { allowSharedDirectory: options.allowSharedDirectory },
+  })
+}
+
+/** `zk:` or, over TLS, `zks:`. */
+function isServerUrl(url: string): boolean {
+  return /^zks?:\/\//.test(url)
+}
+
+const HOST_AND_PORT = /^\[?[\w.:-]+\]?:\d{1,5}(,[\w.:-]+)*(\/|$)/
+/** `zk:` anywhere, or in front and not followed by what has to follow it. */
+const ODD_SCHEME = /^(?:.*\/)?(?:zks?|zookeeper):\/*/i
+
+/** Without blanks around it. What was most likely meant for a server is never taken for a directory. */
+function checkedUrl(url: unknown): string {
+  if (typeof url !== 'string' || url.trim() === '') throw malformed(url)
+  const trimmed = url.trim()
+  if (isServerUrl(trimmed)) return trimmed
+  if (HOST_AND_PORT.test(trimmed)) throw malformed(url, `zk://${trimmed}`)
+  if (ODD_SCHEME.test(trimmed)) throw malformed(url, trimmed.replace(ODD_SCHEME, 'zk://'))
+  return trimmed
 }
 
 function tlsOf(url: string, tls: ConnectOptions['tls']): TlsOptions | undefined {
@@ -54,8 +79,9 @@ export function localDirectory(url: string): string {
   return directory
 }
 
-function malformed(url: unknown): TypeError {
+function malformed(url: unknown, meant?: string): TypeError {
+  const hint = meant === undefined ? '' : `; did you mean '${meant}'?`
   return new TypeError(
-    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(url)}`,
+    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(typeof url === 'string' ? redactUrl(url) : url)}${hint}`,
   )
 }

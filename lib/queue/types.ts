@@ -44,11 +44,13 @@ export interface CreateQueueOptions<Item = string> {
    */
   onExpire?: 'report' | 'requeue'
   /**
-   * What to do about a queue that is there already.
+   * What to do about a queue that is there already. `'extend'` is for a list that may grow: a queue that was made
+   * with `'extend'` of the same items gets those that have come after them; where its items are not the first of
+   * these, ERR_EXISTS says so.
    *
    * @default 'error', which is ERR_EXISTS
    */
-  ifExists?: 'error' | 'attach' | 'replace'
+  ifExists?: 'error' | 'attach' | 'replace' | 'extend'
   /**
    * Whether all items are there from the start. `false`: more may come by `add()`, until `seal()`.
    *
@@ -72,7 +74,7 @@ export interface TlsOptions {
   rejectUnauthorized?: boolean
 }
 
-/** How to reach a queue. All but `connectTimeoutMs` and `signal` are for ZooKeeper. */
+/** How to reach a queue. Each says which kind of queue it is for, unless it is for both. */
 export interface ConnectOptions {
   /**
    * ZooKeeper: how long a silent session lives, in milliseconds, 100 to 3,600,000. The server may clamp it.
@@ -102,6 +104,14 @@ export interface ConnectOptions {
    * @default 'loop'
    */
   heartbeat?: 'loop' | 'thread'
+  /**
+   * On this machine: use the queue although users other than this one and root may write to a directory above it,
+   * as in a volume of a container that is 0777. Such a user could have any file of this user deleted, so say this
+   * only where there is none.
+   *
+   * @default false
+   */
+  allowSharedDirectory?: boolean
   signal?: AbortSignal
 }
 

@@ -1,11 +1,11 @@
 // Removing what workers that are gone have left: their slots and their files.
 
-import fs from 'node:fs'
 import path from 'node:path'
 import { isFailure, type NativeBoard } from '../binding'
+import { isRegularFile, namesIn, removeFile } from '../util/trust'
 import { fileSystemError, scoreboardError } from './failures'
 import { hasItsName, removeAbandonedTemporaries } from './open-board'
-import { type OverflowName, parseOverflowFileName, removeFile, removeFilesOfOwner } from './overflow'
+import { type OverflowName, parseOverflowFileName, removeFilesOfOwner } from './overflow'
 
 export interface Cleaned {
   slots: number
@@ -37,15 +37,14 @@ export function retireSlots(
 export function cleanBoard(board: NativeBoard, directory: string, slots: number[]): Cleaned {
   const cleaned = retireSlots(board, directory, slots)
   // The names first, the epochs afterwards: a file that appears in between is never looked at.
-  let names: string[]
+  const attempt = `Cannot clean up ${directory}`
+  let names: string[] | undefined
   try {
-    names = fs.readdirSync(directory)
+    names = namesIn(directory)
   } catch (cause) {
-    const attempt = `Cannot clean up ${directory}`
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT')
-      throw scoreboardError(attempt, { code: 'REPLACED' })
     throw fileSystemError(attempt, cause)
   }
+  if (names === undefined) throw scoreboardError(attempt, { code: 'REPLACED' })
   let isInPlace: boolean | undefined
   for (const name of names) {
     const file = parseOverflowFileName(name)
@@ -54,7 +53,8 @@ export function cleanBoard(board: NativeBoard, directory: string, slots: number[
     // Another board that had this name before the files were listed does not get it back.
     if (!isOurs) isInPlace ??= hasItsName(board, directory)
     const isOrphan = isOurs ? hasLostItsSlot(board, file) : isInPlace
-    if (isOrphan && removeFile(path.join(directory, name))) cleaned.files++
+    const orphan = path.join(directory, name)
+    if (isOrphan && isRegularFile(orphan) && removeFile(orphan)) cleaned.files++
   }
   cleaned.files += removeAbandonedTemporaries(directory, names)
   return cleaned

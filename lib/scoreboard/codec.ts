@@ -9,6 +9,7 @@ import {
   isWeakMap,
   isWeakSet,
 } from 'node:util/types'
+import { isTooDeep, MAX_DEPTH, parseJson } from '../util/bounds'
 import { describeValue } from '../util/check-options'
 import type { JsonValue, Status } from './types'
 
@@ -51,7 +52,8 @@ function isNoJson(status: unknown): boolean {
  * `JSON.stringify` hold: `toJSON` is called, members that are undefined or functions are left out.
  *
  * @throws {TypeError} it is no JSON value: undefined, a function, a symbol, a BigInt anywhere,
- * a cycle, NaN or an infinity, a Map, a Set, a typed array other than Uint8Array
+ * a cycle, NaN or an infinity, a Map, a Set, a typed array other than Uint8Array; `encodeStatus` refuses what
+ * is nested deeper than any reader takes
  */
 export function toJson(status: unknown): string {
   if (isNoJson(status)) throw expected(describeValue(status))
@@ -88,13 +90,17 @@ export function encodeStatus(status: Status): EncodedStatus {
       encoding: Encoding.bytes,
     }
   }
-  return { bytes: encodeText(toJson(status)), encoding: Encoding.json }
+  const bytes = encodeText(toJson(status))
+  if (isTooDeep(bytes)) {
+    throw expected(`${describeValue(status)}, which is nested deeper than ${MAX_DEPTH} levels`)
+  }
+  return { bytes, encoding: Encoding.json }
 }
 
 /**
  * The status that `bytes` hold. Bytes are copied: the caller's buffer is used again.
  *
- * @throws {SyntaxError} JSON that is none
+ * @throws {SyntaxError} JSON that is none, or nested too deep
  */
 export function decodeStatus(bytes: Buffer, encoding: number): Status {
   switch (encoding) {
@@ -103,7 +109,7 @@ export function decodeStatus(bytes: Buffer, encoding: number): Status {
     case Encoding.bytes:
       return Buffer.from(bytes)
     case Encoding.json:
-      return JSON.parse(bytes.toString('utf8')) as JsonValue
+      return parseJson(bytes) as JsonValue
     default:
       return bytes.toString('utf8')
   }

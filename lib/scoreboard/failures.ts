@@ -1,8 +1,10 @@
 // What the addon and the file system answer, turned into errors that say what to do.
 
-import { getSystemErrorName } from 'node:util'
+import { constants } from 'node:os'
 import type { Failure } from '../binding'
+import { errnoName } from '../util/errno'
 import { ScoreboardError, type ScoreboardErrorCode } from '../util/errors'
+import { userHint } from '../util/trust'
 
 const CODES: Record<string, [ScoreboardErrorCode, string]> = {
   NOT_A_BOARD: ['ERR_NOT_A_BOARD', 'this file is no board; choose another directory, or remove it'],
@@ -46,7 +48,10 @@ const CODES: Record<string, [ScoreboardErrorCode, string]> = {
 export function scoreboardError(attempt: string, failure: Failure): ScoreboardError {
   const known = CODES[failure.code]
   const system = failure.errno === undefined ? undefined : `${failure.syscall}: ${systemError(failure.errno)}`
-  if (!known) return new ScoreboardError('ERR_SYSTEM', `${attempt}: ${system ?? failure.code}`, failure)
+  if (!known) {
+    const why = `${system ?? failure.code}${hintFor(failure.errno)}`
+    return new ScoreboardError('ERR_SYSTEM', `${attempt}: ${why}`, failure)
+  }
   const [code, remedy] = known
   const why = system === undefined ? remedy : `${remedy} (${system})`
   return new ScoreboardError(code, `${attempt}: ${why}`, failure)
@@ -56,16 +61,25 @@ export function scoreboardError(attempt: string, failure: Failure): ScoreboardEr
 export function fileSystemError(attempt: string, cause: unknown): ScoreboardError {
   const { code, syscall, errno, message } = cause as NodeJS.ErrnoException
   const isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
-  return new ScoreboardError(isFull ? 'ERR_NO_SPACE' : 'ERR_SYSTEM', `${attempt}: ${message}`, {
-    cause,
-    syscall,
-    errno: errno === undefined ? undefined : Math.abs(errno),
-  })
+  return new ScoreboardError(
+    isFull ? 'ERR_NO_SPACE' : 'ERR_SYSTEM',
+    `${attempt}: ${message}${hintFor(errno)}`,
+    {
+      cause,
+      syscall,
+      errno: errno === undefined ? undefined : Math.abs(errno),
+    },
+  )
+}
+
+/** What there is to say about a right that is missing. */
+function hintFor(errno: number | undefined): string {
+  return errno !== undefined && Math.abs(errno) === constants.errno.EACCES ? userHint() : ''
 }
 
 function systemError(errno: number): string {
   try {
-    return getSystemErrorName(-errno)
+    return errnoName(errno)
   } catch {
     return `errno ${errno}`
   }

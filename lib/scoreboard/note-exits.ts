@@ -10,7 +10,9 @@ type ExitListener = (
 
 /** What tells of exits: `node:cluster` in its primary. */
 export interface ExitSource {
+  /** Calls it at each exit. */
   on(event: 'exit', listener: ExitListener): unknown
+  /** Calls it no more. */
   removeListener(event: 'exit', listener: ExitListener): unknown
 }
 

@@ -1,18 +1,29 @@
 // From a directory's name to an open board: makes what is missing, refuses what cannot be trusted.
 
-import fs from 'node:fs'
+import type { Stats } from 'node:fs'
 import path from 'node:path'
 import { type BoardPlan, type Failure, isFailure, type NativeBoard, native } from '../binding'
 import { ScoreboardError } from '../util/errors'
 import { randomBytes, randomName } from '../util/random-name'
 import { sleepSync } from '../util/sleep'
+import {
+  checkDirectory,
+  directoryAt,
+  isRegularFile,
+  isTrusted,
+  makeDirectory,
+  namesIn,
+  removeFile,
+  statsOf,
+} from '../util/trust'
 import type { CheckedOptions } from './board-options'
 import { fileSystemError, scoreboardError } from './failures'
 import { checkGeometry, isOutgrown, ownNames, sharedNames } from './geometry'
 import { removeFilesOfBoard } from './overflow'
 
-const BOARD_FILE = 'board'
+export const BOARD_FILE = 'board'
 const TEMPORARY_PREFIX = '.board.'
+export const TEMPORARY = /^\.board\.[0-9a-f]{16}$/
 const DEFAULT_SLOTS = 1024
 const DEFAULT_INLINE_BYTES = 1024
 
@@ -21,7 +32,7 @@ const MAX_ROUNDS = 100
 
 /** @param like what a new board shall be like where the options say nothing: one that was here before */
 export function openBoard(options: CheckedOptions, like?: NativeBoard): NativeBoard {
-  const directory = checkDirectory(options)
+  const directory = prepareDirectory(options)
   const boardPath = path.join(options.baseDir, BOARD_FILE)
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const board = native.open(boardPath, options.readOnly, options.anyFilesystem, options.maxStatusBytes)
@@ -36,7 +47,15 @@ export function openBoard(options: CheckedOptions, like?: NativeBoard): NativeBo
         board.close()
         continue
       }
-      checkOwner(board, boardPath, directory.uid, options)
+      if (!hasOneName(board, boardPath)) {
+        // Most likely it was replaced while it was looked at; then the next one is another.
+        if (round < MAX_ROUNDS - 1 && statsOf(boardPath)?.ino !== board.inode) {
+          board.close()
+          continue
+        }
+        throw linkedError(board, boardPath)
+      }
+      checkOwner(board, boardPath, directory, options)
       const isTooSmall = !options.readOnly && isOutgrown(board, options.geometry)
       if (isTooSmall && supplant(board, boardPath, options)) {
         board.close()
@@ -60,58 +79,32 @@ function openError(boardPath: string, failure: Failure): ScoreboardError {
 function missing(boardPath: string): ScoreboardError {
   return new ScoreboardError(
     'ERR_NOT_A_BOARD',
-    `Cannot open ${boardPath}: there is no board; a worker makes it, or new Scoreboard() without readOnly`,
+    `Cannot open ${boardPath}: there is no board yet; a worker makes it, or new Scoreboard() without readOnly`,
+  )
+}
+
+function linkedError(board: NativeBoard, boardPath: string): ScoreboardError {
+  return new ScoreboardError(
+    'ERR_INSECURE_PATH',
+    `Cannot use ${boardPath}: it has ${board.links} names (hard links), and so may be another board; remove it, or the others`,
   )
 }
 
 /** Makes the directory if it may, and refuses one that others could play tricks in. */
-function checkDirectory(options: CheckedOptions): fs.Stats {
-  const { baseDir, mode, readOnly } = options
-  if (!readOnly) makeDirectory(baseDir, mode)
-  let stats: fs.Stats
+function prepareDirectory({ baseDir, mode, readOnly }: CheckedOptions): Stats {
   try {
-    stats = fs.lstatSync(baseDir)
+    if (readOnly) return directoryAt(baseDir)
+    makeDirectory(baseDir, mode | ((mode & 0o444) >> 2))
+    return checkDirectory(baseDir, mode)
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') throw missing(path.join(baseDir, BOARD_FILE))
-    throw fileSystemError(`Cannot open the board in ${baseDir}`, cause)
-  }
-  if (stats.isSymbolicLink()) {
-    throw openError(baseDir, { code: 'INSECURE_PATH' })
-  }
-  if (!stats.isDirectory()) {
-    throw new ScoreboardError(
-      'ERR_NOT_A_BOARD',
-      `Cannot open the board in ${baseDir}: this is not a directory`,
-    )
-  }
-  if (readOnly) return stats
-  const me = process.geteuid?.()
-  if (stats.uid !== me && stats.uid !== 0) {
-    throw new ScoreboardError(
-      'ERR_INSECURE_PATH',
-      `Cannot use ${baseDir}: it belongs to user ${stats.uid}, who could replace everything in it; use a directory of your own (user ${me}) or of root`,
-    )
-  }
-  const tooOpen = stats.mode & 0o022 & ~mode
-  if (tooOpen !== 0) {
-    throw new ScoreboardError(
-      'ERR_INSECURE_PATH',
-      `Cannot use ${baseDir}: others may write to it (mode 0${(stats.mode & 0o7777).toString(8)}); chmod it, or allow them with the option 'mode' (now 0${mode.toString(8)})`,
-    )
-  }
-  return stats
-}
-
-function makeDirectory(baseDir: string, mode: number): void {
-  const directoryMode = mode | ((mode & 0o444) >> 2)
-  try {
-    fs.mkdirSync(path.dirname(baseDir), { recursive: true })
-    fs.mkdirSync(baseDir, { mode: directoryMode })
-    // The umask is for programs that were not told which bits to use.
-    fs.chmodSync(baseDir, directoryMode)
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return
-    throw fileSystemError(`Cannot make ${baseDir}`, cause)
+    if (cause instanceof ScoreboardError) throw cause
+    const { code, syscall } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' && readOnly) throw missing(path.join(baseDir, BOARD_FILE))
+    if (code === 'ENOTDIR' && syscall === 'lstat') {
+      const why = `Cannot open the board in ${baseDir}: this is not a directory`
+      throw new ScoreboardError('ERR_NOT_A_BOARD', why, { cause })
+    }
+    throw fileSystemError(`Cannot ${syscall === 'mkdir' ? 'make' : 'open the board in'} ${baseDir}`, cause)
   }
 }
 
@@ -160,21 +153,36 @@ function enter(board: NativeBoard, boardPath: string): boolean {
   throw scoreboardError(`Cannot use ${boardPath}`, failure)
 }
 
-function checkOwner(
-  board: NativeBoard,
-  boardPath: string,
-  directoryUid: number,
-  options: CheckedOptions,
-): void {
-  const sharedByMode = (options.mode & 0o022) !== 0
-  const isTrusted = options.readOnly
-    ? board.uid === directoryUid
-    : board.uid === process.geteuid?.() || board.uid === 0 || sharedByMode
-  if (isTrusted) return
+/**
+ * Whom a board may belong to. A writer lets all of them write to its memory whom `mode` lets write to the file. A
+ * reader is safe from whatever the bytes are, and so asks only whose word the directory stands for: whoever may
+ * put a board into one of its own or of root may speak there.
+ */
+function checkOwner(board: NativeBoard, boardPath: string, directory: Stats, options: CheckedOptions): void {
+  const isShared = (options.mode & 0o022) !== 0
+  const isVouchedFor = options.readOnly ? board.uid === directory.uid || isTrusted(directory.uid) : isShared
+  if (isTrusted(board.uid) || isVouchedFor) return
+  const remedy = options.readOnly
+    ? 'the two must be the same, or the directory your own or of root'
+    : "allow others to write with the option 'mode', as its maker did, or use another directory"
   throw new ScoreboardError(
     'ERR_INSECURE_PATH',
-    `Cannot use ${boardPath}: it belongs to user ${board.uid}, its directory to user ${directoryUid}`,
+    `Cannot use ${boardPath}: it belongs to user ${board.uid}, its directory to user ${directory.uid}; ${remedy}`,
   )
+}
+
+/**
+ * Whether the file has no second name, by which it would be another board too. One that is just being made has
+ * two, and keeps them where its maker was killed: both are in this directory.
+ */
+function hasOneName(board: NativeBoard, boardPath: string): boolean {
+  if (board.links <= 1) return true
+  const directory = path.dirname(boardPath)
+  const isSame = (name: string) => statsOf(path.join(directory, name))?.ino === board.inode
+  const ours = (namesIn(directory) ?? []).filter((name) => TEMPORARY.test(name) && isSame(name))
+  // After the names: a maker that has removed its own meanwhile is not missed.
+  const now = statsOf(boardPath)
+  return now?.ino === board.inode && now.nlink - ours.length <= 1
 }
 
 /** Whether the directory's name for a board leads to this one, and not to one that has taken its place. */
@@ -189,11 +197,9 @@ export function hasItsName(board: NativeBoard, baseDir: string): boolean {
 export function removeAbandonedTemporaries(baseDir: string, names: readonly string[]): number {
   let removed = 0
   for (const name of names) {
-    if (!name.startsWith(TEMPORARY_PREFIX)) continue
     const temporary = path.join(baseDir, name)
-    if (!native.isAbandoned(temporary)) continue
-    fs.rmSync(temporary, { force: true })
-    removed++
+    if (!TEMPORARY.test(name) || !isRegularFile(temporary) || !native.isAbandoned(temporary)) continue
+    if (removeFile(temporary)) removed++
   }
   return removed
 }

@@ -5,12 +5,12 @@
 // name from these integers, never from text that it found. The owner removes a file when neither
 // of its two newest records can name it any more; whoever retires a dead owner removes the rest.
 
-import fs from 'node:fs'
+import { closeSync, type Stats } from 'node:fs'
 import path from 'node:path'
 import { native } from '../binding'
 import { ScoreboardError } from '../util/errors'
+import { isRegularFile, namesIn, openToRead, readInto, removeFile, userHint, writeNew } from '../util/trust'
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
 const NAME = /^ov-([0-9a-f]{32})-(\d+)-(\d+)-(\d+)$/
 
 /** Which overflow file: integers only. */
@@ -46,6 +46,7 @@ interface WrittenFile {
 export class OverflowWriter {
   readonly #pathPrefix: string
   readonly #mode: number
+  readonly #uid = process.geteuid?.()
   /** Oldest first. */
   readonly #files: WrittenFile[] = []
   #generation = 0
@@ -70,16 +71,11 @@ export class OverflowWriter {
   write(bytes: Uint8Array): number {
     const generation = ++this.#generation
     const file = this.#pathPrefix + generation
-    let descriptor: number | undefined
     try {
-      descriptor = fs.openSync(file, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, this.#mode)
-      // The umask is for programs that were not told which bits to use.
-      fs.fchmodSync(descriptor, this.#mode)
-      for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at)
-      fs.closeSync(descriptor)
+      // Readers take a file for its worker's by the user who owns the slot.
+      if (process.geteuid?.() !== this.#uid) throw changedUser(this.#uid)
+      writeNew(file, bytes, this.#mode)
     } catch (cause) {
-      if (descriptor !== undefined) closeQuietly(descriptor)
-      removeFile(file)
       throw writeError(file, bytes.length, cause)
     }
     this.#files.push({ path: file, publication: this.#publications + 1 })
@@ -106,21 +102,17 @@ export class OverflowWriter {
   }
 }
 
+function changedUser(uid: number | undefined): Error {
+  return new Error(`this worker took its slot as user ${uid}`)
+}
+
 function writeError(file: string, length: number, cause: unknown): ScoreboardError {
   const { errno, syscall, message } = cause as NodeJS.ErrnoException
   return new ScoreboardError(
     'ERR_OVERFLOW_WRITE',
-    `Cannot write a status of ${length} bytes to ${file}: ${message}; the status before it stays published`,
+    `Cannot write a status of ${length} bytes to ${file}: ${message}${userHint()}; the status before it stays published`,
     { cause, syscall, errno: errno === undefined ? undefined : Math.abs(errno) },
   )
-}
-
-function closeQuietly(descriptor: number): void {
-  try {
-    fs.closeSync(descriptor)
-  } catch {
-    // The error that brought us here is the one to tell.
-  }
 }
 
 export interface ExpectedFile extends OverflowName {
@@ -138,25 +130,26 @@ export function readOverflow(directory: string, expected: ExpectedFile, maxBytes
     const why = `${name} has ${expected.length} bytes, more than this handle's maxStatusBytes of ${maxBytes}`
     return { problem: 'corrupt', why }
   }
-  let descriptor: number
+  let opened: ReturnType<typeof openToRead>
   try {
-    descriptor = fs.openSync(path.join(directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    opened = openToRead(path.join(directory, name))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return { problem: code === 'ELOOP' ? 'corrupt' : 'missing', why: message }
+    // Another one may be there in a moment; what is no file at all is not the worker's.
+    return { problem: code === 'ELOOP' || code === undefined ? 'corrupt' : 'missing', why: message }
   }
+  const { descriptor, stats } = opened
   try {
-    return readChecked(descriptor, name, expected)
+    return readChecked(descriptor, stats, expected)
   } catch (error) {
     return { problem: 'corrupt', why: (error as Error).message }
   } finally {
-    closeQuietly(descriptor)
+    closeSync(descriptor)
   }
 }
 
-function readChecked(descriptor: number, name: string, expected: ExpectedFile): OverflowReading {
-  const stats = fs.fstatSync(descriptor)
-  if (!stats.isFile()) return { problem: 'corrupt', why: `${name} is not a regular file` }
+function readChecked(descriptor: number, stats: Stats, expected: ExpectedFile): OverflowReading {
+  const name = overflowFileName(expected)
   if (stats.uid !== expected.uid) {
     return {
       problem: 'corrupt',
@@ -167,12 +160,8 @@ function readChecked(descriptor: number, name: string, expected: ExpectedFile): 
     return { problem: 'corrupt', why: `${name} has ${stats.size} bytes, its record says ${expected.length}` }
   }
   const bytes = Buffer.allocUnsafeSlow(expected.length)
-  let length = 0
-  while (length < bytes.length) {
-    const count = fs.readSync(descriptor, bytes, length, bytes.length - length, length)
-    if (count === 0) return { problem: 'corrupt', why: `${name} ended after ${length} bytes` }
-    length += count
-  }
+  const length = readInto(descriptor, bytes)
+  if (length < bytes.length) return { problem: 'corrupt', why: `${name} ended after ${length} bytes` }
   if (native.crc32c(bytes) !== expected.crc32c) {
     return { problem: 'corrupt', why: `${name} does not match the checksum in its record` }
   }
@@ -194,17 +183,8 @@ export function removeFilesOfOwner(directory: string, newest: OverflowName): num
 
 /** Removes all files of a board that does not exist any more. */
 export function removeFilesOfBoard(directory: string, boardId: string): void {
-  for (const name of fs.readdirSync(directory)) {
-    if (parseOverflowFileName(name)?.boardId === boardId) removeFile(path.join(directory, name))
-  }
-}
-
-/** Whether there was one. Another cleaner may be quicker. */
-export function removeFile(file: string): boolean {
-  try {
-    fs.unlinkSync(file)
-    return true
-  } catch {
-    return false
+  for (const name of namesIn(directory) ?? []) {
+    const file = path.join(directory, name)
+    if (parseOverflowFileName(name)?.boardId === boardId && isRegularFile(file)) removeFile(file)
   }
 }

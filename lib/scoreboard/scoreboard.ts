@@ -53,6 +53,7 @@ export class Scoreboard {
   #hub: WatchHub
   #shared: SharedCounters
   #keepsStatus = false
+  #generation = 0
   #counters: Counters | undefined
   #workerId: string | undefined
   #files: OverflowWriter | undefined
@@ -340,6 +341,7 @@ export class Scoreboard {
     const board = openBoard(this.#options, this.#board)
     this.#leave({ kind: 0, value: 0 })
     this.#isFirst = false
+    this.#generation++
     this.#board = board
     this.#number = board.number
     this.#counterReader = new CounterReader(board)
@@ -352,6 +354,16 @@ export class Scoreboard {
     this.#hasFiles = false
     this.#workerId = undefined
     this.#ownKey = undefined
+  }
+
+  /** The option. @internal */
+  get deadForMs(): number {
+    return this.#options.deadForMs
+  }
+
+  /** How often this handle has changed boards. @internal */
+  get generation(): number {
+    return this.#generation
   }
 
   /** @internal */

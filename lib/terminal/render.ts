@@ -3,7 +3,7 @@
 
 import pc from 'picocolors'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
-import { ageText, cut, escapeControls, statusText } from '../view/text'
+import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
 import { type ShownState, shownState } from '../view/worker-state'
 import { type TableColumn, tableLines } from './table'
 
@@ -78,7 +78,8 @@ export function renderScreen(snapshot: Snapshot, options: ScreenOptions): string
 export function renderJson(snapshot: Snapshot, indent?: number): string {
   const { cursor: _, ...rest } = snapshot
   const workers = snapshot.workers.map((worker) => ({ ...worker, status: jsonStatus(worker.status) }))
-  return JSON.stringify({ ...rest, workers }, undefined, indent)
+  const whole = { ...rest, workers }
+  return indent === undefined ? JSON.stringify(whole) : indentedJson(whole, indent)
 }
 
 /** A status as JSON can carry it: bytes are `{ "type": "bytes", "base64": "..." }`. */

@@ -11,8 +11,18 @@ export function describeValue(value: unknown): string {
   }
   if (typeof value === 'function') return `a function${value.name ? ` '${value.name}'` : ''}`
   if (typeof value === 'symbol') return `${String(value)} (symbol)`
-  if (typeof value === 'object') return `an instance of ${value.constructor?.name ?? 'Object'}`
+  if (typeof value === 'object') return `an instance of ${constructorName(value)}`
   return `${String(value)} (${typeof value})`
+}
+
+/** Whatever was passed in: its getters may throw. */
+function constructorName(value: object): string {
+  try {
+    const { name } = value.constructor
+    return typeof name === 'string' ? name : 'Object'
+  } catch {
+    return 'Object'
+  }
 }
 
 /** The known name that a misspelt one most likely means, if any is near. */

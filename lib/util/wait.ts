@@ -27,14 +27,18 @@ export class Notifier {
     this.#wake?.()
   }
 
-  /** Resolves at the next notification, or after `ms`; at once when one has come since the last wait. Says whether. */
-  async wait(ms: number, signal?: AbortSignal): Promise<boolean> {
+  /**
+   * Resolves at the next notification, or after `ms`; at once when one has come since the last wait. Says whether.
+   * `isIdle`: the process need not live for it.
+   */
+  async wait(ms: number, signal?: AbortSignal, isIdle = false): Promise<boolean> {
     signal?.throwIfAborted()
     if (!this.#isNotified) {
       let timer: NodeJS.Timeout | undefined
       const notified = new Promise<void>((resolve) => {
         this.#wake = resolve
         timer = setTimeout(resolve, Math.min(ms, 2 ** 31 - 1))
+        if (isIdle) timer.unref()
       })
       try {
         await abortable(notified, signal)

@@ -52,6 +52,23 @@ function rawText(status: Status | undefined, most: number): string {
   return JSON.stringify(status)
 }
 
+/** Longer JSON is not indented: that may make a thousand bytes of one, where it is deep. */
+const MAX_INDENTED_LENGTH = 128 * 1024
+
+/** JSON on many lines, unless it is longer than anybody reads. */
+export function indentedJson(value: unknown, indent = 2): string {
+  const text = JSON.stringify(value)
+  return text === undefined || text.length > MAX_INDENTED_LENGTH
+    ? text
+    : JSON.stringify(value, undefined, indent)
+}
+
+/** A moment, in milliseconds since the Unix epoch, as ISO 8601 has it; others may have made it up. */
+export function timeText(at: number): string {
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? '(no time)' : date.toISOString()
+}
+
 const UNITS: readonly (readonly [ms: number, name: string])[] = [
   [86_400_000, 'd'],
   [3_600_000, 'h'],

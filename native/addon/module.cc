@@ -111,6 +111,8 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   object.Set("inlineBytes", static_cast<double>(geometry.inline_bytes));
   object.Set("names", DescribeNames(env, file));
   object.Set("uid", static_cast<double>(file.uid()));
+  object.Set("inode", static_cast<double>(file.inode()));
+  object.Set("links", static_cast<double>(file.links()));
   object.Set("fromEarlierBoot", file.from_earlier_boot());
   Handle* bound = handle.release();  // from here on its functions own it
   BindOwner(object, bound);
@@ -147,6 +149,11 @@ Napi::Value LockDirectory(const Napi::CallbackInfo& info) {
   return function;
 }
 
+// hasAcl(path) -> whether it has access rules beside its mode
+Napi::Value Acl(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), HasAcl(StringAt(info, 0).c_str()));
+}
+
 // crc32c(bytes) -> number
 Napi::Value Checksum(const Napi::CallbackInfo& info) {
   if (!info[0].IsTypedArray()) return Misuse(info.Env(), "Expected a Uint8Array");
@@ -172,6 +179,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   ExportOwner(exports, table);
   exports.Set("isAbandoned", Napi::Function::New(env, Abandoned, "isAbandoned"));
   exports.Set("shareDirectory", Napi::Function::New(env, LockDirectory, "shareDirectory"));
+  exports.Set("hasAcl", Napi::Function::New(env, Acl, "hasAcl"));
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
   exports.Set("isFirstThread", Napi::Function::New(env, FirstThread, "isFirstThread"));
   napi_value nothing;

@@ -313,6 +313,8 @@ void Board::Abandon(Ending how) noexcept {
   if (!has_slot()) return;
   NoteEnd(slot_, epoch_, how);
   lock_.Release();
+  // Afterwards, so that who wakes finds the lock free.
+  WakeWaiters(file_.shared(), CoarseMonotonicNs());
 }
 
 void Board::ReadWallClock() noexcept {

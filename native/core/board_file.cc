@@ -161,6 +161,7 @@ Status BoardFile::Open(const std::string& path, bool read_only, bool any_filesys
     device_ = static_cast<uint64_t>(st.st_dev);
     inode_ = st.st_ino;
     uid_ = st.st_uid;
+    links_ = st.st_nlink;
     status = ReadHeader(static_cast<uint64_t>(st.st_size));
   }
   bool locked;

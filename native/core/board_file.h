@@ -66,6 +66,8 @@ class BoardFile {
   uint64_t device() const { return device_; }
   uint64_t inode() const { return inode_; }
   uint32_t uid() const { return uid_; }
+  // How many names the file had when it was opened.
+  uint64_t links() const { return links_; }
   const Geometry& geometry() const { return geometry_; }
   const FileHeader& header() const { return header_; }
   const std::vector<NameEntry>& names() const { return names_; }
@@ -96,7 +98,7 @@ class BoardFile {
   bool read_only_ = true;
   int fd_ = -1;
   uint8_t* base_ = nullptr;
-  uint64_t device_ = 0, inode_ = 0;
+  uint64_t device_ = 0, inode_ = 0, links_ = 0;
   uint32_t uid_ = 0;
   Geometry geometry_;
   FileHeader header_ = {};        // a private copy: the mapping's own is never read

@@ -65,7 +65,10 @@ bool Board::EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept {
 
 bool Board::OwnerLives(uint32_t slot, uint64_t epoch) {
   if (has_slot() && slot == slot_) return epoch == epoch_;
-  if (liveness_.IsWatchedAndAlive(slot, epoch)) return true;
+  // Its process may live and the owner have let go, which it has noted then. The note is a hint, the lock decides:
+  // whoever looks between the two is woken once more, or looks again, and finds it free.
+  const bool noted = file_.control(slot)->ended_ns.load(std::memory_order_relaxed) != 0;
+  if (liveness_.IsWatchedAndAlive(slot, epoch) && (!noted || liveness_.StillHoldsLock(slot))) return true;
   Identity identity;
   if (!ReadIdentity(slot, epoch, &identity).ok()) return false;
   return liveness_.IsAlive(slot, epoch, identity.pid, identity.pid_namespace);
@@ -137,7 +140,8 @@ uint32_t Board::SkipUnchanged(uint32_t slot, uint32_t end, const ScanRequest& re
     const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
     const uint64_t seq = control->seq.load(std::memory_order_relaxed) & ~uint64_t{1};
     if (!owned || known.seq != Exact(seq)) break;
-    if (!liveness_.IsWatchedAndAlive(slot, epoch) && !OwnerLives(slot, epoch)) break;
+    const bool noted = control->ended_ns.load(std::memory_order_relaxed) != 0;
+    if ((noted || !liveness_.IsWatchedAndAlive(slot, epoch)) && !OwnerLives(slot, epoch)) break;
   }
   return slot;
 }

@@ -43,6 +43,12 @@ bool Liveness::HoldsLock(uint32_t slot) const noexcept {
   return !IsLocked(file_.fd(), file_.lock_byte(slot), 1, &locked).ok() || locked;
 }
 
+bool Liveness::StillHoldsLock(uint32_t slot) {
+  if (HoldsLock(slot)) return true;
+  Unwatch(slot);
+  return false;
+}
+
 bool Liveness::IsAlive(uint32_t slot, uint64_t epoch, uint32_t pid, uint64_t pid_namespace) {
   if (slot < watches_.size() && watches_[slot].epoch != 0) {
     // One that was found dead stays watched as dead until the slot has a new owner.
@@ -168,10 +174,7 @@ bool Liveness::ProbeSome() {
   for (uint64_t i = 0; i < due; i++) {
     if (next_probe_ >= watches_.size()) next_probe_ = 0;
     const uint32_t slot = next_probe_++;
-    if (watches_[slot].alive && !HoldsLock(slot)) {
-      Unwatch(slot);  // IsAlive will ask the lock
-      found = true;
-    }
+    if (watches_[slot].alive && !StillHoldsLock(slot)) found = true;  // IsAlive will ask the lock
     if ((MonotonicNs() - started) * kProbeShare > elapsed) break;
   }
   probed_at_ns_ = CoarseMonotonicNs();

@@ -45,6 +45,9 @@ class Liveness {
   // Asks the lock itself.
   bool HoldsLock(uint32_t slot) const noexcept;
 
+  // The same for a watched owner, which is watched no more when it has lost the lock.
+  bool StillHoldsLock(uint32_t slot);
+
   // A descriptor that polls readable when a watched process has ended; -1 where there is none.
   int descriptor();
 

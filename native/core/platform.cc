@@ -12,8 +12,10 @@
 #if defined(__linux__)
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #elif defined(__APPLE__)
 #include <pthread.h>
+#include <sys/acl.h>
 #include <sys/mount.h>
 #include <sys/param.h>
 #include <sys/sysctl.h>
@@ -199,6 +201,18 @@ Status RefuseNetworkFs(int fd) noexcept {
 void KeepFromChildren([[maybe_unused]] void* address, [[maybe_unused]] size_t bytes) noexcept {
 #if defined(__linux__)
   madvise(address, bytes, MADV_DONTFORK);
+#endif
+}
+
+bool HasAcl(const char* path) noexcept {
+#if defined(__linux__)
+  const ssize_t size = lgetxattr(path, "system.posix_acl_access", nullptr, 0);
+  return size >= 0 || (errno != ENODATA && errno != EOPNOTSUPP);
+#else
+  const acl_t acl = acl_get_link_np(path, ACL_TYPE_EXTENDED);
+  if (acl == nullptr) return errno != ENOENT;
+  acl_free(acl);
+  return true;
 #endif
 }
 

@@ -38,6 +38,10 @@ bool HolesNeedBlocks(int fd) noexcept;
 Status RefuseNetworkFs(int fd) noexcept;
 bool IsNetworkFsType(uint64_t type) noexcept;  // statfs's f_type; false for all where names are used instead
 
+// Whether a file or directory, no link followed, has access rules beside its mode: then the bits of
+// its group are those of anybody whom the rules name. True also where that cannot be told.
+bool HasAcl(const char* path) noexcept;
+
 // Whether a word of a shared mapping can be slept on.
 inline constexpr bool kHasFutex =
 #ifdef __linux__

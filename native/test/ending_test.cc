@@ -39,6 +39,22 @@ TEST("an owner that gives up without a word has died, and its last status and it
   CHECK(seen[0].numbers.ended_ns >= static_cast<double>(before));
 }
 
+TEST("whoever watches a living process sees at once that one of its owners has let go") {
+  World world(2);
+  auto worker = world.Open(), reader = world.Open(true);
+  CHECK_OK(Claim(*worker, "w"));
+  reader->liveness().Refresh();
+  std::vector<CursorEntry> cursor(1);
+  cursor[0] = {1, ScanAll(*reader)[0].numbers.seq};
+  CHECK(ScanAll(*reader, &cursor).empty());
+
+  worker->Abandon({EndKind::kTerminated, 0});
+
+  const std::vector<Seen> seen = ScanAll(*reader, &cursor);
+  CHECK_EQ(seen.size(), 1u);
+  CHECK(seen[0].verdict() == Verdict::kDied);
+}
+
 TEST("who follows has nothing of how the owner before it ended") {
   World world(1);
   auto first = world.Open(), reader = world.Open(true);

@@ -108,10 +108,11 @@ void OnNames(int code, const String_vector* names, const void* data) {
   answer.names.assign(names->data, names->data + names->count);
 }
 
-void OnAcl(int code, ACL_vector* acl, Stat*, const void* data) {
+void OnAcl(int code, ACL_vector* acl, Stat* stat, const void* data) {
   News& answer = Answer(data, code);
-  if (acl == nullptr) return;
-  answer.has_names = true;
+  if (acl == nullptr || stat == nullptr) return;
+  answer.has_names = answer.has_stat = true;
+  answer.stat = *stat;
   for (int i = 0; i < acl->count; i++) {
     const ACL& entry = acl->data[i];
     answer.names.insert(answer.names.end(), {std::to_string(entry.perms), entry.id.scheme, entry.id.id});

@@ -109,7 +109,7 @@ describe('rollcall, about a board', () => {
       assert.ok(Math.abs(all.takenAt - Date.now()) < 60_000)
     })
 
-    it('makes hostile text escapeControls, and cuts it to the width it is given', async () => {
+    it('shows hostile text without its control characters, and cuts it to the width it is given', async () => {
       const hostile = '\x1b[2J\x1b]0;title\x07\u009b31m\r\n\u202e\u2028日本語🫠'
       await startWorker(baseDir, hostile.slice(0, 20), hostile.repeat(500))
 

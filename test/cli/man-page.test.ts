@@ -10,9 +10,13 @@ const PAGE = join(ROOT, 'man', 'rollcall.1')
 
 describe('The manual page', () => {
   it('is that of the command as it is', () => {
-    const { status, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts', 'man.mjs'), '--check'], {
-      encoding: 'utf8',
-    })
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [join(ROOT, 'scripts', 'docs', 'man.mjs'), '--check'],
+      {
+        encoding: 'utf8',
+      },
+    )
 
     assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
   })

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { ROOT } from '../support/paths'
 
-const SCRIPT = join(ROOT, 'scripts', 'api.mjs')
+const SCRIPT = join(ROOT, 'scripts', 'docs', 'api.mjs')
 
 describe('The API reference', () => {
   it('has nothing that TypeDoc warns of', function () {

@@ -11,16 +11,58 @@ import { ROOT } from '../support/paths'
 import { tempDir } from '../support/temp-dir'
 
 describe('SECURITY.md', () => {
-  it('names tests that are there', () => {
-    const text = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8').replace(/\s+/g, ' ')
-    const named = [...text.matchAll(/`([\w-]+\.test\.ts)`: "([^"]+)"/g)]
-    // Every file that is mentioned, but once: the one of this test.
-    const mentioned = text.match(/[\w-]+\.test\.ts/g)!
+  const whole = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8')
+  const text = whole.replace(/\s+/g, ' ')
+  const named = [...text.matchAll(/`([\w/-]+\.test\.ts)`: "([^"]+)"/g)]
 
+  it('names tests that are there, each by its room, its file and its whole sentence', () => {
+    // Every file that is mentioned, but once: the one of this test.
+    const mentioned = text.match(/[\w/-]+\.test\.ts/g)!
+
+    assert.ok(named.length >= 50, `${named.length} tests`)
     assert.equal(named.length, mentioned.length - 1)
     for (const [, file, sentence] of named) {
       const source = readFileSync(join(ROOT, 'test', file!), 'utf8')
       assert.ok(source.includes(`it('${sentence}'`), `${file}: ${sentence}`)
+    }
+  })
+
+  it('has a test behind what it says cannot be done, and answers what an administrator asks', () => {
+    const headings = [...whole.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)
+    const subjects = [
+      'A board',
+      'A queue on one machine',
+      'A queue on ZooKeeper',
+      'The command line',
+      'The status page',
+    ]
+    for (const one of [
+      'Reporting',
+      'Who may own and write what',
+      ...subjects,
+      'Metrics',
+      'The environment',
+      'The package',
+    ]) {
+      assert.ok(headings.includes(one), one)
+    }
+    for (const [, list] of whole.matchAll(/[Ii]t cannot\n\n((?:[-\s].*\n)+)/g)) {
+      for (const claim of list!.split(/^- /m).filter((one) => one.trim() !== '')) {
+        assert.match(claim, /\.test\.ts`|no pid of a board/, claim)
+      }
+    }
+  })
+
+  it('tells every secret and every variable that the command line takes', async () => {
+    const help = await Promise.all(
+      [
+        ['serve', '--help'],
+        ['work', '--help'],
+      ].map((args) => runCli(args)),
+    )
+    const said = help.map(({ stdout }) => stdout).join('')
+    for (const [name] of said.matchAll(/ROLLCALL_(?:QUEUE|AUTH|TOKEN)\b|--(?:auth|token)-file/g)) {
+      assert.ok(text.includes(name), name)
     }
   })
 })

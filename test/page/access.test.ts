@@ -1,13 +1,43 @@
 // Which clients may look at the status page, and what an answer tells a browser to keep to.
 
 import assert from 'node:assert/strict'
+import crypto from 'node:crypto'
 import { createServer } from 'node:http'
 
 import { type Scoreboard, type StatusHandlerOptions, statusHandler } from '../../lib'
-import { AddressSet, plainAddress } from '../../lib/page/access'
+import { AddressSet, plainAddress } from '../../lib/page/addresses'
 import { open } from '../support/boards'
 import { type Ask, ask, listen, listening } from '../support/raw-http'
 import { tempDir } from '../support/temp-dir'
+
+/** Whatever is between a client and a server may add these; a client does not. */
+const ADDED_BY_PROXIES = [
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-forwarded',
+  'forwarded',
+  'forwarded-for',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-original-forwarded-for',
+  'x-original-host',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'cf-connecting-ipv6',
+  'cf-ray',
+  'cdn-loop',
+  'fastly-client-ip',
+  'fly-client-ip',
+  'x-azure-clientip',
+  'x-appengine-user-ip',
+  'x-envoy-external-address',
+  'x_forwarded_for',
+]
 
 const TOKEN = 'correct-horse-battery-staple'
 
@@ -157,7 +187,7 @@ describe('The access of statusHandler()', () => {
       headers: { 'x-forwarded-for': forwarded },
     })
 
-    for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host', 'via']) {
+    for (const name of ADDED_BY_PROXIES) {
       assert.equal(await statusOf({}, { headers: { [name]: '127.0.0.1' } }), 403, name)
     }
     const trusting = { allow: ['203.0.113.0/24'], trustProxy: true }
@@ -176,6 +206,150 @@ describe('The access of statusHandler()', () => {
     const one = { allow: ['203.0.113.9'], trustProxy: ['127.0.0.8'] }
     assert.equal(await statusOf(one, through('203.0.113.9', '127.0.0.8')), 200)
     assert.equal(await statusOf(one, through('203.0.113.9', '127.0.0.9')), 403)
+  })
+
+  it('believes nothing that a trusted proxy did not write into X-Forwarded-For', async () => {
+    const trusting = { trustProxy: true }
+    // Its client's words, and then what it has to say of that client.
+    for (const hop of [
+      'unknown',
+      'unix:',
+      'unix:/run/x.sock',
+      '_hidden',
+      '',
+      ' ',
+      '203.0.113.9 x',
+      '999.1.1.1',
+    ]) {
+      for (const before of ['127.0.0.1', '127.0.0.1, 127.0.0.1', '::1', '10.0.0.1,127.0.0.1']) {
+        const headers = { 'x-forwarded-for': `${before}, ${hop}` }
+        assert.equal(await statusOf(trusting, { headers }), 403, `${before}, ${hop}`)
+      }
+      // An unreadable hop behind one that is no proxy changes nothing.
+      const headers = { 'x-forwarded-for': `${hop}, 203.0.113.9, 127.0.0.1` }
+      assert.equal(await statusOf({ ...trusting, allow: ['203.0.113.9'] }, { headers }), 200, hop)
+    }
+    for (const name of ADDED_BY_PROXIES.filter((name) => name !== 'x-forwarded-for')) {
+      for (const value of ['127.0.0.1', '203.0.113.9', 'for=127.0.0.1', '1.1 proxy']) {
+        assert.equal(await statusOf(trusting, { headers: { [name]: value } }), 403, `${name}: ${value}`)
+      }
+    }
+    // No header at all: it asks for itself.
+    assert.equal(await statusOf(trusting), 200)
+  })
+
+  it('lets nobody in where a trusted proxy contradicts its X-Forwarded-For', async () => {
+    // Such a proxy writes the other header, and passes this one on as its client sent it.
+    const contradictions: Record<string, string>[] = [
+      { 'x-real-ip': '203.0.113.9' },
+      { 'x-real-ip': 'unknown' },
+      { 'x-real-ip': '127.0.0.1, 203.0.113.9' },
+      { forwarded: 'for=203.0.113.9' },
+      { forwarded: 'for=127.0.0.1, for=203.0.113.9;proto=https' },
+      { forwarded: 'proto=https;for="[2001:db8::1]:4711"' },
+      { forwarded: 'for=unknown' },
+      { forwarded: 'proto=https' },
+      { 'cf-connecting-ip': '203.0.113.9' },
+      { 'true-client-ip': '203.0.113.9' },
+      { 'x-client-ip': '203.0.113.9', 'x-real-ip': '127.0.0.1' },
+    ]
+    for (const said of contradictions) {
+      const headers = { 'x-forwarded-for': '127.0.0.1', ...said }
+      assert.equal(await statusOf({ trustProxy: true }, { headers }), 403, JSON.stringify(said))
+      const reversed = { ...said, 'x-forwarded-for': '203.0.113.9, 10.1.1.1' }
+      const inside = { trustProxy: true, allow: ['10.0.0.0/8'] }
+      assert.equal(await statusOf(inside, { headers: reversed }), 403, JSON.stringify(said))
+    }
+    // One that writes both of them, alone or behind another that is trusted.
+    const chain = { 'x-forwarded-for': '203.0.113.9, 127.0.0.7' }
+    const trusting = { trustProxy: true, allow: ['203.0.113.9'] }
+    for (const agreed of [
+      { via: '1.1 proxy', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'status.example' },
+      { 'x-real-ip': '203.0.113.9' },
+      { 'x-real-ip': '127.0.0.7' },
+      { forwarded: 'for=x, for="203.0.113.9:80";proto=https' },
+      { 'cf-connecting-ip': '203.0.113.9' },
+    ]) {
+      assert.equal(
+        await statusOf(trusting, { headers: { ...chain, ...agreed } }),
+        200,
+        JSON.stringify(agreed),
+      )
+    }
+  })
+
+  it('does not take an IPv4 address for one of a block of IPv6', async () => {
+    for (const block of ['::/0', '::/1', '::/64', '::/80', '::/96', '0::/95']) {
+      const set = new AddressSet([block], 'allow')
+      assert.ok(!set.has('10.1.2.3') && !set.has('127.0.0.1'), block)
+      assert.equal(await statusOf({ allow: [block] }), 403, block)
+    }
+    assert.ok(new AddressSet(['::/0'], 'allow').has('2001:db8::1'))
+    assert.ok(!new AddressSet(['0.0.0.0/0'], 'allow').has('2001:db8::1'))
+    assert.ok(new AddressSet(['::ffff:0:0/96'], 'allow').has('10.1.2.3'), 'that is all of IPv4')
+  })
+
+  it('looks at one cookie, however many there are, and whatever else has its name in it', async () => {
+    const { port } = await listen(statusHandler(board, { token: TOKEN }))
+    const [cookie] = (await ask(port, { path: `/?token=${TOKEN}` })).headers['set-cookie']![0]!.split(';')
+    const [name] = cookie!.split('=')
+    const isIn = async (text: string) => (await ask(port, { headers: { cookie: text } })).status === 200
+
+    assert.ok(await isIn(`${'a;'.repeat(5000)}${cookie}`))
+    assert.ok(await isIn(`x${cookie};   ${cookie}  ;b`))
+    for (const text of [
+      `${name}`,
+      `${name}=`,
+      `${name}=x;${cookie}`,
+      `x${cookie}`,
+      `${cookie}x`,
+      ` = ${cookie}`,
+    ]) {
+      assert.ok(!(await isIn(text)), text)
+    }
+
+    // Hashing is what a request costs: one value whatever was sent.
+    const { createHash } = crypto
+    let hashed = 0
+    crypto.createHash = (...args: Parameters<typeof createHash>) => {
+      hashed++
+      return createHash(...args)
+    }
+    try {
+      for (const [text, most] of [
+        ['a;'.repeat(7500), 0],
+        [';'.repeat(15_000), 0],
+        [`${name}=a;`.repeat(500), 2],
+      ] as const) {
+        hashed = 0
+        assert.equal(await isIn(text), false)
+        assert.equal(hashed, most)
+      }
+    } finally {
+      crypto.createHash = createHash
+    }
+  })
+
+  it('gives a cookie for encrypted connections only where the browser has one, by a proxy too', async () => {
+    const { port } = await listen(statusHandler(board, { token: TOKEN }))
+    const isSecure = async (headers: Record<string, string>) =>
+      /; Secure/.test((await ask(port, { path: `/?token=${TOKEN}`, headers })).headers['set-cookie']![0]!)
+
+    const encrypted: Record<string, string>[] = [
+      { 'x-forwarded-proto': 'https' },
+      { 'x-forwarded-proto': 'http, HTTPS ' },
+      { forwarded: 'for=1.2.3.4;proto=https' },
+      { forwarded: 'for=1.2.3.4, proto="https";for=x' },
+    ]
+    const plain: Record<string, string>[] = [
+      {},
+      { 'x-forwarded-proto': 'http' },
+      { 'x-forwarded-proto': 'https, http' },
+      { 'x-forwarded-proto': 'httpsx' },
+      { forwarded: 'for=proto' },
+    ]
+    for (const headers of encrypted) assert.ok(await isSecure(headers), JSON.stringify(headers))
+    for (const headers of plain) assert.ok(!(await isSecure(headers)), JSON.stringify(headers))
   })
 
   it('tells other sites nothing, not even to their scripts on this machine', async () => {
@@ -240,6 +414,7 @@ describe('The access of statusHandler()', () => {
       assert.equal(headers['x-content-type-options'], 'nosniff')
       assert.equal(headers['referrer-policy'], 'no-referrer')
       assert.equal(headers['x-frame-options'], 'DENY')
+      assert.equal(headers['cross-origin-opener-policy'], 'same-origin')
       assert.equal(headers['cross-origin-resource-policy'], 'same-origin')
       assert.match(String(headers['cache-control']), /no-store/)
       assert.equal(headers['access-control-allow-origin'], undefined)

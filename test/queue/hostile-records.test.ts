@@ -28,6 +28,7 @@ import {
 import type { Settings } from '../../lib/queue/store/settings'
 import { decodeStatus, Encoding, encodeStatus } from '../../lib/scoreboard/codec'
 import { overflowFileName, parseOverflowFileName, readOverflow } from '../../lib/scoreboard/overflow'
+import { MAX_ATTEMPTS, MAX_EXPECTED, MAX_MS, MAX_PAGE_ITEMS } from '../../lib/util/bounds'
 import { collect } from '../support/collect'
 import { tempDir } from '../support/temp-dir'
 
@@ -48,7 +49,20 @@ function damaged(value: unknown): fc.Arbitrary<unknown> {
   const replacement = fc.oneof(
     fc.jsonValue({ maxDepth: 1 }),
     fc.integer(),
-    fc.constantFrom(undefined, -1, 0.5, 2 ** 53, 1e300, '', [], {}, [[0, 1]], [[1, 0]], null),
+    fc.constantFrom<unknown>(
+      undefined,
+      -1,
+      0.5,
+      2 ** 53 - 1,
+      2 ** 53,
+      1e300,
+      '',
+      '../x',
+      [],
+      {},
+      [[0, 1]],
+      null,
+    ),
   )
   const change = (current: unknown): fc.Arbitrary<unknown> => {
     if (typeof current !== 'object' || current === null) {
@@ -93,6 +107,8 @@ describe('The state of a page, as a store gives it', () => {
         if (state === undefined) return
         accepted++
         assertBalanced(state)
+        assert.ok(state.size <= MAX_PAGE_ITEMS)
+        for (const { wid, token } of state.claims) assert.doesNotMatch(wid + token, /[/\0]/)
         isComplete(state)
         assert.deepEqual(decodeState(encodeState(state)), state)
         assertBalanced(claim(state, { token: 'new', wid: 'w', max: 5, source }).state)
@@ -118,6 +134,10 @@ describe('The records of a queue, as a store gives them', () => {
         if (decoded === undefined) return
         assert.equal(typeof decoded.id, 'string')
         assert.ok(['running', 'done', 'failed', 'expired', 'cleared'].includes(decoded.status))
+        // What every face does with it.
+        assert.doesNotThrow(() => new Date(decoded.startedAt).toISOString())
+        for (const number of [decoded.pid, decoded.deathDelayMs ?? 0])
+          assert.ok(number >= 0 && number < 2 ** 53)
       }),
       { numRuns: 1000 },
     )
@@ -130,7 +150,8 @@ describe('The records of a queue, as a store gives them', () => {
     fc.assert(
       fc.property(bytesLike(letter), (bytes) => {
         const decoded = decodeDeadLetter(bytes)
-        assert.ok(Number.isSafeInteger(decoded.attempts))
+        assert.ok(decoded.attempts >= 0 && decoded.attempts <= MAX_ATTEMPTS)
+        assert.doesNotMatch(decoded.wid ?? '', /[/\0]/)
         assert.ok(decoded.error === undefined || typeof decoded.error.message === 'string')
       }),
       { numRuns: 1000 },
@@ -149,9 +170,9 @@ describe('The records of a queue, as a store gives them', () => {
     const record: QueueRecord = {
       format: 'rollcall-queue',
       version: FORMAT_VERSION,
-      run: 'r',
+      run: '0123456789abcdef',
       phase: 'open',
-      capability: '0123abcd',
+      capability: '0123456789abcdef'.repeat(2),
       settings,
     }
 
@@ -164,7 +185,12 @@ describe('The records of a queue, as a store gives them', () => {
           assert.ok(error instanceof WatchdogError && error.code === 'ERR_VERSION')
         }
         const isUsable = decoded?.phase === 'open' || decoded?.phase === 'sealed'
-        if (isUsable) assert.ok(decoded?.settings && /^[0-9a-f]+$/.test(decoded.capability ?? ''))
+        if (decoded !== undefined) assert.match(decoded.run, /^[0-9a-f]{16}$/)
+        if (!isUsable) return
+        const { timerMs, maxAttempts, expect } = decoded!.settings!
+        assert.match(decoded!.capability!, /^[0-9a-f]{32}$/)
+        assert.ok(timerMs >= 1 && timerMs <= MAX_MS && maxAttempts >= 1 && maxAttempts <= MAX_ATTEMPTS)
+        assert.ok(typeof expect !== 'number' || (expect >= 0 && expect <= MAX_EXPECTED))
       }),
       { numRuns: 1000 },
     )

@@ -190,8 +190,14 @@ describe('a board that exists', () => {
     fs.chownSync(baseDir, 12345, 12345)
 
     assert.throws(() => new Scoreboard({ baseDir }), { code: 'ERR_INSECURE_PATH', message: /user 12345/ })
-    assert.throws(() => new Scoreboard({ baseDir, readOnly: true }), { code: 'ERR_INSECURE_PATH' })
+    // Whoever reads takes the word of its own user, of root, and of the owner of the directory.
+    new Scoreboard({ baseDir, readOnly: true }).close()
     fs.chownSync(path.join(baseDir, 'board'), 12345, 12345)
     new Scoreboard({ baseDir, readOnly: true }).close()
+    fs.chownSync(path.join(baseDir, 'board'), 54321, 54321)
+    assert.throws(() => new Scoreboard({ baseDir, readOnly: true }), {
+      code: 'ERR_INSECURE_PATH',
+      message: /belongs to user 54321, its directory to user 12345; .*your own or of root/,
+    })
   })
 })

@@ -47,17 +47,23 @@ describe('Scoreboard, in worker threads', () => {
     assert.deepEqual([...board.readAll().keys()], [String(process.pid)])
   })
 
-  it('says good-bye for a thread that is terminated, and for one that ends', async () => {
+  it('says good-bye for a thread that ends, and keeps the last words of one that is terminated', async () => {
     const baseDir = tempDir()
     using board = new Scoreboard({ baseDir })
     const [ended, terminated] = await Promise.all([startThread(baseDir), startThread(baseDir)])
 
+    const terminatedId = terminated.threadId
     for (const thread of [ended, terminated]) thread.postMessage('go')
     ended.postMessage('end')
     await once(ended, 'exit')
     await terminated.terminate()
 
-    assert.deepEqual(board.snapshot({ includeDead: true }).workers, [])
+    const workers = board.snapshot({ includeDead: true }).workers
+    assert.deepEqual(
+      workers.map(({ id, state, ending }) => [id, state, ending]),
+      [[`${process.pid}.${terminatedId}`, 'dead', 'terminated']],
+    )
+    assert.match(workers[0]!.status as string, /^(status \d+|(long)+)$/)
   })
 
   it('survives 8 threads that are terminated at random, for 100 rounds', async function () {

@@ -262,7 +262,7 @@ describe('watch()', () => {
     let gone: Changes['gone'] = []
     while (gone.length === 0) ({ gone } = await next(watcher))
 
-    assert.deepEqual([gone[0]!.id, gone[0]!.reason], [`${process.pid}.${threadId}`, 'closed'])
+    assert.deepEqual([gone[0]!.id, gone[0]!.reason], [`${process.pid}.${threadId}`, 'died'])
     await watcher.return!()
   })
 

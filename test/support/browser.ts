@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { ROOT } from './paths'
 
-const SCRIPT = join(ROOT, 'scripts', 'chromium.mjs')
+const SCRIPT = join(ROOT, 'scripts', 'needs', 'chromium.mjs')
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',

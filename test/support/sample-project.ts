@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { ROOT } from './documents'
+import { makePackage } from './package'
 import { PROGRAMS } from './paths'
 
 /** What the samples install beside rollcall. */
@@ -28,6 +29,7 @@ export class SampleProject {
     this.folder = folder
     const modules = path.join(folder, 'node_modules')
     fs.mkdirSync(modules)
+    makePackage()
     fs.symlinkSync(ROOT, path.join(modules, 'rollcall'))
     for (const name of PACKAGES)
       fs.symlinkSync(path.join(ROOT, 'node_modules', name), path.join(modules, name))

@@ -9,7 +9,7 @@ import { eventually } from './eventually'
 import { ROOT } from './paths'
 import { tempDir } from './temp-dir'
 
-const SCRIPT = join(ROOT, 'scripts', 'tmux.mjs')
+const SCRIPT = join(ROOT, 'scripts', 'needs', 'tmux.mjs')
 
 /** Whether these tests were asked to be left out. */
 export const tmuxSkipped = process.env.ROLLCALL_TEST_TMUX === 'skip'

@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Certificates, makeCertificates } from './certificates'
 import { ROOT } from './paths'
 
-const SCRIPT = join(ROOT, 'scripts', 'zookeeper.mjs')
+const SCRIPT = join(ROOT, 'scripts', 'needs', 'zookeeper.mjs')
 const START_MS = 60_000
 const POLL_MS = 50
 

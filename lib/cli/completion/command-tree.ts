@@ -65,9 +65,15 @@ export function commandTree(command: Command, above: readonly string[] = []): Co
       isVariadic: argument.variadic,
       isRequired: argument.required,
     })),
-    verbs: command.commands.map((verb) => commandTree(verb, path)),
+    verbs: visibleVerbs(command).map((verb) => commandTree(verb, path)),
     notes: notesOf(command),
   }
+}
+
+/** Without those that are there to say what was meant, and without commander's own. */
+export function visibleVerbs(command: Command): Command[] {
+  const visible = new Set(command.createHelp().visibleCommands(command))
+  return command.commands.filter((verb) => visible.has(verb))
 }
 
 /** A command and all below it. */

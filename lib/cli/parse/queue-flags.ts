@@ -3,11 +3,13 @@
 import { hostname } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { durationFrom } from './duration'
+import { secretIn } from './secret'
 
 /** Who we are to a server, and how to speak with it. */
 export interface ServerOptions {
   /** `user:password`, or `x509`. */
   auth?: string
+  authFile?: string
   tls?: boolean
   tlsCa?: string
   tlsCert?: string
@@ -18,6 +20,7 @@ export interface QueueOptions extends ServerOptions {
   queue?: string
   sessionTimeout?: number
   connectTimeout?: number
+  sharedDirectory?: boolean
   waitQueue?: number
 }
 
@@ -36,6 +39,7 @@ export function withServer(command: Command): Command {
     )
     .addOption(new Option('--tls-cert <file>', 'our certificate (PEM)').env('ROLLCALL_TLS_CERT'))
     .addOption(new Option('--tls-key <file>', 'the key of our certificate (PEM)').env('ROLLCALL_TLS_KEY'))
+    .option('--auth-file <file>', 'the file whose first line is the secret of --auth', secretIn)
 }
 
 /** Adds the options that say which queue. */
@@ -56,6 +60,10 @@ export function withQueue(command: Command): Command {
       '--connect-timeout <duration>',
       'how long to wait for the server (default 10s)',
       durationFrom('1ms'),
+    )
+    .option(
+      '--shared-directory',
+      'use a queue of this machine although others may write to a directory above it: they could have your files deleted',
     )
 }
 

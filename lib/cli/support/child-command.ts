@@ -1,123 +1,93 @@
-// Running a user's command: signals passed on, its exit code as shells and `env` tell it, and
-// signs of life taken from it.
+// A user's command that runs: how it is ended, by request and by force, and which signals reach it.
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { statSync } from 'node:fs'
-import { constants } from 'node:os'
-import { type Command, Option } from 'commander'
-import { durationFrom } from '../parse/duration'
+import type { CommandRequest, Ending, RunningCommand, Supervisor } from './supervisor'
 
-const CANNOT_EXECUTE = 126
-const NOT_FOUND = 127
-const DEFAULT_KICK_MS = 1000
-const KILL_AFTER_MS = 5000
-const DRAIN_MS = 200
-const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
-/** On a terminal the kernel sends these to the command itself. */
-const FROM_TERMINAL = ['SIGINT', 'SIGQUIT'] as const
+/** What a command may take to end after it was asked to. */
+export const DEFAULT_KILL_AFTER_MS = 10_000
 
-export interface KickFlags {
-  kickEvery?: number
-  kickOnOutput?: boolean
-  kickFile?: string
-}
+/** Why a command was ended by us. */
+export type StopReason = 'timeout' | 'lost' | 'stopped'
 
-export function withKicks(command: Command): Command {
-  return command
-    .option(
-      '--kick-every <duration>',
-      'how often to kick while the command lives (default 1s)',
-      durationFrom('10ms'),
-    )
-    .option('--kick-on-output', 'kick only when the command writes something')
-    .addOption(new Option('--kick-file <file>', 'kick only when this file changes'))
-}
+export class ChildCommand {
+  readonly pid: number
+  readonly ended: Promise<Ending>
+  readonly #running: RunningCommand
+  readonly #killAfterMs: number
+  #stopReason: StopReason | undefined
+  #forced: NodeJS.Timeout | undefined
+  #hasEnded = false
 
-/** Calls `kick` as the flags say, until the returned function is called. */
-export function keepKicking(child: ChildProcess, flags: KickFlags, kick: () => void): () => void {
-  if (flags.kickOnOutput) {
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', kick)
-    return () => {}
-  }
-  let changed = modified(flags.kickFile)
-  const timer = setInterval(() => {
-    if (flags.kickFile !== undefined) {
-      const now = modified(flags.kickFile)
-      if (now === changed) return
-      changed = now
-    }
-    kick()
-  }, flags.kickEvery ?? DEFAULT_KICK_MS)
-  return () => clearInterval(timer)
-}
-
-function modified(file: string | undefined): number | undefined {
-  return file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.mtimeMs
-}
-
-export interface Running {
-  readonly child: ChildProcess
-  /** The exit code, 128 + n for signal n, 126 or 127 where it could not be started. */
-  readonly ended: Promise<number>
-  /** Ends it: asked first, forced after five seconds, or when called again. */
-  stop(): void
-}
-
-export function startCommand(
-  words: readonly string[],
-  options: { stdin: 'inherit' | 'ignore'; piped: boolean; env?: NodeJS.ProcessEnv },
-): Running {
-  const output = options.piped ? 'pipe' : 'inherit'
-  const child = spawn(words[0]!, words.slice(1), {
-    stdio: [options.stdin, output, output],
-    env: { ...process.env, ...options.env },
-  })
-  child.stdout?.pipe(process.stdout, { end: false })
-  child.stderr?.pipe(process.stderr, { end: false })
-  let forced: NodeJS.Timeout | undefined
-  const ended = new Promise<number>((resolve) => {
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      process.stderr.write(`rollcall: cannot run ${words[0]}: ${error.message}\n`)
-      resolve(error.code === 'ENOENT' ? NOT_FOUND : CANNOT_EXECUTE)
+  private constructor(running: RunningCommand, killAfterMs: number) {
+    this.pid = running.pid
+    this.#running = running
+    this.#killAfterMs = killAfterMs
+    this.ended = running.ended.finally(() => {
+      this.#hasEnded = true
+      clearTimeout(this.#forced)
     })
-    child.once('exit', (code, signal) => {
-      clearTimeout(forced)
-      const result = signal === null ? code! : 128 + constants.signals[signal]
-      // What it wrote last may still be in the pipes; a child of its own may hold them for ever.
-      const late = setTimeout(() => {
-        child.stdout?.destroy()
-        child.stderr?.destroy()
-      }, DRAIN_MS)
-      child.once('close', () => {
-        clearTimeout(late)
-        resolve(result)
-      })
-    })
-  })
-  const stop = () => {
-    child.kill(forced === undefined ? 'SIGTERM' : 'SIGKILL')
-    forced ??= setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS)
+    this.ended.catch(() => {})
   }
-  return { child, ended, stop }
+
+  /** Rejects with a `StartError` where it cannot be started. */
+  static async start(
+    supervisor: Supervisor,
+    request: CommandRequest,
+    killAfterMs: number = DEFAULT_KILL_AFTER_MS,
+  ): Promise<ChildCommand> {
+    return new ChildCommand(await supervisor.start(request), killAfterMs)
+  }
+
+  /** Why it was asked to end, if it was. */
+  get stopReason(): StopReason | undefined {
+    return this.#stopReason
+  }
+
+  /** Passes a signal on, to all of it. */
+  signal(signal: NodeJS.Signals): void {
+    if (!this.#hasEnded) this.#running.signal(signal)
+  }
+
+  /** Asks it to end; kills it when it takes too long. The first reason counts. */
+  stop(reason: StopReason, signal: NodeJS.Signals = 'SIGTERM'): void {
+    this.#stopReason ??= reason
+    if (this.#hasEnded) return
+    this.signal(signal)
+    this.#forced ??= setTimeout(() => this.signal('SIGKILL'), this.#killAfterMs)
+  }
+
+  kill(reason: StopReason): void {
+    this.#stopReason ??= reason
+    this.signal('SIGKILL')
+  }
 }
 
-/** Passes the signals of this process on. Returns what ends that; `heard` is told of each. */
-export function forwardSignals(
-  commands: () => Iterable<Running>,
-  heard: (signal: NodeJS.Signals) => void = () => {},
+const NOT_ENDS = ['SIGUSR1', 'SIGUSR2'] as const
+const ENDS = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const
+
+/**
+ * Hears the signals of this process: those that end are given to `onEnd`, others passed on. Ctrl-Z stops the
+ * commands and then this process, and `fg` lets both go on. Returns what ends that.
+ */
+export function hearSignals(
+  commands: () => Iterable<ChildCommand>,
+  onEnd: (signal: NodeJS.Signals) => void,
 ): () => void {
   const pass = (signal: NodeJS.Signals) => {
-    heard(signal)
-    for (const { child } of commands()) child.kill(signal)
+    for (const command of commands()) command.signal(signal)
   }
-  const passUnlessTerminal = (signal: NodeJS.Signals) => {
-    if (process.stdin.isTTY) heard(signal)
-    else pass(signal)
+  const suspend = () => {
+    pass('SIGSTOP')
+    process.kill(process.pid, 'SIGSTOP')
   }
-  for (const signal of FORWARDED) process.on(signal, pass)
-  for (const signal of FROM_TERMINAL) process.on(signal, passUnlessTerminal)
+  const resume = () => pass('SIGCONT')
+  for (const signal of NOT_ENDS) process.on(signal, pass)
+  for (const signal of ENDS) process.on(signal, onEnd)
+  process.on('SIGTSTP', suspend)
+  process.on('SIGCONT', resume)
   return () => {
-    for (const signal of FORWARDED) process.off(signal, pass)
-    for (const signal of FROM_TERMINAL) process.off(signal, passUnlessTerminal)
+    for (const signal of NOT_ENDS) process.off(signal, pass)
+    for (const signal of ENDS) process.off(signal, onEnd)
+    process.off('SIGTSTP', suspend)
+    process.off('SIGCONT', resume)
   }
 }

@@ -1,8 +1,7 @@
 // What an exit code says, and which error means which code. The numbers are those of sysexits.h
 // where it has one.
 
-import { getSystemErrorName } from 'node:util'
-
+import { errnoName } from '../../util/errno'
 import {
   ScoreboardError,
   type ScoreboardErrorCode,
@@ -98,7 +97,7 @@ const OF_ERRNO: Record<string, number> = {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CliError) return error.exitCode
   if (isMisuse(error)) return EXIT.usage
-  const byErrno = OF_ERRNO[errnoName(error) ?? '']
+  const byErrno = OF_ERRNO[errnoOf(error) ?? '']
   if (error instanceof ScoreboardError) {
     return error.code === 'ERR_SYSTEM' ? (byErrno ?? EXIT.system) : OF_SCOREBOARD[error.code]
   }
@@ -120,9 +119,9 @@ function isMisuse(error: unknown): boolean {
   )
 }
 
-function errnoName(error: unknown): string | undefined {
+function errnoOf(error: unknown): string | undefined {
   if (error instanceof ScoreboardError) {
-    return error.errno === undefined ? undefined : getSystemErrorName(-error.errno)
+    return error.errno === undefined ? undefined : errnoName(error.errno)
   }
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
 }

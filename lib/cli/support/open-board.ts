@@ -1,46 +1,78 @@
 // Opening the board that a verb is about, without ever making one.
 
-import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { ScoreboardOptions } from '../../scoreboard/types'
+import { ScoreboardError } from '../../util/errors'
+import { redactUrl } from '../../util/redact'
+import { statsOf } from '../../util/trust'
 import { CliError, EXIT } from './exit-codes'
 import { placeHint } from './place-hints'
 
+/** What every verb about a board is given. */
+export interface BoardFlags {
+  anyFilesystem?: boolean
+}
+
+/** Adds the options that say how to open a board. */
+export function withBoard(command: Command): Command {
+  return command.option(
+    '--any-filesystem',
+    'use a board on a network file system, whose numbers and locks cannot be trusted',
+  )
+}
+
 /** Opens the board in `baseDir` to look at it. A missing one is an error, and stays missing. */
-export async function openToRead(baseDir: string): Promise<Scoreboard> {
-  return (await opener(baseDir, { readOnly: true }))()
+export async function openToRead(baseDir: string, flags: BoardFlags): Promise<Scoreboard> {
+  return openExisting(baseDir, { readOnly: true }, flags)
 }
 
 /** Opens the board in `baseDir` to clean it. A missing one is an error, and stays missing. */
-export async function openToWrite(baseDir: string, mode?: number): Promise<Scoreboard> {
-  return (await opener(baseDir, { mode }))()
+export async function openToWrite(
+  baseDir: string,
+  flags: BoardFlags & { mode?: number },
+): Promise<Scoreboard> {
+  return openExisting(baseDir, { mode: flags.mode }, flags)
 }
 
-/** What opens the board in `baseDir`, and opens it again when another one has taken its place. */
-export async function opener(
+async function openExisting(
   baseDir: string,
-  options: Omit<ScoreboardOptions, 'baseDir'>,
-): Promise<() => Scoreboard> {
+  options: Omit<ScoreboardOptions, 'baseDir' | 'allowAnyFilesystem'>,
+  { anyFilesystem }: BoardFlags,
+): Promise<Scoreboard> {
   // The addon is loaded only once there is something to open.
   checkExists(baseDir)
   const { Scoreboard } = await import('../../scoreboard/scoreboard.js')
-  return () => {
-    checkExists(baseDir)
-    return new Scoreboard({ baseDir, ...options })
+  try {
+    return new Scoreboard({ baseDir, ...options, allowAnyFilesystem: anyFilesystem })
+  } catch (error) {
+    throw inOptions(error)
   }
+}
+
+/** The library's advice in the options of the command. */
+function inOptions(error: unknown): unknown {
+  if (!(error instanceof ScoreboardError)) return error
+  const message = error.message
+    .replace('set allowAnyFilesystem', 'give --any-filesystem')
+    .replace(/the option 'mode'( \(now \d+\))?/, '--mode')
+  const { code, cause = error, syscall, errno } = error
+  return new ScoreboardError(code, message, { cause, syscall, errno })
 }
 
 function checkExists(baseDir: string): void {
   try {
     // A directory of that name is likely to have the board in it.
-    if (!lstatSync(join(baseDir, 'board')).isDirectory()) return
-    throw Object.assign(new Error(`${join(baseDir, 'board')} is a directory`), { code: 'ENOENT' })
+    const stats = statsOf(join(baseDir, 'board'))
+    if (stats !== undefined && !stats.isDirectory()) return
+    throw Object.assign(new Error(`${join(baseDir, 'board')} is no file`), { code: 'ENOENT' })
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause
-    const message = `No board in ${baseDir}: no worker has made one there${placeHint(baseDir, 'board')}`
+    const place = /^zk:/i.test(baseDir) ? redactUrl(baseDir) : baseDir
+    const message = `No board in ${place}: no worker has made one there${placeHint(baseDir, 'board')}`
     throw new CliError(EXIT.notFound, message, { cause })
   }
 }

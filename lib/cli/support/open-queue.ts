@@ -8,16 +8,20 @@ import type { QueueOptions, ServerOptions } from '../parse/queue-flags'
 import { CliError, EXIT } from './exit-codes'
 import { placeHint } from './place-hints'
 
-export async function openQueue(options: QueueOptions, signal?: AbortSignal): Promise<WatchdogQueue> {
+export async function openQueue<Item = string>(
+  options: QueueOptions,
+  signal?: AbortSignal,
+): Promise<WatchdogQueue<Item>> {
   if (options.queue === undefined) {
     throw new CliError(EXIT.usage, 'Which queue? Give --queue <url> or set ROLLCALL_QUEUE')
   }
   const { WatchdogQueue } = await import('../../queue/watchdog-queue.js')
   const url = options.queue
-  const queue = await WatchdogQueue.connect(url, {
+  const queue = await WatchdogQueue.connect<Item>(url, {
     ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
     ...serverOptions(options),
+    ...(options.sharedDirectory ? { allowSharedDirectory: true } : {}),
     ...(signal === undefined ? {} : { signal }),
   }).catch((error) => {
     throw withPlaceHint(error, url)
@@ -31,10 +35,11 @@ export async function openQueue(options: QueueOptions, signal?: AbortSignal): Pr
   return queue
 }
 
-function serverOptions({ auth, tls, tlsCa, tlsCert, tlsKey }: ServerOptions): ConnectOptions {
+function serverOptions({ auth, authFile, tls, tlsCa, tlsCert, tlsKey }: ServerOptions): ConnectOptions {
   const options: ConnectOptions = {}
-  if (auth !== undefined)
-    options.auth = auth === 'x509' ? { scheme: 'x509' } : { scheme: 'digest', secret: auth }
+  const secret = authFile ?? auth
+  if (secret !== undefined)
+    options.auth = secret === 'x509' ? { scheme: 'x509' } : { scheme: 'digest', secret }
   const files = {
     ca: read(tlsCa, '--tls-ca'),
     cert: read(tlsCert, '--tls-cert'),
@@ -56,12 +61,12 @@ function read(file: string | undefined, flag: string): string | undefined {
 }
 
 /** Opens the queue, calls, and closes it, whatever happened. */
-export async function useQueue<R>(
+export async function useQueue<R, Item = string>(
   options: QueueOptions,
-  work: (queue: WatchdogQueue) => Promise<R>,
+  work: (queue: WatchdogQueue<Item>) => Promise<R>,
   signal?: AbortSignal,
 ): Promise<R> {
-  const queue = await openQueue(options, signal)
+  const queue = await openQueue<Item>(options, signal)
   try {
     return await work(queue)
   } catch (error) {
@@ -74,7 +79,11 @@ export async function useQueue<R>(
 /** An error that says there is no queue, with what may have been meant. */
 export function withPlaceHint(error: unknown, url: string): unknown {
   if (!(error instanceof WatchdogError)) return error
-  const { code, message, path, retryable, maybeApplied } = error
+  const { code, path, retryable, maybeApplied } = error
+  // The library's advice in the options of the command.
+  const message = error.message.replace("set the option 'allowSharedDirectory'", 'give --shared-directory')
+  if (code === 'ERR_AUTH')
+    return new WatchdogError(code, message, { cause: error, path, retryable, maybeApplied })
   if (code !== 'ERR_NOT_FOUND' && code !== 'ERR_UNSUPPORTED') return error
   const hint = placeHint(url, 'queue')
   if (hint === '') return error

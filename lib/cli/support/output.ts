@@ -1,5 +1,7 @@
 // Where text goes: standard output, its width and colours, and what happens when nobody reads it any more.
 
+import { escapeControls } from '../../view/escape-controls'
+
 /**
  * How a table may look on standard output. Not a terminal: as wide as it likes, without colours. NO_COLOR takes
  * the colours (no-color.org), FORCE_COLOR gives them where there is no terminal; of both, NO_COLOR counts.
@@ -29,9 +31,17 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** Says something beside the result, which standard output is kept for. */
+/**
+ * Says something beside the result, which standard output is kept for. On one line: names, items and messages of
+ * others are in it.
+ */
 export function note(text: string): void {
-  process.stderr.write(`rollcall: ${text}\n`)
+  process.stderr.write(`rollcall: ${escapeControls(text)}\n`)
+}
+
+/** The same in lines of our own, such as a stack. */
+export function noteLines(text: string): void {
+  process.stderr.write(`${text.split('\n').map(escapeControls).join('\n')}\n`)
 }
 
 /**

@@ -1,10 +1,12 @@
 // What was most likely meant by a directory that has no board, or no queue: a board or a queue
 // beside it, in it or above it, or the other of the two. Looks at names and first bytes; opens nothing.
 
-import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import { closeSync, existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 
 import { nearestName } from '../../util/check-options'
+import { redactUrl } from '../../util/redact'
+import { namesIn, openToRead, readInto } from '../../util/trust'
 
 type Kind = 'board' | 'queue'
 
@@ -22,7 +24,8 @@ const MOST_TOLD = 3
 
 /** `; did you mean ...?`, or nothing where nobody can guess. */
 export function placeHint(given: string, wanted: Kind): string {
-  if (/^zk:/i.test(given)) return wanted === 'board' ? `; that is a queue: ${LOOK.queue} ${given}` : ''
+  if (/^zks?:/i.test(given))
+    return wanted === 'board' ? `; that is a queue: ${LOOK.queue} ${redactUrl(given)}` : ''
   const directory = resolve(given.replace(/^local:/i, ''))
   if (holds(directory, OTHER[wanted])) {
     const other = OTHER[wanted]
@@ -52,20 +55,19 @@ function candidates(directory: string, wanted: Kind): string[] {
 
 function holds(directory: string, kind: Kind): boolean {
   try {
-    if (kind === 'queue') return readdirSync(join(directory, 'queue')).some((name) => DATABASE.test(name))
-    const file = join(directory, 'board')
-    // Opening a pipe would wait for its writer.
-    return statSync(file).isFile() && MAGIC.includes(firstBytes(file))
+    if (kind === 'queue')
+      return namesIn(join(directory, 'queue'))?.some((name) => DATABASE.test(name)) === true
+    return MAGIC.includes(firstBytes(join(directory, 'board')))
   } catch {
     return false
   }
 }
 
 function firstBytes(file: string): string {
-  const descriptor = openSync(file, 'r')
+  const { descriptor } = openToRead(file)
   try {
     const bytes = Buffer.alloc(8)
-    readSync(descriptor, bytes, 0, bytes.length, 0)
+    readInto(descriptor, bytes)
     return bytes.toString('latin1')
   } finally {
     closeSync(descriptor)

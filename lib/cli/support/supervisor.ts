@@ -4,13 +4,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
-import { getSystemErrorName } from 'node:util'
+import { errnoName } from '../../util/errno'
+import { cut } from '../../view/text'
 import { CliError, EXIT } from './exit-codes'
 import { findSupervisor } from './supervisor-program'
 
 export interface CommandRequest {
   readonly words: readonly (string | Uint8Array)[]
-  /** Added to this process's own environment. */
+  /** Added to this process's own environment, which has our secrets taken out of it. */
   readonly env?: Readonly<Record<string, string | Uint8Array>>
   /** Bytes are given to the command as a file. @default 'ignore' */
   readonly stdin?: 'ignore' | 'inherit' | Uint8Array
@@ -79,6 +80,7 @@ function withResolvers<T>(): PromiseWithResolvers<T> {
   return { promise, resolve, reject }
 }
 
+const NAME_COLUMNS = 200
 const START_HEADER = 20
 const INPUTS = { ignore: 0, inherit: 1, bytes: 2 } as const
 
@@ -92,7 +94,10 @@ export class Supervisor {
   #lost: CliError | undefined
 
   constructor() {
-    this.#child = spawn(findSupervisor(), [], { stdio: ['inherit', 'inherit', 'inherit', 'pipe'] })
+    this.#child = spawn(findSupervisor(), [], {
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+      env: withoutSecrets(process.env),
+    })
     this.#socket = this.#child.stdio[3] as Socket
     this.#socket.on('data', (bytes) => this.#take(bytes as Buffer))
     this.#socket.on('error', () => {})
@@ -150,7 +155,10 @@ export class Supervisor {
 
   #hear(type: number, payload: Buffer): void {
     const letter = String.fromCharCode(type)
-    if (letter === 'g') return this.#heardOfGuard(payload.readUInt32LE(0))
+    if (letter === 'g') {
+      this.#heardOfGuard(payload.readUInt32LE(0))
+      return
+    }
     const id = payload.readUInt32LE(0)
     const entry = this.#entries.get(id)
     if (entry === undefined) return
@@ -175,7 +183,7 @@ export class Supervisor {
   #heardOfGuard(errno: number): void {
     const guard = this.#guards.shift()!
     if (errno === 0) guard.resolve()
-    else guard.reject(new CliError(EXIT.system, `Cannot make a lock beside the queue: ${errnoText(errno)}`))
+    else guard.reject(new CliError(EXIT.system, `Cannot make a lock beside the queue: ${errnoName(errno)}`))
   }
 
   #signal(id: number, name: NodeJS.Signals): void {
@@ -198,6 +206,12 @@ export class Supervisor {
     this.#entries.clear()
     for (const guard of this.#guards.splice(0)) guard.reject(this.#lost)
   }
+}
+
+/** Whoever chooses the items has a say in what a command does and prints: our secrets are not for it. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { ROLLCALL_AUTH: _, ROLLCALL_TOKEN: __, ...rest } = env
+  return rest
 }
 
 function killQuietly(pid: number): void {
@@ -237,10 +251,6 @@ function startFrame(id: number, request: CommandRequest): Buffer {
   return frame('S', head, ...strings, input)
 }
 
-function errnoText(errno: number): string {
-  return getSystemErrorName(-errno)
-}
-
 const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'no such program, or its interpreter is missing',
   EACCES: 'permission denied',
@@ -253,8 +263,9 @@ const WHY: Readonly<Record<string, string>> = {
 }
 
 function startError({ words }: CommandRequest, errno: number, isOfProgram: boolean): StartError {
-  const code = errnoText(errno)
-  const name = Buffer.from(words[0]!).toString()
+  const code = errnoName(errno)
+  // It may be an item.
+  const name = cut(Buffer.from(words[0]!).toString(), NAME_COLUMNS)
   return new StartError(
     `cannot run ${name}: ${WHY[code] ?? 'the system refused'} [${code}]`,
     code,

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs'
 import type { Command } from 'commander'
 
 import { nearestName } from '../../util/check-options'
+import { redactUrl } from '../../util/redact'
 
 const UNKNOWN = /unknown command '(.*)'\n/
 
@@ -19,7 +20,7 @@ export function withVerbHint(message: string, program: Command): string {
 
 /** Somebody has left out the verb. */
 function placeOf(word: string): string | undefined {
-  if (/^(zk|local):/i.test(word)) return `rollcall queue status --queue ${word}`
+  if (/^(zk|local):/i.test(word)) return `rollcall queue status --queue ${redactUrl(word)}`
   const isPath = word.includes('/') || word === '.' || word === '..'
   if (!isPath && !statSync(word, { throwIfNoEntry: false })?.isDirectory()) return undefined
   return `rollcall ls ${word}`
@@ -29,7 +30,8 @@ function placeOf(word: string): string | undefined {
 function elsewhere(word: string, program: Command): string | undefined {
   const paths = new Map<string, string>()
   const walk = (command: Command, path: string) => {
-    for (const verb of command.commands) {
+    const visible = new Set(command.createHelp().visibleCommands(command))
+    for (const verb of command.commands.filter((one) => visible.has(one))) {
       if (verb.commands.length === 0 && !paths.has(verb.name())) {
         paths.set(verb.name(), `${path} ${verb.name()}`)
       }

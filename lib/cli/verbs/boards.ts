@@ -3,15 +3,15 @@
 import type { Command } from 'commander'
 
 import { directory, octal } from '../parse/arguments'
-import { openToRead, openToWrite } from '../support/open-board'
+import { type BoardFlags, openToRead, openToWrite, withBoard } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
 
-interface LsOptions {
+interface LsOptions extends BoardFlags {
   dead?: boolean
   json?: boolean
 }
 
-interface CleanupOptions {
+interface CleanupOptions extends BoardFlags {
   mode?: number
   json?: boolean
 }
@@ -19,11 +19,12 @@ interface CleanupOptions {
 const BYTES_NOTE = `A status of bytes is {"type":"bytes","base64":"..."} in JSON; fields that are not known are left out.`
 
 export function registerBoards(program: Command): void {
-  program
+  const ls = program
     .command('ls')
     .summary('list the workers of a board')
     .description('List the living workers of a board and what each of them is doing.')
     .argument('<dir>', 'the directory of the board', directory)
+  withBoard(ls)
     .option('-d, --dead', 'the dead too: those that ended without closing and were not cleaned up yet')
     .option('--json', 'print the whole snapshot as JSON')
     .addHelpText(
@@ -32,22 +33,24 @@ export function registerBoards(program: Command): void {
     )
     .action(list)
 
-  program
+  const sums = program
     .command('totals')
     .summary('print what the counters of a board add up to')
     .description(
       'Print the totals: of counters over everybody who ever worked here, of gauges over the living.',
     )
     .argument('<dir>', 'the directory of the board', directory)
+  withBoard(sums)
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ rollcall totals /run/app')
     .action(totals)
 
-  program
+  const clean = program
     .command('cleanup')
     .summary('free what dead workers left behind')
     .description('Free the slots of dead workers and remove the files that they left behind.')
     .argument('<dir>', 'the directory of the board', directory)
+  withBoard(clean)
     .option('--mode <octal>', 'what the workers gave as `mode`, where others may write to the board', octal)
     .option('--json', 'print {"slots":N,"files":N}')
     .addHelpText('after', '\nExample:\n  $ rollcall cleanup /run/app')
@@ -55,7 +58,7 @@ export function registerBoards(program: Command): void {
 }
 
 async function list(dir: string, options: LsOptions): Promise<void> {
-  using board = await openToRead(dir)
+  using board = await openToRead(dir, options)
   const { renderJson, renderTable } = await import('../../terminal/render.js')
   const snapshot = board.snapshot({ includeDead: true })
   const dead = snapshot.workers.filter((worker) => worker.state === 'dead').length
@@ -70,8 +73,8 @@ async function list(dir: string, options: LsOptions): Promise<void> {
   note(dead > 0 ? `no living worker on ${dir}; ${dead} dead, which --dead shows` : `no worker on ${dir}`)
 }
 
-async function totals(dir: string, options: { json?: boolean }): Promise<void> {
-  using board = await openToRead(dir)
+async function totals(dir: string, options: BoardFlags & { json?: boolean }): Promise<void> {
+  using board = await openToRead(dir, options)
   const sums = board.totals()
   if (options.json) {
     print(JSON.stringify(sums))
@@ -82,7 +85,7 @@ async function totals(dir: string, options: { json?: boolean }): Promise<void> {
 }
 
 async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
-  using board = await openToWrite(dir, options.mode)
+  using board = await openToWrite(dir, options)
   const { slots, files } = board.cleanup()
   if (options.json) print(JSON.stringify({ slots, files }))
   else print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}`)

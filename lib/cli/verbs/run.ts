@@ -1,25 +1,33 @@
 // rollcall run -- CMD: one timer around one command.
 
+import { constants } from 'node:os'
 import { type Command, Option } from 'commander'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
 import type { WatchdogTimer } from '../../queue/worker/timer'
+import { durationFrom } from '../parse/duration'
 import { defaultId, type QueueOptions, withWaitQueue } from '../parse/queue-flags'
-import {
-  forwardSignals,
-  type KickFlags,
-  keepKicking,
-  startCommand,
-  withKicks,
-} from '../support/child-command'
+import { ChildCommand, hearSignals } from '../support/child-command'
+import { CommandPlace } from '../support/command-board'
 import { isExpected } from '../support/exit-codes'
 import { openQueue, withPlaceHint } from '../support/open-queue'
 import { note } from '../support/output'
+import { type KickFlags, SignsOfLife, withKicks } from '../support/signs-of-life'
+import { type Ending, StartError, Supervisor } from '../support/supervisor'
 
+/** As timeout(1) tells it. */
+const TIMED_OUT = 124
 const OWN_FAILURE = 125
+const CANNOT_EXECUTE = 126
+const NOT_FOUND = 127
 
 interface RunFlags extends QueueOptions, KickFlags {
   id?: string
   onLost: 'keep' | 'kill'
+  /** Milliseconds. */
+  timeout?: number
+  killAfter?: number
+  keepChildren?: boolean
+  board?: string
 }
 
 export function registerRun(program: Command): void {
@@ -31,7 +39,14 @@ export function registerRun(program: Command): void {
     )
     .argument('<command...>', 'the command and its arguments')
     .passThroughOptions()
-    .option('--id <id>', "the timer's id (default: the task of the array job, else host and pid)")
+  withWaitQueue(run)
+    .optionsGroup('Running:')
+    .option('--timeout <duration>', 'end a command that runs longer: exit code 124', durationFrom('1ms'))
+    .option('--kill-after <duration>', 'kill what does not end when asked (default 10s)', durationFrom('1ms'))
+    .option('--keep-children', 'leave alone what the command leaves behind')
+    .option('--board <dir>', 'show the command on this board: rollcall top <dir>')
+    .optionsGroup('Watchdog:')
+    .option('--id <id>', "the timer's id (default: task of the array job, or host and pid)")
     .addOption(
       new Option('--on-lost <what>', 'when the timer is taken away')
         .choices(['keep', 'kill'])
@@ -40,21 +55,30 @@ export function registerRun(program: Command): void {
     .addHelpText(
       'after',
       `
-The exit code is the command's own (128 + n for signal n); 125: the timer could not be made, and nothing was run;
-126, 127: the command cannot be executed, or was not found.
+The exit code is the command's own (128 + n for signal n); 124: it timed out;
+125: the timer could not be made, and nothing was run; 126, 127: the command
+cannot be executed, or was not found.
+
+The command is ended with all it has started when rollcall is killed. A sign of
+life is that it lives; see --kick-on-output and --kick-file for better ones.
 
 Example:
-  $ sbatch --array=1-100 --wrap 'rollcall run --queue zk://host/jobs/today -- ./piece.sh'`,
+  $ sbatch --array=1-100 \\
+      --wrap 'rollcall run --queue zk://host/jobs/today -- ./piece.sh'`,
     )
-  withKicks(withWaitQueue(run)).action(runCommand)
+  withKicks(run).action(runCommand)
 }
 
 async function runCommand(words: string[], flags: RunFlags): Promise<void> {
+  let supervisor: Supervisor
   let queue: WatchdogQueue
   let timer: WatchdogTimer
+  let place: CommandPlace | undefined
   const id = flags.id ?? defaultId()
   try {
+    supervisor = new Supervisor()
     queue = await openQueue(flags)
+    if (flags.board !== undefined) place = await CommandPlace.claim(flags.board, id)
     timer = await queue.createTimer(id)
   } catch (thrown) {
     const error = withPlaceHint(thrown, flags.queue ?? '')
@@ -63,34 +87,111 @@ async function runCommand(words: string[], flags: RunFlags): Promise<void> {
     // A handle that was opened may be what keeps the process.
     process.exit(OWN_FAILURE)
   }
-  const running = startCommand(words, { stdin: 'inherit', piped: flags.kickOnOutput ?? false })
-  const stopForwarding = forwardSignals(() => [running])
-  const follow = (current: WatchdogTimer) => {
-    current.signal.addEventListener('abort', () => void lost(current.signal.reason), { once: true })
+  const run = new RunOfCommand(queue, timer, id, flags)
+  const code = await run.over(supervisor, words, place)
+  supervisor.close()
+  place?.close()
+  await queue.close()
+  process.exitCode = code
+}
+
+class RunOfCommand {
+  readonly #queue: WatchdogQueue
+  readonly #id: string
+  readonly #flags: RunFlags
+  #timer: WatchdogTimer
+  #isEnding = false
+
+  constructor(queue: WatchdogQueue, timer: WatchdogTimer, id: string, flags: RunFlags) {
+    this.#queue = queue
+    this.#timer = timer
+    this.#id = id
+    this.#flags = flags
   }
-  let isEnding = false
-  const lost = async (reason: Error & { code?: string }) => {
-    if (isEnding) return
+
+  /** From the start of the command to the timer's verdict; gives the exit code. */
+  async over(supervisor: Supervisor, words: string[], place: CommandPlace | undefined): Promise<number> {
+    const signs = new SignsOfLife(this.#flags, {
+      timerMs: this.#timer.timerMs,
+      kick: () => this.#timer.kick(),
+    })
+    let code: number
+    try {
+      code = await this.#runCommand(supervisor, words, signs, place)
+    } catch (error) {
+      note((error as Error).message)
+      if (!(error instanceof StartError) || !error.isOfProgram) code = OWN_FAILURE
+      else code = error.code === 'ENOENT' ? NOT_FOUND : CANNOT_EXECUTE
+    }
+    this.#isEnding = true
+    signs.stop()
+    await this.#timer
+      .end({ status: code === 0 ? 'done' : 'failed', code })
+      .catch((error) => note(`cannot report the end: ${error.message}`))
+    return code
+  }
+
+  async #runCommand(
+    supervisor: Supervisor,
+    words: string[],
+    signs: SignsOfLife,
+    place: CommandPlace | undefined,
+  ): Promise<number> {
+    const { timeout, killAfter, keepChildren = false, kickOnOutput } = this.#flags
+    const isForeground = process.stdin.isTTY === true
+    const onOutput = (stream: 1 | 2, bytes: Buffer) => {
+      signs.output()
+      place?.output(bytes)
+      ;(stream === 1 ? process.stdout : process.stderr).write(bytes)
+    }
+    const listens = kickOnOutput || place !== undefined
+    const request = { words, stdin: 'inherit' as const, foreground: isForeground, keepChildren }
+    place?.begin(words.join(' '), 1)
+    const command = await ChildCommand.start(
+      supervisor,
+      { ...request, ...(listens ? { onOutput } : {}) },
+      killAfter,
+    )
+    const stopHearing = hearSignals(
+      () => [command],
+      (signal) => {
+        // The terminal has sent it to the command itself.
+        const isFromTerminal = isForeground && (signal === 'SIGINT' || signal === 'SIGQUIT')
+        if (!isFromTerminal) command.signal(signal)
+      },
+    )
+    this.#follow(this.#timer, command)
+    const clock = timeout === undefined ? undefined : setTimeout(() => command.stop('timeout'), timeout)
+    try {
+      return this.#exitCode(await command.ended, command)
+    } finally {
+      clearTimeout(clock)
+      stopHearing()
+      place?.end()
+    }
+  }
+
+  #exitCode(ending: Ending, command: ChildCommand): number {
+    if (command.stopReason !== 'timeout' || ending.code === 0) return ending.code
+    note(`timed out after ${this.#flags.timeout! / 1000} s`)
+    return ending.signal === constants.signals.SIGKILL ? ending.code : TIMED_OUT
+  }
+
+  #follow(timer: WatchdogTimer, command: ChildCommand): void {
+    const lost = () => void this.#lost(timer.signal.reason, command)
+    timer.signal.addEventListener('abort', lost, { once: true })
+  }
+
+  async #lost(reason: Error & { code?: string }, command: ChildCommand): Promise<void> {
+    if (this.#isEnding) return
     note(`lost the timer: ${reason.message}`)
-    if (flags.onLost === 'kill') return running.stop()
+    if (this.#flags.onLost === 'kill') return command.stop('lost')
     if (reason.code !== 'ERR_SESSION_LOST') return
     try {
-      timer = await queue.createTimer(id)
-      follow(timer)
+      this.#timer = await this.#queue.createTimer(this.#id)
+      this.#follow(this.#timer, command)
     } catch (error) {
       note(`cannot make another: ${(error as Error).message}`)
     }
   }
-  follow(timer)
-  const stopKicking = keepKicking(running.child, flags, () => void timer.kick().catch(() => {}))
-
-  const code = await running.ended
-  isEnding = true
-  stopKicking()
-  stopForwarding()
-  await timer
-    .end({ status: code === 0 ? 'done' : 'failed', code })
-    .catch((error) => note(`cannot report the end: ${error.message}`))
-  await queue.close()
-  process.exitCode = code
 }

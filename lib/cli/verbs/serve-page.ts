@@ -4,23 +4,25 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
 
-import { handlerOf } from '../../page/handler'
+import { statusHandler } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
 import type { ServerOptions } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
-import { opener } from '../support/open-board'
+import { type BoardFlags, openToRead } from '../support/open-board'
 import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface ServeOptions extends ServerOptions {
+export interface ServeOptions extends BoardFlags, ServerOptions {
   port: number
   host: string
   allow?: string[]
   token?: string
+  tokenFile?: string
   name?: string[]
   trustProxy?: string[]
   queue?: string[]
+  sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
   title?: string
@@ -29,17 +31,20 @@ export interface ServeOptions extends ServerOptions {
 
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
+  const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
-  const reopen = await opener(dir, { readOnly: true })
-  const source = { current: reopen(), reopen }
-  const queues: Record<string, WatchdogQueue> = {}
+  using board = await openToRead(dir, options)
+  // By URLs, of which one may be called `constructor`.
+  const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
+    const { auth, authFile, tls, tlsCa, tlsCert, tlsKey, sharedDirectory } = options
+    const asked = { auth, authFile, tls, tlsCa, tlsCert, tlsKey }
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ ...options, queue: url }, stop.signal)
+      queues[url] ??= await openQueue({ ...asked, queue: url, sharedDirectory }, stop.signal)
     }
-    const handler = handlerOf(source, {
+    const handler = statusHandler(board, {
       allow: options.allow,
-      token: options.token,
+      token,
       hosts: options.name,
       trustProxy: options.trustProxy,
       queues,
@@ -48,7 +53,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     })
     const server = createServer(onlyHere(handler))
     await listen(server, options)
-    tell(server, options)
+    tell(server, { ...options, token })
     if (!stop.signal.aborted) await once(stop.signal, 'abort')
     handler.close()
     server.closeAllConnections()
@@ -57,7 +62,6 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     // A wait for a queue that was interrupted is no failure.
     if (!stop.signal.aborted) throw error
   } finally {
-    source.current.close()
     await Promise.all(Object.values(queues).map((queue) => queue.close()))
   }
   process.exitCode = stop.exitCode

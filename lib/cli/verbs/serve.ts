@@ -6,18 +6,21 @@ import { type Command, Option } from 'commander'
 import { directory, integerFrom } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
 import { withServer } from '../parse/queue-flags'
+import { secretIn } from '../parse/secret'
+import { withBoard } from '../support/open-board'
 import type { ServeOptions } from './serve-page'
 
 const DEFAULT_PORT = 9670
 
 export function registerServe(program: Command): void {
-  const command = program
+  const serve = program
     .command('serve')
     .summary('serve the status page of a board')
     .description(
       'Serve the status page of a board: for people at /, for programs at /?json and /?auto, for Prometheus at /metrics.',
     )
     .argument('<dir>', 'the directory of the board', directory)
+  withBoard(serve)
     .option(
       '-p, --port <port>',
       `where to listen; 0 takes a free one (default ${DEFAULT_PORT})`,
@@ -32,6 +35,7 @@ export function registerServe(program: Command): void {
     .addOption(
       new Option('--token <secret>', 'who may look: whoever knows this secret').env('ROLLCALL_TOKEN'),
     )
+    .option('--token-file <file>', 'the file whose first line is that secret', secretIn)
     .option('--name <host>', 'a name under which browsers reach this server, besides its addresses', several)
     .option('--trust-proxy <address>', 'a proxy whose X-Forwarded-For is believed', several)
     .option(
@@ -39,7 +43,8 @@ export function registerServe(program: Command): void {
       'a queue to show too: a directory of this machine, or zk://host:port/path',
       several,
     )
-  withServer(command)
+  withServer(serve)
+    .option('--shared-directory', 'show a queue of this machine although others may write above it')
     .option(
       '--stale <duration>',
       'mark living workers that have been silent for longer',
@@ -52,7 +57,8 @@ export function registerServe(program: Command): void {
       'after',
       `
 Ctrl-C ends it. --allow, --name, --trust-proxy and --queue may be given several times. Only this machine may look unless --allow or --token says otherwise; on a network use a token of
-many random characters, and a proxy that speaks TLS.
+many random characters, and a proxy that speaks TLS. A secret on a command line is seen by every user of the machine:
+put it into a file or a variable.
 
 Examples:
   $ rollcall serve /run/app

@@ -10,11 +10,13 @@ import { renderJson, renderLine, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
 import { ScoreboardError } from '../../util/errors'
 import type { SortKey } from '../../view/sort-keys'
-import { opener } from '../support/open-board'
+import { type BoardFlags, openToRead } from '../support/open-board'
 import { isScreen, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface TopOptions {
+const NOBODY: Snapshot = { boardId: '', slots: 0, workers: [], cursor: {} as Snapshot['cursor'], takenAt: 0 }
+
+export interface TopOptions extends BoardFlags {
   /** Milliseconds, as is `stale`. */
   interval: number
   stale: number
@@ -28,8 +30,9 @@ export interface TopOptions {
 /** Watches the board in `dir` until somebody has seen enough. */
 export async function top(dir: string, options: TopOptions): Promise<void> {
   using stop = new StopSignal()
-  using board = new LastingReader(await opener(dir, { readOnly: true }))
-  const source = new BoardSource({ title: dir, look: () => board.snapshot(), staleMs: options.stale })
+  using board = await openToRead(dir, options)
+  const look = () => lookAgain(board)
+  const source = new BoardSource({ title: dir, look, staleMs: options.stale })
   const isLive = isScreen() && !options.json && options.rounds === undefined
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
   else await topAsText(source, options, stop)
@@ -57,28 +60,14 @@ function textRound(snapshot: Snapshot, { stale }: TopOptions): string {
   )
 }
 
-/** A board that may be replaced by a new one in the same place while it is looked at. */
-class LastingReader implements Disposable {
-  readonly #open: () => Scoreboard
-  #board: Scoreboard
-
-  constructor(open: () => Scoreboard) {
-    this.#open = open
-    this.#board = open()
-  }
-
-  snapshot(): Snapshot {
-    try {
-      return this.#board.snapshot({ includeDead: true })
-    } catch (error) {
-      if (!(error instanceof ScoreboardError) || error.code !== 'ERR_BOARD_REPLACED') throw error
-    }
-    this.#board.close()
-    this.#board = this.#open()
-    return this.#board.snapshot({ includeDead: true })
-  }
-
-  [Symbol.dispose](): void {
-    this.#board.close()
+/** A board may be deleted and made anew while it is looked at; until there is one again, nobody is on it. */
+function lookAgain(board: Scoreboard): Snapshot {
+  try {
+    if (!board.isInPlace) board.reopen()
+    return board.snapshot({ includeDead: true })
+  } catch (error) {
+    const code = error instanceof ScoreboardError ? error.code : undefined
+    if (code !== 'ERR_BOARD_REPLACED' && code !== 'ERR_NOT_A_BOARD') throw error
+    return { ...NOBODY, takenAt: Date.now() }
   }
 }

@@ -6,6 +6,7 @@ import { SORT_KEYS } from '../../view/sort-keys'
 import { directory } from '../parse/arguments'
 import { durationFrom, parseDuration } from '../parse/duration'
 import { withListOptions } from '../parse/list-flags'
+import { withBoard } from '../support/open-board'
 import type { TopOptions } from './top-view'
 
 export function registerTop(program: Command): void {
@@ -23,7 +24,7 @@ export function registerTop(program: Command): void {
       parseDuration,
       10_000,
     )
-  withListOptions(top, SORT_KEYS, 'slot')
+  withListOptions(withBoard(top), SORT_KEYS, 'slot')
     .addHelpText(
       'after',
       `

@@ -5,23 +5,24 @@ import type { Command } from 'commander'
 import type { Changes } from '../../scoreboard/types'
 import { directory } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
-import { openToRead } from '../support/open-board'
+import { type BoardFlags, openToRead, withBoard } from '../support/open-board'
 import { outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-interface WatchOptions {
+interface WatchOptions extends BoardFlags {
   minInterval?: number
   json?: boolean
 }
 
 export function registerWatch(program: Command): void {
-  program
+  const verb = program
     .command('watch')
     .summary('print one line for each change')
     .description(
       'Print one line for each change of a board: who is new, what each does now, who is gone and how.',
     )
     .argument('<dir>', 'the directory of the board', directory)
+  withBoard(verb)
     .option('--min-interval <duration>', 'merge what happens within this time', durationFrom('1ms'))
     .option('--json', 'one JSON object a line: type new, update, closed or died')
     .addHelpText(
@@ -38,7 +39,7 @@ Examples:
 }
 
 async function watch(dir: string, options: WatchOptions): Promise<void> {
-  using board = await openToRead(dir)
+  using board = await openToRead(dir, options)
   using stop = new StopSignal()
   const { changeLines, changeObjects } = await import('../../terminal/change-lines.js')
   const render = (changes: Changes): string[] => {

@@ -10,6 +10,7 @@ import type { Settings } from '../store/settings'
 import { ANY_VERSION, type Store } from '../store/store'
 import { destroy } from './destroy'
 import { HOLD, Incarnation, incarnationOf } from './incarnation'
+import { encodeList, extendList, ListMeter, listPath } from './list'
 import {
   CREATING,
   CREATOR_MS,
@@ -32,7 +33,7 @@ export interface CreateRequest {
   items: Iterable<unknown> | AsyncIterable<unknown>
   syncStart: boolean
   sealed: boolean
-  ifExists: 'error' | 'attach' | 'replace'
+  ifExists: 'error' | 'attach' | 'replace' | 'extend'
 }
 
 function existsError(store: Store, why: string): WatchdogError {
@@ -43,7 +44,7 @@ function existsError(store: Store, why: string): WatchdogError {
   )
 }
 
-/** Makes the queue. Returns the incarnation, which is an older one only for `ifExists: 'attach'`. */
+/** Makes the queue. Returns the incarnation, which is an older one only for `ifExists: 'attach'` and `'extend'`. */
 export async function create(store: Store, request: CreateRequest): Promise<Incarnation> {
   const id = randomName(8)
   const record: QueueRecord = { format: FORMAT, version: FORMAT_VERSION, run: id, phase: 'creating' }
@@ -53,7 +54,9 @@ export async function create(store: Store, request: CreateRequest): Promise<Inca
     if (made === 'orphan') await store.createParents()
     else {
       const existing = await makeWay(store, request.ifExists)
-      if (existing !== undefined) return existing
+      if (existing === undefined) continue
+      if (request.ifExists === 'extend') await extendList(existing, request.items)
+      return existing
     }
   }
   return build(store, record, request)
@@ -72,11 +75,11 @@ async function makeWay(store: Store, ifExists: CreateRequest['ifExists']): Promi
   if (stored === undefined) return undefined
   const { record } = stored
   if (isUsable(record.phase)) {
-    if (ifExists === 'attach') return incarnationOf(store, record)
+    if (ifExists === 'attach' || ifExists === 'extend') return incarnationOf(store, record)
     if (ifExists === 'error') throw existsError(store, 'There is a queue')
   } else if (record.phase === 'creating' && (await creatorLives(store, record))) {
     if (ifExists === 'error') throw existsError(store, 'A queue is being created')
-    if (ifExists === 'attach') {
+    if (ifExists === 'attach' || ifExists === 'extend') {
       await creationEnds(store, record)
       return undefined
     }
@@ -126,7 +129,10 @@ async function build(store: Store, record: QueueRecord, request: CreateRequest):
     const folders = ['timers', 'members', 'pages', 'states', 'dead', 'signal', 'clock']
     if (request.syncStart) folders.push('sync')
     await Promise.all(folders.map((name) => make(incarnation.at(name))))
-    await writePages(incarnation, request, make)
+    const meter = request.ifExists === 'extend' ? new ListMeter() : undefined
+    const { items, sealed } = request
+    await writePages(incarnation, { items: meter?.measure(items) ?? items, sealed }, make)
+    if (meter !== undefined) await make(listPath(incarnation), encodeList(meter))
     const phase = request.sealed ? 'sealed' : 'open'
     const committed: QueueRecord = {
       ...record,
@@ -161,7 +167,7 @@ async function removeOwn(store: Store, record: QueueRecord): Promise<void> {
 
 async function writePages(
   incarnation: Incarnation,
-  request: CreateRequest,
+  request: Pick<CreateRequest, 'items' | 'sealed'>,
   make: (path: string, data?: Buffer) => Promise<void>,
 ) {
   let openMade: Promise<void> | undefined

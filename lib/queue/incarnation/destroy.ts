@@ -1,5 +1,6 @@
 // Taking a queue down, from wherever an earlier try was killed.
 
+import { isCapability } from '../../util/bounds'
 import { WatchdogError } from '../../util/errors'
 import type { Store } from '../store/store'
 import {
@@ -11,8 +12,6 @@ import {
   type StoredRecord,
   watchRecord,
 } from './queue-record'
-
-const CAPABILITY = /^[0-9a-f]{32}$/
 
 /**
  * Takes a queue down: closed first, then the leaves, the root last. Resumes what another began.
@@ -50,14 +49,14 @@ async function removeRoot(store: Store, id: string): Promise<boolean> {
     // In this order: then the names are of this incarnation.
     const stored = await readRecord(store)
     if (stored?.record.run !== id) return true
-    for (const name of names) if (CAPABILITY.test(name)) await store.deleteTree(name)
+    for (const name of names) if (isCapability(name)) await store.deleteTree(name)
     // A creator that is still at work finds its folder gone and gives up; a dead one's node goes with its session.
     if (names.some((name) => name.startsWith(CREATING))) return false
     // Another incarnation's root has not been written as often.
     const outcome = await store.delete('', stored.version)
     if (outcome === 'deleted' || outcome === 'missing') return true
     if (outcome === 'conflict') continue
-    const foreign = names.filter((name) => !CAPABILITY.test(name))
+    const foreign = names.filter((name) => !isCapability(name))
     if (foreign.length > 0) {
       throw new WatchdogError(
         'ERR_UNSUPPORTED',

@@ -8,6 +8,7 @@
 //     timers/<wid>          ephemeral; its version grows with each kick
 //     members/<wid>         what became of that worker
 //     pages/<page>  states/<page>  open/<page>  open/.hold
+//     list                  what a queue of a growing list was made of (list.ts)
 //     dead/<page>-<index>   signal   boss (ephemeral: the leader of the reapers)   clock
 
 import { EMPTY } from '../../util/bytes'

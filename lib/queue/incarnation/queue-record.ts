@@ -1,6 +1,19 @@
 // The record at the root of a queue: which phase of its life it is in, and which incarnation it is (see
 // attach.ts for the phases, incarnation.ts for what lies below the root).
 
+import {
+  isCapability,
+  isCount,
+  isIntegerFrom,
+  isRecord,
+  isRunName,
+  isTimerId,
+  MAX_ATTEMPTS,
+  MAX_EXPECTED,
+  MAX_MS,
+  named,
+  parseRecord,
+} from '../../util/bounds'
 import { WatchdogError } from '../../util/errors'
 import { Deadline, Notifier } from '../../util/wait'
 import type { Settings } from '../store/settings'
@@ -28,38 +41,33 @@ export function encodeRecord(record: QueueRecord): Buffer {
 
 /** The record in those bytes; undefined where they are no record of ours. Throws on a newer format. */
 export function decodeRecord(data: Buffer, url: string): QueueRecord | undefined {
-  let record: QueueRecord
-  try {
-    record = JSON.parse(data.toString()) as QueueRecord
-  } catch {
-    return undefined
-  }
+  const record = parseRecord(data)
   if (record?.format !== FORMAT) return undefined
   if (record.version !== FORMAT_VERSION) {
     throw new WatchdogError(
       'ERR_VERSION',
-      `The queue at ${url} has format ${record.version}; this version of rollcall knows ${FORMAT_VERSION}`,
+      `The queue at ${url} has format ${named(record.version)}; this version of rollcall knows ${FORMAT_VERSION}`,
     )
   }
-  return isSound(record) ? record : undefined
+  return isSound(record) ? (record as unknown as QueueRecord) : undefined
 }
 
 const PHASES: readonly Phase[] = ['creating', 'open', 'sealed', 'closing']
 
-function isSound({ run, phase, capability, settings }: QueueRecord): boolean {
-  if (typeof run !== 'string' || !PHASES.includes(phase)) return false
+function isSound({ run, phase, capability, settings }: Readonly<Record<string, unknown>>): boolean {
+  if (!isRunName(run) || !PHASES.includes(phase as Phase)) return false
   if (capability === undefined && settings === undefined) return phase === 'creating' || phase === 'closing'
-  return /^[0-9a-f]+$/.test(capability ?? '') && areSettings(settings)
+  return isCapability(capability) && isRecord(settings) && areSettings(settings)
 }
 
-function areSettings(settings: Settings | undefined): boolean {
-  const { timerMs, maxAttempts, onExpire, expect, itemless } = settings ?? {}
+function areSettings(settings: Readonly<Record<string, unknown>>): boolean {
+  const { timerMs, maxAttempts, onExpire, expect, itemless } = settings
   const isExpectation = Array.isArray(expect)
-    ? expect.every((id) => typeof id === 'string')
-    : expect === undefined || Number.isSafeInteger(expect)
+    ? expect.length <= MAX_EXPECTED && expect.every(isTimerId)
+    : expect === undefined || isCount(expect, MAX_EXPECTED)
   return (
-    Number.isSafeInteger(timerMs) &&
-    Number.isSafeInteger(maxAttempts) &&
+    isIntegerFrom(timerMs, 1, MAX_MS) &&
+    isIntegerFrom(maxAttempts, 1, MAX_ATTEMPTS) &&
     (onExpire === 'report' || onExpire === 'requeue') &&
     typeof itemless === 'boolean' &&
     isExpectation

@@ -1,5 +1,6 @@
 // The record of a dead letter: an item that is out of attempts, and why.
 
+import { isCount, isName, isRecord, MAX_ATTEMPTS, parseRecord } from '../../util/bounds'
 import type { Incarnation } from '../incarnation/incarnation'
 import { ANY_VERSION } from '../store/store'
 
@@ -21,28 +22,16 @@ export function itemId({ page, index }: ItemPlace): string {
   return `${page}-${index}`
 }
 
-export function parseItemId(id: string): ItemPlace {
-  const dash = id.lastIndexOf('-')
-  return { page: id.slice(0, dash), index: Number(id.slice(dash + 1)) }
-}
-
 /** What a letter says; of one that was damaged, that it was. */
 export function decodeDeadLetter(data: Buffer): DeadLetterRecord & { readonly attempts: number } {
-  try {
-    const { attempts, error, worker, wid } = JSON.parse(data.toString()) as DeadLetterRecord
-    const isText = (value: unknown) => value === undefined || typeof value === 'string'
-    const hasMessage = error === undefined || typeof error.message === 'string'
-    if (isCount(attempts) && hasMessage && isText(worker) && isText(wid)) {
-      return { attempts, error, worker, wid }
-    }
-  } catch {
-    // Not even JSON, or null.
-  }
+  const { attempts, error, worker, wid } = parseRecord(data) ?? {}
+  const isSound =
+    isCount(attempts, MAX_ATTEMPTS) &&
+    (error === undefined || (isRecord(error) && typeof error.message === 'string')) &&
+    (worker === undefined || typeof worker === 'string') &&
+    (wid === undefined || isName(wid))
+  if (isSound) return { attempts, error, worker, wid } as DeadLetterRecord & { attempts: number }
   return { attempts: 0, error: { message: 'The letter of this item is damaged' } }
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value)
 }
 
 /** Puts one on record; an older one of the same item is replaced. */

@@ -13,10 +13,13 @@ interface LoadedPage {
 
 export class ItemCache {
   readonly #incarnation: Incarnation
+  readonly #sizeOf: (page: string) => number | undefined
   readonly #loaded = new Map<string, Promise<LoadedPage>>()
 
-  constructor(incarnation: Incarnation) {
+  /** `sizeOf`: how many items a page has, by its state as far as that is known. */
+  constructor(incarnation: Incarnation, sizeOf: (page: string) => number | undefined) {
     this.#incarnation = incarnation
+    this.#sizeOf = sizeOf
   }
 
   async item(page: string, index: number): Promise<unknown> {
@@ -61,6 +64,11 @@ export class ItemCache {
     const offsets = pageIndex(node.data)
     if (offsets === undefined) {
       throw new WatchdogError('ERR_CORRUPT', `Page ${page} of ${store.url} is not readable`, { path })
+    }
+    const size = this.#sizeOf(page)
+    if (size !== undefined && size !== offsets.length) {
+      const why = `The state of page ${page} of ${store.url} is of ${size} items, the page has ${offsets.length}`
+      throw new WatchdogError('ERR_CORRUPT', why, { path })
     }
     return { bytes: node.data, offsets }
   }

@@ -1,5 +1,5 @@
 // Where the next item comes from: fresh items of any open page first, then those that were given back, and
-// suspects last. Each handle goes through the pages in an order of its own.
+// suspects last. In the order in which they were added; where others are in the way, in an order of its own.
 
 import type { Incarnation } from '../incarnation/incarnation'
 import {
@@ -59,8 +59,9 @@ export class PageChooser {
   readonly #incarnation: Incarnation
   readonly #states: PageStates
   readonly #open: OpenPages
-  /** Open pages in an order of our own, so that workers start on different ones. */
+  /** Open pages, oldest first; shuffled where another process takes from the same, so that each has its own. */
   #order: string[] = []
+  #isContended = false
 
   constructor(incarnation: Incarnation, states: PageStates, open: OpenPages) {
     this.#incarnation = incarnation
@@ -72,7 +73,8 @@ export class PageChooser {
     const open = await this.#open.list()
     const names = new Set(open?.pages)
     const known = this.#order.filter((name) => names.delete(name))
-    this.#order = [...known, ...shuffle([...names])]
+    const fresh = [...names].sort()
+    this.#order = [...known, ...(this.#isContended ? shuffle(fresh) : fresh)]
     return open === undefined ? 'done' : 'open'
   }
 
@@ -104,10 +106,20 @@ export class PageChooser {
       const state = this.#states.cached(page)
       // Fresh items only become fewer, so an old state that has none is as good as a new one.
       if (state !== undefined && readyIn(state, 'fresh') === 0) continue
-      const result = await this.#states.writer(page).submit(make('fresh', page))
+      const writer = this.#states.writer(page)
+      const { conflicts } = writer
+      const result = await writer.submit(make('fresh', page))
+      if (writer.conflicts > conflicts) this.#giveWay()
       if (result !== undefined) return { page, result }
     }
     return undefined
+  }
+
+  /** Another has written the same page just now. */
+  #giveWay(): void {
+    if (this.#isContended) return
+    this.#isContended = true
+    this.#order = shuffle([...this.#order])
   }
 
   async #takeReturned<R>(

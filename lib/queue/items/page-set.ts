@@ -17,7 +17,7 @@ export class PageSet {
 
   constructor(incarnation: Incarnation) {
     this.states = new PageStates(incarnation)
-    this.items = new ItemCache(incarnation)
+    this.items = new ItemCache(incarnation, (page) => this.states.cached(page)?.size)
     this.open = new OpenPages(incarnation, this.states)
     this.chooser = new PageChooser(incarnation, this.states, this.open)
     this.settlements = new Settlements(incarnation, this.states, this.open)

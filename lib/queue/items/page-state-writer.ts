@@ -3,6 +3,7 @@
 
 import { debuglog } from 'node:util'
 
+import { isPageName, named } from '../../util/bounds'
 import { maybeApplied, WatchdogError } from '../../util/errors'
 import type { Incarnation } from '../incarnation/incarnation'
 import { decodeState, encodeState } from '../page-state/codec'
@@ -51,6 +52,7 @@ export class PageStateWriter {
   readonly #path: string
   #known: Known | undefined
   #waiting: Submitted[] = []
+  #conflicts = 0
   #busy = false
   /** Ends the wait for more steps. */
   #go: (() => void) | undefined
@@ -61,6 +63,11 @@ export class PageStateWriter {
   ) {
     this.#incarnation = incarnation
     this.#path = incarnation.at('states', name)
+  }
+
+  /** How often another process was faster. */
+  get conflicts(): number {
+    return this.#conflicts
   }
 
   /** The newest state that this process has seen. */
@@ -161,6 +168,7 @@ export class PageStateWriter {
         return this.#resolve(batch, results)
       }
       doubt.unsure ||= outcome.maybeApplied
+      if (outcome.kind === 'conflict') this.#conflicts++
       if (outcome.kind === 'missing') await this.#incarnation.assertThere()
       this.#known = undefined
       fresh = true
@@ -181,6 +189,10 @@ export class PageStateWriter {
   /** Reads the state; makes the initial one for a page that was added without (its marker is the commit). */
   async read(): Promise<Known> {
     const { store } = this.#incarnation
+    if (!isPageName(this.name)) {
+      const why = `${named(this.name)} is among the pages of ${store.url}, and is no name of one`
+      throw new WatchdogError('ERR_CORRUPT', why)
+    }
     for (;;) {
       const node = await store.get(this.#path)
       if (node !== undefined) {

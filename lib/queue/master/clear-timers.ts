@@ -1,5 +1,6 @@
 // Removing all timers, and nothing else; what they held comes back.
 
+import { isName } from '../../util/bounds'
 import type { AttachedQueue } from '../members/attached-queue'
 import { changeRunningMember } from '../members/member'
 import { ANY_VERSION } from '../store/store'
@@ -9,7 +10,7 @@ export async function clearTimers({ incarnation }: AttachedQueue): Promise<void>
   const wids = await store.list(incarnation.at('members'))
   if (wids === undefined) throw incarnation.closed()
   await Promise.all(
-    wids.map(async (wid) => {
+    wids.filter(isName).map(async (wid) => {
       // The verdict first, so that at no moment the worker looks as if it had died.
       const isCleared = await changeRunningMember(incarnation, wid, (member) => ({
         ...member,

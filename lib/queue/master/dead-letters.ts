@@ -1,22 +1,33 @@
 // Dead letters, for the master: which there are, and their way back.
 
-import { decodeDeadLetter, parseItemId } from '../items/dead-letter'
+import { parseItemId } from '../../util/bounds'
+import { decodeDeadLetter, type ItemPlace } from '../items/dead-letter'
 import type { AttachedQueue } from '../members/attached-queue'
 import { decodeMember } from '../members/member'
 import * as ranges from '../page-state/ranges'
 import { ANY_VERSION } from '../store/store'
 import type { DeadLetter } from '../types'
 
-async function listIds(queue: AttachedQueue): Promise<string[]> {
+interface NamedPlace extends ItemPlace {
+  readonly id: string
+}
+
+/** What is no letter of ours is left where it is. */
+async function listLetters(queue: AttachedQueue): Promise<NamedPlace[]> {
   const ids = await queue.incarnation.store.list(queue.incarnation.at('dead'))
   if (ids === undefined) throw queue.incarnation.closed()
-  const key = parseItemId
-  return ids.sort((a, b) => key(a).page.localeCompare(key(b).page) || key(a).index - key(b).index)
+  const letters = ids.flatMap((id) => {
+    const place = parseItemId(id)
+    return place === undefined ? [] : [{ id, ...place }]
+  })
+  return letters.sort((a, b) => a.page.localeCompare(b.page) || a.index - b.index)
 }
 
 /** Whether the item of a letter is dead: a letter is written first, and its nack may then have come too late. */
 export async function isDead(queue: AttachedQueue, id: string): Promise<boolean> {
-  const { page, index } = parseItemId(id)
+  const place = parseItemId(id)
+  if (place === undefined) return false
+  const { page, index } = place
   return ranges.has((await queue.pages.states.writer(page).read()).state.dead, index)
 }
 
@@ -25,8 +36,7 @@ export async function* deadLetters(
   queue: AttachedQueue,
 ): AsyncGenerator<DeadLetter<unknown>, void, undefined> {
   const { incarnation, pages } = queue
-  for (const id of await listIds(queue)) {
-    const { page, index } = parseItemId(id)
+  for (const { id, page, index } of await listLetters(queue)) {
     const [{ state }, node] = await Promise.all([
       pages.states.writer(page).read(),
       incarnation.store.get(incarnation.at('dead', id)),
@@ -52,13 +62,11 @@ async function timerId(queue: AttachedQueue, wid: string): Promise<string | unde
 /** Gives every dead item a new life. Returns how many there were. */
 export async function redrive(queue: AttachedQueue): Promise<number> {
   const { incarnation, pages } = queue
-  const ids = await listIds(queue)
   // Removed at the version seen here: an item that dies again meanwhile keeps its new letter.
   const letters = await Promise.all(
-    ids.map(async (id) => ({
-      id,
-      ...parseItemId(id),
-      version: (await incarnation.store.info(incarnation.at('dead', id)))?.version,
+    (await listLetters(queue)).map(async (letter) => ({
+      ...letter,
+      version: (await incarnation.store.info(incarnation.at('dead', letter.id)))?.version,
     })),
   )
   const byPage = new Map<string, number[]>()

@@ -8,7 +8,7 @@ import { mayHaveDied, report } from '../members/members'
 import { periodOf } from '../members/reaper'
 import { counts } from '../page-state/page-state'
 import type { WatchKind } from '../store/store'
-import { troubled } from '../timer-report'
+import { culpritsFirst, troubled } from '../timer-report'
 import type { DoneReport, QueueCounts, TimerInfo, WaitOptions } from '../types'
 
 /** A look that is on its way when time runs out is given this long, in milliseconds. */
@@ -147,7 +147,8 @@ export async function waitDone(
 }
 
 function describeReport({ done, dead, workers }: DoneReport): string {
-  const waiting = workers.filter(({ state }) => state === 'alive' || state === 'never-started')
+  const isInTheWay = ({ state }: TimerInfo) => ['expired', 'alive', 'never-started'].includes(state)
+  const waiting = culpritsFirst(workers.filter(isInTheWay))
   const names = waiting.slice(0, 5).map(({ id, state }) => `${id} (${state})`)
   const more = waiting.length > names.length ? `, and ${waiting.length - names.length} more` : ''
   return `${done} items done, ${dead} dead; waiting for ${names.length > 0 ? names.join(', ') + more : 'workers'}`

@@ -1,5 +1,15 @@
 // The record of one member: a worker that has made a timer, and what became of it.
 
+import {
+  isAmount,
+  isIntegerFrom,
+  isTimerId,
+  MAX_EXIT_CODE,
+  MAX_MS,
+  MAX_TIME_MS,
+  MIN_EXIT_CODE,
+  parseRecord,
+} from '../../util/bounds'
 import type { Incarnation } from '../incarnation/incarnation'
 
 export type MemberStatus = 'running' | 'done' | 'failed' | 'expired' | 'cleared'
@@ -21,25 +31,27 @@ export function encodeMember(member: Member): Buffer {
   return Buffer.from(JSON.stringify(member))
 }
 
+/** Ten times what a name in DNS may have. */
+const MAX_HOST_LENGTH = 2560
+
 const STATUSES: ReadonlySet<unknown> = new Set(['running', 'done', 'failed', 'expired', 'cleared'])
 
 /** The member in those bytes; undefined where they are none. One that was damaged must not hide the others. */
 export function decodeMember(data: Buffer): Member | undefined {
-  let member: Partial<Member> | null
-  try {
-    member = JSON.parse(data.toString())
-  } catch {
-    return undefined
-  }
-  const { id, pid, host, startedAt, status, code, deathDelayMs, expiring } = member ?? {}
+  const member = parseRecord(data)
+  if (member === undefined) return undefined
+  const { id, pid, host, startedAt, status, code, deathDelayMs, expiring } = member
   const isSound =
-    typeof id === 'string' &&
+    isTimerId(id) &&
     typeof host === 'string' &&
+    host.length <= MAX_HOST_LENGTH &&
     STATUSES.has(status) &&
-    [pid, startedAt, code ?? 0, deathDelayMs ?? 0, expiring ?? 0].every(
-      (number) => typeof number === 'number',
-    )
-  return isSound ? (member as Member) : undefined
+    isAmount(pid) &&
+    isAmount(startedAt, MAX_TIME_MS) &&
+    (code === undefined || isIntegerFrom(code, MIN_EXIT_CODE, MAX_EXIT_CODE)) &&
+    (deathDelayMs === undefined || isAmount(deathDelayMs, MAX_MS)) &&
+    (expiring === undefined || isAmount(expiring))
+  return isSound ? (member as unknown as Member) : undefined
 }
 
 /**

@@ -7,6 +7,7 @@
 // last seen to change. Time in which this process could not look does not count.
 
 import type { JsonValue } from '../../scoreboard/types'
+import { isName, parseJson } from '../../util/bounds'
 import type { Incarnation } from '../incarnation/incarnation'
 import type { TimerInfo } from '../types'
 import { decodeMember, type Member, type MemberStatus } from './member'
@@ -68,7 +69,7 @@ export class Members {
     const names = await store.list(this.#incarnation.at('members'))
     if (names === undefined) throw this.#incarnation.closed()
     const members = new Map<string, KnownMember>()
-    await Promise.all(names.map((wid) => this.#readMember(wid, members)))
+    await Promise.all(names.filter(isName).map((wid) => this.#readMember(wid, members)))
     await store.sync()
     const now = await store.now(this.#incarnation.at('clock'))
     if (now === undefined) throw this.#incarnation.closed()
@@ -167,7 +168,7 @@ function describe(wid: string, { member, born }: KnownMember) {
 function readProgress(data: Buffer): JsonValue | undefined {
   if (data.length === 0) return undefined
   try {
-    return JSON.parse(data.toString()) as JsonValue
+    return parseJson(data) as JsonValue
   } catch {
     return undefined
   }

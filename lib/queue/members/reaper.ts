@@ -33,6 +33,8 @@ export class Reaper implements RemoteReaper {
   readonly #members: Members
   readonly #notifier = new Notifier()
   #holders = 0
+  /** Of those. */
+  #idleHolders = 0
   #working: Promise<void> | undefined
   #rival: { version: number; periods: number } | undefined
   #known = new Set<string>()
@@ -44,8 +46,9 @@ export class Reaper implements RemoteReaper {
     this.#members = new Members(incarnation)
   }
 
-  hold(): () => void {
+  hold({ isIdle = false } = {}): () => void {
     this.#holders++
+    if (isIdle) this.#idleHolders++
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined
     })
@@ -53,6 +56,7 @@ export class Reaper implements RemoteReaper {
     return () => {
       if (!held) return
       held = false
+      if (isIdle) this.#idleHolders--
       if (--this.#holders === 0) this.#notifier.notify()
     }
   }
@@ -88,8 +92,13 @@ export class Reaper implements RemoteReaper {
         } catch (error) {
           if (!this.#isPassing(error)) return
         }
+        const isIdle = this.#idleHolders === this.#holders
         if (this.#holders > 0)
-          await this.#notifier.wait(periodOf(this.#incarnation) * (0.9 + 0.2 * Math.random()))
+          await this.#notifier.wait(
+            periodOf(this.#incarnation) * (0.9 + 0.2 * Math.random()),
+            undefined,
+            isIdle,
+          )
       }
       if (isLeader && store.needsLeader)
         await store.delete(this.#incarnation.at('boss'), ANY_VERSION).catch(() => {})

@@ -1,7 +1,8 @@
 // The state of a page as bytes, and back. What comes from a store may have been written by anybody who may
-// write there: what is let through here keeps every promise that the steps in state.ts rely on.
+// write there: what is let through here keeps every promise that the steps in page-state.ts rely on.
 
-import { counts, type PageState } from './page-state'
+import { isCount, isName, isRecord, MAX_ATTEMPTS, MAX_PAGE_ITEMS, parseRecord } from '../../util/bounds'
+import { counts, MAX_CONSUMERS, MAX_REVOKED, type PageState } from './page-state'
 import type { Range } from './ranges'
 
 /** What most writes leave as it was: it is encoded once. */
@@ -28,24 +29,12 @@ export function encodeState(state: PageState): Buffer {
 
 /** The state in those bytes, or undefined where they are none. */
 export function decodeState(bytes: Uint8Array): PageState | undefined {
-  let state: unknown
-  try {
-    state = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString())
-  } catch {
-    return undefined
-  }
-  return isState(state) ? state : undefined
+  const state = parseRecord(bytes)
+  return state !== undefined && isState(state) ? state : undefined
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
-}
+/** Of the number of a claim in its holder's log: 32 bits. */
+const MAX_LOG = 2 ** 32 - 1
 
 function isSpan(from: unknown, to: unknown, end: number): boolean {
   return isCount(from) && isCount(to) && from < to && to <= end
@@ -67,50 +56,64 @@ function areRanges(value: unknown, start: number, end: number): value is readonl
 function areWaiting(value: unknown, cursor: number): boolean {
   return (
     Array.isArray(value) &&
-    value.every((one: unknown) => isFields(one) && isSpan(one.from, one.to, cursor) && isCount(one.attempts))
+    value.every(
+      (one: unknown) =>
+        isRecord(one) && isSpan(one.from, one.to, cursor) && isCount(one.attempts, MAX_ATTEMPTS),
+    )
   )
 }
 
 function isClaim(value: unknown, cursor: number): boolean {
   return (
-    isFields(value) &&
+    isRecord(value) &&
     isSpan(value.from, value.to, cursor) &&
     areRanges(value.settled, value.from as number, value.to as number) &&
-    typeof value.token === 'string' &&
-    typeof value.wid === 'string' &&
+    isName(value.token) &&
+    isName(value.wid) &&
     typeof value.suspect === 'boolean' &&
     isCount(value.fence) &&
-    isCount(value.attempts) &&
-    isCount(value.log)
+    isCount(value.attempts, MAX_ATTEMPTS) &&
+    isCount(value.log, MAX_LOG)
   )
 }
 
 /** What a reaped claim was. */
 function isRevoked(value: unknown, cursor: number): boolean {
-  return isFields(value) && typeof value.token === 'string' && areRanges(value.settled, 0, cursor)
+  return isRecord(value) && isName(value.token) && areRanges(value.settled, 0, cursor)
 }
 
-function isConsumption(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 2 && value.every(isCount)
+/** Who took which item last, for good. */
+function areConsumed(value: unknown, cursor: number): boolean {
+  if (!isRecord(value)) return false
+  const entries = Object.entries(value)
+  return (
+    entries.length <= MAX_CONSUMERS &&
+    entries.every(([handle, last]) => {
+      if (!isName(handle) || !Array.isArray(last) || last.length !== 2) return false
+      return isCount(last[0]) && isCount(last[1]) && last[1] < cursor
+    })
+  )
 }
 
 function isState(value: unknown): value is PageState {
-  if (!isFields(value)) return false
+  if (!isRecord(value)) return false
   const { size, cursor, claims, retry, suspects, done, dead, revoked, consumed, fence, returned } = value
-  if (![size, cursor, done, fence, returned].every(isCount)) return false
+  if (![cursor, done, fence, returned].every((count) => isCount(count))) return false
+  if (!isCount(size, MAX_PAGE_ITEMS)) return false
   const end = cursor as number
   const sound =
-    end <= (size as number) &&
+    end <= size &&
     Array.isArray(claims) &&
+    claims.length <= end &&
     claims.every((claim) => isClaim(claim, end)) &&
     new Set(claims.map(({ token }) => token)).size === claims.length &&
     areWaiting(retry, end) &&
     areWaiting(suspects, end) &&
     areRanges(dead, 0, end) &&
     Array.isArray(revoked) &&
+    revoked.length <= MAX_REVOKED &&
     revoked.every((claim) => isRevoked(claim, end)) &&
-    isFields(consumed) &&
-    Object.values(consumed).every(isConsumption)
+    areConsumed(consumed, end)
   return sound && isBalanced(value as unknown as PageState)
 }
 

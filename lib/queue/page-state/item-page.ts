@@ -7,12 +7,11 @@
 //
 // kind 0 is text (UTF-8), 1 is bytes, 2 is JSON.
 
+import { isTooDeep, MAX_DEPTH, MAX_ITEM_BYTES, MAX_PAGE_ITEMS, parseJson } from '../../util/bounds'
 import { describeValue } from '../../util/check-options'
 import { WatchdogError } from '../../util/errors'
 
-export const MAX_ITEM_BYTES = 1_000_000
 export const MAX_PAGE_BYTES = 512 * 1024
-export const MAX_PAGE_ITEMS = 1000
 
 /** The first pages are short, so that a small queue has enough of them for its workers not to collide. */
 const SHORT_PAGES = 16
@@ -30,7 +29,7 @@ interface EncodedItem {
   readonly bytes: Uint8Array
 }
 
-function encodeItem(item: unknown): EncodedItem {
+export function encodeItem(item: unknown): EncodedItem {
   if (typeof item === 'string') return { kind: TEXT, bytes: Buffer.from(item) }
   if (item instanceof Uint8Array) return { kind: BYTES, bytes: item }
   const json = JSON.stringify(item)
@@ -39,7 +38,11 @@ function encodeItem(item: unknown): EncodedItem {
       `Expected an item to be text, bytes or something JSON can say, got ${describeValue(item)}`,
     )
   }
-  return { kind: JSON_VALUE, bytes: Buffer.from(json) }
+  const bytes = Buffer.from(json)
+  if (isTooDeep(bytes)) {
+    throw new RangeError(`Expected an item to be nested at most ${MAX_DEPTH} levels deep`)
+  }
+  return { kind: JSON_VALUE, bytes }
 }
 
 function checkedItem(item: unknown, position: number): EncodedItem {
@@ -72,9 +75,10 @@ export interface EncodedPage {
   readonly bytes: Buffer
 }
 
-/** Cuts items into pages as they come; nothing but the page at hand is kept. */
+/** Cuts items into pages as they come; nothing but the page at hand is kept. `isLong`: no short ones at first. */
 export async function* encodePages(
   items: Iterable<unknown> | AsyncIterable<unknown>,
+  { isLong = false }: { isLong?: boolean } = {},
 ): AsyncGenerator<EncodedPage, void, undefined> {
   let page: EncodedItem[] = []
   let bytes = 0
@@ -83,7 +87,7 @@ export async function* encodePages(
   for await (const item of items) {
     const encoded = checkedItem(item, position++)
     const cost = PREFIX_BYTES + encoded.bytes.length
-    const most = pages < SHORT_PAGES ? SHORT_PAGE_ITEMS : MAX_PAGE_ITEMS
+    const most = pages < SHORT_PAGES && !isLong ? SHORT_PAGE_ITEMS : MAX_PAGE_ITEMS
     if (page.length > 0 && (page.length === most || bytes + cost > MAX_PAGE_BYTES)) {
       yield { size: page.length, bytes: encodePage(page, bytes) }
       page = []
@@ -100,7 +104,7 @@ export async function* encodePages(
 export function pageSize(page: Buffer): number | undefined {
   if (page.length < HEADER_BYTES || page.readUInt32LE(0) !== MAGIC) return undefined
   const size = page.readUInt32LE(4)
-  return size * PREFIX_BYTES <= page.length - HEADER_BYTES ? size : undefined
+  return size <= MAX_PAGE_ITEMS && size * PREFIX_BYTES <= page.length - HEADER_BYTES ? size : undefined
 }
 
 /** The offsets of all items of a page, so that one can be read without decoding the rest. */
@@ -117,12 +121,11 @@ export function pageIndex(page: Buffer): Uint32Array | undefined {
   return at === page.length ? offsets : undefined
 }
 
-/** @throws {SyntaxError} JSON that is none */
+/** @throws {SyntaxError} JSON that is none, or nested too deep */
 export function itemAt(page: Buffer, offset: number): unknown {
   const kind = page.readUInt8(offset)
   const from = offset + PREFIX_BYTES
   const to = from + page.readUInt32LE(offset + 1)
   if (kind === BYTES) return Buffer.from(page.subarray(from, to))
-  const text = page.toString('utf8', from, to)
-  return kind === TEXT ? text : JSON.parse(text)
+  return kind === TEXT ? page.toString('utf8', from, to) : parseJson(page.subarray(from, to))
 }

@@ -32,7 +32,7 @@ export interface Claim {
   readonly settled: readonly Range[]
   /**
    * Not 0: its items are done one after the other, and the acks of the first ones are on record under this
-   * number in the holder's log (local-logs.ts), not here.
+   * number in the holder's log (store/local/ack-logs.ts), not here.
    */
   readonly log: number
 }

@@ -62,8 +62,11 @@ export interface ReapedIncarnation {
 
 /** Looks after an incarnation while somebody holds it (see `members/reaper.ts`). */
 export interface RemoteReaper {
-  /** Looks after it until the returned function is called; the last of several ends the work. */
-  hold(): () => void
+  /**
+   * Looks after it until the returned function is called; the last of several ends the work. `isIdle`: nobody waits,
+   * so that the process need not live for it.
+   */
+  hold(options?: { isIdle?: boolean }): () => void
   /** Resolves when no work of it is on its way. REQUIRES: the store is closed, or nobody holds it. */
   idle(): Promise<void>
 }
@@ -138,6 +141,11 @@ export interface Store {
   onEvent(listener: (event: StoreEvent) => void): () => void
   /** Where all processes have one memory. */
   readonly logs?: AckLogs | undefined
+  /**
+   * A file beside the queue for that ephemeral node: while somebody holds its lock, the node counts as there for
+   * whoever would take over what its owner held. Where only this place can know of such a lock.
+   */
+  guardPath?(path: string): string | undefined
   /** One that works in another thread of this process, where there is one; without it, this thread's own does. */
   remoteReaper?(incarnation: ReapedIncarnation): RemoteReaper | undefined
   /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */

@@ -36,6 +36,7 @@ export async function createTimer<Item>(queue: AttachedQueue, id: string): Promi
     timer.signal.throwIfAborted()
   } catch (error) {
     queue.timers.delete(timer)
+    timer.lose(timer.goneError())
     throw error
   }
   return timer

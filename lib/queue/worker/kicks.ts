@@ -1,12 +1,28 @@
 // The kicks of one timer: its sign of life on record, a write per tenth of `timerMs` at most. The timer's
 // node is ephemeral, so it goes with the process; its version grows with each kick.
 
-import type { JsonValue } from '../../scoreboard/types'
+import { EMPTY } from '../../util/bytes'
+import { describeValue } from '../../util/check-options'
 import type { Incarnation } from '../incarnation/incarnation'
 import { ANY_VERSION } from '../store/store'
 
 /** At most this share of `timerMs` between two writes of a kick. */
 export const KICKS_PER_TIMER = 10
+
+/** Said at once, not when it is written: then nobody would hear of it. */
+export function encodeProgress(progress: unknown): Buffer {
+  let text: string | undefined
+  let cause: unknown
+  try {
+    text = JSON.stringify(progress)
+  } catch (error) {
+    cause = error
+  }
+  if (text !== undefined) return Buffer.from(text)
+  throw new TypeError(`Expected the progress to be something JSON can say, got ${describeValue(progress)}`, {
+    cause,
+  })
+}
 
 export class Kicks {
   readonly #incarnation: Incarnation
@@ -14,7 +30,7 @@ export class Kicks {
   readonly #onGone: () => void
   #kickedAt = performance.now()
   #trailing: NodeJS.Timeout | undefined
-  #progress: JsonValue | undefined
+  #progress: Buffer = EMPTY
   #hasStopped = false
 
   /** `onGone` hears of a kick that found no timer any more. */
@@ -25,7 +41,7 @@ export class Kicks {
   }
 
   /** False: the timer is gone. A kick too early for a write gives the last known answer. */
-  async kick(progress?: JsonValue): Promise<boolean> {
+  async kick(progress?: Buffer): Promise<boolean> {
     if (this.#hasStopped) return false
     if (progress !== undefined) this.#progress = progress
     const wait = this.#wait()
@@ -52,8 +68,7 @@ export class Kicks {
     clearTimeout(this.#trailing)
     this.#trailing = undefined
     this.#kickedAt = performance.now()
-    const data = Buffer.from(this.#progress === undefined ? '' : JSON.stringify(this.#progress))
-    const outcome = await this.#incarnation.store.set(this.#path, data, ANY_VERSION)
+    const outcome = await this.#incarnation.store.set(this.#path, this.#progress, ANY_VERSION)
     if (outcome.kind === 'set') return true
     this.#onGone()
     return false

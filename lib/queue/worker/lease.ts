@@ -1,5 +1,6 @@
 // One item, leased to one timer until it is acked, nacked or given back, or the timer is gone.
 
+import { inspect } from 'node:util'
 import { WatchdogError } from '../../util/errors'
 import type { DeadLetterRecord } from '../items/dead-letter'
 import type { Setback } from '../page-state/page-state'
@@ -9,6 +10,7 @@ export type Settlement = 'ack' | Setback
 /** What a lease needs of its timer. */
 export interface LeaseHolder {
   readonly id: string
+  readonly maxAttempts: number
   readonly signal: AbortSignal
   settle(ticket: LeaseTicket, as: Settlement, letter?: DeadLetterRecord): Promise<'settled' | 'dead' | 'lost'>
   forget(ticket: LeaseTicket): void
@@ -34,9 +36,26 @@ const MAX_ERROR_CHARACTERS = 4000
 
 function errorMessage(error: unknown): { message: string } | undefined {
   if (error === undefined) return undefined
-  const message =
-    error instanceof Error ? error.message : typeof error === 'string' ? error : JSON.stringify(error)
-  return { message: String(message).slice(0, MAX_ERROR_CHARACTERS) }
+  return { message: textOf(error).slice(0, MAX_ERROR_CHARACTERS) }
+}
+
+/** Whatever users throw: its getters may throw too, and it may be a circle or a BigInt. */
+function textOf(error: unknown): string {
+  try {
+    if (typeof error === 'string') return error
+    if (error instanceof Error && typeof error.message === 'string') return error.message
+    return JSON.stringify(error) ?? String(error)
+  } catch {
+    return describeSafely(error)
+  }
+}
+
+function describeSafely(error: unknown): string {
+  try {
+    return typeof error === 'bigint' ? `${error}` : inspect(error, { depth: 1, customInspect: false })
+  } catch {
+    return 'a value that cannot be shown'
+  }
 }
 
 /** An item that one worker has, until it acks, nacks or releases it, or loses it. */
@@ -46,6 +65,8 @@ export class Lease<Item = string> {
   readonly id: string
   /** 1, 2, ...; starts again after a redrive. */
   readonly attempt: number
+  /** Whether the item is a dead letter when this attempt fails. */
+  readonly isLastAttempt: boolean
   /**
    * Grows with every lease of the item. Hand it to whatever the work writes to, so that it can
    * refuse a holder that was overtaken.
@@ -64,6 +85,7 @@ export class Lease<Item = string> {
     this.item = ticket.item as Item
     this.id = `${ticket.page}-${ticket.index}`
     this.attempt = ticket.attempts + 1
+    this.isLastAttempt = this.attempt >= holder.maxAttempts
     this.fence = BigInt(ticket.fence)
     this.#holder = holder
     this.#ticket = ticket

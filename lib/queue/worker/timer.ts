@@ -2,7 +2,7 @@
 // its own: kicks, lease-source and lease-settler; the member node says what became of the timer.
 
 import type { JsonValue } from '../../scoreboard/types'
-import { checkOptions, optionalInteger, optionalSignal } from '../../util/check-options'
+import { checkOptions, describeValue, optionalInteger, optionalSignal } from '../../util/check-options'
 import { WatchdogError } from '../../util/errors'
 import type { AttachedQueue, OwnTimer } from '../members/attached-queue'
 import { changeRunningMember } from '../members/member'
@@ -10,7 +10,7 @@ import { ANY_VERSION } from '../store/store'
 import type { EndResult, LeaseOptions, LeasesOptions, RunOptions } from '../types'
 import { type BatchLimits, BatchSize } from './batch-size'
 import { ClaimTokens } from './claim-tokens'
-import { Kicks } from './kicks'
+import { encodeProgress, Kicks } from './kicks'
 import { Lease, type LeaseHolder, type LeaseTicket } from './lease'
 import { LeaseSettler } from './lease-settler'
 import { LeaseSource } from './lease-source'
@@ -39,6 +39,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
   readonly #settler: LeaseSettler
   readonly #holder: LeaseHolder
   readonly #batch: BatchSize
+  readonly #releaseReaper: () => void
   #ended = false
 
   /** For `createTimer()` only. */
@@ -59,8 +60,12 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     this.#prefetched = prefetched
     this.#prefetcher = prefetcher
     this.#batch = new BatchSize(queue, BATCH)
+    // A worker that hangs is found out by its own process, should it be the only one.
+    const isReaped = queue.incarnation.settings.onExpire === 'requeue'
+    this.#releaseReaper = isReaped ? queue.reaper.hold({ isIdle: true }) : () => {}
     this.#holder = {
       id,
+      maxAttempts: queue.incarnation.settings.maxAttempts,
       signal,
       settle: (ticket, as, letter) => this.#settler.settle(ticket, as, letter),
       forget: (ticket) => tickets.forget(ticket),
@@ -72,6 +77,11 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     return this.#abort.signal
   }
 
+  /** How long it may stay without a kick, in milliseconds. */
+  get timerMs(): number {
+    return this.#queue.incarnation.settings.timerMs
+  }
+
   get #path(): string {
     return this.#queue.incarnation.at('timers', this.#wid)
   }
@@ -79,6 +89,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
   /** @internal Ends the timer from outside: whatever waits or works on it hears of it. */
   lose(error: WatchdogError): void {
     this.#kicks.stop()
+    this.#releaseReaper()
     this.#prefetched.lose()
     if (!this.#ended) this.#abort.abort(error)
   }
@@ -91,9 +102,20 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
   /**
    * Says that this worker makes progress. Resolves to false when the timer is gone. At most one write
    * per tenth of `timerMs`; a kick in between gives the last known answer.
+   *
+   * @throws {TypeError} JSON cannot say `progress`
    */
   async kick(progress?: JsonValue): Promise<boolean> {
-    return !this.signal.aborted && this.#kicks.kick(progress)
+    const data = progress === undefined ? undefined : encodeProgress(progress)
+    return !this.signal.aborted && this.#kicks.kick(data)
+  }
+
+  /**
+   * @internal A file that a process of this worker may make and lock: while the lock is held nobody takes over what
+   * this timer holds, even when this process is dead. Undefined where the place of the queue cannot know.
+   */
+  get guardPath(): string | undefined {
+    return this.#queue.incarnation.store.guardPath?.(this.#path)
   }
 
   /** @internal */
@@ -125,7 +147,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     checkOptions(options, ['until', 'signal'], 'the options of leases()')
     const { until = 'done', signal } = options
     if (until !== 'done' && until !== 'empty') {
-      throw new TypeError(`Expected option 'until' to be 'done' or 'empty', got '${until}'`)
+      throw new TypeError(`Expected option 'until' to be 'done' or 'empty', got ${describeValue(until)}`)
     }
     optionalSignal(signal, 'signal')
     const waitMs = until === 'done' ? Number.POSITIVE_INFINITY : 0
@@ -179,7 +201,8 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
   async end(result: EndResult = { status: 'done' }): Promise<void> {
     checkOptions(result, ['status', 'code'], 'the result of a timer')
     if (result.status !== 'done' && result.status !== 'failed') {
-      throw new TypeError(`Expected option 'status' to be 'done' or 'failed', got '${result.status}'`)
+      const got = describeValue(result.status)
+      throw new TypeError(`Expected option 'status' to be 'done' or 'failed', got ${got}`)
     }
     const code = optionalInteger(result.code, 'code', -(2 ** 31), 2 ** 32)
     if (this.#ended) return
@@ -190,6 +213,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     await changeRunningMember(incarnation, this.#wid, (member) => ({ ...member, ...verdict }))
     this.#ended = true
     this.#kicks.stop()
+    this.#releaseReaper()
     timers.delete(this)
     this.#prefetched.close()
     // After the verdict: a timer that is gone without one has died.

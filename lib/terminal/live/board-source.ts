@@ -4,7 +4,7 @@ import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
 import { ownerKey, updateRates } from '../../view/rates'
 import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
-import { ageText, cut, escapeControls, statusText } from '../../view/text'
+import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../../view/text'
 import { shownState } from '../../view/worker-state'
 import { entryText, jsonStatus, renderLine, type TableOptions, workerColumns } from '../render'
 import { REQUEST_PATH, requestColumns, servesRequests } from '../request-columns'
@@ -122,9 +122,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
 
   details(worker: WorkerEntry, columns: number): string[] {
     const ago = (at: number | undefined) =>
-      at === undefined
-        ? undefined
-        : `${new Date(at).toISOString()}, ${ageText(this.#snapshot.takenAt - at)} ago`
+      at === undefined ? undefined : `${timeText(at)}, ${ageText(this.#snapshot.takenAt - at)} ago`
     const { error } = worker
     const facts = nameLines({
       id: worker.id,
@@ -158,9 +156,7 @@ function fullStatus({ status, error }: WorkerEntry): string {
   if (error) return '(cannot be read)'
   if (status === undefined) return '(no update yet)'
   if (typeof status === 'string') return status
-  return status instanceof Uint8Array
-    ? statusText(status, Infinity)
-    : JSON.stringify(jsonStatus(status), undefined, 2)
+  return status instanceof Uint8Array ? statusText(status, Infinity) : indentedJson(jsonStatus(status))
 }
 
 /** Three digits are enough: `0.4`, `12`, `3400`. */

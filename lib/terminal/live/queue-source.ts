@@ -4,7 +4,15 @@ import type { QueueCounts, TimerInfo, TimerState } from '../../queue/types'
 import { WatchdogError } from '../../util/errors'
 import { type QueueReader, readQueue } from '../../view/queue-reading'
 import { RateWindow } from '../../view/rates'
-import { ageText, byNumberedName, cut, escapeControls, statusText } from '../../view/text'
+import {
+  ageText,
+  byNumberedName,
+  cut,
+  escapeControls,
+  indentedJson,
+  statusText,
+  timeText,
+} from '../../view/text'
 import { progressLine, timeLeftMs } from '../progress'
 import { tableLines } from '../table'
 import type { ListSource, Order, Tone } from './list-source'
@@ -162,7 +170,7 @@ export class QueueSource implements ListSource<TimerRow> {
       id,
       state,
       kicked: ageMs === undefined ? undefined : `${ageText(ageMs)} ago`,
-      started: startedAt === undefined ? undefined : new Date(startedAt).toISOString(),
+      started: startedAt === undefined ? undefined : timeText(startedAt),
       running: this.#runningMs(row) === undefined ? undefined : ageText(this.#runningMs(row)),
       host,
       pid,
@@ -203,5 +211,5 @@ function progressText(progress: TimerInfo['progress'], columns: number): string 
 }
 
 function longText(progress: NonNullable<TimerInfo['progress']> | null): string {
-  return typeof progress === 'string' ? progress : JSON.stringify(progress, undefined, 2)
+  return typeof progress === 'string' ? progress : indentedJson(progress)
 }

@@ -247,7 +247,7 @@ describeZookeeper('rollcall work', () => {
     const url = await uniqueUrl()
     const queue = await connect(url)
     await queue.createQueue({ queue: ['a'] })
-    const running = start(url, ['work', '--', 'sh', '-c', 'echo begun; exec sleep 60'])
+    const running = start(url, ['work', '--line-buffer', '--', 'sh', '-c', 'echo begun; exec sleep 60'])
     await running.says(/begun/)
 
     running.child.kill('SIGTERM')

@@ -72,7 +72,7 @@ describe('rollcall work, on a file of items', function () {
     assert.deepEqual(JSON.parse(second.stdout), { done: COUNT - before.length, failed: 0 })
     assert.deepEqual(lines(log).sort(), lines(file).sort())
     assert.deepEqual(JSON.parse(third.stdout), { done: 0, failed: 0 })
-    assert.match(third.stderr, /nothing is left .*rollcall queue destroy --queue/)
+    assert.match(third.stderr, /nothing is left .*--new does them all again/)
   })
 
   it('gives back what Ctrl-C has interrupted, and does not count the attempt', async () => {
@@ -118,7 +118,7 @@ describe('rollcall work, on a file of items', function () {
     await eventually(() => lines(log).at(-1) === 'begun', 'an item to be begun')
 
     process.kill(-running.child.pid!, 'SIGINT')
-    await eventually(() => running.stderr.includes('once more ends it'), 'the first to be heard')
+    await eventually(() => running.stderr.includes('once more insists'), 'the first to be heard')
     process.kill(-running.child.pid!, 'SIGINT')
     await eventually(() => lines(log).at(-1) === 'asked', 'the second to be heard')
     process.kill(-running.child.pid!, 'SIGINT')
@@ -126,7 +126,7 @@ describe('rollcall work, on a file of items', function () {
 
     assert.equal(code, 130, stderr)
     assert.deepEqual(JSON.parse(stdout), { done: 0, failed: 0 })
-    assert.match(stderr, /waiting for what still runs \(1\)/)
+    assert.match(stderr, /asked what still runs \(1\) to end/)
   })
 
   it('goes on where it was after it was killed', async () => {

@@ -7,10 +7,10 @@ import {
   encodePages,
   itemAt,
   MAX_PAGE_BYTES,
-  MAX_PAGE_ITEMS,
   pageIndex,
   pageSize,
 } from '../../../lib/queue/page-state/item-page'
+import { MAX_PAGE_ITEMS } from '../../../lib/util/bounds'
 
 async function pagesOf(items: Iterable<unknown>): Promise<EncodedPage[]> {
   const pages: EncodedPage[] = []

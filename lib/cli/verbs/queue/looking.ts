@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
-import { escapeControls } from '../../../view/escape-controls'
+import { statusText } from '../../../view/text'
 import { jsonItem, showItem } from '../../parse/items'
 import { withQueue, withWaitQueue } from '../../parse/queue-flags'
 import { useQueue } from '../../support/open-queue'
@@ -91,7 +91,7 @@ async function dead(
     if (json) print(JSON.stringify({ ...letter, item: jsonItem(letter.item) }))
     else
       print(
-        `${letter.id}\t${letter.attempts} attempts\t${escapeControls(showItem(letter.item))}\t${escapeControls(letter.error?.message ?? 'its worker died')}`,
+        `${letter.id}\t${letter.attempts} attempts\t${statusText(showItem(letter.item), Infinity)}\t${statusText(letter.error?.message ?? 'its worker died', Infinity)}`,
       )
   }
   if (redrive) note(`queued ${await handle.redrive()} again`)

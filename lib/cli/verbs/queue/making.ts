@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander'
 import type { CreateQueueOptions } from '../../../queue/types'
 import { integerFrom } from '../../parse/arguments'
 import { durationFrom } from '../../parse/duration'
-import { readItems } from '../../parse/items'
+import { type LineItem, readItems } from '../../parse/items'
 import { parseExpect, withQueue } from '../../parse/queue-flags'
 import { useQueue } from '../../support/open-queue'
 import { note, print } from '../../support/output'
@@ -14,9 +14,13 @@ interface CreateFlags extends QueueFlags {
   timer?: number
   syncStart?: boolean
   expect?: number | string[]
+  attempts?: number
+  /** The older name of the same. */
   maxAttempts?: number
   onExpire?: 'report' | 'requeue'
   ifExists?: 'error' | 'attach' | 'replace'
+  unsealed?: boolean
+  /** The older name of the same. */
   open?: boolean
   items: string | false
   null?: boolean
@@ -44,7 +48,8 @@ export function registerMaking(queue: Command): void {
     )
     .option('--sync-start', 'set a start barrier, for wait-sync')
     .option('--expect <ids>', 'how many workers, or which: 100, 1-100, 0-99%5, a,b,c', parseExpect)
-    .option('--max-attempts <n>', 'failed attempts before an item is dead (default 3)', integerFrom(1, 1000))
+    .option('--attempts <n>', 'failed attempts before an item is dead (default 3)', integerFrom(1, 1000))
+    .addOption(new Option('--max-attempts <n>').argParser(integerFrom(1, 1000)).hideHelp())
     .addOption(
       new Option('--on-expire <what>', 'what happens to what a silent worker holds').choices([
         'report',
@@ -58,7 +63,8 @@ export function registerMaking(queue: Command): void {
         'replace',
       ]),
     )
-    .option('--open', 'more items will be added, until `seal`')
+    .option('--unsealed', 'more items will be added, until `seal`')
+    .addOption(new Option('--open').hideHelp())
     .option('--json', 'print the counts as JSON')
     .action(create_)
   itemFlags(
@@ -71,7 +77,9 @@ export function registerMaking(queue: Command): void {
       ),
     ),
   ).action((options: CreateFlags) =>
-    useQueue(options, (handle) => handle.add(readItems(options.items || '-', options.null ?? false))),
+    useQueue<void, LineItem>(options, (handle) =>
+      handle.add(readItems(options.items || '-', options.null ?? false)),
+    ),
   )
   withQueue(
     verb(queue, 'seal', 'say that no more items will come', 'rollcall queue seal --queue /run/app/jobs'),
@@ -87,29 +95,23 @@ export function registerMaking(queue: Command): void {
 }
 
 async function create_(flags: CreateFlags): Promise<void> {
-  const options: CreateQueueOptions = {
+  const options: CreateQueueOptions<LineItem> = {
     timerMs: flags.timer,
     syncStart: flags.syncStart,
     expect: flags.expect,
-    maxAttempts: flags.maxAttempts,
+    maxAttempts: flags.attempts ?? flags.maxAttempts,
     onExpire: flags.onExpire,
     ifExists: flags.ifExists,
-    sealed: !flags.open,
+    sealed: !(flags.unsealed || flags.open),
   }
-  // On a terminal nobody means to type the items; without any, the workers are the pieces.
+  // On a terminal nobody means to type the items. An empty list is a list: its queue is done at once.
   const reads = flags.items !== false && !(flags.items === '-' && process.stdin.isTTY)
-  const items = reads ? readItems(flags.items as string, flags.null ?? false) : undefined
-  const first = await items?.next()
-  if (items !== undefined && !first!.done) {
-    options.queue = (async function* () {
-      yield first!.value as string
-      yield* items
-    })()
-  }
-  await useQueue(flags, async (handle) => {
+  if (reads) options.queue = readItems(flags.items as string, flags.null ?? false)
+  await useQueue<void, LineItem>(flags, async (handle) => {
     await handle.createQueue(options)
     const counts = await handle.counts()
     if (flags.json) print(JSON.stringify(counts))
-    else note(`created with ${counts.total} items`)
+    else if (reads) note(`created with ${counts.total} items`)
+    else note('created without items: the workers are the pieces')
   })
 }

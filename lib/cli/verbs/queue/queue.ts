@@ -1,6 +1,7 @@
 // The verbs of a queue's master, and of whoever looks at one: rollcall queue ...
 
 import type { Command } from 'commander'
+import { CliError, EXIT } from '../../support/exit-codes'
 import { registerLooking } from './looking'
 import { registerMaking } from './making'
 import { registerQueueTop } from './top'
@@ -15,4 +16,15 @@ export function registerQueue(program: Command): void {
   registerLooking(queue)
   registerQueueTop(queue)
   registerWaiting(queue)
+  // Commander's own guess knows only the verbs of the same command.
+  for (const name of ['work', 'run']) {
+    queue
+      .command(name, { hidden: true })
+      .helpOption(false)
+      .allowUnknownOption()
+      .argument('[words...]')
+      .action(() => {
+        throw new CliError(EXIT.usage, `There is no queue ${name}; did you mean rollcall ${name}?`)
+      })
+  }
 }

@@ -1,4 +1,4 @@
-// The verb `queue top`: a queue, live. What it does is in queue-top-view.ts, loaded when it runs.
+// The verb `queue top`: a queue, live. What it does is in top-view.ts, loaded when it runs.
 
 import type { Command } from 'commander'
 import { KEYS_HELP } from '../../../terminal/live/help'

@@ -2,39 +2,46 @@
 // order of their acks. An ack is one write to the end of that file, which survives the death of any process at
 // once, as a commit does; a power cut may forget it, as it may forget the last commits.
 //
-// Who writes a log and who takes it never wait for each other. The writer writes, then looks at the shared counter
+// The writer of a log and its takers never wait for each other. The writer writes, then looks at the shared counter
 // `revoked`; a taker adds to that counter, then reads. With a full fence between the two on either side, at
 // least one of them sees what the other did, as in Dekker's algorithm.
 //
 // A log is deleted by its owner, when the store knows all that is in it; or once its owner's slot is free and
 // the pages have been looked through since. From the moment in which the slot is free nothing is recorded.
 
-import fs from 'node:fs'
+import { closeSync, ftruncateSync, writeSync } from 'node:fs'
 import path from 'node:path'
+import { WatchdogError } from '../../../util/errors'
+import { createFile, readWhole, removeFile } from '../../../util/trust'
 import type { AckLog, AckLogs } from '../store'
-import { folderError, type QueueFolder } from './queue-folder'
+import { logName, widOf } from './ack-log-name'
+import { folderError } from './folder-errors'
+import type { QueueFolder } from './queue-folder'
 
-const PREFIX = 'acks-'
 const NUMBER_BYTES = 4
 /** A log that is this long begins anew. */
 const LONGEST_BYTES = 4096
+/** Far more than the acks of one claim; what is longer was not written by a timer. */
+const MAX_BYTES = 1 << 20
 
 export class LocalAckLogs implements AckLogs {
-  readonly #place: () => QueueFolder | undefined
+  readonly #folder: () => QueueFolder | undefined
   readonly #url: string
   readonly #opened = new Set<LocalLog>()
 
-  constructor(place: () => QueueFolder | undefined, url: string) {
-    this.#place = place
+  constructor(folder: () => QueueFolder | undefined, url: string) {
+    this.#folder = folder
     this.#url = url
   }
 
   open(timers: string, wid: string): AckLog | undefined {
-    const place = this.#place()
+    const folder = this.#folder()
     const slot = `${timers}/${wid}`
-    if (place?.slots.owns(slot) !== true) return undefined
+    if (folder?.slots.owns(slot) !== true) return undefined
+    const file = fileOf(folder, wid)
+    if (file === undefined) return undefined
     try {
-      return new LocalLog(place, { slot, file: fileOf(place, wid), opened: this.#opened })
+      return new LocalLog(folder, { slot, file, opened: this.#opened })
     } catch {
       // No room, or too many open files: the acks can do without.
       return undefined
@@ -42,34 +49,39 @@ export class LocalAckLogs implements AckLogs {
   }
 
   read(wid: string, number: number): number {
-    const place = this.#place()
-    if (place === undefined) return 0
+    const folder = this.#folder()
+    const file = folder === undefined ? undefined : fileOf(folder, wid)
+    if (file === undefined) return 0
     try {
-      return recordsIn(fileOf(place, wid), number)
+      return recordsIn(file, number)
     } catch (error) {
-      throw folderError(error, this.#url)
+      if ((error as NodeJS.ErrnoException).syscall !== undefined) throw folderError(error, this.#url)
+      const { message } = error as Error
+      throw new WatchdogError('ERR_CORRUPT', `Cannot read the acks of ${wid}: ${message}; remove it`, {
+        cause: error,
+      })
     }
   }
 
   take(wid: string, number: number): number {
-    this.#place()?.slots.announceRevocation()
+    this.#folder()?.slots.announceRevocation()
     return this.read(wid, number)
   }
 
   abandoned(timers: string): string[] {
-    const place = this.#place()
-    if (place === undefined) return []
+    const folder = this.#folder()
+    if (folder === undefined) return []
     // In this order: a slot is there before its log.
-    const wids = place.names
-      .filter((name) => name.startsWith(PREFIX))
-      .map((name) => name.slice(PREFIX.length))
-    place.slots.expireView()
-    return wids.filter((wid) => !place.slots.isAlive(`${timers}/${wid}`))
+    const wids = folder.names.flatMap((name) => widOf(name) ?? [])
+    folder.slots.expireView()
+    return wids.filter((wid) => !folder.slots.isAlive(`${timers}/${wid}`))
   }
 
   remove(wid: string): void {
-    const place = this.#place()
-    if (place !== undefined) removeLog(fileOf(place, wid))
+    const folder = this.#folder()
+    const file = folder === undefined ? undefined : fileOf(folder, wid)
+    // One that stays, on a disk that may only be read, the next to look after the queue removes.
+    if (file !== undefined) removeFile(file)
   }
 
   /** What the logs say stays for others to read. */
@@ -78,18 +90,14 @@ export class LocalAckLogs implements AckLogs {
   }
 }
 
-function fileOf(place: QueueFolder, wid: string): string {
-  return path.join(place.folder, `${PREFIX}${wid}`)
+function fileOf(folder: QueueFolder, wid: string): string | undefined {
+  const name = logName(wid)
+  return name === undefined ? undefined : path.join(folder.path, name)
 }
 
 function recordsIn(file: string, number: number): number {
-  let bytes: Buffer
-  try {
-    bytes = fs.readFileSync(file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
-    throw error
-  }
+  const bytes = readWhole(file, MAX_BYTES)
+  if (bytes === undefined) return 0
   let count = 0
   for (let at = 0; at + NUMBER_BYTES <= bytes.length; at += NUMBER_BYTES) {
     if (bytes.readUInt32LE(at) === number) count++
@@ -97,17 +105,8 @@ function recordsIn(file: string, number: number): number {
   return count
 }
 
-/** A log that stays is in nobody's way. */
-function removeLog(file: string): void {
-  try {
-    fs.unlinkSync(file)
-  } catch {
-    // Gone already, or the disk may only be read: the next one to look after the queue tries again.
-  }
-}
-
 class LocalLog implements AckLog {
-  readonly #place: QueueFolder
+  readonly #folder: QueueFolder
   readonly #slot: string
   readonly #file: string
   /** Where it is while it has a descriptor. */
@@ -121,25 +120,25 @@ class LocalLog implements AckLog {
   #revocations: number | undefined
 
   constructor(
-    place: QueueFolder,
+    folder: QueueFolder,
     { slot, file, opened }: { slot: string; file: string; opened: Set<LocalLog> },
   ) {
-    this.#place = place
+    this.#folder = folder
     this.#slot = slot
     this.#file = file
     this.#opened = opened
-    this.#descriptor = fs.openSync(file, 'ax', 0o600)
+    this.#descriptor = createFile(file, 0o600)
     opened.add(this)
   }
 
   /** From the moment in which the slot is free, others may delete the log. */
   get #isOurs(): boolean {
-    return this.#descriptor !== undefined && this.#place.slots.owns(this.#slot)
+    return this.#descriptor !== undefined && this.#folder.slots.owns(this.#slot)
   }
 
   begin(): boolean {
     this.#isNew = true
-    this.#revocations = this.#isOurs ? this.#place.slots.revocations() : undefined
+    this.#revocations = this.#isOurs ? this.#folder.slots.revocations() : undefined
     return this.#revocations !== undefined
   }
 
@@ -148,10 +147,10 @@ class LocalLog implements AckLog {
     this.#isNew = false
     try {
       this.#bytes.writeUInt32LE(number)
-      const written = fs.writeSync(this.#descriptor!, this.#bytes)
+      const written = writeSync(this.#descriptor!, this.#bytes)
       if (written !== NUMBER_BYTES) throw new Error('The file ends in the middle of a record')
       this.#length += NUMBER_BYTES
-      if (this.#place.slots.revocations() === this.#revocations) return true
+      if (this.#folder.slots.revocations() === this.#revocations) return true
     } catch {
       // A full disk, or the queue is gone: the store will say. Nothing can follow what was written in part.
       this.close()
@@ -163,7 +162,7 @@ class LocalLog implements AckLog {
   trim(): void {
     if (!this.#isNew || this.#length < LONGEST_BYTES || this.#descriptor === undefined) return
     try {
-      fs.ftruncateSync(this.#descriptor)
+      ftruncateSync(this.#descriptor)
       this.#length = 0
     } catch {
       this.close()
@@ -172,7 +171,7 @@ class LocalLog implements AckLog {
 
   remove(): void {
     this.close()
-    removeLog(this.#file)
+    removeFile(this.#file)
   }
 
   close(): void {
@@ -180,6 +179,6 @@ class LocalLog implements AckLog {
     if (descriptor === undefined) return
     this.#descriptor = undefined
     this.#opened.delete(this)
-    fs.closeSync(descriptor)
+    closeSync(descriptor)
   }
 }

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { WatchdogError } from '../../../util/errors'
-import { databaseError, isBusy } from './database'
+import { databaseError, isDatabaseBusy } from './database-errors'
 
 /** A holder is usually done within microseconds, so this often it is worth a turn of the loop only. */
 const QUICK_TRIES = 30
@@ -31,7 +31,7 @@ export async function retryWhileBusy<T>(
     try {
       return work()
     } catch (error) {
-      if (!isBusy(error)) throw databaseError(error, what.doing, what.path)
+      if (!isDatabaseBusy(error)) throw databaseError(error, what.doing, what.path)
       since ??= performance.now()
       if (performance.now() - since >= what.limitMs) {
         throw new WatchdogError(
@@ -41,7 +41,7 @@ export async function retryWhileBusy<T>(
         )
       }
     }
-    // Of different length for each, so that those who wait do not meet again and again.
+    // Of different length for each, so that the waiting ones do not meet again and again.
     if (tries < QUICK_TRIES) await nextTurn()
     else await delay(Math.min(LONGEST_PAUSE_MS, 1 + Math.random() * (tries - QUICK_TRIES)))
     turnedAt = performance.now()

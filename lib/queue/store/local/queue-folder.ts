@@ -3,6 +3,7 @@
 //   DIR/queue/<id>.db    the nodes (and `-wal`, `-shm` beside it); the id is random
 //   DIR/queue/board      the timers
 //   DIR/queue/acks-<wid> the ack log of a timer, while it needs one
+//   DIR/queue/guard-<node> locked by whoever ends the commands of a timer, should its process die
 //   DIR/.new-<random>    a folder that is being made; it gets its name when it is complete
 //   DIR/.gone-<random>   a folder that is being deleted
 //
@@ -10,116 +11,81 @@
 // database, may move the folder away; so nobody moves one that was put there meanwhile. A process
 // that is killed anywhere leaves a queue, or none, and names that the next one sweeps away.
 
-import { randomBytes } from 'node:crypto'
-import fs from 'node:fs'
 import path from 'node:path'
-import { getSystemErrorName } from 'node:util'
 import type { Scoreboard } from '../../../scoreboard/scoreboard'
+import { WatchdogError } from '../../../util/errors'
+import { randomName } from '../../../util/random-name'
 import {
-  ScoreboardError,
-  type ScoreboardErrorCode,
-  WatchdogError,
-  type WatchdogErrorCode,
-} from '../../../util/errors'
-import { createDatabase, LocalDatabase } from './database'
-import { openSlotBoard, TimerSlots } from './timer-slots'
+  checkAccess,
+  checkDirectory,
+  isRegularFile,
+  isThere,
+  isTrusted,
+  makeDirectory,
+  move,
+  namesIn,
+  removeEmpty,
+  removeFolder,
+  statsOf,
+  syncToDisk,
+} from '../../../util/trust'
+import { isLogName } from './ack-log-name'
+import { checkAbove, checkPlace, createDatabase, type PlaceTrust } from './connection'
+import { LocalDatabase } from './database'
+import { folderError } from './folder-errors'
+import { isGuardName } from './guards'
+import { isIdleSlotBoard, openSlotBoard, TimerSlots } from './timer-slots'
 
 const FOLDER = 'queue'
 const DATABASE = /^[0-9a-f]{16}\.db$/
-/** What a board that was made where a queue had just been consists of. */
-const BOARD_ONLY = /^(board|\.board\..*|ov-.*|acks-.*)$/
+/** All that a queue has in its folder, beside the ack logs and guards. */
+const QUEUE_FILE =
+  /^([0-9a-f]{16}\.db(-wal|-shm|-journal)?|board|\.board\.[0-9a-f]{16}|ov-[0-9a-f]{32}(-\d+){3})$/
 const LEFTOVER = /^\.(new|gone)-[0-9a-f]{16}$/
 /** A folder in the making that was not touched for this long has lost its maker. */
 const ABANDONED_MS = 60_000
 
-function randomName(): string {
-  return randomBytes(8).toString('hex')
-}
-
-const OF_BOARD: Partial<Record<ScoreboardErrorCode, WatchdogErrorCode>> = {
-  ERR_NO_SPACE: 'ERR_NO_SPACE',
-  ERR_OVERFLOW_WRITE: 'ERR_NO_SPACE',
-  ERR_BOARD_FULL: 'ERR_NO_SPACE',
-  ERR_READ_ONLY: 'ERR_READ_ONLY',
-  ERR_INSECURE_PATH: 'ERR_AUTH',
-  ERR_UNSUPPORTED_FS: 'ERR_UNSUPPORTED',
-  ERR_LOCKS_UNSUPPORTED: 'ERR_UNSUPPORTED',
-  ERR_VERSION: 'ERR_VERSION',
-  ERR_GEOMETRY_MISMATCH: 'ERR_VERSION',
-  ERR_NOT_A_BOARD: 'ERR_CORRUPT',
-  ERR_CORRUPT_HEADER: 'ERR_CORRUPT',
-  ERR_ENDIAN: 'ERR_CORRUPT',
-  ERR_BUSY: 'ERR_TIMEOUT',
-  ERR_BOARD_REPLACED: 'ERR_CLOSED',
-  ERR_CLOSED: 'ERR_CLOSED',
-}
-
-const OF_ERRNO: Record<string, WatchdogErrorCode> = {
-  EACCES: 'ERR_AUTH',
-  EPERM: 'ERR_AUTH',
-  EROFS: 'ERR_READ_ONLY',
-  ENOSPC: 'ERR_NO_SPACE',
-  EDQUOT: 'ERR_NO_SPACE',
-  ENOTDIR: 'ERR_UNSUPPORTED',
-}
-
-/** What an error of the board or of the file system means to a user of the queue. */
-export function folderError(cause: unknown, url: string): unknown {
-  if (cause instanceof ScoreboardError) {
-    // A directory that cannot be made or written to.
-    const byErrno = cause.errno === undefined ? undefined : errnoCode(cause.errno)
-    const code = OF_BOARD[cause.code] ?? byErrno ?? 'ERR_SYSTEM'
-    return new WatchdogError(code, `The queue at ${url} cannot be used: ${cause.message}`, { cause })
-  }
-  const { code, syscall, message } = cause as NodeJS.ErrnoException
-  if (syscall === undefined || code === undefined) return cause
-  return new WatchdogError(OF_ERRNO[code] ?? 'ERR_SYSTEM', `The queue at ${url} cannot be used: ${message}`, {
-    cause,
-  })
-}
-
-function errnoCode(errno: number): WatchdogErrorCode | undefined {
-  return OF_ERRNO[getSystemErrorName(-errno)]
+function isQueueFile(name: string): boolean {
+  return QUEUE_FILE.test(name) || isLogName(name) || isGuardName(name)
 }
 
 function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT'
 }
 
-/** The names in a directory; undefined when it is missing. */
-function namesIn(directory: string): string[] | undefined {
+/** The names in a folder that nobody else may change; undefined: it is missing. */
+function trustedNamesIn(directory: string, folder: string, trust: PlaceTrust): string[] | undefined {
+  if (statsOf(folder) === undefined) return undefined
   try {
-    return fs.readdirSync(directory)
+    checkPlace(directory, trust)
+    checkDirectory(folder)
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error
   }
-}
-
-function syncToDisk(file: string): void {
-  const descriptor = fs.openSync(file, 'r')
-  try {
-    fs.fsyncSync(descriptor)
-  } finally {
-    fs.closeSync(descriptor)
-  }
+  return namesIn(folder)
 }
 
 /** Makes a complete folder with the root's node in it. `'exists'`: somebody was first. */
-export function makeQueueFolder(directory: string, root: Uint8Array): 'created' | 'exists' {
-  fs.mkdirSync(path.dirname(directory), { recursive: true })
-  makeDirectory(directory)
+export function makeQueueFolder(
+  directory: string,
+  root: Uint8Array,
+  trust: PlaceTrust = {},
+): 'created' | 'exists' {
+  checkAbove(directory, trust)
+  makeDirectory(directory, 0o700)
+  checkPlace(directory, trust)
   sweep(directory)
-  const building = path.join(directory, `.new-${randomName()}`)
+  const building = path.join(directory, `.new-${randomName(8)}`)
   const folder = path.join(directory, FOLDER)
-  fs.mkdirSync(building, { mode: 0o700 })
+  makeDirectory(building, 0o700)
   try {
-    createDatabase(path.join(building, `${randomName()}.db`), root)
+    createDatabase(path.join(building, `${randomName(8)}.db`), root)
     openSlotBoard(building).close()
     syncToDisk(building)
-    fs.renameSync(building, folder)
+    move(building, folder)
   } catch (error) {
-    fs.rmSync(building, { recursive: true, force: true })
+    removeFolder(building, isQueueFile)
     const { code, syscall } = error as NodeJS.ErrnoException
     if (syscall !== 'rename' || (code !== 'ENOTEMPTY' && code !== 'EEXIST')) throw error
     clearStray(directory)
@@ -129,53 +95,58 @@ export function makeQueueFolder(directory: string, root: Uint8Array): 'created' 
   return 'created'
 }
 
-function makeDirectory(directory: string): void {
-  try {
-    fs.mkdirSync(directory, { mode: 0o700 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
+/** Whether a folder has only a board that a process of ours made there a moment after the queue had gone. */
+function isStray(folder: string): boolean {
+  const names = namesIn(folder) ?? []
+  if (names.length === 0) return true
+  const isOurs = (name: string) =>
+    isQueueFile(name) && !DATABASE.test(name) && isRegularFile(path.join(folder, name))
+  return names.every(isOurs) && isIdleSlotBoard(folder)
 }
 
-/** Takes away a folder that has only a board: made by who came a moment after the queue had gone. */
+/** Takes such a folder away. */
 function clearStray(directory: string): void {
   const folder = path.join(directory, FOLDER)
-  const names = namesIn(folder)
-  if (names === undefined || !names.every((name) => BOARD_ONLY.test(name))) return
-  const gone = path.join(directory, `.gone-${randomName()}`)
+  const gone = goneName(directory)
   try {
-    fs.renameSync(folder, gone)
+    // Whoever else could put something there could swap it while its files are removed.
+    checkDirectory(folder)
+    if (!isStray(folder)) return
+    move(folder, gone)
   } catch (error) {
     if (isMissing(error)) return
     throw error
   }
   // Should a queue have taken its place in this very moment, it goes back.
-  if (namesIn(gone)?.some((name) => DATABASE.test(name))) fs.renameSync(gone, folder)
-  else fs.rmSync(gone, { recursive: true, force: true })
+  if (isStray(gone)) removeGone(directory, gone)
+  else move(gone, folder)
 }
 
-/** Removes what makers and destroyers that were killed have left. */
+function goneName(directory: string): string {
+  return path.join(directory, `.gone-${randomName(8)}`)
+}
+
+/** Deletes what a queue had in its folder. What somebody else has put there is kept beside it. */
+function removeGone(directory: string, gone: string): void {
+  if (!removeFolder(gone, isQueueFile)) move(gone, path.join(directory, `kept-${randomName(8)}`))
+}
+
+/** Removes what makers and destroyers that were killed have left, of this user or root. */
 function sweep(directory: string): void {
   for (const name of namesIn(directory) ?? []) {
     const kind = LEFTOVER.exec(name)?.[1]
     if (kind === undefined) continue
     const leftover = path.join(directory, name)
-    if (kind === 'new') {
-      const stats = fs.statSync(leftover, { throwIfNoEntry: false })
-      if (stats === undefined || Date.now() - stats.mtimeMs < ABANDONED_MS) continue
-    }
-    fs.rmSync(leftover, { recursive: true, force: true })
+    const stats = statsOf(leftover)
+    if (stats === undefined || !stats.isDirectory() || !isTrusted(stats.uid)) continue
+    if (kind === 'new' && Date.now() - stats.mtimeMs < ABANDONED_MS) continue
+    removeGone(directory, leftover)
   }
-}
-
-/** Whether a folder is there that may be a queue's. */
-export function hasPlace(directory: string): boolean {
-  return fs.existsSync(path.join(directory, FOLDER))
 }
 
 export class QueueFolder {
   readonly directory: string
-  readonly folder: string
+  readonly path: string
   readonly database: LocalDatabase
   readonly board: Scoreboard
   readonly slots: TimerSlots
@@ -183,60 +154,60 @@ export class QueueFolder {
 
   private constructor(directory: string, database: LocalDatabase, board: Scoreboard) {
     this.directory = directory
-    this.folder = path.join(directory, FOLDER)
+    this.path = path.join(directory, FOLDER)
     this.database = database
     this.board = board
-    this.slots = new TimerSlots(this.folder, board, database)
+    this.slots = new TimerSlots(this.path, board, database)
   }
 
   /** Opens what is there; undefined when there is nothing. */
-  static open(directory: string, url: string): QueueFolder | undefined {
+  static open(directory: string, url: string, trust: PlaceTrust = {}): QueueFolder | undefined {
     const folder = path.join(directory, FOLDER)
     for (;;) {
-      const names = namesIn(folder)
+      const names = trustedNamesIn(directory, folder, trust)
       if (names === undefined) return undefined
       const name = names.find((one) => DATABASE.test(one))
       if (name === undefined) {
-        if (names.every((one) => BOARD_ONLY.test(one))) return undefined
+        if (isStray(folder)) return undefined
         throw new WatchdogError(
           'ERR_UNSUPPORTED',
           `What is in ${folder} is not a queue of rollcall; it is left alone`,
         )
       }
       const file = path.join(folder, name)
-      const place = QueueFolder.#open(directory, file, url)
-      if (place !== undefined) return place
+      const opened = QueueFolder.#open(directory, file, url, trust)
+      if (opened !== undefined) return opened
     }
   }
 
-  static #open(directory: string, file: string, url: string): QueueFolder | undefined {
+  static #open(directory: string, file: string, url: string, trust: PlaceTrust): QueueFolder | undefined {
     let database: LocalDatabase | undefined
-    let place: QueueFolder | undefined
+    let opened: QueueFolder | undefined
     try {
       // SQLite's own words for what may go wrong here say nothing.
-      fs.accessSync(file, fs.constants.R_OK | fs.constants.W_OK)
-      database = new LocalDatabase(file)
+      checkAccess(file)
+      database = new LocalDatabase(file, trust)
       const board = openSlotBoard(path.dirname(file))
-      place = new QueueFolder(directory, database, board)
+      opened = new QueueFolder(directory, database, board)
       // Both of the same queue, if its folder has not been moved since.
-      if (place.isThere) return place
+      if (opened.isThere) return opened
     } catch (error) {
       database?.close()
-      if (!fs.existsSync(file)) return undefined
+      if (!isThere(file)) return undefined
       throw folderError(error, url)
     }
-    place.close()
+    opened.close()
     return undefined
   }
 
-  /** Whether the folder is still in its place. */
+  /** Whether the folder is still in its opened. */
   get isThere(): boolean {
-    return !this.#isClosed && fs.existsSync(this.database.path)
+    return !this.#isClosed && isThere(this.database.path)
   }
 
   /** What is in the folder. */
   get names(): string[] {
-    return namesIn(this.folder) ?? []
+    return namesIn(this.path) ?? []
   }
 
   /** Tells everybody that nodes have changed. */
@@ -246,20 +217,17 @@ export class QueueFolder {
 
   /** Takes the folder away, within a transaction that has emptied it. */
   moveAway(): string {
-    const gone = path.join(this.directory, `.gone-${randomName()}`)
-    fs.renameSync(this.folder, gone)
+    const gone = goneName(this.directory)
+    move(this.path, gone)
     return gone
   }
 
   /** Deletes what was moved away, and the directory if that was all. */
   remove(gone: string): void {
-    fs.rmSync(gone, { recursive: true, force: true })
+    removeGone(this.directory, gone)
     sweep(this.directory)
-    try {
-      fs.rmdirSync(this.directory)
-    } catch {
-      // It has other things in it, or is not ours to remove.
-    }
+    // It stays where it has other things in it, or is not ours to remove.
+    removeEmpty(this.directory)
   }
 
   close(): void {

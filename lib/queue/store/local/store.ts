@@ -3,6 +3,7 @@
 // carried out when it returns, or it has not.
 
 import path from 'node:path'
+import { monotonicMs } from '../../../util/clock'
 import { WatchdogError } from '../../../util/errors'
 import {
   ANY_VERSION,
@@ -17,8 +18,11 @@ import {
 } from '../store'
 import { LocalAckLogs } from './ack-logs'
 import { breathe, retryWhileBusy } from './busy-retry'
-import { databaseError, isBusy, loadLibsql, monotonicMs } from './database'
-import { folderError, makeQueueFolder, QueueFolder } from './queue-folder'
+import type { PlaceTrust } from './connection'
+import { databaseError, isDatabaseBusy } from './database-errors'
+import { folderError } from './folder-errors'
+import { loadLibsql } from './libsql'
+import { makeQueueFolder, QueueFolder } from './queue-folder'
 import { parentOf } from './timer-slots'
 import { LocalWatches } from './watches'
 
@@ -29,7 +33,8 @@ export interface LocalOptions {
   readonly url: string
   readonly directory: string
   /** How long a call waits while another process holds the database. */
-  readonly patienceMs: number
+  readonly busyLimitMs: number
+  readonly trust: PlaceTrust
 }
 
 export class LocalStore implements Store {
@@ -39,20 +44,22 @@ export class LocalStore implements Store {
   readonly deathDelayMs = DEATH_DELAY_MS
   readonly logs: LocalAckLogs
   readonly #directory: string
-  readonly #patienceMs: number
+  readonly #busyLimitMs: number
+  readonly #trust: PlaceTrust
   readonly #watches: LocalWatches
-  #place: QueueFolder | undefined
+  #folder: QueueFolder | undefined
   #isClosed = false
 
-  private constructor({ url, directory, patienceMs }: LocalOptions) {
+  private constructor({ url, directory, busyLimitMs, trust }: LocalOptions) {
+    this.#trust = trust
     this.url = url
-    this.logs = new LocalAckLogs(() => this.#place, url)
+    this.logs = new LocalAckLogs(() => this.#folder, url)
     this.#directory = path.resolve(directory)
-    this.#patienceMs = patienceMs
+    this.#busyLimitMs = busyLimitMs
     const self = this
     this.#watches = new LocalWatches({
-      get place() {
-        return self.#place
+      get folder() {
+        return self.#folder
       },
       look: () => this.#look(),
     })
@@ -72,7 +79,7 @@ export class LocalStore implements Store {
   }
 
   /** Runs `work` until the database is free; at once, if it is. Its errors become the queue's. */
-  #patiently<T>(doing: string, work: () => T): T | Promise<T> {
+  #whenFree<T>(doing: string, work: () => T): T | Promise<T> {
     const turn = breathe()
     if (turn !== undefined) return turn.then(() => this.#try(doing, work))
     return this.#try(doing, work)
@@ -83,7 +90,7 @@ export class LocalStore implements Store {
     try {
       return work()
     } catch (error) {
-      if (isBusy(error)) return this.#retry(doing, work)
+      if (isDatabaseBusy(error)) return this.#retry(doing, work)
       throw folderError(databaseError(error, doing, this.#directory), this.url)
     }
   }
@@ -94,45 +101,45 @@ export class LocalStore implements Store {
       return work()
     }
     try {
-      return await retryWhileBusy(guarded, { doing, path: this.#directory, limitMs: this.#patienceMs })
+      return await retryWhileBusy(guarded, { doing, path: this.#directory, limitMs: this.#busyLimitMs })
     } catch (error) {
       throw folderError(error, this.url)
     }
   }
 
-  /** Drops a place that is gone, opens one that has come. */
+  /** Drops a folder that is gone, opens one that has come. */
   async #look(): Promise<void> {
-    await this.#patiently('open', () => this.#find())
+    await this.#whenFree('open', () => this.#find())
   }
 
   #find(): QueueFolder | undefined {
-    if (this.#place?.isThere) return this.#place
+    if (this.#folder?.isThere) return this.#folder
     this.#drop()
-    this.#place = QueueFolder.open(this.#directory, this.url)
-    if (this.#place !== undefined) this.#watches.follow()
-    return this.#place
+    this.#folder = QueueFolder.open(this.#directory, this.url, this.#trust)
+    if (this.#folder !== undefined) this.#watches.follow()
+    return this.#folder
   }
 
   #drop(): void {
-    const place = this.#place
-    if (place === undefined) return
-    this.#place = undefined
+    const folder = this.#folder
+    if (folder === undefined) return
+    this.#folder = undefined
     this.logs.close()
-    place.close()
+    folder.close()
     this.#watches.follow()
   }
 
-  /** Of the root: the place may have changed. Below it, a place that is gone has no nodes any more. */
-  #placeFor(node: string): QueueFolder | undefined {
-    return node === '' ? this.#find() : this.#place
+  /** Of the root: the folder may have changed. Below it, one that is gone has no nodes any more. */
+  #folderFor(node: string): QueueFolder | undefined {
+    return node === '' ? this.#find() : this.#folder
   }
 
   async get(node: string): Promise<StoredNode | undefined> {
-    return this.#patiently('read', () => {
-      const place = this.#placeFor(node)
-      const slot = place?.slots.get(node)
+    return this.#whenFree('read', () => {
+      const folder = this.#folderFor(node)
+      const slot = folder?.slots.get(node)
       if (slot !== undefined) return { ...slot, changedAt: slot.version, children: 0 }
-      const row = place?.database.get(node)
+      const row = folder?.database.get(node)
       if (row === undefined) return undefined
       const { data, version, born, changed, children } = row
       return { data, version, born, changedAt: changed, children }
@@ -143,16 +150,16 @@ export class LocalStore implements Store {
     const found = await this.get(node)
     if (found === undefined) return undefined
     const { version, born, changedAt, children } = found
-    return { version, born, changedAt, children: children + (this.#place?.slots.names(node).length ?? 0) }
+    return { version, born, changedAt, children: children + (this.#folder?.slots.names(node).length ?? 0) }
   }
 
   async list(node: string): Promise<string[] | undefined> {
-    return this.#patiently('read', () => {
-      const place = this.#placeFor(node)
-      if (place === undefined) return undefined
-      const names = place.database.list(node)
-      if (names.length === 0 && place.database.get(node) === undefined) return undefined
-      return [...names, ...place.slots.names(node)]
+    return this.#whenFree('read', () => {
+      const folder = this.#folderFor(node)
+      if (folder === undefined) return undefined
+      const names = folder.database.list(node)
+      if (names.length === 0 && folder.database.get(node) === undefined) return undefined
+      return [...names, ...folder.slots.names(node)]
     })
   }
 
@@ -161,51 +168,52 @@ export class LocalStore implements Store {
     data: Uint8Array,
     options: { ephemeral?: boolean } = {},
   ): Promise<CreateOutcome> {
-    return this.#patiently('write to', () => {
+    return this.#whenFree('write to', () => {
       if (node === '') return this.#createRoot(data)
-      const place = this.#place
-      if (place === undefined) return 'orphan'
+      const folder = this.#folder
+      if (folder === undefined) return 'orphan'
       const made = options.ephemeral
-        ? this.#createSlot(place, node, data)
-        : this.#createRow(place, node, data)
-      if (made === 'created') place.announce()
+        ? this.#createSlot(folder, node, data)
+        : this.#createRow(folder, node, data)
+      if (made === 'created') folder.announce()
       return made
     })
   }
 
   #createRoot(data: Uint8Array): CreateOutcome {
     for (;;) {
-      const place = this.#find()
-      if (place === undefined) {
-        if (makeQueueFolder(this.#directory, data) === 'created') return this.#find() ? 'created' : 'orphan'
+      const folder = this.#find()
+      if (folder === undefined) {
+        if (makeQueueFolder(this.#directory, data, this.#trust) === 'created')
+          return this.#find() ? 'created' : 'orphan'
         continue
       }
-      if (place.database.get('') !== undefined) return 'exists'
-      // Emptied by who was then killed: its place is taken over.
-      this.#remove(place)
+      if (folder.database.get('') !== undefined) return 'exists'
+      // Emptied by a destroyer that was then killed: its folder is taken over.
+      this.#remove(folder)
     }
   }
 
-  #createRow(place: QueueFolder, node: string, data: Uint8Array): CreateOutcome {
-    const { database } = place
+  #createRow(folder: QueueFolder, node: string, data: Uint8Array): CreateOutcome {
+    const { database } = folder
     const parent = parentOf(node)
     if (database.insert(node, parent, data)) return 'created'
     return database.get(parent) === undefined ? 'orphan' : 'exists'
   }
 
-  #createSlot(place: QueueFolder, node: string, data: Uint8Array): CreateOutcome {
-    return place.database.exclusively(() => {
-      if (!place.isThere || place.database.get(parentOf(node)) === undefined) return 'orphan'
-      return place.slots.create(node, data)
+  #createSlot(folder: QueueFolder, node: string, data: Uint8Array): CreateOutcome {
+    return folder.database.exclusively(() => {
+      if (!folder.isThere || folder.database.get(parentOf(node)) === undefined) return 'orphan'
+      return folder.slots.create(node, data)
     })
   }
 
   async set(node: string, data: Uint8Array, version: number, options: SetOptions = {}): Promise<SetOutcome> {
     const missing: SetOutcome = { kind: 'missing', maybeApplied: false }
-    const outcome = await this.#patiently<SetOutcome>('write to', () => {
-      const place = this.#placeFor(node)
-      if (place === undefined) return missing
-      const { database, slots } = place
+    const outcome = await this.#whenFree<SetOutcome>('write to', () => {
+      const folder = this.#folderFor(node)
+      if (folder === undefined) return missing
+      const { database, slots } = folder
       const changedAt = monotonicMs()
       if (slots.owns(node)) {
         if (!slots.kick(node, data)) return missing
@@ -222,25 +230,25 @@ export class LocalStore implements Store {
       return database.get(node) === undefined ? missing : { kind: 'conflict', maybeApplied: false }
     })
     if (outcome.kind !== 'set') return outcome
-    if (!options.quiet && !this.#place?.slots.owns(node)) this.#place?.announce()
-    if (options.durable || node === '') await this.#place?.database.flush()
+    if (!options.quiet && !this.#folder?.slots.owns(node)) this.#folder?.announce()
+    if (options.durable || node === '') await this.#folder?.database.flush()
     return outcome
   }
 
   async delete(node: string, version: number): Promise<DeleteOutcome> {
-    return this.#patiently('write to', () => {
-      const place = this.#placeFor(node)
-      if (place === undefined) return 'missing'
-      if (node === '') return this.#deleteRoot(place, version)
-      const { database, slots } = place
+    return this.#whenFree('write to', () => {
+      const folder = this.#folderFor(node)
+      if (folder === undefined) return 'missing'
+      if (node === '') return this.#deleteRoot(folder, version)
+      const { database, slots } = folder
       if (slots.owns(node)) {
         slots.release(node)
-        place.announce()
+        folder.announce()
         return 'deleted'
       }
-      if (slots.has(node)) return this.#revoke(place, node, version)
+      if (slots.has(node)) return this.#revoke(folder, node, version)
       if (database.remove(node, version)) {
-        place.announce()
+        folder.announce()
         return 'deleted'
       }
       const row = database.get(node)
@@ -249,58 +257,62 @@ export class LocalStore implements Store {
     })
   }
 
-  #revoke(place: QueueFolder, node: string, version: number): DeleteOutcome {
-    const { database, slots } = place
+  #revoke(folder: QueueFolder, node: string, version: number): DeleteOutcome {
+    const { database, slots } = folder
     const outcome = database.exclusively(() =>
       slots.revoke(node, version === ANY_VERSION ? undefined : version),
     )
-    // Again, for who looked between the first time and the commit.
+    // Again, for an owner that looked between the first time and the commit.
     slots.announceRevocation()
     return outcome
   }
 
-  #deleteRoot(place: QueueFolder, version: number): DeleteOutcome {
-    const row = place.database.get('')
+  #deleteRoot(folder: QueueFolder, version: number): DeleteOutcome {
+    const row = folder.database.get('')
     if (row === undefined) return 'missing'
-    if (row.children > 0 || place.slots.names('').length > 0) return 'notEmpty'
+    if (row.children > 0 || folder.slots.names('').length > 0) return 'notEmpty'
     if (version !== ANY_VERSION && row.version !== version) return 'conflict'
-    return this.#remove(place) ? 'deleted' : 'notEmpty'
+    return this.#remove(folder) ? 'deleted' : 'notEmpty'
   }
 
   /** Takes the folder away if nothing is in it; false when something is. */
-  #remove(place: QueueFolder): boolean {
-    const { database } = place
+  #remove(folder: QueueFolder): boolean {
+    const { database } = folder
     const gone = database.exclusively(() => {
-      if (!place.isThere) return undefined
+      if (!folder.isThere) return undefined
       if ((database.get('')?.children ?? 0) > 0) return 'full' as const
-      place.slots.announceRevocation()
+      folder.slots.announceRevocation()
       database.removeTree('')
-      return place.moveAway()
+      return folder.moveAway()
     })
     if (gone === 'full') return false
-    place.announce()
+    folder.announce()
     this.#drop()
-    if (gone !== undefined) place.remove(gone)
+    if (gone !== undefined) folder.remove(gone)
     return true
   }
 
   /** In one transaction. */
   async deleteTree(node: string): Promise<void> {
-    await this.#patiently('write to', () => {
-      this.#place?.database.removeTree(node)
+    await this.#whenFree('write to', () => {
+      this.#folder?.database.removeTree(node)
       // Acks are not to be recorded for a state that is gone.
-      this.#place?.slots.announceRevocation()
-      this.#place?.announce()
+      this.#folder?.slots.announceRevocation()
+      this.#folder?.announce()
     })
+  }
+
+  guardPath(node: string): string | undefined {
+    return this.#folder?.slots.guardPath(node)
   }
 
   /** Nothing lags behind here; what was read in this turn of the event loop is read again. */
   async sync(): Promise<void> {
-    this.#place?.slots.expireView()
+    this.#folder?.slots.expireView()
   }
 
   async now(): Promise<number | undefined> {
-    return this.#place === undefined ? undefined : monotonicMs()
+    return this.#folder === undefined ? undefined : monotonicMs()
   }
 
   /** Missing directories are made with the queue. */
@@ -326,9 +338,9 @@ export class LocalStore implements Store {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#watches.end()
-    const place = this.#place
-    this.#place = undefined
+    const folder = this.#folder
+    this.#folder = undefined
     this.logs.close()
-    place?.close()
+    folder?.close()
   }
 }

@@ -2,13 +2,15 @@
 // the board beside the database, its worker id the path. The kernel's lock on the slot says whether
 // it is there; a kick is one store of the monotonic clock into the slot's gauge.
 //
-// Nobody can take a slot from a living owner. Who expires or clears a timer writes its path to
+// Nobody can take a slot from a living owner. Whoever expires or clears a timer writes its path to
 // `revoked` instead and adds 1 to the shared counter of that name; from then on everybody takes the
 // slot for gone, and the owner finds out at its next kick, without a look at the disk before that.
 
 import { Scoreboard } from '../../../scoreboard/scoreboard'
 import type { Cursor, ScoreboardOptions, WorkerEntry } from '../../../scoreboard/types'
-import { type LocalDatabase, monotonicMs } from './database'
+import { monotonicMs } from '../../../util/clock'
+import type { LocalDatabase } from './database'
+import { Guards } from './guards'
 
 /** How many timers can be there at the same time. */
 export const SLOTS = 4096
@@ -17,8 +19,8 @@ const GEOMETRY = {
   slots: SLOTS,
   inlineBytes: 256,
   counters: { kick: 'gauge' },
-  sharedCounters: ['changed', 'revoked'],
 } as const satisfies Partial<ScoreboardOptions>
+const SHARED = { sharedCounters: ['changed', 'revoked'] }
 
 /** Opens the board in `folder`, or makes it. */
 export function openSlotBoard(folder: string, workerId?: string): Scoreboard {
@@ -26,8 +28,19 @@ export function openSlotBoard(folder: string, workerId?: string): Scoreboard {
     baseDir: folder,
     workerId,
     ...GEOMETRY,
-    sharedCounters: [...GEOMETRY.sharedCounters],
+    ...SHARED,
   })
+}
+
+/** Whether the board in `folder` is one of these, and nobody has a slot of it. */
+export function isIdleSlotBoard(folder: string): boolean {
+  try {
+    using board = new Scoreboard({ baseDir: folder, readOnly: true, ...GEOMETRY, ...SHARED })
+    return board.snapshot().workers.length === 0
+  } catch {
+    // None, or not ours.
+    return false
+  }
 }
 
 export function parentOf(path: string): string {
@@ -62,6 +75,7 @@ export class TimerSlots {
   #revokedUpTo = 0
   /** How often something came or went below a path. */
   readonly #moves = new Map<string, number>()
+  readonly #guards: Guards
   #cursor: Cursor | undefined
   #isFresh = false
   #entries: Map<string, WorkerEntry> | undefined
@@ -70,6 +84,7 @@ export class TimerSlots {
     this.#folder = folder
     this.#board = board
     this.#database = database
+    this.#guards = new Guards(folder)
   }
 
   /** Forgets what was read before: the next look sees what anybody did up to now. */
@@ -83,15 +98,31 @@ export class TimerSlots {
     if (this.#isFresh) return
     this.#isFresh = true
     setImmediate(() => this.expireView())
+    const isFirst = this.#cursor === undefined
     const { workers, gone, cursor } = this.#board.changes(this.#cursor)
     this.#cursor = cursor
-    for (const { id } of gone) if (this.#live.delete(id)) this.#moved(id)
+    for (const path of this.#guards.freed()) if (this.#live.delete(path)) this.#moved(path)
+    for (const { id, reason } of gone) {
+      if (reason === 'died' && this.#guards.keeps(id)) continue
+      if (this.#live.delete(id)) this.#moved(id)
+    }
     for (const { id, isNew } of workers) {
       if (this.#live.has(id) && !isNew) continue
       this.#live.add(id)
       this.#moved(id)
     }
+    if (isFirst) for (const node of this.#guards.findKept(this.#live)) this.#live.add(node)
     this.#readRevoked()
+  }
+
+  /** See `Store.guardPath`. */
+  guardPath(path: string): string {
+    return this.#guards.fileOf(path)
+  }
+
+  /** Whether a look is due soon though nobody will tell: a lock is not a change of the board. */
+  get hasGuarded(): boolean {
+    return this.#guards.isKeeping
   }
 
   #readRevoked(): void {
@@ -145,7 +176,7 @@ export class TimerSlots {
   }
 
   /**
-   * Takes a slot. Within a transaction that has made sure that the folder is still in its place, so
+   * Takes a slot. Within a transaction that has made sure that the folder is still in its folder, so
    * that a board is never made where a queue has been.
    */
   create(path: string, data: Uint8Array): 'created' | 'exists' {
@@ -176,7 +207,7 @@ export class TimerSlots {
     const own = this.#own.get(path)
     if (own === undefined) return false
     this.#kick(own, data)
-    // In this order: who revokes adds to the counter first and then looks at the gauge.
+    // In this order: a revoker adds to the counter first and then looks at the gauge.
     const revocations = this.revocations()
     if (revocations === own.revocations) return true
     this.#readRevoked()

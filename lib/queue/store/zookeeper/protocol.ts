@@ -56,6 +56,12 @@ interface DeleteRequest {
 /** A part of what is carried out as a whole, or not at all. */
 export type Step = CreateRequest | SetRequest | DeleteRequest
 
+export interface Acl {
+  perm: number
+  scheme: string
+  auth: string
+}
+
 export interface Stat {
   version: number
   czxid: number
@@ -70,8 +76,9 @@ export interface Reply {
   rc: number
   data?: Uint8Array
   stat?: Stat
-  /** Names of children; of `getAcl`, permissions, scheme and id of each entry; of `multi`, code and version of each step. */
+  /** Names of children; of `multi`, code and version of each step. */
   names?: string[]
+  acl?: Acl[]
 }
 
 /** Why there is no connection, as far as anyone knows. `isFinal`: trying again would not help. */

@@ -14,6 +14,7 @@ import {
 import { WatchdogError } from '../../../util/errors'
 import { Dialer } from './dialer'
 import {
+  type Acl,
   CLOSING,
   INVALID_STATE,
   isDefinite,
@@ -55,12 +56,21 @@ interface Waiting {
 }
 
 interface Call {
+  readonly op: Request['op']
   readonly sentAt: number
   readonly resolve: (reply: Reply) => void
 }
 
 function plainStat([version, czxid, mtimeMs, children, isOurs]: NativeStat): Stat {
   return { version, czxid, mtimeMs, children, isOurs }
+}
+
+/** Permissions, scheme and id of one entry after the other. */
+function plainAcl(parts: string[]): Acl[] {
+  const acl: Acl[] = []
+  for (let at = 0; at < parts.length; at += 3)
+    acl.push({ perm: Number(parts[at]), scheme: parts[at + 1]!, auth: parts[at + 2]! })
+  return acl
 }
 
 function bytesOf(request: Request): number {
@@ -162,8 +172,9 @@ class LoopSession implements Session {
     this.#calls.delete(number)
     const reply: Reply = { rc }
     if (stat !== undefined) reply.stat = plainStat(stat)
-    if (Array.isArray(value)) reply.names = value as string[]
-    else if (value !== undefined) reply.data = value as Buffer
+    if (Buffer.isBuffer(value)) reply.data = value
+    else if (Array.isArray(value) && call.op === 'getAcl') reply.acl = plainAcl(value)
+    else if (Array.isArray(value)) reply.names = value
     if (isDefinite(reply) && this.#clock.answered(call.sentAt)) this.#resume()
     call.resolve(reply)
   }
@@ -263,7 +274,7 @@ class LoopSession implements Session {
   #send(request: Request, resolve: (reply: Reply) => void): void {
     const number = this.#nextCall
     this.#nextCall = number === 2 ** 32 - 1 ? 1 : number + 1
-    this.#calls.set(number, { sentAt: this.#clock.asked(), resolve })
+    this.#calls.set(number, { op: request.op, sentAt: this.#clock.asked(), resolve })
     const rc = this.#isOver ? INVALID_STATE : this.#start(number, request)
     if (rc === 0) return
     this.#calls.delete(number)

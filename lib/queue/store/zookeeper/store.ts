@@ -1,6 +1,8 @@
 // A queue's state in ZooKeeper. Here an ambiguous answer ("the connection broke before the reply
 // came") becomes a definite one, by looking at what is there now.
 
+import { createHash } from 'node:crypto'
+
 import { maybeApplied, WatchdogError } from '../../../util/errors'
 import {
   ANY_VERSION,
@@ -18,7 +20,9 @@ import {
 } from '../store'
 import { ZookeeperConnection } from './connection'
 import {
+  type Acl,
   AUTH_FAILED,
+  type Auth,
   asBuffer,
   BAD_VERSION,
   type ConnectionOptions,
@@ -39,6 +43,27 @@ import { ZookeeperWatches } from './watches'
 
 /** More than this and the server drops the connection, without a word. */
 const MAX_REQUEST_BYTES = 1_048_500
+const ALL_RIGHTS = 31
+
+/** All rights for one alone, as the server tells of it to that one. */
+interface Owner {
+  readonly scheme: string
+  /** Left out for a certificate: who can read what one alone may read is that one. */
+  readonly auth?: string
+}
+
+function ownerOf(auth: Auth): Owner {
+  if (auth.scheme === 'x509') return { scheme: 'x509' }
+  const { secret } = auth
+  const user = secret.slice(0, secret.indexOf(':'))
+  const digest = createHash('sha1').update(secret).digest('base64')
+  return { scheme: 'digest', auth: `${user}:${digest}` }
+}
+
+function isOnly([first, ...others]: readonly Acl[], { scheme, auth }: Owner): boolean {
+  if (first === undefined || others.length > 0) return false
+  return first.perm === ALL_RIGHTS && first.scheme === scheme && (auth ?? first.auth) === first.auth
+}
 
 function plainInfo(stat: Stat): NodeInfo {
   return { version: stat.version, born: stat.czxid, changedAt: stat.mtimeMs, children: stat.children }
@@ -49,7 +74,10 @@ export class ZookeeperStore implements Store {
   readonly needsLeader = true
   readonly #root: string
   readonly #link: ZookeeperConnection
-  readonly #secured: boolean
+  /** What the ACL of the root must be, and nothing besides; undefined where no secret was given. */
+  readonly #owner: Owner | undefined
+  /** Whether the root was seen to be closed to everybody else, in this session. */
+  #isTrusted = false
   readonly #watches: ZookeeperWatches
   readonly #staff: SessionWorker | undefined
   readonly #listeners = new Set<(event: StoreEvent) => void>()
@@ -57,7 +85,7 @@ export class ZookeeperStore implements Store {
   private constructor(options: ConnectionOptions, link: ZookeeperConnection) {
     this.url = options.url
     this.#root = options.address.root
-    this.#secured = options.auth !== undefined
+    this.#owner = options.auth && ownerOf(options.auth)
     this.#link = link
     const { signal: _, session: __, heartbeat, ...staffOptions } = options
     if (heartbeat === 'thread') this.#staff = startSessionWorker(staffOptions)
@@ -65,7 +93,9 @@ export class ZookeeperStore implements Store {
     link.onWatch = (event) => this.#watches.receive(event)
     link.onEvent = (event) => {
       for (const listener of [...this.#listeners]) listener(event)
-      if (event === 'lost') this.#watches.renewAll()
+      if (event !== 'lost') return
+      this.#isTrusted = false
+      this.#watches.renewAll()
     }
   }
 
@@ -86,6 +116,10 @@ export class ZookeeperStore implements Store {
     return this.#link.sessionTimeoutMs
   }
 
+  get #secured(): boolean {
+    return this.#owner !== undefined
+  }
+
   get session(): { id: string; password: string } | undefined {
     return this.#link.credentials
   }
@@ -97,7 +131,7 @@ export class ZookeeperStore implements Store {
   #fail(request: Request, reply: Reply): never {
     const { op, path } = request
     if (reply.rc === NO_AUTH || reply.rc === AUTH_FAILED) {
-      const hint = this.#secured ? 'the secret is not the one it was made with' : "option 'auth' is missing"
+      const hint = this.#owner ? 'the secret is not the one it was made with' : "option 'auth' is missing"
       throw new WatchdogError('ERR_AUTH', `Not allowed to ${op} ${path}: ${hint}`, { path })
     }
     if (reply.rc === INVALID_ACL) {
@@ -141,7 +175,38 @@ export class ZookeeperStore implements Store {
     }
   }
 
+  /**
+   * The root. With a secret, one that others may change is none of ours, whoever made it, and nothing of it is
+   * believed: asked of each look at it, before a timer begins, and after the session was made anew.
+   */
+  async #readRoot(): Promise<StoredNode | undefined> {
+    const path = this.#root
+    for (;;) {
+      const { rc, stat, data } = await this.#read({ op: 'get', path, watch: false })
+      if (rc === NO_NODE) return undefined
+      if (this.#owner !== undefined) {
+        const reply = await this.#read({ op: 'getAcl', path })
+        // Another root may have come between the two looks.
+        if (reply.rc === NO_NODE || reply.stat!.czxid !== stat!.czxid) continue
+        if (!isOnly(reply.acl!, this.#owner)) throw this.#foreign()
+      }
+      this.#isTrusted = true
+      return { ...plainInfo(stat!), data: asBuffer(data!) }
+    }
+  }
+
+  #foreign(): WatchdogError {
+    const path = this.#root
+    return new WatchdogError(
+      'ERR_AUTH',
+      `Not using ${path}: others than who holds the secret may change it. Remove it, or make the queue at another path`,
+      { path },
+    )
+  }
+
   async get(path: string): Promise<StoredNode | undefined> {
+    if (path === '') return this.#readRoot()
+    if (this.#secured && !this.#isTrusted) await this.#readRoot()
     const reply = await this.#read({ op: 'get', path: this.#absolute(path), watch: false })
     if (reply.rc === NO_NODE) return undefined
     return { ...plainInfo(reply.stat!), data: asBuffer(reply.data!) }
@@ -163,6 +228,8 @@ export class ZookeeperStore implements Store {
     options: { ephemeral?: boolean } = {},
   ): Promise<CreateOutcome> {
     const ephemeral = options.ephemeral ?? false
+    // Whoever begins to work here; the root itself may not be there yet.
+    if (this.#secured && path !== '' && (ephemeral || !this.#isTrusted)) await this.#readRoot()
     return this.#create(this.#absolute(path), data, ephemeral, this.#secured)
   }
 

@@ -13,6 +13,7 @@ import { runCli } from '../../../support/cli'
 import { eventually } from '../../../support/eventually'
 import { killEvery, survive } from '../../../support/fleet'
 import { Hand } from '../../../support/hand'
+import { runAsOther } from '../../../support/other-user'
 import { LIB } from '../../../support/paths'
 import { connect } from '../../../support/queue'
 import { fillUp, mountSmallDisk } from '../../../support/small-disk'
@@ -350,16 +351,10 @@ describe('A queue on this machine, and another user', () => {
     fs.chmodSync(parent, 0o755)
     const directory = path.join(parent, 'queue')
     await (await connect(directory)).createQueue({ queue: ['a'] })
-    const lib = LIB
-    const program = `const { WatchdogQueue } = require(${JSON.stringify(lib)})
+    const program = `const { WatchdogQueue } = require(LIB)
       WatchdogQueue.connect(${JSON.stringify(directory)}).then(() => 'fine', ({ code }) => code).then(console.log)`
 
-    const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], {
-      encoding: 'utf8',
-      uid: 65534,
-      gid: 65534,
-      cwd: '/',
-    })
+    const { stdout, stderr } = runAsOther(program, ['libsql'])
 
     assert.equal(stdout.trim(), 'ERR_AUTH', stderr)
   })

@@ -5,7 +5,9 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import path from 'node:path'
 import { openStore } from '../../../../lib/queue/connect'
-import { createDatabase, isBusy, LocalDatabase } from '../../../../lib/queue/store/local/database'
+import { createDatabase } from '../../../../lib/queue/store/local/connection'
+import { LocalDatabase } from '../../../../lib/queue/store/local/database'
+import { isDatabaseBusy } from '../../../../lib/queue/store/local/database-errors'
 import { makeQueueFolder } from '../../../../lib/queue/store/local/queue-folder'
 import { openSlotBoard } from '../../../../lib/queue/store/local/timer-slots'
 import { connect } from '../../../support/queue'
@@ -32,7 +34,7 @@ describe('The database of a queue on this machine', () => {
   const insert = (database: LocalDatabase, name: string) => database.insert(name, '', EMPTY)
 
   function assertBusy(work: () => unknown): void {
-    assert.throws(work, (error) => isBusy(error))
+    assert.throws(work, (error) => isDatabaseBusy(error))
   }
 
   it('takes all of a transaction back when it fails, and lets the next one write', () => {
@@ -190,8 +192,10 @@ describe('The folder of a queue on this machine', () => {
         `.new-${'2'.repeat(16)}`,
       ]
       const leave = () => {
-        for (const name of [ours, gone, old, fresh])
-          fs.mkdirSync(path.join(directory, name!, 'x'), { recursive: true })
+        for (const name of [ours, gone, old, fresh]) {
+          fs.mkdirSync(path.join(directory, name!), { recursive: true })
+          fs.writeFileSync(path.join(directory, name!, `${'3'.repeat(16)}.db`), '')
+        }
         const long = new Date(Date.now() - 3_600_000)
         fs.utimesSync(path.join(directory, old!), long, long)
       }

@@ -1,0 +1,116 @@
+// What is written down about each attempt: a line of the job log, and what a command answered.
+
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { jsonItem } from '../../parse/items'
+import { shellQuoted } from './command-line'
+
+export interface AttemptRecord {
+  readonly item: unknown
+  readonly id: string
+  readonly attempt: number
+  readonly words: readonly (string | Uint8Array)[]
+  /** In milliseconds since the Unix epoch. */
+  readonly startedAt: number
+  readonly runtimeMs: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  readonly code: number
+  readonly signal: number
+  /** `timeout` and the like, where it was not the command that ended itself. */
+  readonly reason?: string
+}
+
+const HEADER = 'Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand'
+
+/** GNU parallel's columns, or JSON lines. Appends to what is there. */
+export class JobLog {
+  readonly #file: number
+  readonly #isJson: boolean
+  #seq = 0
+
+  constructor(path: string, isJson: boolean) {
+    this.#file = openSync(path, 'a')
+    this.#isJson = isJson
+    if (!isJson && fstatSync(this.#file).size === 0) writeSync(this.#file, `${HEADER}\n`)
+  }
+
+  add(record: AttemptRecord): void {
+    const seq = ++this.#seq
+    writeSync(this.#file, `${this.#isJson ? jsonLine(seq, record) : tableLine(seq, record)}\n`)
+  }
+
+  close(): void {
+    closeSync(this.#file)
+  }
+}
+
+function tableLine(seq: number, record: AttemptRecord): string {
+  const { startedAt, runtimeMs, sentBytes, receivedBytes, code, signal, words } = record
+  const times = [(startedAt / 1000).toFixed(3), (runtimeMs / 1000).toFixed(3).padStart(10)]
+  // As there: what ended by a signal has no exit value.
+  const end = [signal > 0 ? 0 : code, signal]
+  const command = shellQuoted(words).replace(/[\t\n]/g, ' ')
+  return [seq, hostname(), ...times, sentBytes, receivedBytes, ...end, command].join('\t')
+}
+
+function jsonLine(seq: number, record: AttemptRecord): string {
+  const { item, words, startedAt, runtimeMs, ...rest } = record
+  const command = shellQuoted(words)
+  const times = { startedAt: new Date(startedAt).toISOString(), seconds: runtimeMs / 1000 }
+  return JSON.stringify({ seq, host: hostname(), ...rest, ...times, item: jsonItem(item), command })
+}
+
+const MAX_RESULT = 64 * 1024
+
+/** The beginning of what one command wrote to its standard output. */
+export class Answer {
+  #pieces: Buffer[] = []
+  #length = 0
+  #whole = 0
+
+  add(bytes: Buffer): void {
+    this.#whole += bytes.length
+    const room = MAX_RESULT - this.#length
+    if (room <= 0) return
+    const piece = Buffer.from(bytes.subarray(0, room))
+    this.#pieces.push(piece)
+    this.#length += piece.length
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#pieces)
+  }
+
+  get isCut(): boolean {
+    return this.#whole > this.#length
+  }
+}
+
+/** JSON lines: what each item answered. */
+export class ResultsFile {
+  readonly #file: number
+
+  constructor(path: string) {
+    this.#file = openSync(path, 'a')
+  }
+
+  add({ id, item, attempt, code, signal }: AttemptRecord, answer: Answer): void {
+    const output = answer.bytes.toString()
+    const cut = answer.isCut ? { cut: true } : {}
+    const line = {
+      id,
+      item: jsonItem(item),
+      attempt,
+      code,
+      ...(signal > 0 ? { signal } : {}),
+      output,
+      ...cut,
+    }
+    writeSync(this.#file, `${JSON.stringify(line)}\n`)
+  }
+
+  close(): void {
+    closeSync(this.#file)
+  }
+}
