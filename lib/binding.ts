@@ -182,19 +182,19 @@ export type NativeNews = (number | Buffer | string | string[] | NativeStat | und
 
 /** One session of the ZooKeeper client. Requests answer 0, or why they will have no reply. */
 export interface NativeSession {
-  readonly id: string
-  readonly password: string
+  id(): string
+  password(): string
   /** As the server has granted it. */
-  readonly timeoutMs: number
+  timeoutMs(): number
   addAuth(scheme: string, secret: string): void
   /** Begins a connection. Returns 0 or an errno. REQUIRES: there is none. */
   connect(ip: string, port: number): number
   /** The same over a pair of sockets, whose other end it returns, or a negative errno. */
   connectPair(): number
   drop(): void
-  /** Whether `onGone` is going to be called. */
+  /** Whether `onGone` is going to be called. Comes before `abandon()`. */
   close(): boolean
-  /** `onGone` will not be called. */
+  /** `onGone` will not be called. The end: nothing keeps the session any more. */
   abandon(): void
   get(call: number, path: string, watch: boolean): number
   exists(call: number, path: string, watch: boolean): number
@@ -205,17 +205,18 @@ export interface NativeSession {
   sync(call: number, path: string): number
   getAcl(call: number, path: string): number
   /** `[kind, path, data, version, flags, ownerOnly]`, again and again. */
-  multi(call: number, steps: unknown[]): number
+  multi(call: number, ...steps: unknown[]): number
 }
 
 interface NativeZookeeper {
-  Session: new (
+  /** Id and password are those of a session to take over, or empty. */
+  open(
     timeoutMs: number,
     id: string,
     password: string,
     onNews: (news: NativeNews) => void,
     onGone: () => void,
-  ) => NativeSession
+  ): NativeSession
 }
 
 const nodeGypBuild = require('node-gyp-build') as { path(root: string): string }

@@ -370,6 +370,11 @@ void Session::Linger() {
   gone_(owner_);
 }
 
+void Session::Rehome(void (*gone)(void*), void* owner) {
+  gone_ = gone;
+  owner_ = owner;
+}
+
 void Session::Abandon() {
   if (lingering_ < 0) return;
   DropPoll();

@@ -74,6 +74,8 @@ class Session {
   bool Close();
   // Ends that wait.
   void Abandon();
+  // From now on another one is told when the answer came.
+  void Rehome(void (*gone)(void* owner), void* owner);
 
   // 0, or why the request was refused at once: then it has no reply.
   int Get(uint32_t call, const char* path, bool watch);
@@ -117,8 +119,8 @@ class Session {
 
   uv_loop_t* const loop_;
   void (*const wake_)(void*);
-  void (*const gone_)(void*);
-  void* const owner_;
+  void (*gone_)(void*);
+  void* owner_;
   const int wanted_ms_;
   int negotiated_ms_;
   zhandle_t* client_ = nullptr;

@@ -15,7 +15,7 @@ const SET_ACL = { xid: 1, type: 7 }
 
 function i32(...numbers: number[]): Buffer {
   const bytes = Buffer.alloc(4 * numbers.length)
-  numbers.forEach((number, i) => bytes.writeInt32BE(number, 4 * i))
+  for (const [i, number] of numbers.entries()) bytes.writeInt32BE(number, 4 * i)
   return bytes
 }
 

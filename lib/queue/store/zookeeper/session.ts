@@ -142,7 +142,7 @@ class LoopSession implements Session {
     try {
       this.#dialer = new Dialer(this.#native, config, (trouble) => onEvent({ type: 'trouble', trouble }))
     } catch (cause) {
-      this.#native.close()
+      this.closeNow()
       throw new WatchdogError('ERR_TLS', `Cannot use option 'tls': ${(cause as Error).message}`, { cause })
     }
     closeAtExit(this)
@@ -194,10 +194,15 @@ class LoopSession implements Session {
     } else if (state === CONNECTED_STATE) {
       this.#isConnected = true
       this.#isSuspended = false
-      const { id, password, timeoutMs } = this.#native
+      const timeoutMs = this.#native.timeoutMs()
       this.#clock.connected(timeoutMs, this.#dialer.dialedAt)
       this.#dialer.answered()
-      this.#onEvent({ type: 'connected', id, password, timeoutMs })
+      this.#onEvent({
+        type: 'connected',
+        id: this.#native.id(),
+        password: this.#native.password(),
+        timeoutMs,
+      })
     }
   }
 
@@ -302,7 +307,7 @@ class LoopSession implements Session {
       case 'getAcl':
         return native.getAcl(call, path)
       case 'multi':
-        return native.multi(call, request.steps.flatMap(plainStep))
+        return native.multi(call, ...request.steps.flatMap(plainStep))
     }
   }
 
@@ -349,8 +354,7 @@ function newNative(
 ): NativeSession {
   let native: NativeSession
   try {
-    const { Session } = loadZookeeper()
-    native = new Session(timeoutMs, session?.id ?? '', session?.password ?? '', onNews, onGone)
+    native = loadZookeeper().open(timeoutMs, session?.id ?? '', session?.password ?? '', onNews, onGone)
   } catch (cause) {
     throw new WatchdogError('ERR_UNSUPPORTED', `Cannot use a zk:// queue: ${(cause as Error).message}`, {
       cause,
