@@ -47,6 +47,7 @@ export type {
   TimerCounts,
   TimerInfo,
   TimerState,
+  TlsOptions,
   WaitOptions,
   WatchdogEvent,
   WatchdogEventType,
