@@ -62,19 +62,7 @@ async function prepareAll() {
     needCompiler()
     await step('installing the locked packages', 20, () => run('npm', CI))
   }
-  await together([
-    buildZookeeperPackage(), // goes with the package zookeeper
-    buildAddons(targets()),
-    compile(),
-  ])
-}
-
-/** The client of ZooKeeper that the tests of a queue talk with: the only package whose install script must run. */
-async function buildZookeeperPackage() {
-  if (addonsIn(join(ROOT, 'node_modules', 'zookeeper', 'build', 'Release')).length > 0) return
-  await step('building the ZooKeeper client', 50, () =>
-    run('npm', ['rebuild', 'zookeeper', '--foreground-scripts']),
-  )
+  await together([buildAddons(targets()), compile()])
 }
 
 async function compile() {
@@ -114,10 +102,6 @@ function productOf(target) {
 function targets() {
   const text = readFileSync(join(ROOT, 'binding.gyp'), 'utf8')
   return [...text.matchAll(/["']target_name["']\s*:\s*["']([\w-]+)["']/g)].map(([, name]) => name)
-}
-
-function addonsIn(folder) {
-  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.node')) : []
 }
 
 function checkNode() {
