@@ -27,8 +27,9 @@ const NODES = [OLDEST, '20', '22', '24', 'latest']
 /** The oldest TypeScript that is promised to understand the types, and the newest that is not a new compiler. */
 const TYPESCRIPTS = ['5.0', '5']
 const ALLOWED =
-  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon)\/[a-z0-9_]+\.(cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z.+]+\.node|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
+  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon|supervisor)\/[a-z0-9_]+\.(c|cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/([a-z.+]+\.node|rollcall-supervisor)|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
 const COMMAND = join('node_modules', '.bin', 'rollcall')
+const supervisor = (arch) => `prebuilds/linux-${arch}/rollcall-supervisor`
 const prebuild = (arch) => `prebuilds/linux-${arch}/rollcall.glibc.node`
 
 const home = temporaryFolder('package-test')
@@ -63,7 +64,15 @@ function pack() {
   const packed = files.map(({ path }) => path)
   const strange = packed.filter((path) => !ALLOWED.test(path))
   if (strange.length > 0) fail(`the tarball has what no user needs: ${strange.join(', ')}`)
-  const wanted = [...made(), prebuild('x64'), prebuild('arm64'), 'man/rollcall.1', 'SECURITY.md']
+  const wanted = [
+    ...made(),
+    prebuild('x64'),
+    prebuild('arm64'),
+    supervisor('x64'),
+    supervisor('arm64'),
+    'man/rollcall.1',
+    'SECURITY.md',
+  ]
   const missing = wanted.filter((path) => !packed.includes(path))
   if (missing.length > 0) fail(`the tarball lacks ${missing.join(', ')}`)
   const stale = packed.filter((path) => path.startsWith('dist/') && !wanted.includes(path))
