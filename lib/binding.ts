@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import path from 'node:path'
+import type { NodeBuffer } from './util/node-types'
 
 /** A call that failed: what native/addon/handle.cc makes of a Status. */
 export interface Failure {
@@ -53,7 +54,7 @@ export interface BoardPlan {
   inlineBytes: number
   counters: [name: string, kind: number][]
   sharedCounters: [name: string, kind: number][]
-  boardId: Buffer
+  boardId: NodeBuffer
   mode: number
   anyFilesystem: boolean
 }

@@ -13,6 +13,7 @@ import { fail, findCommand, need, run, temporaryFolder } from './tools.mjs'
 const NEWEST_GLIBC = [2, 31]
 /** N-API addons do not depend on it; node-gyp wants to know which headers are meant. */
 const NODE_TARGET = '20.19.0'
+const SUPERVISOR = 'rollcall-supervisor'
 
 const ARCHITECTURES = {
   x64: { prefix: process.arch === 'x64' ? '' : 'x86_64-linux-gnu-', package: 'g++-x86-64-linux-gnu' },
@@ -23,6 +24,8 @@ const isGlibc = process.report?.getReport().header.glibcVersionRuntime !== undef
 if (!isGlibc) {
   // macOS, Alpine: for this machine alone, without promises about a C library.
   run('npx', ['prebuildify', '--napi', '--strip', '--tag-libc', '--target', NODE_TARGET])
+  // On Alpine the one for glibc does.
+  if (process.platform === 'darwin') takeSupervisor('.', `darwin-${process.arch}`)
   takeZookeeper(
     '.',
     `${process.platform}-${process.arch}`,
@@ -73,6 +76,15 @@ function build(arch) {
     cpSync(join(copy, name), name)
     console.log(`${name}: ${statSync(name).size} bytes`)
   }
+  takeSupervisor(copy, `linux-${arch}`)
+}
+
+/** The program that ends commands, from where node-gyp has built it. */
+function takeSupervisor(root, platform) {
+  const name = join('prebuilds', platform, SUPERVISOR)
+  mkdirSync(join('prebuilds', platform), { recursive: true })
+  cpSync(join(root, 'build', 'Release', SUPERVISOR), name)
+  console.log(`${name}: ${statSync(name).size} bytes`)
 }
 
 /** prebuildify knows of one addon a package: puts the other one beside it, and what its client's licence asks for. */
@@ -90,7 +102,11 @@ function takeZookeeper(folder, platform, strip, stripFlag) {
 /** The binding.gyp of everybody, with what only a prebuild needs: it takes along of the C++ library what it uses. */
 function portable() {
   const gyp = JSON.parse(readFileSync('binding.gyp', 'utf8'))
-  const [board] = gyp.targets
+  const supervisor = gyp.targets.find(({ target_name: name }) => name === SUPERVISOR)
+  // With its C library in it, so that one fits every Linux of this architecture, musl too.
+  supervisor.cflags = ['-Os', '-ffunction-sections', '-fdata-sections']
+  supervisor.ldflags = ['-static', '-s', '-Wl,--gc-sections']
+  const board = gyp.targets.find(({ target_name: name }) => name === 'rollcall')
   const [[, { targets }]] = gyp.conditions
   for (const target of [board, ...targets]) {
     target.sources.push('native/prebuild/older_glibc.c')

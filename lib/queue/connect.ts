@@ -80,7 +80,7 @@ export function localDirectory(url: string): string {
 }
 
 function malformed(url: unknown, meant?: string): TypeError {
-  const hint = meant === undefined ? '' : `; did you mean '${meant}'?`
+  const hint = meant === undefined ? '' : `; did you mean '${redactUrl(meant)}'?`
   return new TypeError(
     `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(typeof url === 'string' ? redactUrl(url) : url)}${hint}`,
   )

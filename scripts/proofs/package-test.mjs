@@ -28,8 +28,9 @@ const NODES = [OLDEST, '20', '22', '24', 'latest']
 /** The oldest TypeScript that is promised to understand the types, and the newest that is not a new compiler. */
 const TYPESCRIPTS = ['5.0', '5']
 const ALLOWED =
-  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon|zookeeper)\/[a-z0-9_]+\.(cc|h|js)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z_.+]+\.node|prebuilds\/zookeeper-client\/(LICENSE|NOTICE)[a-z.-]*|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
+  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon|supervisor|zookeeper)\/[a-z0-9_]+\.(c|cc|h|js)|prebuilds\/(linux|darwin)-[a-z0-9]+\/([a-z_.+]+\.node|rollcall-supervisor)|prebuilds\/zookeeper-client\/(LICENSE|NOTICE)[a-z.-]*|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
 const COMMAND = join('node_modules', '.bin', 'rollcall')
+const supervisor = (arch) => `prebuilds/linux-${arch}/rollcall-supervisor`
 const prebuild = (arch, addon = 'rollcall') => `prebuilds/linux-${arch}/${addon}.glibc.node`
 const zookeeperPrebuild = (arch) => prebuild(arch, 'rollcall_zookeeper')
 
@@ -76,6 +77,8 @@ function pack() {
   const wanted = [
     ...made(),
     ...addons,
+    supervisor('x64'),
+    supervisor('arm64'),
     ...licences.map((name) => `prebuilds/zookeeper-client/${name}`),
     'man/rollcall.1',
     'SECURITY.md',

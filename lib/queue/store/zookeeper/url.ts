@@ -34,7 +34,7 @@ function parseHost(text: string, url: string): HostAndPort {
     )
   const port = match[2] === undefined ? DEFAULT_PORT : Number(match[2])
   if (port < 1 || port > 65535)
-    throw malformed(url, `the port of ${describeHost(text, url)} is not from 1 to 65535`)
+    throw malformed(url, `${url.includes('@') ? 'a port' : `port ${match[2]}`} is not from 1 to 65535`)
   const host = match[1]!.replace(/^\[|\]$/g, '')
   if (match[1] !== host && !isIPv6(host))
     throw malformed(url, `${describeHost(text, url)} is not an IPv6 address`)
