@@ -77,9 +77,9 @@ export function registerMaking(queue: Command): void {
       ),
     ),
   ).action((options: CreateFlags) =>
-    useQueue<void, LineItem>(options, (handle) =>
-      handle.add(readItems(options.items || '-', options.null ?? false)),
-    ),
+    useQueue<void, LineItem>(options, async (handle) => {
+      await handle.add(readItems(options.items || '-', options.null ?? false))
+    }),
   )
   withQueue(
     verb(queue, 'seal', 'say that no more items will come', 'rollcall queue seal --queue /run/app/jobs'),
