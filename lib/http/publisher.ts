@@ -8,7 +8,9 @@ import type { RequestState } from './request-status'
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
 /** After which a handle never takes anything again. */
-const FOR_GOOD: ReadonlySet<unknown> = new Set(['ERR_CLOSED', 'ERR_BOARD_REPLACED', 'ERR_READ_ONLY'])
+const FOR_GOOD: ReadonlySet<unknown> = new Set(['ERR_CLOSED', 'ERR_READ_ONLY'])
+/** How often a worker that has nothing to say looks whether its board is still there. */
+const LOOK_AFTER_BOARD_MS = 2000
 
 export class RequestPublisher {
   requests = 0
@@ -19,7 +21,9 @@ export class RequestPublisher {
   readonly #text = new StatusText()
   #addRequest: ((n: number) => void) | undefined
   #addBytes: ((n: number) => void) | undefined
-  #hasCounters = false
+  /** Which of its handle's boards the counters are of; -1: they have not been looked for. */
+  #counted = -1
+  #lookout: NodeJS.Timeout | undefined
   #hasTold = false
   /** The board is left alone for a while, or for good: it did not take what it was given. */
   #isPaused = false
@@ -57,12 +61,45 @@ export class RequestPublisher {
         this.#board.updateJsonBytes(bytes, this.#text.writeNumbers(state, inFlight, numbers))
       }
       this.#pauseMs = FIRST_PAUSE_MS
-      if (!this.#hasCounters) this.#findCounters()
+      if (this.#counted !== this.#board.generation) this.#findCounters()
     } catch (error) {
-      this.#isPaused = true
-      this.#text.forget()
-      if (!isForGood(error)) this.#resumeLater()
-      this.tell(error)
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#isPaused = true
+    this.#text.forget()
+    if (!isForGood(error)) this.#resumeLater()
+    // Its board was deleted or replaced, and there will be another: no error until that fails.
+    if ((error as { code?: unknown } | null)?.code !== 'ERR_BOARD_REPLACED') this.tell(error)
+  }
+
+  /** Begins, or ends, to look after a board that nobody has anything to tell. */
+  lookAfterBoard(begins: boolean): void {
+    clearInterval(this.#lookout)
+    this.#lookout = begins ? setInterval(this.#lookAfterBoard, LOOK_AFTER_BOARD_MS).unref() : undefined
+  }
+
+  readonly #lookAfterBoard = (): void => {
+    if (this.#isPaused) return
+    // Whoever else uses this handle may have opened the next board already.
+    if (this.#isInPlace() ? this.#board.generation !== this.#counted : this.#reopen()) this.#onResume()
+  }
+
+  /** A handle of a copy of the package that cannot say counts as in its place. */
+  #isInPlace(): boolean {
+    return this.#board.isInPlace !== false
+  }
+
+  /** Whether the board is there now. */
+  #reopen(): boolean {
+    try {
+      this.#board.reopen()
+      return true
+    } catch (error) {
+      this.#failed(error)
+      return false
     }
   }
 
@@ -70,7 +107,7 @@ export class RequestPublisher {
   #resumeLater(): void {
     const resume = () => {
       this.#isPaused = false
-      this.#onResume()
+      if (this.#isInPlace() || this.#reopen()) this.#onResume()
     }
     setTimeout(resume, this.#pauseMs).unref()
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
@@ -94,7 +131,7 @@ export class RequestPublisher {
 
   /** After the first update, because asking for counters claims a slot. */
   #findCounters(): void {
-    this.#hasCounters = true
+    this.#counted = this.#board.generation
     this.#addRequest = counterOf(this.#board, 'requests')
     this.#addBytes = counterOf(this.#board, 'bytes')
     this.#addRequest?.(this.requests)

@@ -85,7 +85,10 @@ export class RequestTracker {
   join({ onError }: RequestView): () => void {
     this.#users += 1
     this.#publisher.onError ??= onError
-    if (this.#users === 1) this.#settle()
+    if (this.#users === 1) {
+      this.#settle()
+      this.#publisher.lookAfterBoard(true)
+    }
     let hasLeft = false
     return () => {
       if (hasLeft) return
@@ -298,6 +301,7 @@ export class RequestTracker {
   }
 
   #leave(): void {
+    this.#publisher.lookAfterBoard(false)
     clearInterval(this.#timer)
     this.#timer = undefined
     this.#window.stop()

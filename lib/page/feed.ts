@@ -14,12 +14,6 @@ import { frame, Streams } from './streams'
 import type { WorkerView } from './worker-view'
 import { type Counts, type Difference, Workers } from './workers'
 
-/** A board, and how to open what has taken its place, where that can be. */
-export interface ReopenableBoard {
-  current: Scoreboard
-  reopen?(): Scoreboard
-}
-
 export interface FeedOptions {
   staleMs: number
   intervalMs: number
@@ -48,7 +42,7 @@ const SAMPLE_MS = 1000
 const LINGER_MS = 15 * 60_000
 
 export class BoardFeed {
-  readonly #source: ReopenableBoard
+  readonly #board: Scoreboard
   readonly #options: FeedOptions
   readonly #queues: QueueFeed
   readonly #streams = new Streams(
@@ -63,8 +57,8 @@ export class BoardFeed {
   #wantedAt = 0
   #all: Buffer | undefined
 
-  constructor(source: ReopenableBoard, options: FeedOptions) {
-    this.#source = source
+  constructor(board: Scoreboard, options: FeedOptions) {
+    this.#board = board
     this.#options = options
     this.#queues = new QueueFeed(options.queues)
   }
@@ -92,10 +86,10 @@ export class BoardFeed {
   async metrics(format: MetricsFormat): Promise<string> {
     const queues = await this.#queues.read()
     try {
-      return renderMetrics(this.#source.current, { format, queues })
+      return renderMetrics(this.#board, { format, queues })
     } catch (error) {
       if (!this.#reopened(error)) throw error
-      return renderMetrics(this.#source.current, { format, queues })
+      return renderMetrics(this.#board, { format, queues })
     }
   }
 
@@ -134,10 +128,10 @@ export class BoardFeed {
   }
 
   #refresh(): void {
-    const board = this.#source.current
+    const board = this.#board
     if (!this.#workers) {
       const snapshot = board.snapshot({ includeDead: true })
-      this.#workers = new Workers(snapshot)
+      this.#workers = new Workers(snapshot, board.deadForMs)
       this.#cursor = snapshot.cursor
       this.#history.take(this.#workers.sums, this.#workers.counts(this.#options.staleMs).busy)
     }
@@ -147,7 +141,7 @@ export class BoardFeed {
   #apply(changes: Changes): Difference {
     this.#cursor = changes.cursor
     const hasDeaths = changes.gone.some(({ reason }) => reason === 'died')
-    const all = hasDeaths ? this.#source.current.snapshot({ includeDead: true }).workers : []
+    const all = hasDeaths ? this.#board.snapshot({ includeDead: true }).workers : []
     const dead = all.filter(({ state }) => state === 'dead')
     const difference = this.#workers!.apply(changes, dead)
     if (difference.changed.length > 0 || difference.removed.length > 0) this.#all = undefined
@@ -164,7 +158,7 @@ export class BoardFeed {
 
   async #watch(signal: AbortSignal): Promise<void> {
     const { intervalMs } = this.#options
-    for await (const changes of this.#source.current.watch({ signal, minIntervalMs: intervalMs })) {
+    for await (const changes of this.#board.watch({ signal, minIntervalMs: intervalMs })) {
       if (signal.aborted) return
       const { changed, removed } = this.#apply(changes)
       if (changed.length > 0 || removed.length > 0) this.#streams.send(frame('change', { changed, removed }))
@@ -199,9 +193,9 @@ export class BoardFeed {
   #picture(): Picture {
     const { staleMs } = this.#options
     const workers = this.#workers!
-    const totals = this.#source.current.totals()
+    const totals = this.#board.totals()
     return {
-      board: this.#source.current,
+      board: this.#board,
       slots: workers.slots,
       workers: workers.views(),
       counts: workers.counts(staleMs),
@@ -238,12 +232,10 @@ export class BoardFeed {
   /** Whether another board lay in the place of this one and is open now. */
   #reopened(error: unknown): boolean {
     const isReplaced = error instanceof ScoreboardError && error.code === 'ERR_BOARD_REPLACED'
-    if (!isReplaced || !this.#source.reopen) return false
+    if (!isReplaced) return false
     this.#stop()
     try {
-      const next = this.#source.reopen()
-      this.#source.current.close()
-      this.#source.current = next
+      this.#board.reopen()
       return true
     } catch {
       // Gone, or not made yet: the next look tries again, and says why it cannot.

@@ -2,10 +2,9 @@
 // events), for programs (?json), for what scrapes Apache (?auto) and for Prometheus (/metrics, ?metrics).
 // After Apache's mod_status and Plack::Middleware::ServerStatus::Lite.
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Scoreboard } from '../scoreboard/scoreboard'
+import { type AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
 import { describeValue } from '../util/check-options'
-import type { ReopenableBoard } from './feed'
+import type { IncomingMessage, ServerResponse } from '../util/node-types'
 import type { StatusHandlerOptions } from './handler-options'
 
 /** Loaded with the first page: a worker has none. */
@@ -19,7 +18,8 @@ export interface StatusHandler {
 }
 
 /**
- * Makes the status page of a board. Refuses everybody but this machine unless `allow` or `token` says otherwise.
+ * Makes the status page of a board. Refuses everybody but this machine unless `allow` or `token` says otherwise. Where
+ * the board is deleted or replaced, it shows the next one as soon as there is one.
  *
  * ```js
  * http.createServer(statusHandler(board)).listen(8080)                     // node:http
@@ -30,16 +30,11 @@ export interface StatusHandler {
  *
  * @throws {TypeError | RangeError} an option is wrong
  */
-export function statusHandler(board: Scoreboard, options: StatusHandlerOptions = {}): StatusHandler {
+export function statusHandler(board: AnyScoreboard, options: StatusHandlerOptions = {}): StatusHandler {
   if (!(board instanceof Scoreboard)) {
     throw new TypeError(`Expected a Scoreboard, got ${describeValue(board)}`)
   }
-  return handlerOf({ current: board }, options)
-}
-
-/** The same for a board that may be replaced meanwhile. */
-export function handlerOf(source: ReopenableBoard, options: StatusHandlerOptions): StatusHandler {
-  const page = new (inside().StatusPage)(source, options)
+  const page = new (inside().StatusPage)(board, options)
   const handler = (request: IncomingMessage, response: ServerResponse) => page.handle(request, response)
   return Object.assign(handler, { close: () => page.close() })
 }

@@ -28,7 +28,6 @@ interface Known {
 }
 
 const MOST_DEAD = 100
-const REMEMBER_DEAD_MS = 10 * 60_000
 
 export class Workers {
   readonly #bySlot = new Map<number, Known>()
@@ -41,13 +40,19 @@ export class Workers {
   /** How many workers the board can hold. */
   readonly slots: number
 
-  /** @param snapshot with the dead */
-  constructor(snapshot: Snapshot) {
+  readonly #deadForMs: number
+
+  /**
+   * @param snapshot with the dead
+   * @param deadForMs for how long they are remembered, at most
+   */
+  constructor(snapshot: Snapshot, deadForMs: number) {
     this.slots = snapshot.slots
+    this.#deadForMs = deadForMs
     for (const worker of snapshot.workers) {
       this.#oldestStart = Math.min(this.#oldestStart, worker.startedAt)
       if (worker.state === 'live') this.#learn(worker, snapshot.takenAt)
-      else this.#bury(this.#known(worker, snapshot.takenAt))
+      else this.#bury(this.#known(worker, snapshot.takenAt), worker.deadForMs)
     }
   }
 
@@ -132,16 +137,16 @@ export class Workers {
     return view
   }
 
-  #bury(known: Known): WorkerView {
+  #bury(known: Known, deadForMs = 0): WorkerView {
     const view = { ...known.view, isDead: true, ageMs: Math.max(0, performance.now() - known.spokeAt) }
-    this.#dead.set(view.key, { ...known, view, diedAt: performance.now() })
+    this.#dead.set(view.key, { ...known, view, diedAt: performance.now() - deadForMs })
     return view
   }
 
   #forgetLongDead(difference: Difference): void {
     const now = performance.now()
     for (const [key, { diedAt }] of this.#dead) {
-      if (this.#dead.size <= MOST_DEAD && now - diedAt! < REMEMBER_DEAD_MS) return
+      if (this.#dead.size <= MOST_DEAD && now - diedAt! < this.#deadForMs) return
       this.#forget(key, difference)
     }
   }

@@ -94,8 +94,6 @@ export function checkDirectory(directory: string, mode?: number): fs.Stats {
  * `hasAcl` says that the group's bits stand for others too.
  */
 export function checkWayTo(directory: string, hasAcl: (directory: string) => boolean): void {
-  // Itself it is no link, as no directory of ours is.
-  directoryAt(directory)
   const rest = path.resolve(directory).split('/').filter(Boolean)
   let links = 0
   for (let at = '/'; ; ) {
@@ -231,6 +229,27 @@ export function createFile(file: string, mode: number): number {
   } catch (error) {
     fs.closeSync(descriptor)
     removeFile(file)
+    throw error
+  }
+}
+
+/**
+ * Opens a file to write it anew: one that is missing, or a regular file of this user or root with no other name; not
+ * what another has put under that name to have something else overwritten, or to read along.
+ */
+export function openToWrite(file: string): number {
+  const descriptor = fs.openSync(file, O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o666)
+  try {
+    const stats = fs.fstatSync(descriptor)
+    if (!stats.isFile()) throw refuse(file, 'it is not a regular file; remove it')
+    if (!isTrusted(stats.uid))
+      throw ownerError(file, stats.uid, 'read along', 'use a directory of your own or of root')
+    if (stats.nlink > 1)
+      throw refuse(file, `it has ${stats.nlink} names (hard links); remove it, or the others`)
+    fs.ftruncateSync(descriptor)
+    return descriptor
+  } catch (error) {
+    fs.closeSync(descriptor)
     throw error
   }
 }

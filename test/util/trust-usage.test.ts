@@ -19,6 +19,7 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'queue/store/local/database-errors.ts': [['statfsSync'], 'asks the disk how full it is'],
   'scoreboard/open-board.ts': [['Stats'], 'a type'],
   'scoreboard/overflow.ts': [['Stats', 'closeSync'], 'a type; of a descriptor that trust has opened'],
+  'cli/parse/secret.ts': [['readFileSync'], 'a file that the user named, which may be a pipe'],
   'cli/support/place-hints.ts': [
     ['closeSync', 'existsSync', 'readdirSync'],
     'names for a hint; of a descriptor that trust has opened',
@@ -28,7 +29,24 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
     'a program of the package, which is not opened',
   ],
   'cli/support/verb-hints.ts': [['statSync'], 'whether a word is a directory, for a hint'],
-  'cli/support/child-command.ts': [['statSync'], 'when a file that the user named was written last'],
+  'cli/support/signs-of-life.ts': [['statSync'], 'when a file that the user named was written last'],
+  'cli/verbs/work/output.ts': [
+    ['closeSync', 'mkdirSync', 'writeSync'],
+    'a directory that the user named; on descriptors that trust has opened',
+  ],
+  'cli/verbs/work/printer.ts': [['write'], 'standard output and error'],
+  'cli/verbs/work/records.ts': [
+    ['closeSync', 'fstatSync', 'openSync', 'writeSync'],
+    'files that the user named to be appended to, which may be pipes',
+  ],
+  'cli/verbs/work/run-work.ts': [
+    ['mkdtempSync', 'rmSync'],
+    'a directory of its own that it has just made, 0700',
+  ],
+  'cli/verbs/work/spool.ts': [
+    ['closeSync', 'mkdtempSync', 'openSync', 'readSync', 'rmSync', 'writeSync'],
+    'a new file in a directory of its own that it has just made, 0700',
+  ],
   'cli/parse/items.ts': [['createReadStream'], 'a file that the user named, which may be a pipe'],
   'demo/run.ts': [['existsSync', 'mkdtemp', 'rm'], 'a directory of its own that it has just made, 0700'],
   'page/assets.ts': [['readFileSync'], 'files of the package'],

@@ -85,20 +85,22 @@ describe('The way to a directory', () => {
     })
   })
 
-  it('is followed through links with .. and with an absolute target, but does not end in one', () => {
+  it('is followed through links with .. and with an absolute target, and all of it is looked at', () => {
     fs.mkdirSync(path.join(above, 'a', 'b', 'd'), { recursive: true })
     fs.symlinkSync('../../d/../a/./b', path.join(above, 'a', 'b', 'up'))
     fs.symlinkSync(`${above}//a/`, path.join(above, 'abs'))
 
     checkWayTo(path.join(above, 'abs', 'b', 'up', 'up', 'd'))
-    assert.throws(() => checkWayTo(path.join(above, 'abs')), REFUSED)
+    checkWayTo(path.join(above, 'abs'))
+    fs.chmodSync(path.join(above, 'd'), 0o777)
+    assert.throws(() => checkWayTo(path.join(above, 'a', 'b', 'up')), REFUSED)
   })
 
   it('is refused where its links go in a circle', () => {
     fs.symlinkSync('two', path.join(above, 'one'))
     fs.symlinkSync('one', path.join(above, 'two'))
 
-    assert.throws(() => checkWayTo(path.join(above, 'one', 'd')), /ELOOP/)
+    assert.throws(() => checkWayTo(path.join(above, 'one')), REFUSED)
   })
 
   it('is what it is for whatever is said of the root', () => {
@@ -166,6 +168,52 @@ describe('A file that is opened', () => {
     assert.throws(() => trust.replaceFile(file, Buffer.from('new'), 0o600), { code: 'EISDIR' })
 
     assert.deepEqual(fs.readdirSync(directory), ['file'])
+  })
+})
+
+describe('A file that is written anew', () => {
+  let file: string
+  let victim: string
+
+  beforeEach(() => {
+    file = path.join(tempDir(), 'file')
+    victim = path.join(tempDir(), 'victim')
+    fs.writeFileSync(victim, 'precious')
+  })
+
+  it('is one that is missing, or one of ours', () => {
+    for (const text of ['long', 'x']) {
+      const descriptor = trust.openToWrite(file)
+      fs.writeSync(descriptor, text)
+      fs.closeSync(descriptor)
+      assert.equal(fs.readFileSync(file, 'utf8'), text)
+    }
+  })
+
+  const planted: [name: string, plant: () => void][] = [
+    ['a link', () => fs.symlinkSync(victim, file)],
+    ['a second name', () => fs.linkSync(victim, file)],
+    ['a FIFO', () => execFileSync('mkfifo', [file])],
+    ['a directory', () => fs.mkdirSync(file)],
+  ]
+  for (const [name, plant] of planted) {
+    it(`is not ${name}, and nothing is cut`, () => {
+      plant()
+
+      assert.throws(() => trust.openToWrite(file))
+
+      assert.equal(fs.readFileSync(victim, 'utf8'), 'precious')
+    })
+  }
+
+  it('is not one of another user, who would read along', function () {
+    if (OURS !== 0) this.skip()
+    fs.writeFileSync(file, 'theirs')
+    fs.chownSync(file, NOBODY, NOBODY)
+
+    assert.throws(() => trust.openToWrite(file), REFUSED)
+
+    assert.equal(fs.readFileSync(file, 'utf8'), 'theirs')
   })
 })
 

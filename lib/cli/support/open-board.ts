@@ -26,7 +26,7 @@ export function withBoard(command: Command): Command {
 
 /** Opens the board in `baseDir` to look at it. A missing one is an error, and stays missing. */
 export async function openToRead(baseDir: string, flags: BoardFlags): Promise<Scoreboard> {
-  return (await opener(baseDir, { readOnly: true }, flags))()
+  return openExisting(baseDir, { readOnly: true }, flags)
 }
 
 /** Opens the board in `baseDir` to clean it. A missing one is an error, and stays missing. */
@@ -34,25 +34,21 @@ export async function openToWrite(
   baseDir: string,
   flags: BoardFlags & { mode?: number },
 ): Promise<Scoreboard> {
-  return (await opener(baseDir, { mode: flags.mode }, flags))()
+  return openExisting(baseDir, { mode: flags.mode }, flags)
 }
 
-/** What opens the board in `baseDir`, and opens it again when another one has taken its place. */
-export async function opener(
+async function openExisting(
   baseDir: string,
   options: Omit<ScoreboardOptions, 'baseDir' | 'allowAnyFilesystem'>,
   { anyFilesystem }: BoardFlags,
-): Promise<() => Scoreboard> {
+): Promise<Scoreboard> {
   // The addon is loaded only once there is something to open.
   checkExists(baseDir)
   const { Scoreboard } = await import('../../scoreboard/scoreboard.js')
-  return () => {
-    checkExists(baseDir)
-    try {
-      return new Scoreboard({ baseDir, ...options, allowAnyFilesystem: anyFilesystem })
-    } catch (error) {
-      throw inOptions(error)
-    }
+  try {
+    return new Scoreboard({ baseDir, ...options, allowAnyFilesystem: anyFilesystem })
+  } catch (error) {
+    throw inOptions(error)
   }
 }
 
@@ -66,7 +62,8 @@ function inOptions(error: unknown): unknown {
   return new ScoreboardError(code, message, { cause, syscall, errno })
 }
 
-function checkExists(baseDir: string): void {
+/** A missing board is an error that says where there are others. */
+export function checkExists(baseDir: string): void {
   try {
     // A directory of that name is likely to have the board in it.
     const stats = statsOf(join(baseDir, 'board'))

@@ -2,17 +2,22 @@
 
 import type { Command } from 'commander'
 
+import type { Scoreboard } from '../../scoreboard/scoreboard'
 import { directory, octal } from '../parse/arguments'
+import { parseDuration } from '../parse/duration'
 import { type BoardFlags, openToRead, openToWrite, withBoard } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
 
 interface LsOptions extends BoardFlags {
   dead?: boolean
+  /** Milliseconds. */
+  stale: number
   json?: boolean
 }
 
 interface CleanupOptions extends BoardFlags {
   mode?: number
+  reset?: boolean
   json?: boolean
 }
 
@@ -25,7 +30,13 @@ export function registerBoards(program: Command): void {
     .description('List the living workers of a board and what each of them is doing.')
     .argument('<dir>', 'the directory of the board', directory)
   withBoard(ls)
-    .option('-d, --dead', 'the dead too: those that ended without closing and were not cleaned up yet')
+    .option('-d, --dead', 'the dead too: those that died in the last ten minutes and were not cleaned up yet')
+    .option(
+      '--stale <duration>',
+      'mark living workers that have been silent for longer',
+      parseDuration,
+      10_000,
+    )
     .option('--json', 'print the whole snapshot as JSON')
     .addHelpText(
       'after',
@@ -52,8 +63,12 @@ export function registerBoards(program: Command): void {
     .argument('<dir>', 'the directory of the board', directory)
   withBoard(clean)
     .option('--mode <octal>', 'what the workers gave as `mode`, where others may write to the board', octal)
+    .option(
+      '--reset',
+      'give up the whole board: statuses, counters and totals, whoever is on it; the next worker makes a new one',
+    )
     .option('--json', 'print {"slots":N,"files":N}')
-    .addHelpText('after', '\nExample:\n  $ rollcall cleanup /run/app')
+    .addHelpText('after', '\nExamples:\n  $ rollcall cleanup /run/app\n  $ rollcall cleanup --reset /run/app')
     .action(cleanup)
 }
 
@@ -68,7 +83,7 @@ async function list(dir: string, options: LsOptions): Promise<void> {
     print(renderJson(snapshot, 2))
     return
   }
-  print(renderTable(snapshot, { ...outputStyle(), state: options.dead }).join('\n'))
+  print(renderTable(snapshot, { ...outputStyle(), state: true, staleMs: options.stale }).join('\n'))
   if (snapshot.workers.length > 0) return
   note(dead > 0 ? `no living worker on ${dir}; ${dead} dead, which --dead shows` : `no worker on ${dir}`)
 }
@@ -86,9 +101,25 @@ async function totals(dir: string, options: BoardFlags & { json?: boolean }): Pr
 
 async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
   using board = await openToWrite(dir, options)
+  if (options.reset) {
+    await reset(board, options)
+    return
+  }
   const { slots, files } = board.cleanup()
   if (options.json) print(JSON.stringify({ slots, files }))
   else print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}`)
+}
+
+async function reset(board: Scoreboard, { json }: CleanupOptions): Promise<void> {
+  const { escapeControls } = await import('../../view/text.js')
+  const { living, files } = board.reset()
+  if (json) {
+    print(JSON.stringify({ living, files }))
+    return
+  }
+  const still =
+    living.length === 0 ? 'nobody was on it' : `still on it: ${living.map(escapeControls).join(', ')}`
+  print(`gave up the board in ${board.baseDir}, removed ${count(files, 'file')}; ${still}`)
 }
 
 function count(n: number, noun: string): string {

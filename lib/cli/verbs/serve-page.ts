@@ -4,15 +4,16 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
 
-import { handlerOf } from '../../page/handler'
+import { statusHandler } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
+import type { ServerOptions } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
-import { type BoardFlags, opener } from '../support/open-board'
+import { type BoardFlags, openToRead } from '../support/open-board'
 import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface ServeOptions extends BoardFlags {
+export interface ServeOptions extends BoardFlags, ServerOptions {
   port: number
   host: string
   allow?: string[]
@@ -21,8 +22,6 @@ export interface ServeOptions extends BoardFlags {
   name?: string[]
   trustProxy?: string[]
   queue?: string[]
-  auth?: string
-  authFile?: string
   sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
@@ -34,16 +33,16 @@ export interface ServeOptions extends BoardFlags {
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
   const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
-  const reopen = await opener(dir, { readOnly: true }, options)
-  const source = { current: reopen(), reopen }
+  using board = await openToRead(dir, options)
   // By URLs, of which one may be called `constructor`.
   const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
-    const { auth, authFile, sharedDirectory } = options
+    const { auth, authFile, tls, tlsCa, tlsCert, tlsKey, sharedDirectory } = options
+    const asked = { auth, authFile, tls, tlsCa, tlsCert, tlsKey }
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ queue: url, auth, authFile, sharedDirectory }, stop.signal)
+      queues[url] ??= await openQueue({ ...asked, queue: url, sharedDirectory }, stop.signal)
     }
-    const handler = handlerOf(source, {
+    const handler = statusHandler(board, {
       allow: options.allow,
       token,
       hosts: options.name,
@@ -63,7 +62,6 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     // A wait for a queue that was interrupted is no failure.
     if (!stop.signal.aborted) throw error
   } finally {
-    source.current.close()
     await Promise.all(Object.values(queues).map((queue) => queue.close()))
   }
   process.exitCode = stop.exitCode

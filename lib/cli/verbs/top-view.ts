@@ -8,9 +8,8 @@ import { matches } from '../../terminal/live/list-model'
 import { ListView } from '../../terminal/live/list-view'
 import { renderJson, renderLine, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
-import { ScoreboardError } from '../../util/errors'
 import type { SortKey } from '../../view/sort-keys'
-import { type BoardFlags, opener } from '../support/open-board'
+import { type BoardFlags, checkExists, openToRead } from '../support/open-board'
 import { isScreen, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
@@ -28,8 +27,9 @@ export interface TopOptions extends BoardFlags {
 /** Watches the board in `dir` until somebody has seen enough. */
 export async function top(dir: string, options: TopOptions): Promise<void> {
   using stop = new StopSignal()
-  using board = new LastingReader(await opener(dir, { readOnly: true }, options))
-  const source = new BoardSource({ title: dir, look: () => board.snapshot(), staleMs: options.stale })
+  using board = await openToRead(dir, options)
+  const look = () => lookAgain(board)
+  const source = new BoardSource({ title: dir, look, staleMs: options.stale })
   const isLive = isScreen() && !options.json && options.rounds === undefined
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
   else await topAsText(source, options, stop)
@@ -57,28 +57,11 @@ function textRound(snapshot: Snapshot, { stale }: TopOptions): string {
   )
 }
 
-/** A board that may be replaced by a new one in the same place while it is looked at. */
-class LastingReader implements Disposable {
-  readonly #open: () => Scoreboard
-  #board: Scoreboard
-
-  constructor(open: () => Scoreboard) {
-    this.#open = open
-    this.#board = open()
+/** A board may be replaced while it is looked at. Throws when there is none any more. */
+function lookAgain(board: Scoreboard): Snapshot {
+  if (!board.isInPlace) {
+    checkExists(board.baseDir)
+    board.reopen()
   }
-
-  snapshot(): Snapshot {
-    try {
-      return this.#board.snapshot({ includeDead: true })
-    } catch (error) {
-      if (!(error instanceof ScoreboardError) || error.code !== 'ERR_BOARD_REPLACED') throw error
-    }
-    this.#board.close()
-    this.#board = this.#open()
-    return this.#board.snapshot({ includeDead: true })
-  }
-
-  [Symbol.dispose](): void {
-    this.#board.close()
-  }
+  return board.snapshot({ includeDead: true })
 }

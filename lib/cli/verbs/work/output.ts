@@ -1,8 +1,9 @@
 // What becomes of the output of commands: written whole when a command ends, line by line as it comes, in the order
 // of the list, or kept in files.
 
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { openToWrite } from '../../../util/trust'
 import { escapeControls } from '../../../view/escape-controls'
 import { showItem } from '../../parse/items'
 import type { Printer } from './printer'
@@ -243,7 +244,7 @@ class FileOutput implements AttemptOutput {
   }
 
   #open(stream: Stream): void {
-    this.#files[stream] = openSync(`${this.#stem}.${stream === 1 ? 'out' : 'err'}`, 'w')
+    this.#files[stream] = openToWrite(`${this.#stem}.${stream === 1 ? 'out' : 'err'}`)
   }
 
   add(stream: Stream, bytes: Buffer): void {

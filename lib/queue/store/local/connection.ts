@@ -37,9 +37,17 @@ export interface PlaceTrust {
 }
 
 /** Refuses a directory that others could put another one in the place of. */
-export function checkPlace(directory: string, { allowSharedDirectory }: PlaceTrust): void {
-  if (allowSharedDirectory) directoryAt(directory)
-  else checkWayTo(directory, native.hasAcl)
+export function checkPlace(directory: string, trust: PlaceTrust): void {
+  directoryAt(directory)
+  checkAbove(directory, trust)
+}
+
+/** The same, of one that may be missing, before anything is made there or on the way. */
+export function checkAbove(directory: string, { allowSharedDirectory }: PlaceTrust): void {
+  if (allowSharedDirectory) return
+  let there = directory
+  while (statsOf(there) === undefined) there = path.dirname(there)
+  checkWayTo(there, native.hasAcl)
 }
 
 /** What others could have SQLite do by a file under one of these names. */

@@ -1,11 +1,27 @@
 // Timers whose process is dead, and whose commands are being ended: `rollcall work` has a helper that holds the lock of
 // a file until the last of them is gone. So long the timer counts as there, and nobody takes over what it held.
 
-import { readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { isLockHeld } from '../../../scoreboard/held-lock'
+import { namesIn, removeFile } from '../../../util/trust'
 
 const PREFIX = 'guard-'
+/** As `fileOf` makes them: a path ends with the id of a timer, and that with a random number. */
+const NAME = /^guard-((?:[\w.!~*'()-]|%[0-9A-F]{2})*~[0-9a-f]{12})$/
+
+export function isGuardName(name: string): boolean {
+  return NAME.test(name)
+}
+
+/** The node that a file in the folder guards; undefined: it is no guard of ours. */
+function nodeOf(name: string): string | undefined {
+  const [, encoded] = NAME.exec(name) ?? []
+  try {
+    return encoded === undefined ? undefined : decodeURIComponent(encoded)
+  } catch {
+    return undefined
+  }
+}
 
 export class Guards {
   readonly #folder: string
@@ -37,16 +53,14 @@ export class Guards {
     for (const node of freed) {
       this.#kept.delete(node)
       // What somebody who was killed could not remove.
-      rmSync(this.fileOf(node), { force: true })
+      removeFile(this.fileOf(node))
     }
     return freed
   }
 
   /** Timers of whom some may have died before anybody of this process looked; those in `live` have not. */
   findKept(live: ReadonlySet<string>): string[] {
-    const names = readdirSync(this.#folder).filter((name) => name.startsWith(PREFIX))
-    return names
-      .map((name) => decodeURIComponent(name.slice(PREFIX.length)))
-      .filter((node) => !live.has(node) && this.keeps(node))
+    const nodes = (namesIn(this.#folder) ?? []).flatMap((name) => nodeOf(name) ?? [])
+    return nodes.filter((node) => !live.has(node) && this.keeps(node))
   }
 }

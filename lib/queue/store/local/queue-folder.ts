@@ -30,30 +30,32 @@ import {
   syncToDisk,
 } from '../../../util/trust'
 import { isLogName } from './ack-log-name'
-import { checkPlace, createDatabase, type PlaceTrust } from './connection'
+import { checkAbove, checkPlace, createDatabase, type PlaceTrust } from './connection'
 import { LocalDatabase } from './database'
 import { folderError } from './folder-errors'
+import { isGuardName } from './guards'
 import { isIdleSlotBoard, openSlotBoard, TimerSlots } from './timer-slots'
 
 const FOLDER = 'queue'
 const DATABASE = /^[0-9a-f]{16}\.db$/
-/** All that a queue has in its folder, beside the ack logs. */
+/** All that a queue has in its folder, beside the ack logs and guards. */
 const QUEUE_FILE =
-  /^([0-9a-f]{16}\.db(-wal|-shm|-journal)?|board|\.board\.[0-9a-f]{16}|ov-[0-9a-f]{32}(-\d+){3}|guard-[\w.!~*'()%-]+)$/
+  /^([0-9a-f]{16}\.db(-wal|-shm|-journal)?|board|\.board\.[0-9a-f]{16}|ov-[0-9a-f]{32}(-\d+){3})$/
 const LEFTOVER = /^\.(new|gone)-[0-9a-f]{16}$/
 /** A folder in the making that was not touched for this long has lost its maker. */
 const ABANDONED_MS = 60_000
 
 function isQueueFile(name: string): boolean {
-  return QUEUE_FILE.test(name) || isLogName(name)
+  return QUEUE_FILE.test(name) || isLogName(name) || isGuardName(name)
 }
 
 function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT'
 }
 
-/** The one database in a folder that is this user's or root's; undefined: there is none. */
-function nameOfDatabase(directory: string, folder: string, trust: PlaceTrust): string | undefined {
+/** The names in a folder that nobody else may change; undefined: it is missing. */
+function trustedNamesIn(directory: string, folder: string, trust: PlaceTrust): string[] | undefined {
+  if (statsOf(folder) === undefined) return undefined
   try {
     checkPlace(directory, trust)
     checkDirectory(folder)
@@ -61,7 +63,7 @@ function nameOfDatabase(directory: string, folder: string, trust: PlaceTrust): s
     if (isMissing(error)) return undefined
     throw error
   }
-  return namesIn(folder)?.find((name) => DATABASE.test(name))
+  return namesIn(folder)
 }
 
 /** Makes a complete folder with the root's node in it. `'exists'`: somebody was first. */
@@ -70,6 +72,7 @@ export function makeQueueFolder(
   root: Uint8Array,
   trust: PlaceTrust = {},
 ): 'created' | 'exists' {
+  checkAbove(directory, trust)
   makeDirectory(directory, 0o700)
   checkPlace(directory, trust)
   sweep(directory)
@@ -161,8 +164,9 @@ export class QueueFolder {
   static open(directory: string, url: string, trust: PlaceTrust = {}): QueueFolder | undefined {
     const folder = path.join(directory, FOLDER)
     for (;;) {
-      if (statsOf(folder) === undefined) return undefined
-      const name = nameOfDatabase(directory, folder, trust)
+      const names = trustedNamesIn(directory, folder, trust)
+      if (names === undefined) return undefined
+      const name = names.find((one) => DATABASE.test(one))
       if (name === undefined) {
         if (isStray(folder)) return undefined
         throw new WatchdogError(

@@ -255,6 +255,12 @@ describe('A queue on this machine that another user has planted', function () {
     const create = async (where: string) => (await connect(where)).createQueue({ queue: ['a'] })
 
     await assert.rejects(create(directory), { code: 'ERR_AUTH', message: /jobs: it is a symbolic link/ })
+    const elsewhere = tempDir()
+    const link = path.join(above, 'link')
+    fs.symlinkSync(elsewhere, link)
+    fs.lchownSync(link, NOBODY, NOBODY)
+    await assert.rejects(create(path.join(link, 'a', 'b')), { code: 'ERR_AUTH', message: /link elsewhere/ })
+    assert.deepEqual(fs.readdirSync(elsewhere), [])
     fs.chownSync(above, NOBODY, NOBODY)
     await assert.rejects(create(path.join(above, 'new')), { code: 'ERR_AUTH', message: /user 65534/ })
   })
@@ -371,7 +377,14 @@ describe('A directory that has something else in the place of a queue', () => {
     await assertLeftAlone()
   })
 
-  for (const name of ['acks-2024-report.txt', 'ov-erview.md', '.board.notes', 'acks-', `${ID}.db.bak`]) {
+  for (const name of [
+    'guard-dog.txt',
+    'acks-2024-report.txt',
+    'ov-erview.md',
+    '.board.notes',
+    'acks-',
+    `${ID}.db.bak`,
+  ]) {
     it(`keeps ${name}, alone and beside a board that was left behind`, async () => {
       fs.mkdirSync(folder, { mode: 0o700 })
       fs.writeFileSync(path.join(folder, name), 'precious')
