@@ -1,6 +1,6 @@
 // What a caller of the queue passes in, checked once.
 
-import { isTimerId, MAX_ATTEMPTS, MAX_EXPECTED, MAX_ID_BYTES, MAX_MS } from '../util/bounds'
+import { isTimerId, MAX_ATTEMPTS, MAX_EXPECTED, MAX_ID_BYTES, MAX_MS, MAX_PRIORITY } from '../util/bounds'
 import {
   checkOptions,
   describeValue,
@@ -11,7 +11,6 @@ import {
 import type { CreateRequest } from './incarnation/create'
 import { MAX_AFTER } from './incarnation/queue-record'
 import type { AddRequest, AddTraits } from './items/adder'
-import { MAX_PRIORITY } from './page-state/page-name'
 import type { Backoff, Settings } from './store/settings'
 import type { AddOptions, BackoffOptions, ConnectOptions, CreateQueueOptions, ItemsOptions } from './types'
 

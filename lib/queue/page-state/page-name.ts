@@ -10,9 +10,7 @@
 //
 // Sorted by name, pages of one priority are in the order in which they were made.
 
-import { MAX_TIME_MS } from '../../util/bounds'
-
-export const MAX_PRIORITY = 255
+import { MAX_PRIORITY, MAX_TIME_MS } from '../../util/bounds'
 
 const PRIORITY = /^h(\d{3})_/
 const DELAY = /_d([0-9a-z]{1,11})$/
