@@ -74,6 +74,7 @@ function plainInfo(stat: Stat): NodeInfo {
 export class ZookeeperStore implements Store {
   readonly url: string
   readonly needsLeader = true
+  neighbour?: (url: string) => Promise<Store>
   readonly #root: string
   readonly #link: ZookeeperConnection
   /** What the ACL of the root must be, and nothing besides; undefined where no secret was given. */
@@ -342,6 +343,11 @@ export class ZookeeperStore implements Store {
   async now(path: string): Promise<number | undefined> {
     const outcome = await this.set(path, Buffer.alloc(0), ANY_VERSION)
     return outcome.kind === 'set' ? outcome.info.changedAt : undefined
+  }
+
+  /** The leader's clock. */
+  time(path: string): Promise<number | undefined> {
+    return this.now(path)
   }
 
   async sync(): Promise<void> {
