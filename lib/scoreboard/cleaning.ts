@@ -4,8 +4,8 @@ import path from 'node:path'
 import { isFailure, type NativeBoard } from '../binding'
 import { isRegularFile, namesIn, removeFile } from '../util/trust'
 import { fileSystemError, scoreboardError } from './failures'
-import { hasItsName, removeAbandonedTemporaries } from './open-board'
-import { type OverflowName, parseOverflowFileName, removeFilesOfOwner } from './overflow'
+import { BOARD_FILE, hasItsName, removeAbandonedTemporaries } from './open-board'
+import { type OverflowName, parseOverflowFileName, removeFilesOfBoard, removeFilesOfOwner } from './overflow'
 
 export interface Cleaned {
   slots: number
@@ -58,6 +58,12 @@ export function cleanBoard(board: NativeBoard, directory: string, slots: number[
   }
   cleaned.files += removeAbandonedTemporaries(directory, names)
   return cleaned
+}
+
+/** Removes a board and its files, unless another has its name by now. Returns how many files that were. */
+export function removeBoard(board: NativeBoard, directory: string): number {
+  if (!hasItsName(board, directory) || !removeFile(path.join(directory, BOARD_FILE))) return 0
+  return 1 + removeFilesOfBoard(directory, board.boardId)
 }
 
 /** Whether the owner that wrote an overflow file of this board does not have its slot any more. */

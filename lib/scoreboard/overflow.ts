@@ -181,10 +181,13 @@ export function removeFilesOfOwner(directory: string, newest: OverflowName): num
   return removed
 }
 
-/** Removes all files of a board that does not exist any more. */
-export function removeFilesOfBoard(directory: string, boardId: string): void {
+/** Removes all files of a board that does not exist any more. Returns how many. */
+export function removeFilesOfBoard(directory: string, boardId: string): number {
+  let removed = 0
   for (const name of namesIn(directory) ?? []) {
+    if (parseOverflowFileName(name)?.boardId !== boardId) continue
     const file = path.join(directory, name)
-    if (parseOverflowFileName(name)?.boardId === boardId && isRegularFile(file)) removeFile(file)
+    if (isRegularFile(file) && removeFile(file)) removed++
   }
+  return removed
 }

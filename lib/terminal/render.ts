@@ -5,15 +5,16 @@ import pc from 'picocolors'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
 import { bytesText } from '../view/numbers'
 import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
-import { blockedForMs, type ShownState, shownState } from '../view/worker-state'
-import { type TableColumn, tableLines } from './table'
+import { type ShownState, shownState } from '../view/worker-state'
+import { REQUEST_PATH, requestColumns, servesRequests } from './request-columns'
+import { type LastColumn, type TableColumn, tableLines } from './table'
 
 export interface TableOptions {
   /** How wide a line may be, in columns. @default Infinity: nothing is cut off */
   columns?: number
   /** @default false */
   colors?: boolean
-  /** Say of each worker whether it is live, blocked, stale or dead. @default where one is blocked */
+  /** Say of each worker whether it is live, blocked, stale or dead. @default false */
   state?: boolean
   /** A living worker silent for longer counts as stale, in milliseconds. @default Infinity */
   staleMs?: number
@@ -43,14 +44,32 @@ function countStates({ workers, takenAt }: Snapshot, options: StateOptions): Rec
   return counts
 }
 
+/**
+ * The columns of a board, and what comes last: of one whose workers serve requests what mod_status shows, else the
+ * status. `more` stands between what all workers have and what they do.
+ */
+export function boardColumns(
+  snapshot: Snapshot,
+  options: TableOptions,
+  more: readonly TableColumn<WorkerEntry>[] = [],
+): { columns: TableColumn<WorkerEntry>[]; last: LastColumn<WorkerEntry> } {
+  const { takenAt } = snapshot
+  const columns = [...workerColumns(takenAt, options), ...more]
+  const lastOf = (name: string, shown: TableOptions) => ({
+    name,
+    text: (worker: WorkerEntry, room: number) => entryText(worker, room, shown),
+  })
+  if (options.statusText !== undefined || !servesRequests(snapshot))
+    return { columns, last: lastOf('STATUS', options) }
+  // The time in a state says what the age would; the path is what people want to see.
+  const fewer = columns.map((column) => (column.name === 'AGE' ? { ...column, dropOrder: 5 } : column))
+  const last = lastOf(REQUEST_PATH.name, { ...options, statusText: REQUEST_PATH.text })
+  return { columns: [...fewer, ...requestColumns(takenAt)], last }
+}
+
 /** A header and one line for each worker, in the order of the snapshot. */
 export function renderTable(snapshot: Snapshot, options: TableOptions = {}): string[] {
-  const last = {
-    name: 'STATUS',
-    text: (worker: WorkerEntry, room: number) => entryText(worker, room, options),
-  }
-  const state = options.state ?? snapshot.workers.some((one) => blockedForMs(one, options.blockedMs))
-  const columns = workerColumns(snapshot.takenAt, { ...options, state })
+  const { columns, last } = boardColumns(snapshot, options)
   const lines = tableLines(snapshot.workers, columns, last, options.columns)
   return lines.map((line, row) => decorate(line, snapshot, row - 1, options))
 }

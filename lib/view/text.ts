@@ -1,7 +1,7 @@
 // How values read as text: a status on one line that does nothing but show, cut to a width in columns; an age in
 // a few characters.
 
-import type { Status } from '../scoreboard/types'
+import type { JsonValue, Status } from '../scoreboard/types'
 import { escapeControls, isPlain } from './escape-controls'
 import { graphemes, textWidth } from './text-width'
 
@@ -49,7 +49,21 @@ function rawText(status: Status | undefined, most: number): string {
     const start = Buffer.from(status.buffer, status.byteOffset, Math.min(status.byteLength, most))
     return `<${status.byteLength} bytes> ${start.toString('hex')}`
   }
-  return JSON.stringify(status)
+  return JSON.stringify(isObject(status) ? shortFirst(status) : status)
+}
+
+function isObject(status: Status): status is { readonly [key: string]: JsonValue | undefined } {
+  return typeof status === 'object' && status !== null && !Array.isArray(status)
+}
+
+const LONG_FIELD = 40
+
+/** One line shows the beginning only: a long field is no reason not to show the short ones behind it. */
+function shortFirst(status: { readonly [key: string]: JsonValue | undefined }): object {
+  const isLong = ([, value]: [string, unknown]) =>
+    (typeof value === 'object' && value !== null) || (typeof value === 'string' && value.length > LONG_FIELD)
+  const fields = Object.entries(status)
+  return Object.fromEntries([...fields.filter((field) => !isLong(field)), ...fields.filter(isLong)])
 }
 
 /** Longer JSON is not indented: that may make a thousand bytes of one, where it is deep. */

@@ -5,8 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isFailure, native } from '../binding'
 import { MISSED_BEATS } from '../scoreboard/hearts'
-import type { Scoreboard } from '../scoreboard/scoreboard'
-import type { WorkerEntry } from '../scoreboard/types'
+import type { AnyScoreboard } from '../scoreboard/scoreboard'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
 import { abortable } from '../util/wait'
 import { debuggerUrl, Inspector, stackNow } from './inspector'
@@ -25,7 +24,7 @@ import {
   tcpSockets,
 } from './proc'
 import { mapped } from './source-maps'
-import type { KernelView, StackFrame, StackOptions, StackRefusal, WorkerStack } from './types'
+import type { AskedWorker, KernelView, StackFrame, StackOptions, StackRefusal, WorkerStack } from './types'
 
 const OPTIONS = ['board', 'timeoutMs', 'samples', 'inspector', 'signal']
 const DEFAULT_TIMEOUT_MS = 2000
@@ -54,8 +53,8 @@ function refuse(code: StackRefusal['code'], message: string): never {
 
 /** One worker, as everything below needs it. */
 interface Subject {
-  worker: WorkerEntry
-  board: Scoreboard | undefined
+  worker: AskedWorker
+  board: AnyScoreboard | undefined
   /** The kernel's number of its thread. */
   thread: number
   handlesSigusr1: boolean
@@ -71,7 +70,7 @@ interface Subject {
  * @param worker of `snapshot()`, `changes()` or `watch()`
  * @throws {TypeError | RangeError} an option is wrong
  */
-export async function stackOf(worker: WorkerEntry, options: StackOptions = {}): Promise<WorkerStack> {
+export async function stackOf(worker: AskedWorker, options: StackOptions = {}): Promise<WorkerStack> {
   checkOptions(options, OPTIONS, 'the options of stackOf()')
   const timeoutMs = optionalInteger(options.timeoutMs, 'timeoutMs', 50, 60_000) ?? DEFAULT_TIMEOUT_MS
   const samples = optionalInteger(options.samples, 'samples', 1, 1000) ?? 1
@@ -109,7 +108,7 @@ export async function stackOf(worker: WorkerEntry, options: StackOptions = {}): 
  * @param board open for writing
  * @returns how many
  */
-export async function closeLeftInspectors(board: Scoreboard): Promise<number> {
+export async function closeLeftInspectors(board: AnyScoreboard): Promise<number> {
   let closed = 0
   for (const worker of board.snapshot().workers) {
     // Its note is still good for whoever is at it now: the turn is theirs until then.
@@ -122,7 +121,7 @@ export async function closeLeftInspectors(board: Scoreboard): Promise<number> {
 }
 
 /** Whether the worker's pid still names its process, for us. */
-function checkProcess({ state, pid, processStart, pidNamespace }: WorkerEntry): void {
+function checkProcess({ state, pid, processStart, pidNamespace }: AskedWorker): void {
   if (state === 'dead') refuse('dead', 'it is dead')
   if (process.platform !== 'linux') refuse('unsupported', 'only Linux tells enough of another process')
   if (!pidNamespace || pidNamespace !== native.pidNamespace) {
@@ -325,7 +324,7 @@ function connectedPorts(pid: number): Set<number> {
 }
 
 /** Sends the signal and waits for the inspector: the socket of that very process that was not there before. */
-async function wake({ pid, processStart }: WorkerEntry, signal: AbortSignal): Promise<OpenInspector> {
+async function wake({ pid, processStart }: AskedWorker, signal: AbortSignal): Promise<OpenInspector> {
   const before = new Set(tcpSockets(pid).map(({ inode }) => inode))
   const failure = native.signalProcess(pid, processStart!, SIGUSR1)
   if (isFailure(failure)) {

@@ -1,6 +1,10 @@
 // What is asked about a worker that does not go on, and what is told.
 
-import type { Scoreboard } from '../scoreboard/scoreboard'
+import type { AnyScoreboard } from '../scoreboard/scoreboard'
+import type { WorkerEntry } from '../scoreboard/types'
+
+/** An entry of any board, whatever its workers publish. */
+export type AskedWorker = Omit<WorkerEntry, 'status' | 'counters'>
 
 /** One call on a stack, the innermost first. */
 export interface StackFrame {
@@ -78,7 +82,7 @@ export interface StackOptions {
    *
    * @default nothing is noted
    */
-  board?: Scoreboard
+  board?: AnyScoreboard
   /** How long to wait for the process to answer, in milliseconds, 50 to 60000. @default 2000 */
   timeoutMs?: number
   /** How many stacks to take, a tenth of a second apart, 1 to 1000. @default 1 */

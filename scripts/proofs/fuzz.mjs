@@ -46,7 +46,7 @@ let total = 0
 for (const name of chosen) {
   const limit = Math.max(1, Math.round((seconds * TARGETS[name].share) / shares))
   if (name === 'records')
-    run(process.execPath, [join('scripts', 'fuzz-records.mjs'), '--seconds', String(limit)])
+    run(process.execPath, [join('scripts', 'proofs', 'fuzz-records.mjs'), '--seconds', String(limit)])
   else total += await fuzz(name, limit)
 }
 if (total > 0) console.log(`${total} executions, nothing found`)

@@ -77,11 +77,24 @@ describe('rollcall, about a board', () => {
       const all = await runCli(['ls', '--dead', baseDir])
 
       assert.equal(living.code, 0)
-      assert.match(living.stdout, /^SLOT +ID +PID +AGE +UPDATES +STATUS\n/)
-      assert.match(living.stdout, new RegExp(` web-1 +${worker.pid} +\\d+\\.\\ds +1 +GET /\n`))
+      assert.match(living.stdout, /^SLOT +ID +PID +AGE +UPDATES +STATE +STATUS\n/)
+      assert.match(living.stdout, new RegExp(` web-1 +${worker.pid} +\\d+\\.\\ds +1 +live +GET /\n`))
       assert.doesNotMatch(living.stdout, /web-2/)
       assert.match(all.stdout, /web-1 .* live +GET \/\n/)
       assert.match(all.stdout, new RegExp(`web-2 +${victim.pid} .* DEAD +{"path":"/orders","n":3}\n`))
+    })
+
+    it('shows what top shows: requests by state and path, and short fields before long ones', async () => {
+      const status = { state: 'writing', since: Date.now(), method: 'POST', host: 'shop', path: '/orders' }
+      await startWorker(baseDir, 'web-1', { ...status, inFlight: 3, requests: 12, bytes: 99 })
+      const other = join(root, 'jobs')
+      await startWorker(other, 'job-1', { input: 'x'.repeat(200), step: 7 })
+
+      const [requests, jobs] = await Promise.all([runCli(['ls', baseDir]), runCli(['ls', other])])
+
+      assert.match(requests.stdout, /STATE +S +SECS +SERVED +OPEN +METHOD +PATH\n/)
+      assert.match(requests.stdout, / live +W +\d+\.\ds +12 +3 +POST +shop\/orders\n/)
+      assert.match(jobs.stdout, / live +{"step":7,"input":"x+/)
     })
 
     it('prints the snapshot as JSON', async () => {

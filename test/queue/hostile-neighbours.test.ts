@@ -221,7 +221,7 @@ function attacksOn(newUrl: () => Promise<string>): void {
   it('says so where a page has a name that is none, without obeying it', async () => {
     await write(`${below}/open/\u202eevil`, '')
 
-    await refuse(/^ERR_CORRUPT$/, lease)
+    await refuse(/^ERR_CORRUPT$/, counts)
     const { stderr } = await runCli(['work', '--queue', url, '--until', 'empty', '--', 'true'])
     assert.match(stderr, /'\\u\{202e\}evil' is among the pages of .* \[ERR_CORRUPT\]/)
   })

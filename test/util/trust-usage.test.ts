@@ -19,6 +19,7 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'queue/store/local/database-errors.ts': [['statfsSync'], 'asks the disk how full it is'],
   'scoreboard/open-board.ts': [['Stats'], 'a type'],
   'scoreboard/overflow.ts': [['Stats', 'closeSync'], 'a type; of a descriptor that trust has opened'],
+  'cli/parse/secret.ts': [['readFileSync'], 'a file that the user named, which may be a pipe'],
   'cli/support/place-hints.ts': [
     ['closeSync', 'existsSync', 'readdirSync'],
     'names for a hint; of a descriptor that trust has opened',

@@ -62,7 +62,8 @@ function inOptions(error: unknown): unknown {
   return new ScoreboardError(code, message, { cause, syscall, errno })
 }
 
-function checkExists(baseDir: string): void {
+/** A missing board is an error that says where there are others. */
+export function checkExists(baseDir: string): void {
   try {
     // A directory of that name is likely to have the board in it.
     const stats = statsOf(join(baseDir, 'board'))

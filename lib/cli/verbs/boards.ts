@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import { directory, octal } from '../parse/arguments'
+import { parseDuration } from '../parse/duration'
 import { withBlocked } from '../parse/list-flags'
 import { type BoardFlags, openToRead, openToWrite, withBoard } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
@@ -12,11 +13,14 @@ interface LsOptions extends BoardFlags {
   dead?: boolean
   vitals?: boolean
   blocked?: number
+  /** Milliseconds. */
+  stale: number
   json?: boolean
 }
 
 interface CleanupOptions extends BoardFlags {
   mode?: number
+  reset?: boolean
   json?: boolean
 }
 
@@ -29,8 +33,14 @@ export function registerBoards(program: Command): void {
     .description('List the living workers of a board and what each of them is doing.')
     .argument('<dir>', 'the directory of the board', directory)
   withBlocked(withBoard(ls))
-    .option('-d, --dead', 'the dead too: those that ended without closing and were not cleaned up yet')
+    .option('-d, --dead', 'the dead too: those that died in the last ten minutes and were not cleaned up yet')
     .option('--vitals', 'what each of them costs: processor time and memory (Linux)')
+    .option(
+      '--stale <duration>',
+      'mark living workers without a heart that have been silent for longer',
+      parseDuration,
+      10_000,
+    )
     .option('--json', 'print the whole snapshot as JSON')
     .addHelpText(
       'after',
@@ -59,8 +69,12 @@ export function registerBoards(program: Command): void {
     .argument('<dir>', 'the directory of the board', directory)
   withBoard(clean)
     .option('--mode <octal>', 'what the workers gave as `mode`, where others may write to the board', octal)
+    .option(
+      '--reset',
+      'give up the whole board: statuses, counters and totals, whoever is on it; the next worker makes a new one',
+    )
     .option('--json', 'print {"slots":N,"files":N,"inspectors":N}')
-    .addHelpText('after', '\nExample:\n  $ rollcall cleanup /run/app')
+    .addHelpText('after', '\nExamples:\n  $ rollcall cleanup /run/app\n  $ rollcall cleanup --reset /run/app')
     .action(cleanup)
 }
 
@@ -75,14 +89,8 @@ async function list(dir: string, options: LsOptions): Promise<void> {
     print(renderJson(snapshot, 2))
     return
   }
-  print(
-    renderTable(snapshot, {
-      ...outputStyle(),
-      state: options.dead,
-      blockedMs: options.blocked,
-      vitals: options.vitals,
-    }).join('\n'),
-  )
+  const { stale: staleMs, blocked: blockedMs, vitals } = options
+  print(renderTable(snapshot, { ...outputStyle(), state: true, staleMs, blockedMs, vitals }).join('\n'))
   if (snapshot.workers.length > 0) return
   note(dead > 0 ? `no living worker on ${dir}; ${dead} dead, which --dead shows` : `no worker on ${dir}`)
 }
@@ -100,6 +108,10 @@ async function totals(dir: string, options: BoardFlags & { json?: boolean }): Pr
 
 async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
   using board = await openToWrite(dir, options)
+  if (options.reset) {
+    await reset(board, options)
+    return
+  }
   const { slots, files } = board.cleanup()
   const inspectors = board.hasInspected ? await closeInspectors(board) : 0
   if (options.json) print(JSON.stringify({ slots, files, inspectors }))
@@ -113,6 +125,18 @@ async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
 async function closeInspectors(board: Scoreboard): Promise<number> {
   const { closeLeftInspectors } = await import('../../why/stack-of.js')
   return closeLeftInspectors(board)
+}
+
+async function reset(board: Scoreboard, { json }: CleanupOptions): Promise<void> {
+  const { escapeControls } = await import('../../view/text.js')
+  const { living, files } = board.reset()
+  if (json) {
+    print(JSON.stringify({ living, files }))
+    return
+  }
+  const still =
+    living.length === 0 ? 'nobody was on it' : `still on it: ${living.map(escapeControls).join(', ')}`
+  print(`gave up the board in ${board.baseDir}, removed ${count(files, 'file')}; ${still}`)
 }
 
 function count(n: number, noun: string): string {

@@ -8,13 +8,10 @@ import { matches } from '../../terminal/live/list-model'
 import { ListView } from '../../terminal/live/list-view'
 import { renderJson, renderLine, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
-import { ScoreboardError } from '../../util/errors'
 import type { SortKey } from '../../view/sort-keys'
-import { type BoardFlags, openToRead } from '../support/open-board'
+import { type BoardFlags, checkExists, openToRead } from '../support/open-board'
 import { isScreen, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
-
-const NOBODY: Snapshot = { boardId: '', slots: 0, workers: [], cursor: {} as Snapshot['cursor'], takenAt: 0 }
 
 export interface TopOptions extends BoardFlags {
   /** Milliseconds, as is `stale`. */
@@ -61,14 +58,11 @@ function textRound(snapshot: Snapshot, { stale, blocked }: TopOptions): string {
   return [head, ...table, ''].join('\n')
 }
 
-/** A board may be deleted and made anew while it is looked at; until there is one again, nobody is on it. */
+/** A board may be replaced while it is looked at. Throws when there is none any more. */
 function lookAgain(board: Scoreboard): Snapshot {
-  try {
-    if (!board.isInPlace) board.reopen()
-    return board.snapshot({ includeDead: true, vitals: true })
-  } catch (error) {
-    const code = error instanceof ScoreboardError ? error.code : undefined
-    if (code !== 'ERR_BOARD_REPLACED' && code !== 'ERR_NOT_A_BOARD') throw error
-    return { ...NOBODY, takenAt: Date.now() }
+  if (!board.isInPlace) {
+    checkExists(board.baseDir)
+    board.reopen()
   }
+  return board.snapshot({ includeDead: true, vitals: true })
 }

@@ -7,8 +7,7 @@ import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
 import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../../view/text'
 import { shownState } from '../../view/worker-state'
-import { entryText, jsonStatus, renderLine, stateText, type TableOptions, workerColumns } from '../render'
-import { REQUEST_PATH, requestColumns, servesRequests } from '../request-columns'
+import { boardColumns, entryText, jsonStatus, renderLine, stateText, type TableOptions } from '../render'
 import { type TableColumn, tableLines } from '../table'
 import type { ListSource, Order, Tone } from './list-source'
 import { nameLines, wrap } from './texts'
@@ -105,28 +104,14 @@ export class BoardSource implements ListSource<WorkerEntry> {
 
   table(workers: WorkerEntry[], columns: number): string[] {
     const options: TableOptions = { columns, state: true, vitals: true, ...this.#states }
-    const { takenAt } = this.#snapshot
     const rate: TableColumn<WorkerEntry> = {
       name: 'RATE',
       align: 'right',
       dropOrder: 2,
       text: (worker) => rateText(this.#rates.get(ownerKey(worker))),
     }
-    const all = [...workerColumns(takenAt, options), rate]
-    if (!servesRequests(this.#snapshot)) {
-      const last = {
-        name: 'STATUS',
-        text: (worker: WorkerEntry, room: number) => entryText(worker, room, {}),
-      }
-      return tableLines(workers, all, last, columns)
-    }
-    // The time in a state says what the age would; the path is what people want to see.
-    const fewer = all.map((column) => (column.name === 'AGE' ? { ...column, dropOrder: 5 } : column))
-    const last = {
-      name: REQUEST_PATH.name,
-      text: (worker: WorkerEntry, room: number) => entryText(worker, room, { statusText: REQUEST_PATH.text }),
-    }
-    return tableLines(workers, [...fewer, ...requestColumns(takenAt)], last, columns)
+    const { columns: all, last } = boardColumns(this.#snapshot, options, [rate])
+    return tableLines(workers, all, last, columns)
   }
 
   details(worker: WorkerEntry, columns: number): string[] {
@@ -146,6 +131,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
       processor: worker.vitals && `${worker.vitals.cpuPercent} %, ${ageText(worker.vitals.cpuMs)} in all`,
       memory: worker.vitals && bytesText(worker.vitals.rssBytes),
       threads: worker.vitals?.threads,
+      ended: worker.ending,
       error: error && `${error.code}: ${error.message}`,
       preview: error?.preview,
     })

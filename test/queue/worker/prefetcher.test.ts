@@ -20,7 +20,7 @@ import { quickWork } from '../../support/quick-work'
 import { tempDir } from '../../support/temp-dir'
 
 const ITEMS = 4000
-const WID = 'w~1'
+const WID = 'w~0123456789ab'
 
 describe('The prefetcher of a worker', () => {
   let directory: string
@@ -179,10 +179,10 @@ describe('The prefetcher of a worker', () => {
   it('fail whoever counts with an error of the queue where a log cannot be read', async () => {
     const pages = new PageSet(await attach(store, {}))
     const { pages: names } = (await pages.open.list())!
-    await pages.chooser.claimFrom(names[0]!, { token: 't', wid: 'x', max: 2, log: 1 })
-    fs.mkdirSync(path.join(directory, 'queue', 'acks-x'))
+    await pages.chooser.claimFrom(names[0]!, { token: 't', wid: 'x~0123456789ab', max: 2, log: 1 })
+    fs.mkdirSync(path.join(directory, 'queue', 'acks-x~0123456789ab'))
 
-    await assert.rejects(queue.counts(), { name: 'WatchdogError', code: 'ERR_SYSTEM' })
+    await assert.rejects(queue.counts(), { name: 'WatchdogError', code: 'ERR_CORRUPT' })
   })
 
   it('are those that came back to a page, too, where it has no fresh ones, but for suspects', async () => {

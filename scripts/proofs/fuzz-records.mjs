@@ -3,7 +3,7 @@
 // A case is a number, and everything in it follows from that number: a queue in the middle of its life, what was
 // damaged in it, and every way of reading it, on every face. Each way ends with an answer or an error of ours, asks the
 // store for no path that is none, within a second and 256 MiB; or the case is told, and is run again by itself with
-// `node scripts/fuzz-records.mjs --seed NUMBER --cases 1`.
+// `node scripts/proofs/fuzz-records.mjs --seed NUMBER --cases 1`.
 //
 // The parent watches: a case that fills the memory or never ends takes its process with it.
 
@@ -101,17 +101,19 @@ async function runCases(progress) {
   console.log(
     `records: ${cases} cases from seed ${firstSeed}, ${answers.count} answers, ${told.join(', ')}; slowest ${Math.round(slowest)} ms, at most ${peak} MiB`,
   )
+  // A damaged database may have left a wait behind that holds the process.
+  process.exit(0)
 }
 
 function createHarness() {
   const require = createRequire(import.meta.url)
-  const lib = (path) => require(join('..', 'dist', 'lib', path))
+  const lib = (path) => require(join('..', '..', 'dist', 'lib', path))
   const { WatchdogQueue } = lib('queue/watchdog-queue.js')
   const { WatchdogError } = lib('util/errors.js')
   const { QueueSource } = lib('terminal/live/queue-source.js')
   const { QueueFeed } = lib('page/queue-feed.js')
   const { queuesSection } = lib('page/queue-section.js')
-  const { readQueue } = lib('metrics/render-metrics.js')
+  const { readQueue } = lib('view/queue-reading.js')
   const { isName } = lib('util/bounds.js')
   const answers = { count: 0 }
   const errors = new Map()
