@@ -78,6 +78,7 @@
     age: ageText,
     count: countText,
     bytes: bytesText,
+    percent: (n) => `${n.toFixed(1)} %`,
     rate: rateText,
     bytesRate: (n) => `${bytesText(n)}/s`,
   }
@@ -350,7 +351,11 @@
     known.set(view.key, { view, seenAt: performance.now(), row, keys: {}, text: undefined })
   }
 
-  function showTick({ texts, paths, peaks: tops, pieces, hides }) {
+  function showTick({ texts, paths, peaks: tops, pieces, hides, vitals }) {
+    for (const [key, cpu, memory] of vitals) {
+      const view = known.get(key)?.view
+      if (view) Object.assign(view, { cpu, memory })
+    }
     peaks = tops
     heardTime = texts.clock.slice(-8)
     for (const element of document.querySelectorAll('[data-text]')) {

@@ -1,6 +1,8 @@
-// The only importer of the native addon: what it offers, and what to do when it is missing.
+// The only importer of the native addons: what they offer, and what to do when one is missing.
 
+import { existsSync } from 'node:fs'
 import path from 'node:path'
+import type { NodeBuffer } from './util/node-types'
 
 /** A call that failed: what native/addon/handle.cc makes of a Status. */
 export interface Failure {
@@ -39,8 +41,17 @@ export const EntryField = {
   crc32c: 13,
   endedNs: 14,
   ending: 15,
+  heartNs: 16,
+  heartEveryMs: 17,
 } as const
-export const ENTRY_NUMBERS = 16
+export const ENTRY_NUMBERS = 18
+
+/** Numbers of a slot in `hearts()`: struct HeartEntry in native/core/board.h. */
+export const HEART_NUMBERS = 3
+
+/** Numbers of a process in `processStats()`: what is asked, and what is answered. */
+export const StatField = { state: 0, cpuMs: 1, threads: 2, startTicks: 3, rssBytes: 4 } as const
+export const STAT_NUMBERS = 5
 
 /** The numbers of enum EndKind in native/core/layout.h. */
 export const EndKind = { unknown: 0, exited: 1, signalled: 2, terminated: 3 } as const
@@ -52,7 +63,7 @@ export interface BoardPlan {
   inlineBytes: number
   counters: [name: string, kind: number][]
   sharedCounters: [name: string, kind: number][]
-  boardId: Buffer
+  boardId: NodeBuffer
   mode: number
   anyFilesystem: boolean
 }
@@ -63,6 +74,19 @@ export interface NativeIdentity {
   threadId: number
   uid: number
   startedAt: number
+  /** In clock ticks since boot; 0 where the system cannot say. With the pid it names one process for ever. */
+  processStart: number
+  /** The inode of its pid namespace; 0 where there is no such thing. */
+  pidNamespace: number
+}
+
+/** What an owner's line says for whoever is about to look into its process. */
+export interface NativeInspection {
+  /** The kernel's number of the thread that claimed, in its pid namespace; 0: unknown. */
+  kernelThread: number
+  handlesSigusr1: boolean
+  /** Whether somebody has opened its inspector and not closed it. */
+  isInspected: boolean
 }
 
 export interface RetiredSlot {
@@ -108,6 +132,11 @@ export interface NativeBoard {
   retire(slots: number[], includeKept: boolean): RetiredSlot[] | Failure
   /** How many slots the process had. */
   noteEnd(pid: number, kind: number, value: number): number | Failure
+  startHeart(everyMs: number): void
+  /** Whether to close an inspector that somebody has opened and not closed. */
+  beat(handlesSigusr1: boolean): boolean
+  /** Until when somebody may have its inspector open, from now; 0: nobody has. False: that owner is gone. */
+  noteInspection(slot: number, epoch: number, forMs: number): boolean
   close(): void
   /** Without a good-bye. */
   abandon(kind: number, value: number): void
@@ -121,6 +150,10 @@ export interface NativeBoard {
     to: number,
   ): number | Failure
   identity(slot: number, epoch: number): NativeIdentity | undefined
+  /** Epoch (0: no heart), last beat and interval of each slot; answers how many slots those are. */
+  hearts(out: Float64Array): number
+  /** Undefined: that owner is gone, or older than such words. */
+  inspection(slot: number, epoch: number): NativeInspection | undefined
   counters(slot: number, epoch: number, out: Float64Array): boolean
   endedByDeath(slot: number, epoch: number): boolean
   highWater(): number
@@ -158,10 +191,13 @@ interface NativeModule {
   /** Undefined where such a lock cannot be had. */
   shareDirectory(path: string): (() => void) | undefined
   crc32c(bytes: Uint8Array): number
-  /** 0 off, 1 searching, 2 guarding: see native/addon/cloexec.cc. Returns how many sockets it marked. */
-  guardSockets(mode: 0 | 1 | 2): number
-  /** Wakes those whose socket was closed without their knowing. Returns how many that were. */
-  reviveSockets(): number
+  /** Pid and kernel thread (0: all of the process) of each in, STAT_NUMBERS of each out. */
+  processStats(wanted: Float64Array, out: Float64Array): void
+  /** Reaches only the process that started then; 0: not asked. */
+  signalProcess(pid: number, startTicks: number, signal: number): Failure | undefined
+  sendDatagram(path: string, text: string): Failure | undefined
+  readonly pidNamespace: number
+  readonly ticksPerSecond: number
   /** Whether this is the thread that the process began with. */
   isFirstThread(): boolean
   nothing(): undefined
@@ -171,28 +207,79 @@ export function isFailure(answer: unknown): answer is Failure {
   return typeof answer === 'object' && answer !== null && 'code' in answer
 }
 
-const nodeGypBuild = require('node-gyp-build') as { (root: string): unknown; path(root: string): string }
+/** What a session has to tell: see struct News in native/zookeeper/session.h. */
+export const NewsKind = { reply: 0, state: 1, watch: 2 } as const
 
-/** The path of the addon of the package in `root`. Throws where there is none for this machine. */
-export function findAddon(root: string): string {
-  return nodeGypBuild.path(root)
+/** The numbers of enum Step::Kind in native/zookeeper/session.h. */
+export const StepKind = { create: 0, set: 1, delete: 2, check: 3 } as const
+
+/** `[version, czxid, mtime, number of children, whether it is an ephemeral node of this session]` */
+export type NativeStat = [number, number, number, number, boolean]
+
+/** `[kind, call, code, value, stat]`, again and again. */
+export type NativeNews = (number | Buffer | string | string[] | NativeStat | undefined)[]
+
+/** One session of the ZooKeeper client. Requests answer 0, or why they will have no reply. */
+export interface NativeSession {
+  id(): string
+  password(): string
+  /** As the server has granted it. */
+  timeoutMs(): number
+  addAuth(scheme: string, secret: string): void
+  /** Begins a connection. Returns 0 or an errno. REQUIRES: there is none. */
+  connect(ip: string, port: number): number
+  /** The same over a pair of sockets, whose other end it returns, or a negative errno. */
+  connectPair(): number
+  drop(): void
+  /** Whether `onGone` is going to be called. Comes before `abandon()`. */
+  close(): boolean
+  /** `onGone` will not be called. The end: nothing keeps the session any more. */
+  abandon(): void
+  get(call: number, path: string, watch: boolean): number
+  exists(call: number, path: string, watch: boolean): number
+  children(call: number, path: string, watch: boolean): number
+  create(call: number, path: string, data: Uint8Array, flags: number, ownerOnly: boolean): number
+  set(call: number, path: string, data: Uint8Array, version: number): number
+  delete(call: number, path: string, version: number): number
+  sync(call: number, path: string): number
+  getAcl(call: number, path: string): number
+  /** `[kind, path, data, version, flags, ownerOnly]`, again and again. */
+  multi(call: number, ...steps: unknown[]): number
 }
+
+interface NativeZookeeper {
+  /** Id and password are those of a session to take over, or empty. */
+  open(
+    timeoutMs: number,
+    id: string,
+    password: string,
+    onNews: (news: NativeNews) => void,
+    onGone: () => void,
+  ): NativeSession
+}
+
+const nodeGypBuild = require('node-gyp-build') as { path(root: string): string }
+
+const ROOT = path.join(__dirname, '..', '..')
 
 function load(): NativeModule {
   if (process.platform !== 'linux' && process.platform !== 'darwin') {
     throw new Error(`rollcall works on Linux and macOS, not on ${process.platform}`)
   }
-  const root = path.join(__dirname, '..', '..')
   let file: string
   try {
-    file = nodeGypBuild.path(root)
+    file = nodeGypBuild.path(ROOT)
   } catch (cause) {
-    throw new Error(whyNone(root), { cause })
+    throw new Error(whyNone(ROOT), { cause })
   }
+  return loadFile(file) as NativeModule
+}
+
+function loadFile(file: string): unknown {
   try {
-    return require(file) as NativeModule
+    return require(file)
   } catch (cause) {
-    throw new Error(whyNotLoaded(file, root, cause as NodeJS.ErrnoException), { cause })
+    throw new Error(whyNotLoaded(file, ROOT, cause as NodeJS.ErrnoException), { cause })
   }
 }
 
@@ -249,3 +336,20 @@ function remedy(root: string, code: string | undefined, message: string): string
 }
 
 export const native: NativeModule = load()
+
+let zookeeper: NativeZookeeper | undefined
+
+/** The addon for ZooKeeper, which lies beside the first one. Throws where it was not built. */
+export function loadZookeeper(): NativeZookeeper {
+  if (zookeeper !== undefined) return zookeeper
+  const first = nodeGypBuild.path(ROOT)
+  const file = path.join(path.dirname(first), path.basename(first).replace('rollcall', 'rollcall_zookeeper'))
+  if (!existsSync(file)) {
+    throw new Error(
+      `rollcall has no native addon for ZooKeeper for ${machine()}. The sources of its client come with the package zookeeper: ` +
+        `npm install --ignore-scripts zookeeper@7.3.0, then build it with: ${buildIt(ROOT)}`,
+    )
+  }
+  zookeeper = loadFile(file) as NativeZookeeper
+  return zookeeper
+}

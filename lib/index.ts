@@ -35,18 +35,27 @@ export { type MetricsOptions, renderMetrics } from './metrics/render-metrics'
 export { type StatusHandler, statusHandler } from './page/handler'
 export type { StatusHandlerOptions } from './page/handler-options'
 export type {
+  AddOptions,
+  BackoffOptions,
   ConnectOptions,
   CreateQueueOptions,
   DeadLetter,
   DoneReport,
   EndResult,
+  EventsOptions,
+  ItemInfo,
+  ItemResult,
+  ItemState,
+  ItemsOptions,
   LeaseOptions,
   LeasesOptions,
+  NackOptions,
   QueueCounts,
   RunOptions,
   TimerCounts,
   TimerInfo,
   TimerState,
+  TlsOptions,
   WaitOptions,
   WatchdogEvent,
   WatchdogEventType,
@@ -56,15 +65,19 @@ export type { Lease } from './queue/worker/lease'
 export type { WatchdogTimer } from './queue/worker/timer'
 export type { Counters, SharedCounters } from './scoreboard/counters'
 export { type ExitNotes, type ExitSource, noteExits } from './scoreboard/note-exits'
-export { Scoreboard } from './scoreboard/scoreboard'
+export { notifySystemd } from './scoreboard/notify-systemd'
+export { type AnyScoreboard, Scoreboard } from './scoreboard/scoreboard'
 export type {
+  Accepted,
   Changes,
   Cursor,
   GoneWorker,
+  Jsonable,
   JsonValue,
   ScoreboardOptions,
   Snapshot,
   Status,
+  Vitals,
   WatchOptions,
   WorkerChange,
   WorkerEntry,
@@ -79,3 +92,13 @@ export {
   type WatchdogErrorDetails,
 } from './util/errors'
 export { type QueueReading, readQueue } from './view/queue-reading'
+export { blockedForMs } from './view/worker-state'
+export { closeLeftInspectors, stackOf } from './why/stack-of'
+export type {
+  AskedWorker,
+  KernelView,
+  StackFrame,
+  StackOptions,
+  StackRefusal,
+  WorkerStack,
+} from './why/types'

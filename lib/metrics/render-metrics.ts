@@ -1,14 +1,16 @@
 // A board, and queues, as metrics for Prometheus.
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { isRequestStatus, type RequestStatus } from '../http/request-status'
 import type { TimerInfo } from '../queue/types'
-import type { Scoreboard } from '../scoreboard/scoreboard'
+import type { AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 import { checkOptions, optionalInteger } from '../util/check-options'
 import { activityOf, countKinds, countsAsBusy, kindOfWorker, letterOf, livingOf } from '../view/activity'
 import type { QueueReading } from '../view/queue-reading'
 import { ownerKey } from '../view/rates'
-import { blockedMs, factsOf, type StateFacts, shownState } from '../view/worker-state'
+import { blockedForMs, type StateLimits, shownState } from '../view/worker-state'
 import { exposition, type Labels, type MetricFamily, type MetricsFormat, metricName } from './exposition'
 
 /** What `renderMetrics()` takes. */
@@ -22,7 +24,9 @@ export interface MetricsOptions {
    *
    * @default 10000
    */
-  staleAfterMs?: number
+  staleAfterMs?: number | undefined
+  /** How old the heart of a worker may be before it counts as blocked, in milliseconds. @default three beats */
+  blockedAfterMs?: number | undefined
 }
 
 /** For so long the dead are still told of, as `rollcall_worker_up 0`: ids that are pids would fill a server otherwise. */
@@ -45,15 +49,21 @@ const TIMER_STATES: readonly TimerInfo['state'][] = [
  *
  * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`
  */
-export function renderMetrics(board: Scoreboard, options: MetricsOptions = {}): string {
-  checkOptions(options, ['format', 'queues', 'staleAfterMs'], 'the options of renderMetrics()')
+export function renderMetrics(board: AnyScoreboard, options: MetricsOptions = {}): string {
+  checkOptions(
+    options,
+    ['format', 'queues', 'staleAfterMs', 'blockedAfterMs'],
+    'the options of renderMetrics()',
+  )
   const { format = 'text', queues = [] } = options
   const staleMs = optionalInteger(options.staleAfterMs, 'staleAfterMs', 1, 2 ** 31 - 1) ?? 10_000
-  const snapshot = board.snapshot({ includeDead: true })
+  const blockedMs = optionalInteger(options.blockedAfterMs, 'blockedAfterMs', 1, 2 ** 31 - 1)
+  const limits = { staleMs, blockedMs }
+  const snapshot = board.snapshot({ includeDead: true, vitals: true })
   const ours = [
     buildFamily(),
-    ...boardFamilies(snapshot, staleMs),
-    ...workerFamilies(snapshot, staleMs, deadNow(board, snapshot)),
+    ...boardFamilies(snapshot, limits),
+    ...workerFamilies(snapshot, limits, deadNow(board, snapshot)),
     ...queueFamilies(queues),
   ]
   const taken = new Set(ours.flatMap(({ name }) => [name, `${name}_total`]))
@@ -76,15 +86,18 @@ function deadNow(board: Scoreboard, { workers }: Snapshot): WorkerEntry[] {
   })
 }
 
+let version: string | undefined
+
 function buildFamily(): MetricFamily {
   // As seen from the compiled file, dist/lib/metrics/render-metrics.js.
-  const { version } = require('../../../package.json') as { version: string }
+  const file = join(__dirname, '..', '..', '..', 'package.json')
+  version ??= (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
   const labels = { version, node: process.version }
   return gauge('rollcall_build_info', 'Which release of rollcall says all this.', [[labels, 1]])
 }
 
-function boardFamilies({ slots, workers, takenAt }: Snapshot, staleMs: number): MetricFamily[] {
-  const counts = countKinds(workers.map((worker) => kindOfWorker(worker, takenAt, staleMs)))
+function boardFamilies({ slots, workers, takenAt }: Snapshot, limits: StateLimits): MetricFamily[] {
+  const counts = countKinds(workers.map((worker) => kindOfWorker(worker, takenAt, limits)))
   const kinds = (['busy', 'idle', 'stale', 'blocked'] as const).map((kind): [Labels, number] => [
     { state: kind },
     counts[kind],
@@ -95,11 +108,22 @@ function boardFamilies({ slots, workers, takenAt }: Snapshot, staleMs: number): 
       [{ state: 'live' }, livingOf(counts)],
       [{ state: 'dead' }, counts.dead],
     ]),
-    gauge('rollcall_workers_living', 'The living workers by what they do, or what is wrong with them.', kinds),
+    gauge('rollcall_workers_blocked', 'Living workers whose event loop does not turn.', [
+      [{}, counts.blocked],
+    ]),
+    gauge(
+      'rollcall_workers_living',
+      'The living workers by what they do, or what is wrong with them.',
+      kinds,
+    ),
   ]
 }
 
-function workerFamilies({ workers, takenAt }: Snapshot, staleMs: number, dead: WorkerEntry[]): MetricFamily[] {
+function workerFamilies(
+  { workers, takenAt }: Snapshot,
+  limits: StateLimits,
+  dead: WorkerEntry[],
+): MetricFamily[] {
   const known = onePerId([...workers.filter(({ state }) => state === 'live'), ...dead])
   const living = known.filter(({ state }) => state === 'live')
   const of = (some: readonly WorkerEntry[], value: (worker: WorkerEntry) => number | undefined) =>
@@ -110,11 +134,8 @@ function workerFamilies({ workers, takenAt }: Snapshot, staleMs: number, dead: W
   const each = (value: (worker: WorkerEntry) => number | undefined) => of(living, value)
   const serving = (value: (status: RequestStatus) => number) =>
     each(({ status }) => (isRequestStatus(status) ? value(status) : undefined))
-  const hearts = (value: (facts: StateFacts) => number) =>
-    each((worker) => {
-      const facts = factsOf(worker, takenAt)
-      return facts.heartbeatAgeMs === undefined ? undefined : value(facts)
-    })
+  const hearts = (value: (worker: WorkerEntry) => number) =>
+    each((worker) => (worker.heartbeatMs === undefined ? undefined : value(worker)))
   return [
     gauge(
       'rollcall_worker_up',
@@ -124,13 +145,36 @@ function workerFamilies({ workers, takenAt }: Snapshot, staleMs: number, dead: W
     gauge(
       'rollcall_worker_blocked_seconds',
       'For how long its event loop has stood still; 0 while it turns.',
-      hearts((facts) => (blockedMs(facts) ?? 0) / 1000),
+      hearts((worker) => (blockedForMs(worker, limits.blockedMs) ?? 0) / 1000),
       'seconds',
+    ),
+    gauge(
+      'rollcall_worker_blocked',
+      'Whether it lives and its event loop does not turn.',
+      hearts((worker) => Number(blockedForMs(worker, limits.blockedMs) !== undefined)),
+    ),
+    gauge(
+      'rollcall_worker_heartbeat_age_seconds',
+      'How long ago its event loop last turned.',
+      hearts(({ heartbeatAgeMs = 0 }) => heartbeatAgeMs / 1000),
+      'seconds',
+    ),
+    counter(
+      'rollcall_worker_cpu_seconds',
+      'Processor time of its process, or of its thread.',
+      each(({ vitals }) => (vitals === undefined ? undefined : vitals.cpuMs / 1000)),
+      'seconds',
+    ),
+    gauge(
+      'rollcall_worker_resident_memory_bytes',
+      'Memory of its process.',
+      each(({ vitals }) => vitals?.rssBytes),
+      'bytes',
     ),
     gauge(
       'rollcall_worker_stale',
       'Whether it has no heartbeat and has been silent for too long.',
-      each((worker) => Number(shownState(worker, takenAt, staleMs) === 'stale')),
+      each((worker) => Number(shownState(worker, takenAt, limits) === 'stale')),
     ),
     gauge(
       'rollcall_worker_start_time_seconds',
@@ -158,7 +202,7 @@ function workerFamilies({ workers, takenAt }: Snapshot, staleMs: number, dead: W
       'rollcall_worker_busy',
       'Whether it has something to do, by what it says and by its event loop.',
       each((worker) => {
-        const kind = kindOfWorker(worker, takenAt, staleMs)
+        const kind = kindOfWorker(worker, takenAt, limits)
         return Number(countsAsBusy(letterOf(kind, activityOf(worker))))
       }),
     ),

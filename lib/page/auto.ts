@@ -4,6 +4,7 @@
 import type { Snapshot, Status } from '../scoreboard/types'
 import { jsonStatus } from '../terminal/render'
 import { countKinds, countsAsBusy, livingOf } from '../view/activity'
+import type { StateLimits } from '../view/worker-state'
 import { type Picture, uptimeMs } from './feed'
 import { viewWorker } from './worker-view'
 
@@ -52,12 +53,12 @@ function boundedStatus(status: Status | undefined): unknown {
  * Everything: the snapshot, and what the page says about it. A status of more than 64 Ki characters of JSON is
  * `{ "type": "cut", "length": its characters, "json": the first of them }`.
  */
-export function renderStatusJson(picture: Picture, snapshot: Snapshot, staleMs: number): string {
+export function renderStatusJson(picture: Picture, snapshot: Snapshot, limits: StateLimits): string {
   const { cursor: _, ...rest } = snapshot
   const workers = snapshot.workers.map((worker) => {
-    const { view } = viewWorker(worker, snapshot.takenAt, staleMs)
-    const { kind, word, letter } = view
-    return { ...worker, status: boundedStatus(worker.status), kind, word, letter }
+    const { view } = viewWorker(worker, snapshot.takenAt, limits)
+    const { kind, word, letter, blockedMs } = view
+    return { ...worker, status: boundedStatus(worker.status), kind, word, letter, blockedMs }
   })
   const { sums, totals, history, restarts, deaths } = picture
   const rates = {

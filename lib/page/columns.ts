@@ -7,7 +7,7 @@ import { ageText } from '../view/text'
 import type { WorkerView } from './worker-view'
 
 /** How a value reads. The script has a function of the same name for each. */
-export type Format = 'word' | 'text' | 'age' | 'count' | 'bytes'
+export type Format = 'word' | 'text' | 'age' | 'count' | 'bytes' | 'percent'
 
 export interface Column {
   /** A field of `WorkerView`, or `state`; names the style `c-<key>`, and the order in the address. */
@@ -27,6 +27,8 @@ export const COLUMNS: readonly Column[] = [
   { key: 'oldestMs', title: 'Running', format: 'age', isNumber: true },
   { key: 'ageMs', title: 'Silent for', format: 'age', isNumber: true },
   { key: 'updates', title: 'Updates', format: 'count', isNumber: true },
+  { key: 'cpu', title: 'CPU', format: 'percent', isNumber: true },
+  { key: 'memory', title: 'Memory', format: 'bytes', isNumber: true },
   { key: 'requests', title: 'Requests', format: 'count', isNumber: true },
   { key: 'bytes', title: 'Sent', format: 'bytes', isNumber: true },
   { key: 'client', title: 'Client', format: 'text', isSearched: true },
@@ -39,6 +41,7 @@ const TEXTS: Record<Exclude<Format, 'word'>, (value: never) => string> = {
   age: ageText,
   count: countText,
   bytes: bytesText,
+  percent: (value: number) => `${value.toFixed(1)} %`,
 }
 
 /** Trouble first, and of it the longest. */

@@ -3,9 +3,10 @@
 
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 import { jsonStatus } from '../terminal/render'
-import { countText } from '../view/numbers'
+import { bytesText, countText } from '../view/numbers'
 import { ownerKey } from '../view/rates'
 import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../view/text'
+import type { StateLimits } from '../view/worker-state'
 import { type Html, html } from './html'
 import { viewWorker } from './worker-view'
 
@@ -16,8 +17,8 @@ export function findWorker({ workers }: Snapshot, key: string): WorkerEntry | un
   return workers.find((worker) => ownerKey(worker) === key)
 }
 
-export function workerDetails(worker: WorkerEntry, takenAt: number, staleMs: number): Html {
-  const { view } = viewWorker(worker, takenAt, staleMs)
+export function workerDetails(worker: WorkerEntry, takenAt: number, limits: StateLimits): Html {
+  const { view } = viewWorker(worker, takenAt, limits)
   const since = (at: number | undefined) =>
     at === undefined ? undefined : `${timeText(at)} (${ageText(takenAt - at)} ago)`
   const facts: [string, string | number | undefined][] = [
@@ -30,6 +31,12 @@ export function workerDetails(worker: WorkerEntry, takenAt: number, staleMs: num
     ['Started', since(worker.startedAt)],
     ['Said last', since(worker.updatedAt) ?? 'nothing yet'],
     ['Updates', countText(worker.updates)],
+    [
+      'Processor',
+      worker.vitals &&
+        `${worker.vitals.cpuPercent.toFixed(1)} % of a core, ${ageText(worker.vitals.cpuMs)} in all`,
+    ],
+    ['Memory', worker.vitals && bytesText(worker.vitals.rssBytes)],
     ['Died', worker.deadForMs === undefined ? undefined : `${ageText(worker.deadForMs)} ago`],
     ['Ended', worker.ending],
     ['Runs for', view.runsMs === undefined ? undefined : ageText(view.runsMs)],

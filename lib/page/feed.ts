@@ -9,14 +9,14 @@ import type { Scoreboard } from '../scoreboard/scoreboard'
 import type { Changes, Cursor } from '../scoreboard/types'
 import { ScoreboardError } from '../util/errors'
 import { countKinds, type KindCounts } from '../view/activity'
+import type { StateLimits } from '../view/worker-state'
 import { History } from './history'
 import { QueueFeed, type Queues } from './queue-feed'
 import { frame, Streams } from './streams'
 import type { WorkerView } from './worker-view'
 import { type Death, type Difference, type Sums, Workers } from './workers'
 
-export interface FeedOptions {
-  staleMs: number
+export interface FeedOptions extends StateLimits {
   intervalMs: number
   queues: Queues
   /** What an open page is sent once a second beside the changes. */
@@ -88,6 +88,7 @@ export class BoardFeed {
     await this.#queues.refresh()
     // Who is dead or hangs is nowhere told in one moment but here.
     this.#send(this.#sync())
+    this.#workers?.learnVitals(this.#board.snapshot({ vitals: true }).workers)
     return this.#picture()
   }
 
@@ -97,7 +98,7 @@ export class BoardFeed {
    * @throws {ScoreboardError} the board cannot be read
    */
   async metrics(format: MetricsFormat): Promise<string> {
-    const options = { format, queues: await this.#queues.read(), staleAfterMs: this.#options.staleMs }
+    const options = { format, queues: await this.#queues.read(), ...this.#limits() }
     try {
       return renderMetrics(this.#board, options)
     } catch (error) {
@@ -144,7 +145,7 @@ export class BoardFeed {
     const board = this.#board
     if (!this.#workers) {
       const snapshot = board.snapshot({ includeDead: true })
-      this.#workers = new Workers(snapshot, this.#options.staleMs)
+      this.#workers = new Workers(snapshot, this.#options)
       this.#cursor = snapshot.cursor
       this.#history.take(this.#workers.sums, this.#workers.counts().busy)
     }
@@ -163,9 +164,8 @@ export class BoardFeed {
     const workers = this.#workers
     if (!workers) return { changed: [], removed: [] }
     const snapshot = this.#board.snapshot({ includeDead: true })
-    workers.syncHearts(snapshot)
     const dead = workers.syncDead(snapshot)
-    return { ...dead, changed: [...dead.changed, ...workers.judge()] }
+    return joined(dead, this.#judge())
   }
 
   #send({ changed, removed }: Difference): void {
@@ -204,10 +204,11 @@ export class BoardFeed {
     }
     try {
       if (!this.#watching) this.#refresh()
-      this.#send(this.#workers.hasDead || this.#workers.hasHearts ? this.#sync() : this.#judge())
+      this.#send(this.#workers.hasDead ? this.#sync() : this.#judge())
       this.#history.take(this.#workers.sums, this.#workers.counts().busy)
       this.#all = undefined
       if (this.#streams.size === 0) return
+      this.#workers.learnVitals(this.#board.snapshot({ vitals: true }).workers)
       // Not waited for: a queue that does not answer must not hold up the board.
       void this.#queues.refresh()
       this.#streams.send(frame('tick', this.#options.renderTick(this.#picture())))
@@ -217,7 +218,14 @@ export class BoardFeed {
   }
 
   #judge(): Difference {
-    return { changed: this.#workers!.judge(), removed: [] }
+    const workers = this.#workers!
+    workers.learnBlocked(this.#board.blocked(this.#options.blockedMs))
+    return { changed: workers.judge(), removed: [] }
+  }
+
+  #limits(): { staleAfterMs: number | undefined; blockedAfterMs: number | undefined } {
+    const { staleMs, blockedMs } = this.#options
+    return { staleAfterMs: staleMs, blockedAfterMs: blockedMs }
   }
 
   #picture(): Picture {

@@ -52,6 +52,8 @@ export interface Tick {
   pieces: Record<'trouble' | 'queues' | 'deaths', string>
   /** Columns that all rows share, or that none fills. */
   hides: string[]
+  /** By key: percent of a core, bytes. */
+  vitals: [key: string, cpu: number, memory: number][]
 }
 
 interface Tile {
@@ -83,6 +85,8 @@ export function renderTick(picture: Picture): Tick {
     host: cut(escapeControls(hostname()), 64),
     started: oldestStart === undefined ? '-' : clockText(oldestStart),
     restarts: countText(picture.restarts),
+    cpu: percentText(picture.workers.map(({ cpu }) => cpu)),
+    memory: sumText(picture),
     uptime: picture.workers.length > 0 ? ageText(uptimeMs(picture)) : '-',
     all: countText(livingOf(counts)),
     busy: countText(counts.busy),
@@ -110,7 +114,13 @@ export function renderTick(picture: Picture): Tick {
     queues: queuesSection(picture.queues.views).text,
     deaths: deathsSection(picture).text,
   }
-  return { texts, paths, peaks, pieces, hides: hiddenColumns(picture) }
+  return { texts, paths, peaks, pieces, hides: hiddenColumns(picture), vitals: vitalsOf(picture) }
+}
+
+function vitalsOf({ workers }: Picture): Tick['vitals'] {
+  return workers.flatMap(({ key, cpu, memory }): Tick['vitals'] =>
+    cpu === undefined || memory === undefined ? [] : [[key, cpu, memory]],
+  )
 }
 
 /** A host that all requests name says nothing, and takes the room of what they do. */
@@ -119,6 +129,19 @@ function hiddenColumns({ workers, servesRequests }: Picture): string[] {
   const hosts = new Set(workers.map(({ host }) => host ?? '').filter((host) => host !== ''))
   const clients = new Set(workers.map(({ client }) => client ?? '').filter((client) => client !== ''))
   return [...(hosts.size < 2 ? ['host'] : []), ...(clients.size === 0 ? ['client'] : [])]
+}
+
+/** Of one core. */
+function percentText(all: readonly (number | undefined)[]): string {
+  const known = all.filter((percent) => percent !== undefined)
+  return known.length === 0 ? '-' : `${known.reduce((sum, percent) => sum + percent, 0).toFixed(0)} %`
+}
+
+/** Threads share the memory of their process, which counts once. */
+function sumText({ workers }: Picture): string {
+  const byPid = new Map(workers.map(({ pid, memory }) => [pid, memory]))
+  const known = [...byPid.values()].filter((bytes) => bytes !== undefined)
+  return known.length === 0 ? '-' : bytesText(known.reduce((sum, bytes) => sum + bytes, 0))
 }
 
 function clockText(at: number): string {
@@ -199,7 +222,7 @@ function summarySection(picture: Picture, { texts, paths }: Tick, choice: Choice
   return html`<section class="summary" aria-label="Summary">
 <ul class="counts" aria-label="Workers by state; each shows those alone">${TILES.map(tile)}</ul>
 <dl class="totals facts" aria-label="The machine">
-${fact('host', 'Host')}${fact('clock', 'Clock')}${fact('started', 'Since')}${fact('uptime', 'Up')}${fact('restarts', 'Workers replaced')}
+${fact('host', 'Host')}${fact('clock', 'Clock')}${fact('started', 'Since')}${fact('uptime', 'Up')}${fact('restarts', 'Workers replaced')}${fact('cpu', 'CPU')}${fact('memory', 'Memory')}
 </dl>
 <div class="sparks">${SPARKLINES.map((tile) => sparkTile(tile, picture, texts, paths[tile.name]))}</div>
 ${names.length > 0 && html`<dl class="totals" aria-label="Totals of the board's counters">${totals}</dl>`}

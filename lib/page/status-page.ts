@@ -93,16 +93,16 @@ export class StatusPage {
   }
 
   #detailsOf({ board }: Picture, key: string): Html {
-    const snapshot = board.snapshot({ includeDead: true })
+    const snapshot = board.snapshot({ includeDead: true, vitals: true })
     const worker = findWorker(snapshot, key)
-    if (worker !== undefined) return workerDetails(worker, snapshot.takenAt, this.#options.staleMs)
+    if (worker !== undefined) return workerDetails(worker, snapshot.takenAt, this.#options)
     return html`<p class="note">This worker is not on the board any more.</p>`
   }
 
   async #json(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const picture = await this.#feed.look()
-    const snapshot = picture.board.snapshot({ includeDead: true })
-    const body = renderStatusJson(picture, snapshot, this.#options.staleMs)
+    const snapshot = picture.board.snapshot({ includeDead: true, vitals: true })
+    const body = renderStatusJson(picture, snapshot, this.#options)
     answer(request, response, { statusCode: 200, type: 'application/json; charset=utf-8', body })
   }
 

@@ -2,11 +2,11 @@
 // may be megabytes of anything; past this file it is one line that does nothing but show. Pure functions.
 
 import { isBusy, isRequestStatus, type RequestStatus } from '../http/request-status'
-import type { WorkerEntry } from '../scoreboard/types'
+import type { Vitals, WorkerEntry } from '../scoreboard/types'
 import { type Activity, activityOf, type Kind, kindOf, letterOf, wordOf } from '../view/activity'
 import { ownerKey } from '../view/rates'
 import { cut, escapeControls, statusText } from '../view/text'
-import { blockedMs, factsOf, type StateFacts, stateOf } from '../view/worker-state'
+import { factsOf, type StateFacts, type StateLimits, stateOf } from '../view/worker-state'
 
 export interface WorkerView {
   /** Slot and epoch: names this owner of the slot for ever. */
@@ -38,6 +38,9 @@ export interface WorkerView {
   doing: string
   /** Whether `doing` says why the status cannot be shown. */
   isError?: boolean
+  /** What it costs: percent of one core, bytes. */
+  cpu?: number
+  memory?: number
   /** When it came to the board, in milliseconds since the Unix epoch. */
   startedAt: number
   /** How a dead worker ended, where somebody knew. */
@@ -56,11 +59,11 @@ const ID_COLUMNS = 128
 const CLIENT_COLUMNS = 64
 
 /** @param at when the entry was read, in milliseconds since the Unix epoch */
-export function viewWorker(worker: WorkerEntry, at: number, staleMs: number): Seen {
+export function viewWorker(worker: WorkerEntry, at: number, limits: StateLimits): Seen {
   const { status, error, ending } = worker
-  const facts = factsOf(worker, at)
+  const facts = factsOf(worker, at, limits)
   const activity = activityOf(worker)
-  const kind = kindOf(stateOf(facts, staleMs), activity)
+  const kind = kindOf(stateOf(facts, limits), activity)
   const view: WorkerView = {
     key: ownerKey(worker),
     slot: worker.slot,
@@ -70,7 +73,7 @@ export function viewWorker(worker: WorkerEntry, at: number, staleMs: number): Se
     word: wordOf(kind, activity),
     letter: letterOf(kind, activity),
     ageMs: facts.silentMs,
-    blockedMs: blockedMs(facts),
+    blockedMs: facts.blockedMs,
     updates: worker.updates,
     doing: error
       ? statusText(`${error.code}: ${error.message}`, DOING_COLUMNS)
@@ -79,19 +82,24 @@ export function viewWorker(worker: WorkerEntry, at: number, staleMs: number): Se
   }
   if (error) view.isError = true
   if (ending !== undefined) view.ending = ending
+  if (worker.vitals) Object.assign(view, costOf(worker.vitals))
   return { view: isRequestStatus(status) ? { ...view, ...viewRequest(status, at) } : view, facts, activity }
 }
 
+export function costOf({ cpuPercent, rssBytes }: Vitals): Pick<WorkerView, 'cpu' | 'memory'> {
+  return { cpu: cpuPercent, memory: rssBytes }
+}
+
 /** The same a while later: what it was judged by has become older. */
-export function judgeAgain({ view, facts, activity }: Seen, staleMs: number): WorkerView {
-  const kind = kindOf(stateOf(facts, staleMs), activity)
+export function judgeAgain({ view, facts, activity }: Seen, limits: StateLimits): WorkerView {
+  const kind = kindOf(stateOf(facts, limits), activity)
   return {
     ...view,
     kind,
     word: wordOf(kind, activity),
     letter: letterOf(kind, activity),
     ageMs: facts.silentMs,
-    blockedMs: blockedMs(facts),
+    blockedMs: facts.blockedMs,
   }
 }
 

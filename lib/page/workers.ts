@@ -4,7 +4,8 @@
 import type { Changes, Snapshot, WorkerEntry } from '../scoreboard/types'
 import { countKinds, type KindCounts } from '../view/activity'
 import { ownerKey } from '../view/rates'
-import { judgeAgain, type Seen, viewWorker, type WorkerView } from './worker-view'
+import type { StateLimits } from '../view/worker-state'
+import { costOf, judgeAgain, type Seen, viewWorker, type WorkerView } from './worker-view'
 
 /** What all workers together have done since they were first seen; none of it ever falls. */
 export interface Sums {
@@ -34,6 +35,8 @@ interface Known extends Seen {
   epoch: number
   /** When `facts` were true, by performance.now(). */
   readAt: number
+  /** Since when its event loop has stood still, by the same clock. */
+  stoodAt: number | undefined
 }
 
 const MOST_DEATHS = 20
@@ -51,12 +54,12 @@ export class Workers {
 
   /** How many workers the board can hold. */
   readonly slots: number
-  readonly #staleMs: number
+  readonly #limits: StateLimits
 
   /** @param snapshot with the dead */
-  constructor(snapshot: Snapshot, staleMs: number) {
+  constructor(snapshot: Snapshot, limits: StateLimits) {
     this.slots = snapshot.slots
-    this.#staleMs = staleMs
+    this.#limits = limits
     for (const worker of snapshot.workers) {
       if (worker.state === 'live') this.#learn(worker, snapshot.takenAt)
     }
@@ -79,12 +82,6 @@ export class Workers {
 
   get hasDead(): boolean {
     return this.#dead.size > 0
-  }
-
-  /** Whether any living worker has one: what it says makes no change. */
-  get hasHearts(): boolean {
-    for (const { facts } of this.#bySlot.values()) if (facts.heartbeatMs !== undefined) return true
-    return false
   }
 
   /** How many workers came to slots that had been another's before. */
@@ -147,11 +144,20 @@ export class Workers {
     return changed
   }
 
-  /** Learns how the hearts beat. */
-  syncHearts(snapshot: Snapshot): void {
-    for (const worker of snapshot.workers) {
-      const known = this.#bySlot.get(worker.slot)
-      if (worker.state === 'live' && known?.epoch === worker.epoch) this.#learn(worker, snapshot.takenAt)
+  /** Learns whose hearts stand still. Nothing is published by one that blocks, so this makes no change. */
+  learnBlocked(blocked: ReadonlyMap<number, { epoch: number; forMs: number }>): void {
+    for (const [slot, known] of this.#bySlot) {
+      const one = blocked.get(slot)
+      const blockedMs = one?.epoch === known.epoch ? one.forMs : undefined
+      known.stoodAt = blockedMs === undefined ? undefined : performance.now() - blockedMs
+    }
+  }
+
+  /** Learns what the living cost: entries with `vitals`. */
+  learnVitals(workers: readonly WorkerEntry[]): void {
+    for (const { slot, epoch, vitals } of workers) {
+      const known = this.#bySlot.get(slot)
+      if (known?.epoch === epoch && vitals) known.view = { ...known.view, ...costOf(vitals) }
     }
   }
 
@@ -169,22 +175,28 @@ export class Workers {
     const more = performance.now() - known.readAt
     const { facts } = known
     const later = (ms: number | undefined) => (ms === undefined ? undefined : ms + more)
-    // A heart that beats goes on: that it does not is told, or seen at the next look.
-    const isBlocked = known.view.blockedMs !== undefined
-    const heartbeatAgeMs = isBlocked ? later(facts.heartbeatAgeMs) : facts.heartbeatAgeMs
-    const now = { ...known, facts: { ...facts, silentMs: facts.silentMs + more, heartbeatAgeMs } }
-    const view = judgeAgain(now, this.#staleMs)
+    const blockedMs = known.stoodAt === undefined ? undefined : performance.now() - known.stoodAt
+    const now = { ...known, facts: { ...facts, silentMs: facts.silentMs + more, blockedMs } }
+    const view = judgeAgain(now, this.#limits)
     return { ...view, runsMs: later(view.runsMs), oldestMs: later(view.oldestMs) }
   }
 
   #known(worker: WorkerEntry, at: number): Known {
-    const seen = viewWorker(worker, at, this.#staleMs)
+    const seen = viewWorker(worker, at, this.#limits)
     this.#servesRequests ||= seen.view.requests !== undefined
-    return { ...seen, epoch: worker.epoch, readAt: performance.now() }
+    const { blockedMs } = seen.facts
+    const now = performance.now()
+    const stoodAt = blockedMs === undefined ? undefined : now - blockedMs
+    return { ...seen, epoch: worker.epoch, readAt: now, stoodAt }
   }
 
   #learn(worker: WorkerEntry, at: number): WorkerView {
     const known = this.#known(worker, at)
+    const before = this.#bySlot.get(worker.slot)
+    // Changes do not tell it, and it costs no less for that.
+    if (before?.epoch === worker.epoch && !worker.vitals) {
+      known.view = { ...known.view, cpu: before.view.cpu, memory: before.view.memory }
+    }
     this.#count(worker, known.view)
     this.#bySlot.set(worker.slot, known)
     return known.view

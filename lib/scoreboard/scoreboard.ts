@@ -1,8 +1,9 @@
 // Scoreboard: the public face of a board, for workers and managers alike.
 
-import { isFailure, type NativeBoard, native, Outcome } from '../binding'
+import { isFailure, type NativeBoard, type NativeInspection, native, Outcome } from '../binding'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
 import { ScoreboardError } from '../util/errors'
+import { BlockedWatch } from './blocked-watch'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
 import { cursorOf, readChanges } from './changes'
 import { claimError, tryAgainWhileBusy, tryToClaim } from './claiming'
@@ -12,12 +13,24 @@ import { CounterReader, Counters, SharedCounters } from './counters'
 import { type Ending, endingOf } from './ending'
 import { scoreboardError } from './failures'
 import { livingOn } from './geometry'
+import { Heart } from './heart'
+import { Hearts } from './hearts'
 import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
 import { addOwner, idsOfThisThread, removeOwner } from './owners'
 import { SlotReader } from './slot-reader'
 import { StatusReader } from './status-reader'
-import type { Changes, Cursor, ScoreboardOptions, Snapshot, Status, WatchOptions, WorkerEntry } from './types'
+import type {
+  Accepted,
+  Changes,
+  Cursor,
+  ScoreboardOptions,
+  Snapshot,
+  Status,
+  WatchOptions,
+  WorkerEntry,
+} from './types'
+import { VitalsReader } from './vitals'
 import { ChangeWatcher, WatchHub } from './watch'
 import { readEntry } from './worker-entry'
 
@@ -37,12 +50,18 @@ const { publishTextAt } = native
  * A scoreboard in shared memory: workers publish what they are doing, managers read all of it,
  * and neither ever waits for the other. After Perl's Parallel::Scoreboard.
  *
+ * `Scoreboard<Job, 'done' | 'failed'>` carries statuses of type `Job` and counters of these names; what is read is
+ * believed to be that. Left out, a status is whatever JSON can say, and the names are those of the option `counters`.
+ *
  * The same class serves both; a handle takes a slot when it first publishes. A handle belongs to
  * the thread that made it.
  */
-export class Scoreboard {
+export class Scoreboard<S = Status, Names extends string = string> {
   readonly baseDir: string
   readonly #options: CheckedOptions
+  readonly #heart = new Heart()
+  #hearts: Hearts | undefined
+  #vitals: VitalsReader | undefined
   #board: NativeBoard
   #reader: SlotReader
   #all: StatusReader
@@ -69,7 +88,7 @@ export class Scoreboard {
    * @throws {TypeError | RangeError} an option is wrong; nothing was touched
    * @throws {ScoreboardError} the board cannot be made, opened or trusted
    */
-  constructor(options: ScoreboardOptions) {
+  constructor(options: ScoreboardOptions<Names>) {
     this.#options = checkScoreboardOptions(options)
     this.baseDir = this.#options.baseDir
     const board = openBoard(this.#options)
@@ -143,7 +162,8 @@ export class Scoreboard {
    * @throws {ScoreboardError} `ERR_STATUS_TOO_LARGE`, `ERR_OVERFLOW_WRITE` (the status before
    * stays published), `ERR_BOARD_REPLACED` (noticed within a second), and those of `claim()`
    */
-  update(status: Status): void {
+  update<T>(given: Accepted<S, T>): void {
+    const status = given as Status
     const outcome =
       typeof status !== 'string'
         ? this.#publishOther(status)
@@ -176,11 +196,11 @@ export class Scoreboard {
    * The statuses of all living workers that have published one, by id. Removes the dead it meets
    * when it may write. A status that cannot be read is left out; `snapshot()` says why.
    */
-  readAll(): Map<string, Status> {
+  readAll(): Map<string, S> {
     this.#checkOpen('read')
     const { statuses, ended } = this.#all.read()
     if (!this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
-    return statuses
+    return statuses as Map<string, S>
   }
 
   /**
@@ -189,9 +209,11 @@ export class Scoreboard {
    *
    * @param options.includeDead also those that died and were not cleaned up yet, unless longer ago than the
    * option `deadForMs` says; default false
+   * @param options.vitals also what each of the living costs: processor time, memory; default false
    */
-  snapshot(options: { includeDead?: boolean } = {}): Snapshot {
-    checkOptions(options, ['includeDead'], 'the options of snapshot()')
+  snapshot(options: { includeDead?: boolean; vitals?: boolean } = {}): Snapshot<S, Names> {
+    checkOptions(options, ['includeDead', 'vitals'], 'the options of snapshot()')
+    const wantsVitals = optionalBoolean(options.vitals, 'vitals') ?? false
     const includeDead = optionalBoolean(options.includeDead, 'includeDead') ?? false
     this.#checkOpen('read')
     const workers: WorkerEntry[] = []
@@ -204,9 +226,13 @@ export class Scoreboard {
       workers.push(worker)
       entries.push(entry)
     }
+    if (wantsVitals) {
+      this.#vitals ??= new VitalsReader(this.#board)
+      this.#vitals.addTo(workers)
+    }
     const { boardId, slots } = this.#board
     const cursor = cursorOf(this.#board, this.#reader, workers, entries)
-    return { boardId, slots, workers, cursor, takenAt: Date.now() }
+    return { boardId, slots, workers, cursor, takenAt: Date.now() } as unknown as Snapshot<S, Names>
   }
 
   /**
@@ -215,9 +241,9 @@ export class Scoreboard {
    *
    * @throws {TypeError | RangeError} no cursor of this board and process
    */
-  changes(since?: Cursor): Changes {
+  changes(since?: Cursor): Changes<S, Names> {
     this.#checkOpen('read')
-    return readChanges(this.#board, this.#reader, since, this.#liveEntry)
+    return readChanges(this.#board, this.#reader, since, this.#liveEntry) as unknown as Changes<S, Names>
   }
 
   /**
@@ -230,16 +256,25 @@ export class Scoreboard {
    *
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
-  watch(options: WatchOptions = {}): AsyncIterableIterator<Changes> {
-    checkOptions(options, ['signal', 'minIntervalMs'], 'the options of watch()')
+  watch(options: WatchOptions = {}): AsyncIterableIterator<Changes<S, Names>> {
+    checkOptions(options, ['signal', 'minIntervalMs', 'blockedAfterMs'], 'the options of watch()')
     const signal = optionalSignal(options.signal, 'signal')
     const minIntervalMs = optionalInteger(options.minIntervalMs, 'minIntervalMs', 0, 2 ** 31 - 1) ?? 0
+    const blockedAfterMs = optionalInteger(options.blockedAfterMs, 'blockedAfterMs', 1, 2 ** 31 - 1)
     this.#checkOpen('watch')
     const watched = {
-      changes: (since?: Cursor) => this.changes(since),
+      changes: (since?: Cursor) => this.changes(since) as unknown as Changes,
       sharedValues: () => this.shared.values(),
+      workerIn: (slot: number) => this.#workerIn(slot),
+      blocked: blockedAfterMs === undefined ? undefined : new BlockedWatch(this.#board, blockedAfterMs),
     }
-    return new ChangeWatcher(watched, this.#hub, minIntervalMs, signal)
+    const watcher: AsyncIterableIterator<unknown> = new ChangeWatcher(
+      watched,
+      this.#hub,
+      minIntervalMs,
+      signal,
+    )
+    return watcher as AsyncIterableIterator<Changes<S, Names>>
   }
 
   /**
@@ -247,10 +282,10 @@ export class Scoreboard {
    *
    * @throws {ScoreboardError} those of `claim()`
    */
-  get counters(): Counters {
+  get counters(): Counters<Names> {
     this.claim()
     this.#counters ??= new Counters(this.#board, this.#options.externalBuffers)
-    return this.#counters
+    return this.#counters as Counters<Names>
   }
 
   /**
@@ -258,14 +293,14 @@ export class Scoreboard {
    * never goes backwards; of gauges the sum over the living. Each number is exact; together they
    * are not of one instant.
    */
-  totals(): Record<string, number> {
+  totals(): Record<Names, number> {
     this.#checkOpen('read')
-    return this.#counterReader.totals()
+    return this.#counterReader.totals() as Record<Names, number>
   }
 
   /** The names of the board's counters, each with its kind, in the order in which the board was made. */
-  get counterKinds(): Record<string, 'counter' | 'gauge'> {
-    return this.#counterReader.kinds()
+  get counterKinds(): Record<Names, 'counter' | 'gauge'> {
+    return this.#counterReader.kinds() as Record<Names, 'counter' | 'gauge'>
   }
 
   /**
@@ -362,6 +397,8 @@ export class Scoreboard {
     this.#shared = new SharedCounters(board, this.#options.readOnly)
     this.#reader = new SlotReader(board, this.baseDir, this.#options.maxStatusBytes)
     this.#all = new StatusReader(board, this.#reader)
+    this.#hearts = undefined
+    this.#vitals = undefined
     this.#counters = undefined
     this.#files = undefined
     this.#hasFiles = false
@@ -387,6 +424,31 @@ export class Scoreboard {
   /** Whether opening it to write would replace it. @internal */
   get isFromEarlierBoot(): boolean {
     return this.#board.fromEarlierBoot
+  }
+
+  /**
+   * Whose event loop has not turned for longer than `afterMs` (undefined: three of its beats): epoch and for how long,
+   * in milliseconds, by slot. Dead owners too, until they are cleaned up. @internal
+   */
+  blocked(afterMs?: number): Map<number, { epoch: number; forMs: number }> {
+    this.#checkOpen('read')
+    this.#hearts ??= new Hearts(this.#board)
+    return this.#hearts.blocked(afterMs)
+  }
+
+  /** What the line of a worker says for whoever is about to look into its process. @internal */
+  inspection({ slot, epoch }: Pick<WorkerEntry, 'slot' | 'epoch'>): NativeInspection | undefined {
+    return this.#board.inspection(slot, epoch)
+  }
+
+  /** Whether somebody has opened the inspector of a worker and not closed it. @internal */
+  get hasInspected(): boolean {
+    return this.snapshot().workers.some((worker) => this.inspection(worker)?.isInspected)
+  }
+
+  /** Notes for how long somebody may have its inspector open; 0: nobody has. @internal */
+  noteInspection({ slot, epoch }: Pick<WorkerEntry, 'slot' | 'epoch'>, forMs: number): void {
+    this.#board.noteInspection(slot, epoch, forMs)
   }
 
   /** How many slots belong to dead workers. @internal */
@@ -425,6 +487,7 @@ export class Scoreboard {
 
   /** Gives everything back: with a good-bye, or as one who has died in this way. */
   #leave(ending: Ending | undefined): void {
+    this.#heart.stop()
     removeOwner(this)
     this.#hub.close()
     if (ending !== undefined) {
@@ -455,7 +518,7 @@ export class Scoreboard {
         this.#checkWritable('publish a status')
         this.#checkSize(encodeStatus(status).bytes.length)
         this.claim()
-        this.update(status)
+        this.update(status as never)
         return
       case Outcome.tooLong:
         this.#publishLong(encodeStatus(status))
@@ -495,8 +558,14 @@ export class Scoreboard {
   #settleIn(slot: number, epoch: number): void {
     const { boardId } = this.#board
     this.#ownKey = `${slot}-${epoch}`
+    this.#heart.start(this.#board, this.#options.heartbeatMs)
     this.#files = new OverflowWriter(this.baseDir, this.#options.mode, { boardId, slot, epoch })
     addOwner(this)
+  }
+
+  /** The living owner of a slot. */
+  #workerIn(slot: number): WorkerEntry | undefined {
+    return this.#reader.scan(undefined, slot, slot + 1) === 0 ? undefined : this.#liveEntry(0)
   }
 
   readonly #liveEntry = (entry: number) => readEntry(this.#reader, this.#counterReader, entry, undefined)
@@ -515,3 +584,7 @@ export class Scoreboard {
     )
   }
 }
+
+/** Whatever its workers publish and count. */
+// biome-ignore lint/suspicious/noExplicitAny: nothing else is assignable from every Scoreboard
+export type AnyScoreboard = Scoreboard<any, any>

@@ -12,8 +12,20 @@ export type JsonValue =
 /** What a worker may publish: text, bytes, or anything JSON can say. Bytes come back as a Buffer. */
 export type Status = Uint8Array | JsonValue
 
+/** What JSON keeps of a type: an interface is as good as a type with an index signature; functions are nothing. */
+export type Jsonable<T> = T extends string | number | boolean | null | undefined | Uint8Array
+  ? T
+  : T extends (...args: never[]) => unknown
+    ? never
+    : T extends object
+      ? { [Key in keyof T]: Jsonable<T[Key]> }
+      : never
+
+/** What a board takes that carries statuses of type `S`: those; where nothing was said of them, whatever JSON can say. */
+export type Accepted<S, T> = Status extends S ? (T extends Status ? T : Jsonable<T>) : S
+
 /** Where the board is, which worker opens it, and what it is like if it has to be made. */
-export interface ScoreboardOptions {
+export interface ScoreboardOptions<Names extends string = string> {
   /** The directory of the board. Made when it is missing, unless `readOnly`. */
   baseDir: string
   /**
@@ -49,7 +61,7 @@ export interface ScoreboardOptions {
    *
    * @default none
    */
-  counters?: Record<string, 'counter' | 'gauge'>
+  counters?: Readonly<Record<Names, 'counter' | 'gauge'>>
   /**
    * Names of board-wide integers that any worker may add to, at most 64, fixed when the board is created.
    *
@@ -91,6 +103,14 @@ export interface ScoreboardOptions {
    * @default 600000, ten minutes
    */
   deadForMs?: number
+  /**
+   * How often this worker says that its event loop turns, in milliseconds, 0 to 3600000; 0: never. From the first
+   * `update()` or `claim()` on, by a timer that keeps no process alive. Readers tell by it who is blocked. A program
+   * that works without an event loop, one synchronous step after the other, says 0.
+   *
+   * @default 1000
+   */
+  heartbeatMs?: number
 }
 
 /** What went wrong with one slot. It never costs the other entries. */
@@ -101,8 +121,22 @@ export interface WorkerEntryError {
   preview?: string
 }
 
+/** What a worker costs, by the kernel's account. Of a worker thread: its own time, the memory of its whole process. */
+export interface Vitals {
+  /** Of one core, since the look before at this handle; at the first, over all of its life. */
+  cpuPercent: number
+  /** User and system time since its process started, in milliseconds. */
+  cpuMs: number
+  /** Memory that is not swapped out, in bytes. */
+  rssBytes: number
+  /** How many its process has. */
+  threads: number
+  /** The state letter of `/proc`: R runs, S sleeps, D waits for a device, T is stopped, t is traced, Z has ended. */
+  procState: string
+}
+
 /** One worker as a reader sees it. */
-export interface WorkerEntry {
+export interface WorkerEntry<S = Status, Names extends string = string> {
   id: string
   pid: number
   /** 0 in the main thread of a process. */
@@ -112,7 +146,7 @@ export interface WorkerEntry {
   epoch: number
   state: 'live' | 'dead'
   /** Undefined when the worker has claimed and not yet published, or when there is an `error`. */
-  status: Status | undefined
+  status: S | undefined
   /** How many updates this worker has published. */
   updates: number
   /** When the slot was claimed, in milliseconds since the Unix epoch. */
@@ -125,7 +159,13 @@ export interface WorkerEntry {
   heartbeatAgeMs?: number | undefined
   /** How often it says so, in milliseconds: its option `heartbeatMs`. */
   heartbeatMs?: number | undefined
-  counters: Record<string, number>
+  /** When its process started, in clock ticks since boot: with the pid this names one process for ever. 0: unknown. */
+  processStart?: number
+  /** The inode of its pid namespace, in which `pid` is a number; 0: unknown. */
+  pidNamespace?: number
+  counters: Record<Names, number>
+  /** For `snapshot({ vitals: true })`, of a living worker in the reader's pid namespace, on Linux. */
+  vitals?: Vitals
   /** For how long a dead worker has been dead, in milliseconds; undefined where nobody has noted it yet. */
   deadForMs?: number
   /** How a dead worker ended, where somebody knew: `exited 1`, `SIGKILL`, `terminated` (its thread). */
@@ -134,11 +174,11 @@ export interface WorkerEntry {
 }
 
 /** Everything known of a board at one moment. */
-export interface Snapshot {
+export interface Snapshot<S = Status, Names extends string = string> {
   boardId: string
   /** How many workers the board can hold. */
   slots: number
-  workers: WorkerEntry[]
+  workers: WorkerEntry<S, Names>[]
   cursor: Cursor
   /** Milliseconds since the Unix epoch. */
   takenAt: number
@@ -152,11 +192,13 @@ export interface Cursor {
 }
 
 /** A worker that is new or has published since. */
-export interface WorkerChange extends WorkerEntry {
+export interface WorkerChange<S = Status, Names extends string = string> extends WorkerEntry<S, Names> {
   /** How many updates this change stands for. */
   merged: number
   /** Whether this owner of the slot was not known before. */
   isNew: boolean
+  /** For a watch with `blockedAfterMs`: whether it is blocked now. */
+  blocked?: boolean
 }
 
 /** A worker that is there no more. A slot owned anew is one gone and one new. */
@@ -176,8 +218,8 @@ export interface GoneWorker {
 }
 
 /** What moved since a cursor. A counter alone is not a change. */
-export interface Changes extends Snapshot {
-  workers: WorkerChange[]
+export interface Changes<S = Status, Names extends string = string> extends Snapshot<S, Names> {
+  workers: WorkerChange<S, Names>[]
   gone: GoneWorker[]
 }
 
@@ -191,4 +233,12 @@ export interface WatchOptions {
    * @default 0
    */
   minIntervalMs?: number
+  /**
+   * Also tell when a worker's event loop has not turned for so many milliseconds, and when it turns again: such a
+   * change has `merged` 0, and every change of this watch has `blocked`. At least 1; less than twice the
+   * worker's `heartbeatMs` calls those blocked who are not.
+   *
+   * @default not told
+   */
+  blockedAfterMs?: number
 }

@@ -4,8 +4,9 @@
 import pc from 'picocolors'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
 import { countKinds, countsText, kindOfWorker, wordOfWorker } from '../view/activity'
+import { bytesText } from '../view/numbers'
 import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
-import { shownState } from '../view/worker-state'
+import { type StateLimits, shownState } from '../view/worker-state'
 import { REQUEST_PATH, requestColumns, servesRequests } from './request-columns'
 import { type LastColumn, type TableColumn, tableLines } from './table'
 
@@ -14,10 +15,14 @@ export interface TableOptions {
   columns?: number
   /** @default false */
   colors?: boolean
-  /** Say of each worker whether it is live, stale or dead. @default false */
+  /** Say of each worker whether it is live, blocked, stale or dead. @default false */
   state?: boolean
   /** A living worker silent for longer counts as stale, in milliseconds. @default Infinity */
   staleMs?: number
+  /** How old the heart of a living worker may be before it counts as blocked, in milliseconds. @default three beats */
+  blockedMs?: number
+  /** Say of each worker what it costs, where the snapshot has it. @default false */
+  vitals?: boolean
   /** How a status reads, on one line of at most `columns` columns. @default statusText */
   statusText?: (status: Status | undefined, columns: number) => string
 }
@@ -61,9 +66,9 @@ export function renderTable(snapshot: Snapshot, options: TableOptions = {}): str
   return lines.map((line, row) => decorate(line, snapshot, row - 1, options))
 }
 
-/** `3 living, 2 busy, 1 stale, 1 dead, 1024 slots`. */
-export function renderLine(snapshot: Snapshot, staleMs?: number): string {
-  const kinds = snapshot.workers.map((worker) => kindOfWorker(worker, snapshot.takenAt, staleMs))
+/** `3 living, 2 busy, 1 blocked, 1 dead, 1024 slots`. */
+export function renderLine(snapshot: Snapshot, limits: StateLimits = {}): string {
+  const kinds = snapshot.workers.map((worker) => kindOfWorker(worker, snapshot.takenAt, limits))
   return `${countsText(countKinds(kinds))}, ${snapshot.slots} slots`
 }
 
@@ -74,7 +79,7 @@ export function renderScreen(snapshot: Snapshot, options: ScreenOptions): string
   const hidden = snapshot.workers.length - room
   const shown = hidden > 0 ? snapshot.workers.slice(0, room - 1) : snapshot.workers
   const lines = [
-    cut(`${escapeControls(options.title)}  ${renderLine(snapshot, options.staleMs)}`, columns),
+    cut(`${escapeControls(options.title)}  ${renderLine(snapshot, options)}`, columns),
     '',
     ...renderTable({ ...snapshot, workers: shown }, { ...options, state: true }),
   ]
@@ -87,12 +92,12 @@ export function renderScreen(snapshot: Snapshot, options: ScreenOptions): string
  * The snapshot as JSON, without its cursor. Bytes are `{ "type": "bytes", "base64": "..." }`; what is not
  * known is left out.
  */
-export function renderJson(snapshot: Snapshot, indent?: number, staleMs?: number): string {
+export function renderJson(snapshot: Snapshot, indent?: number, limits: StateLimits = {}): string {
   const { cursor: _, ...rest } = snapshot
   const workers = snapshot.workers.map((worker) => ({
     ...worker,
     status: jsonStatus(worker.status),
-    kind: kindOfWorker(worker, snapshot.takenAt, staleMs),
+    kind: kindOfWorker(worker, snapshot.takenAt, limits),
   }))
   const whole = { ...rest, workers }
   return indent === undefined ? JSON.stringify(whole) : indentedJson(whole, indent)
@@ -109,7 +114,7 @@ export function workerColumns(takenAt: number, options: TableOptions): TableColu
   const idColumns = Math.max(8, Math.floor((options.columns ?? Infinity) * 0.3))
   const state: TableColumn<WorkerEntry> = {
     name: 'STATE',
-    text: (worker) => wordOfWorker(worker, takenAt, options.staleMs).replace('dead', 'DEAD'),
+    text: (worker) => stateText(worker, takenAt, options).replace('dead', 'DEAD'),
   }
   return [
     { name: 'SLOT', align: 'right', dropOrder: 3, text: (worker) => String(worker.slot) },
@@ -117,8 +122,29 @@ export function workerColumns(takenAt: number, options: TableOptions): TableColu
     { name: 'PID', align: 'right', dropOrder: 2, text: (worker) => String(worker.pid) },
     { name: 'AGE', align: 'right', text: (worker) => ageText(worker.ageMs) },
     { name: 'UPDATES', align: 'right', dropOrder: 1, text: (worker) => String(worker.updates) },
+    ...(options.vitals ? VITALS : []),
     ...(options.state ? [state] : []),
   ]
+}
+
+/** A process in one of these runs nothing at all. */
+const PROC_STATES: Record<string, string> = { T: 'stopped', t: 'traced', D: 'in device' }
+
+const VITALS: TableColumn<WorkerEntry>[] = [
+  { name: 'CPU%', align: 'right', dropOrder: 1, text: ({ vitals }) => vitals?.cpuPercent.toFixed(1) ?? '-' },
+  {
+    name: 'MEM',
+    align: 'right',
+    dropOrder: 1,
+    text: ({ vitals }) => (vitals ? bytesText(vitals.rssBytes) : '-'),
+  },
+]
+
+/** `live`, `blocked 12s`; why it is blocked, where its process is not even running. */
+export function stateText(worker: WorkerEntry, takenAt: number, limits: StateLimits): string {
+  if (shownState(worker, takenAt, limits) !== 'blocked') return wordOfWorker(worker, takenAt, limits)
+  const how = PROC_STATES[worker.vitals?.procState ?? '']
+  return `${how ?? 'blocked'} ${ageText(worker.heartbeatAgeMs)}`
 }
 
 /** A status, or why there is none, on one line. */
@@ -133,7 +159,7 @@ function decorate(line: string, snapshot: Snapshot, row: number, options: TableO
   const { bold, red, yellow } = pc.createColors(options.colors ?? false)
   const worker = snapshot.workers[row]
   if (!worker) return bold(line)
-  const state = shownState(worker, snapshot.takenAt, options.staleMs)
-  if (state === 'dead') return red(line)
-  return state !== 'live' || worker.error ? yellow(line) : line
+  const state = shownState(worker, snapshot.takenAt, options)
+  if (state === 'dead' || state === 'blocked') return red(line)
+  return state === 'stale' || worker.error ? yellow(line) : line
 }

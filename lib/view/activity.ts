@@ -3,7 +3,7 @@
 
 import { isBusy, isRequestStatus, STATE_LETTERS } from '../http/request-status'
 import type { Status, WorkerEntry } from '../scoreboard/types'
-import { factsOf, type ShownState, stateOf } from './worker-state'
+import { type ShownState, type StateLimits, shownState } from './worker-state'
 
 export interface Activity {
   /** Whether it has something to do. */
@@ -59,12 +59,12 @@ export function wordOf(kind: Kind, activity: Activity): string {
 }
 
 /** The same word as on the page, of a worker in a table. */
-export function wordOfWorker(worker: WorkerEntry, takenAt: number, staleMs?: number): string {
-  return wordOf(kindOfWorker(worker, takenAt, staleMs), activityOf(worker))
+export function wordOfWorker(worker: WorkerEntry, takenAt: number, limits: StateLimits = {}): string {
+  return wordOf(kindOfWorker(worker, takenAt, limits), activityOf(worker))
 }
 
-export function kindOfWorker(worker: WorkerEntry, takenAt: number, staleMs?: number): Kind {
-  return kindOf(stateOf(factsOf(worker, takenAt), staleMs), activityOf(worker))
+export function kindOfWorker(worker: WorkerEntry, takenAt: number, limits: StateLimits = {}): Kind {
+  return kindOf(shownState(worker, takenAt, limits), activityOf(worker))
 }
 
 export function countKinds(kinds: Iterable<Kind>): KindCounts {

@@ -1,50 +1,67 @@
-// What a worker is shown as: living, dead, or in trouble. The one place that says when; every face asks here.
+// What a worker is shown as, the one definition for all faces: living, blocked, silent for too long, or dead.
 
 import { isPatient } from '../http/request-status'
+import { MISSED_BEATS } from '../scoreboard/hearts'
 import type { WorkerEntry } from '../scoreboard/types'
 
-/** `blocked`: its event loop stands still. `stale`: it has no heart to tell by, and has been silent for too long. */
-export type ShownState = 'live' | 'blocked' | 'stale' | 'dead'
+export type ShownState = WorkerEntry['state'] | 'stale' | 'blocked'
 
-/** So many beats may be missed before a worker counts as blocked. */
-export const MISSED_BEATS = 3
+/**
+ * For how long a living worker's event loop has not turned, in milliseconds; undefined where it turns, or nobody knows.
+ *
+ * @param blockedAfterMs how old a heart may be, in milliseconds @default three of the worker's heartbeats
+ */
+export function blockedForMs(
+  worker: Pick<WorkerEntry, 'state' | 'heartbeatAgeMs' | 'heartbeatMs'>,
+  blockedAfterMs?: number,
+): number | undefined {
+  const { heartbeatAgeMs, heartbeatMs } = worker
+  if (worker.state === 'dead' || heartbeatAgeMs === undefined || heartbeatMs === undefined) return undefined
+  return heartbeatAgeMs > (blockedAfterMs ?? MISSED_BEATS * heartbeatMs) ? heartbeatAgeMs : undefined
+}
+
+/** Whether silence says nothing of it: its heart says more, or it serves requests and waits for one. */
+export function mayBeSilent(worker: Pick<WorkerEntry, 'heartbeatMs' | 'status'>): boolean {
+  return worker.heartbeatMs !== undefined || isPatient(worker.status)
+}
+
+/** When a living worker counts as in trouble. */
+export interface StateLimits {
+  /** One without a heart that has been silent for longer counts as stale, in milliseconds. @default Infinity */
+  staleMs?: number | undefined
+  /** How old a heart may be, in milliseconds. @default three beats */
+  blockedMs?: number | undefined
+}
 
 /** What a worker is judged by. */
 export interface StateFacts {
   isDead: boolean
-  /** As isPatient() says: its silence means nothing. */
-  isPatient: boolean
+  mayBeSilent: boolean
   /** Since its last update, or since its claim when there was none. */
   silentMs: number
-  /** Undefined: it has no heart. */
-  heartbeatAgeMs: number | undefined
-  heartbeatMs: number | undefined
+  /** As blockedForMs() says. */
+  blockedMs: number | undefined
 }
 
-export function factsOf(worker: WorkerEntry, takenAt: number): StateFacts {
-  const { heartbeatAgeMs, heartbeatMs } = worker
+export function factsOf(worker: WorkerEntry, takenAt: number, limits: StateLimits = {}): StateFacts {
   return {
     isDead: worker.state === 'dead',
-    isPatient: isPatient(worker.status),
+    mayBeSilent: mayBeSilent(worker),
     silentMs: Math.max(0, worker.ageMs ?? takenAt - worker.startedAt),
-    heartbeatAgeMs,
-    heartbeatMs,
+    blockedMs: blockedForMs(worker, limits.blockedMs),
   }
 }
 
-/** Silence is a guess, for those without a heart only. */
-export function stateOf(facts: StateFacts, staleMs = Infinity): ShownState {
+/**
+ * Dead by the kernel's word; blocked by its heart's; without a heart, stale where it was silent for longer than
+ * `staleMs` and that says something; or live.
+ */
+export function stateOf(facts: StateFacts, { staleMs = Infinity }: StateLimits): ShownState {
   if (facts.isDead) return 'dead'
-  if (facts.heartbeatAgeMs !== undefined) return blockedMs(facts) === undefined ? 'live' : 'blocked'
-  return facts.silentMs > staleMs && !facts.isPatient ? 'stale' : 'live'
+  if (facts.blockedMs !== undefined) return 'blocked'
+  return facts.silentMs > staleMs && !facts.mayBeSilent ? 'stale' : 'live'
 }
 
-/** For how long its event loop has stood still; undefined: it turns, or nobody can know. */
-export function blockedMs({ isDead, heartbeatAgeMs, heartbeatMs = 1000 }: StateFacts): number | undefined {
-  if (isDead || heartbeatAgeMs === undefined) return undefined
-  return heartbeatAgeMs > MISSED_BEATS * heartbeatMs ? heartbeatAgeMs : undefined
-}
-
-export function shownState(worker: WorkerEntry, takenAt: number, staleMs = Infinity): ShownState {
-  return stateOf(factsOf(worker, takenAt), staleMs)
+export function shownState(worker: WorkerEntry, takenAt: number, limits: StateLimits = {}): ShownState {
+  return stateOf(factsOf(worker, takenAt, limits), limits)
 }

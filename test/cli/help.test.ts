@@ -49,7 +49,11 @@ describe('The help of rollcall', () => {
     const words = 'word '.repeat(30).trim()
     const command = `  $ rollcall ${words}`
 
-    assert.ok(fitted(words).split('\n').every((line) => line.length <= 80))
+    assert.ok(
+      fitted(words)
+        .split('\n')
+        .every((line) => line.length <= 80),
+    )
     assert.equal(fitted(words).replaceAll('\n', ' '), words)
     assert.equal(fitted(command).replace(/ \\\n {6}/g, ' '), command)
   })
@@ -73,7 +77,12 @@ describe('The help of rollcall', () => {
     const baseDir = tempDir()
     open({ baseDir, workerId: 'a' }).update('x')
 
-    for (const args of [['--help'], ['ls', baseDir], ['ls', '--json', baseDir], ['top', '--rounds', '1', baseDir]]) {
+    for (const args of [
+      ['--help'],
+      ['ls', baseDir],
+      ['ls', '--json', baseDir],
+      ['top', '--rounds', '1', baseDir],
+    ]) {
       const script = `exec "$0" "$@" > /dev/full`
       const { status, stderr } = spawnSync('sh', ['-c', script, process.execPath, MAIN, ...args], {
         encoding: 'utf8',

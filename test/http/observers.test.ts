@@ -27,7 +27,8 @@ describe('A status page on the instrumented server itself', () => {
 
     await ask(port, { path: '/orders/17' })
     await EventStream.open(port, () => {}, '/status?events')
-    for (const path of ['/status', '/status?json', '/status?auto', '/status/metrics']) await ask(port, { path })
+    for (const path of ['/status', '/status?json', '/status?auto', '/status/metrics'])
+      await ask(port, { path })
 
     await eventually(
       () => shown().inFlight === 0 && ['keep-alive', 'waiting'].includes(shown().state),

@@ -46,6 +46,9 @@ describe('renderMetrics', () => {
       {
         ...found,
         'rollcall_worker_status_age_seconds{worker="a"}': 0,
+        'rollcall_worker_heartbeat_age_seconds{worker="a"}': 0,
+        'rollcall_worker_cpu_seconds_total{worker="a"}': 0,
+        'rollcall_worker_resident_memory_bytes{worker="a"}': 0,
         [build!]: 1,
       },
       {
@@ -56,6 +59,12 @@ describe('renderMetrics', () => {
         'rollcall_workers_living{state="stale"}': 0,
         'rollcall_workers_living{state="blocked"}': 0,
         'rollcall_worker_stale{worker="a"}': 0,
+        'rollcall_worker_blocked{worker="a"}': 0,
+        'rollcall_worker_blocked_seconds{worker="a"}': 0,
+        rollcall_workers_blocked: 0,
+        'rollcall_worker_heartbeat_age_seconds{worker="a"}': 0,
+        'rollcall_worker_cpu_seconds_total{worker="a"}': 0,
+        'rollcall_worker_resident_memory_bytes{worker="a"}': 0,
         'rollcall_workers{state="live"}': 1,
         'rollcall_workers{state="dead"}': 1,
         'rollcall_worker_up{worker="a"}': 1,

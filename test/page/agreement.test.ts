@@ -5,11 +5,19 @@ import assert from 'node:assert/strict'
 import { type Scoreboard, statusHandler } from '../../lib'
 import { open } from '../support/boards'
 import { runCli, startWorker } from '../support/cli'
+import { eventually } from '../support/eventually'
 import { ask, listen } from '../support/raw-http'
 import { tempDir } from '../support/temp-dir'
 
 const REQUEST = { since: 1, method: 'GET', path: '/', inFlight: 1, requests: 5, bytes: 10 }
 const KINDS = ['busy', 'idle', 'stale', 'blocked', 'dead'] as const
+
+/** Longer than a busy machine keeps this process from its own event loop. */
+const BLOCKED_MS = 5000
+const LIMITS = ['--stale', '1ms', '--blocked', `${BLOCKED_MS}ms`]
+
+/** What a list on a terminal says of them. */
+const WORDS: Record<string, string> = { dead: 'DEAD', blocked: 'blocked [\\d.]+s' }
 
 type Counts = Record<(typeof KINDS)[number] | 'living', number>
 
@@ -31,7 +39,14 @@ describe('All faces of one board', () => {
     // One whose name lives again is dead no more.
     await (await startWorker(baseDir, 'comes back', 'first life')).killed()
     open({ baseDir, workerId: 'comes back' }).update('second life')
-    port = (await listen(statusHandler(open({ baseDir, readOnly: true }), { staleAfterMs: 3_600_000 }))).port
+    // Without a heart only silence tells; and one whose event loop stands still.
+    open({ baseDir, workerId: 'silent', heartbeatMs: 0 }).update('counts sheep')
+    const stopped = await startWorker(baseDir, 'stopped', 'sums')
+    stopped.signal('SIGSTOP')
+    const reader = open({ baseDir, readOnly: true })
+    const ageOf = () => reader.snapshot().workers.find(({ id }) => id === 'stopped')!.heartbeatAgeMs!
+    await eventually(() => ageOf() > BLOCKED_MS, 'the worker that is stopped to be blocked')
+    port = (await listen(statusHandler(reader, { staleAfterMs: 1, blockedAfterMs: BLOCKED_MS }))).port
   })
 
   const get = async (path: string) => (await ask(port, { path })).body
@@ -39,7 +54,8 @@ describe('All faces of one board', () => {
   async function ofPage(): Promise<Counts> {
     const html = await get('/')
     const tile = (name: string) => Number(new RegExp(`data-text="${name}">([\\d,]+)<`).exec(html)![1])
-    const rows = (kind: string) => [...html.matchAll(new RegExp(`<tr class="${kind}( last)?" data-key`, 'g'))].length
+    const rows = (kind: string) =>
+      [...html.matchAll(new RegExp(`<tr class="${kind}( last)?" data-key`, 'g'))].length
     for (const kind of KINDS) assert.equal(rows(kind), tile(kind), `rows and tile of ${kind}`)
     return { ...(Object.fromEntries(KINDS.map((kind) => [kind, tile(kind)])) as Counts), living: tile('all') }
   }
@@ -65,13 +81,13 @@ describe('All faces of one board', () => {
   }
 
   async function ofTop(): Promise<Counts> {
-    const { stdout } = await runCli(['top', '--rounds', '1', '--stale', '1h', baseDir])
+    const { stdout } = await runCli(['top', '--rounds', '1', ...LIMITS, baseDir])
     const of = (word: string) => Number(new RegExp(`(\\d+) ${word}[,\\n]`).exec(stdout)?.[1] ?? 0)
     return { ...(Object.fromEntries(KINDS.map((kind) => [kind, of(kind)])) as Counts), living: of('living') }
   }
 
   async function ofLs(): Promise<Counts> {
-    const { workers } = JSON.parse((await runCli(['ls', '--dead', '--json', '--stale', '1h', baseDir])).stdout)
+    const { workers } = JSON.parse((await runCli(['ls', '--dead', '--json', ...LIMITS, baseDir])).stdout)
     const counts = Object.fromEntries(
       KINDS.map((kind) => [kind, workers.filter((worker: { kind: string }) => worker.kind === kind).length]),
     ) as Counts
@@ -80,7 +96,7 @@ describe('All faces of one board', () => {
   }
 
   it('count the same workers in the same states', async () => {
-    const expected: Counts = { busy: 4, idle: 3, stale: 0, blocked: 0, dead: 2, living: 7 }
+    const expected: Counts = { busy: 4, idle: 3, stale: 1, blocked: 1, dead: 2, living: 9 }
 
     for (const face of [ofPage, ofJson, ofMetrics, ofTop, ofLs]) {
       const { busy, idle, stale, blocked, dead, living } = await face()
@@ -92,34 +108,27 @@ describe('All faces of one board', () => {
     const words = new Map<string, string>()
     for (const { id, word } of JSON.parse(await get('/?json')).workers) words.set(id, word)
     const html = await get('/')
-    const { stdout } = await runCli(['ls', '--dead', '--stale', '1h', baseDir])
+    const { stdout } = await runCli(['ls', '--dead', ...LIMITS, baseDir])
 
-    assert.equal(words.size, 9)
+    assert.equal(words.size, 11)
     for (const [id, word] of words) {
       assert.match(html, new RegExp(`<b>${word}</b></td><td class="c-id"><a[^>]*>${id}<`))
       const line = stdout.split('\n').find((one) => one.includes(` ${id} `))
-      assert.match(line ?? '', new RegExp(` ${word === 'dead' ? 'DEAD' : word} `), `ls about ${id}`)
+      assert.match(line ?? '', new RegExp(` ${WORDS[word] ?? word} `), `ls about ${id}`)
     }
   })
 
   it('agree with the letters of mod_status', async () => {
-    const lines = new Map((await get('/?auto')).split('\n').map((line) => line.split(': ') as [string, string]))
+    const lines = new Map(
+      (await get('/?auto')).split('\n').map((line) => line.split(': ') as [string, string]),
+    )
     const letters = lines.get('Scoreboard')!.replaceAll('.', '')
     const busy = letters.replace(/[^RW]/g, '').length
 
-    assert.equal(letters.length, 7)
+    assert.equal(letters.length, 9)
     assert.equal(Number(lines.get('BusyWorkers')), busy)
     assert.equal(Number(lines.get('IdleWorkers')), letters.length - busy)
     assert.equal(lines.get('DeadWorkers'), '2')
-  })
-
-  it('call the same workers stale, and no server that waits', async () => {
-    const { workers } = JSON.parse((await runCli(['ls', '--json', '--stale', '0s', baseDir])).stdout)
-    const { port: own } = await listen(statusHandler(board, { staleAfterMs: 1 }))
-    const shown = JSON.parse((await ask(own, { path: '/?json' })).body).workers
-    const kinds = (all: { id: string; kind: string; state: string }[]) =>
-      all.filter(({ state }) => state === 'live').map(({ id, kind }) => `${id} ${kind}`)
-
-    assert.deepEqual(kinds(workers), kinds(shown))
+    assert.deepEqual([lines.get('StaleWorkers'), lines.get('BlockedWorkers')], ['1', '1'])
   })
 })

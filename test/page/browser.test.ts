@@ -66,7 +66,7 @@ describeBrowser('the status page in a browser', () => {
     const steady = await startReady('status-crowd', JSON.stringify({ baseDir, count: 1, perSecond: 50 }))
     await row(page, 'crowd-0').locator('.c-state b:text-is("live")').waitFor()
     steady.signal('SIGSTOP')
-    await row(page, 'crowd-0').locator('.c-state b:text-is("stale")').waitFor()
+    await row(page, 'crowd-0').locator('.c-state b:text-is("blocked")').waitFor()
     const young = await row(page, 'crowd-0').locator('.c-ageMs').textContent()
     await eventually(
       async () => (await row(page, 'crowd-0').locator('.c-ageMs').textContent()) !== young,
@@ -331,7 +331,9 @@ describeBrowser('the status page in a browser', () => {
 
     await row(page, 'web-2').locator('.c-doing').click()
     await page.locator('tr.open pre', { hasText: '"step": 7' }).waitFor()
-    assert.ok((await page.locator('tr.open pre').innerText()).replace(/\s/g, '').includes(long.replace(/\s/g, '')))
+    assert.ok(
+      (await page.locator('tr.open pre').innerText()).replace(/\s/g, '').includes(long.replace(/\s/g, '')),
+    )
     assert.equal(await page.locator('tr.open .copy').textContent(), String(process.pid))
     assert.equal(await row(page, 'web-2').locator('a').getAttribute('aria-expanded'), 'true')
     await page.reload()

@@ -184,10 +184,11 @@ describe('statusHandler', () => {
     assert.ok(body.length < 100_000)
   })
 
-  it('calls a silent worker stale, but not a server that waits for requests', async () => {
-    const waiting = open({ baseDir, workerId: 'waiting' })
-    waiting.update({ ...BUSY, state: 'waiting', inFlight: 0 })
-    const { port } = await listen(statusHandler(board, { staleAfterMs: 1 }))
+  it('calls a silent worker without a heart stale, but not a server that waits for requests', async () => {
+    const heartless = { baseDir: tempDir(), heartbeatMs: 0 }
+    open({ ...heartless, workerId: 'working' }).update(BUSY)
+    open({ ...heartless, workerId: 'waiting' }).update({ ...BUSY, state: 'waiting', inFlight: 0 })
+    const { port } = await listen(statusHandler(open(heartless), { staleAfterMs: 1 }))
 
     const kinds = await eventually(async () => {
       const { workers } = JSON.parse((await ask(port, { path: '/?json' })).body)

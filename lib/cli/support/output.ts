@@ -1,7 +1,7 @@
 // Where text goes: standard output, its width and colours, and what happens when nobody reads it any more.
 
-import { exitCodeOf } from './exit-codes'
 import { escapeControls } from '../../view/escape-controls'
+import { exitCodeOf } from './exit-codes'
 
 /**
  * How a table may look on standard output. Not a terminal: as wide as it likes, without colours. NO_COLOR takes

@@ -9,13 +9,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type StatusHandler, statusHandler } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
+import type { ServerOptions } from '../parse/queue-flags'
 import { CliError, EXIT, exitCodeOf } from '../support/exit-codes'
 import { type BoardFlags, openToRead } from '../support/open-board'
 import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface ServeOptions extends BoardFlags {
+export interface ServeOptions extends BoardFlags, ServerOptions {
   port: number
   host: string
   allow?: string[]
@@ -24,11 +25,10 @@ export interface ServeOptions extends BoardFlags {
   name?: string[]
   trustProxy?: string[]
   queue?: string[]
-  auth?: string
-  authFile?: string
   sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
+  blocked?: number
   title?: string
   /** Whether to wait for a board that is not there yet. */
   wait?: boolean
@@ -43,9 +43,10 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
   // By URLs, of which one may be called `constructor`.
   const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
-    const { auth, authFile, sharedDirectory } = options
+    const { auth, authFile, tls, tlsCa, tlsCert, tlsKey, sharedDirectory } = options
+    const asked = { auth, authFile, tls, tlsCa, tlsCert, tlsKey }
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ queue: url, auth, authFile, sharedDirectory }, stop.signal)
+      queues[url] ??= await openQueue({ ...asked, queue: url, sharedDirectory }, stop.signal)
     }
     let handler: StatusHandler | undefined
     const begin = (board: Scoreboard) => {
@@ -57,6 +58,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
         trustProxy: options.trustProxy,
         queues,
         staleAfterMs: options.stale,
+        blockedAfterMs: options.blocked,
         title: options.title,
       })
     }

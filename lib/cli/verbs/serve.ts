@@ -5,6 +5,8 @@ import { type Command, Option } from 'commander'
 
 import { directory, integerFrom } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
+import { withBlocked } from '../parse/list-flags'
+import { withServer } from '../parse/queue-flags'
 import { secretIn } from '../parse/secret'
 import { withBoard } from '../support/open-board'
 import type { ServeOptions } from './serve-page'
@@ -19,7 +21,7 @@ export function registerServe(program: Command): void {
       'Serve the status page of a board: for people at /, for programs at /?json and /?auto (also at /server-status?auto), for Prometheus at /metrics.',
     )
     .argument('<dir>', 'the directory of the board', directory)
-  withBoard(serve)
+  withBlocked(withBoard(serve))
     .option(
       '-p, --port <port>',
       `where to listen; 0 takes a free one (default ${DEFAULT_PORT})`,
@@ -42,14 +44,11 @@ export function registerServe(program: Command): void {
       'a queue to show too: a directory of this machine, or zk://host:port/path',
       several,
     )
-    .addOption(
-      new Option('--auth <user:password>', 'the secret that the queues were made with').env('ROLLCALL_AUTH'),
-    )
-    .option('--auth-file <file>', 'the file whose first line is that secret', secretIn)
+  withServer(serve)
     .option('--shared-directory', 'show a queue of this machine although others may write above it')
     .option(
       '--stale <duration>',
-      'mark living workers that have been silent for longer',
+      'mark living workers without a heart that have been silent for longer',
       durationFrom('1ms'),
       10_000,
     )

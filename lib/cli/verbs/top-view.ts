@@ -17,6 +17,7 @@ export interface TopOptions extends BoardFlags {
   /** Milliseconds, as is `stale`. */
   interval: number
   stale: number
+  blocked?: number
   rounds?: number
   sort: SortKey
   reverse?: boolean
@@ -29,7 +30,7 @@ export async function top(dir: string, options: TopOptions): Promise<void> {
   using stop = new StopSignal()
   using board = await openToRead(dir, options)
   const look = () => lookAgain(board)
-  const source = new BoardSource({ title: dir, look, staleMs: options.stale })
+  const source = new BoardSource({ title: dir, look, staleMs: options.stale, blockedMs: options.blocked })
   const isLive = isScreen() && !options.json && options.rounds === undefined
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
   else await topAsText(source, options, stop)
@@ -43,18 +44,22 @@ async function topAsText(source: BoardSource, options: TopOptions, stop: StopSig
     const all = source.sorted({ sort, reverse })
     const workers = all.workers.filter((worker) => matches(source.textOf(worker), filter))
     const snapshot = { ...all, workers }
-    print(options.json ? renderJson(snapshot, undefined, options.stale) : textRound(snapshot, options))
+    print(
+      options.json
+        ? renderJson(snapshot, undefined, { staleMs: options.stale, blockedMs: options.blocked })
+        : textRound(snapshot, options),
+    )
     if (round === options.rounds) return
     // Rejects when it is time to stop, which the loop's condition says better.
     await delay(options.interval, undefined, { signal: stop.signal }).catch(() => {})
   }
 }
 
-function textRound(snapshot: Snapshot, { stale }: TopOptions): string {
-  const table = renderTable(snapshot, { ...outputStyle(), state: true, staleMs: stale })
-  return [`${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, stale)}`, ...table, ''].join(
-    '\n',
-  )
+function textRound(snapshot: Snapshot, { stale, blocked }: TopOptions): string {
+  const states = { staleMs: stale, blockedMs: blocked }
+  const table = renderTable(snapshot, { ...outputStyle(), state: true, ...states })
+  const head = `${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, states)}`
+  return [head, ...table, ''].join('\n')
 }
 
 /** A board may be replaced while it is looked at. Throws when there is none any more. */
@@ -63,5 +68,5 @@ function lookAgain(board: Scoreboard): Snapshot {
     checkExists(board.baseDir)
     board.reopen()
   }
-  return board.snapshot({ includeDead: true })
+  return board.snapshot({ includeDead: true, vitals: true })
 }

@@ -10,6 +10,7 @@
 // - After `sync()` every read sees at least what any process had written before it.
 // - Every call ends. A connection that is down is waited for, within limits, then ERR_CONNECTION.
 
+import type { NodeBuffer } from '../../util/node-types'
 import type { Settings } from './settings'
 
 /** Matches whatever version the node has. */
@@ -25,7 +26,7 @@ export interface NodeInfo {
 }
 
 export interface StoredNode extends NodeInfo {
-  readonly data: Buffer
+  readonly data: NodeBuffer
 }
 
 /** `'orphan'`: its parent is missing. */
@@ -131,6 +132,11 @@ export interface Store {
    * undefined when it is missing.
    */
   now(path: string): Promise<number | undefined>
+  /**
+   * The time that delays are measured by, in milliseconds since the Unix epoch: no clock of a client's decides, it
+   * does not jump while this machine or the server runs, and goes on after a restart. `path` as for `now()`.
+   */
+  time(path: string): Promise<number | undefined>
   /** Makes the ancestors of the root, which are kept when the queue goes. */
   createParents(): Promise<void>
   /**
@@ -148,7 +154,9 @@ export interface Store {
   guardPath?(path: string): string | undefined
   /** One that works in another thread of this process, where there is one; without it, this thread's own does. */
   remoteReaper?(incarnation: ReapedIncarnation): RemoteReaper | undefined
+  /** Opens another queue's place with the options of this one. */
+  neighbour?: ((url: string) => Promise<Store>) | undefined
   /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */
-  look(path: string): Promise<{ data: Buffer; version: number; children: string[] } | undefined>
+  look(path: string): Promise<{ data: NodeBuffer; version: number; children: string[] } | undefined>
   close(): Promise<void>
 }

@@ -14,7 +14,10 @@ import { registerWaiting } from './waiting'
 function withVerbs(text: string, queue: Command, program: Command): string {
   const message = withVerbHint(text.replace(/^error:/, 'rollcall:'), program)
   if (!message.includes('unknown command')) return message
-  const verbs = queue.createHelp().visibleCommands(queue).map((verb) => verb.name())
+  const verbs = queue
+    .createHelp()
+    .visibleCommands(queue)
+    .map((verb) => verb.name())
   return `${message.trimEnd()}\nThe verbs of rollcall queue: ${verbs.join(', ')}.\n`
 }
 
@@ -23,7 +26,9 @@ export function registerQueue(program: Command): void {
     .command('queue')
     .summary('make, watch and end a queue that workers share')
     .description('Make, watch and end a queue that workers on many machines share.')
-    .configureOutput({ outputError: (text) => noteLines(redactWords(withVerbs(text, queue, program)).trimEnd()) })
+    .configureOutput({
+      outputError: (text) => noteLines(redactWords(withVerbs(text, queue, program)).trimEnd()),
+    })
   registerMaking(queue)
   registerLooking(queue)
   registerQueueTop(queue)
