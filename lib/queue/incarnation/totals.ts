@@ -26,7 +26,8 @@ export interface TotalsRecord {
 }
 
 /** In place of a page of items with names, which are kept as long as their queue: that it was. */
-export const KEPT_PAGE = Buffer.from('kept')
+const KEPT_TEXT = 'kept'
+export const KEPT_PAGE = Buffer.from(KEPT_TEXT)
 
 const NODE = 'totals'
 const MAX_LEAVING = 100_000
