@@ -102,6 +102,29 @@
     return row
   }
 
+  const canAskWhy = 'why' in document.body.dataset
+  const dialog = $('why')
+
+  async function askWhy(view) {
+    const text = dialog.querySelector('pre')
+    setText($('why-title'), `Where ${view.id} is`)
+    setText(text, 'asking its process ...')
+    dialog.showModal()
+    const headers = { 'X-Rollcall': 'why' }
+    const answer = await fetch(`?why=${view.key}`, { method: 'POST', headers }).catch(() => undefined)
+    setText(text, answer ? await answer.text() : 'The server does not answer.')
+  }
+
+  function offerWhy(cell, key) {
+    if (!canAskWhy || cell.children.length > 1) return
+    const button = document.createElement('button')
+    button.type = 'button'
+    button.className = 'why'
+    button.textContent = 'why?'
+    button.addEventListener('click', () => askWhy(known.get(key).view))
+    cell.append(button)
+  }
+
   function fillRow(entry, now) {
     const kind = kindOf(entry, now)
     const { row } = entry
@@ -109,6 +132,7 @@
     columns.forEach((column, i) => {
       const cell = row.cells[i]
       setText(column.format === 'word' ? cell.firstChild : cell, cellText(entry, column, kind, now))
+      if (column.format === 'word') offerWhy(cell, entry.view.key)
       if (column.key === 'doing') cell.classList.toggle('error', entry.view.isError === true)
     })
   }

@@ -16,6 +16,8 @@ import { kindOf, markOf, type WorkerView, wordOf } from './worker-view'
 export interface PageOptions {
   title?: string
   staleMs: number
+  /** Whether there is a button for where a worker hangs. */
+  canAskWhy?: boolean
 }
 
 /** More rows than this help nobody; the filter finds the others. */
@@ -113,7 +115,7 @@ export function renderPage(picture: Picture, choice: Choice, options: PageOption
 <noscript><meta http-equiv="refresh" content="${RELOAD_SECONDS}"></noscript>
 <style>${style.content}</style>
 </head>
-<body data-stale-ms="${options.staleMs}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}">
+<body data-stale-ms="${options.staleMs}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}"${options.canAskWhy && html` data-why`}>
 <a class="skip" href="#workers">Skip to the workers</a>
 <header>
 <div class="name"><h1>${title}</h1><p class="path">${cut(escapeControls(baseDir), 200)}</p></div>
@@ -127,6 +129,7 @@ ${gridSection(picture, options.staleMs)}
 <div id="queues">${queuesSection(picture.queues.views)}</div>
 ${workersSection(picture, chosen, choice, options.staleMs)}
 </main>
+<dialog id="why" aria-labelledby="why-title"><h2 id="why-title"></h2><pre></pre><form method="dialog"><button>Close</button></form></dialog>
 <script>${script.content}</script>
 </body>
 </html>
