@@ -51,7 +51,11 @@ async function stateOf(
     // Whoever queues dead items again tells so between opening their page and giving them their new life.
     const again = await store.info(incarnation.at('signal'))
     const now = await readRecord(store)
-    if (now?.record.run === stored.record.run && isUsable(now.record.phase) && again?.version === told?.version)
+    if (
+      now?.record.run === stored.record.run &&
+      isUsable(now.record.phase) &&
+      again?.version === told?.version
+    )
       return isBlocked ? 'blocked' : 'done'
   }
 }
