@@ -119,6 +119,29 @@
     return row
   }
 
+  const canAskWhy = 'why' in document.body.dataset
+  const dialog = $('why')
+
+  async function askWhy(view) {
+    const text = dialog.querySelector('pre')
+    setText($('why-title'), `Where ${view.id} is`)
+    setText(text, 'asking its process ...')
+    dialog.showModal()
+    const headers = { 'X-Rollcall': 'why' }
+    const answer = await fetch(`?why=${view.key}`, { method: 'POST', headers }).catch(() => undefined)
+    setText(text, answer ? await answer.text() : 'The server does not answer.')
+  }
+
+  function offerWhy(cell, key) {
+    if (!canAskWhy || cell.children.length > 1) return
+    const button = document.createElement('button')
+    button.type = 'button'
+    button.className = 'why'
+    button.textContent = 'why?'
+    button.addEventListener('click', () => askWhy(known.get(key).view))
+    cell.append(button)
+  }
+
   function fillRow(entry, now) {
     const { row, view } = entry
     const name = view.isLast ? `${view.kind} last` : view.kind
@@ -126,6 +149,7 @@
     columns.forEach((column, i) => {
       const cell = row.cells[i]
       setText(cell.firstElementChild ?? cell, cellText(entry, column, now))
+      if (column.format === 'word') offerWhy(cell, view.key)
       if (column.key === 'doing') cell.classList.toggle('error', view.isError === true)
     })
   }
@@ -518,6 +542,7 @@
       if (key) openFromAnywhere(key)
       return
     }
+    if (target.closest('button, dialog')) return
     const row = target.closest('#rows tr[data-key]')
     if (!row || String(getSelection()) !== '') return
     event.preventDefault()

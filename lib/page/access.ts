@@ -57,6 +57,11 @@ export class Access {
     }
   }
 
+  /** Whether there is a token, and this client has it: for what an address alone does not open. */
+  bearsToken(request: IncomingMessage, given: string | null): boolean {
+    return this.#tokenHash !== undefined && this.#hasToken(request, given)
+  }
+
   #hasToken(request: IncomingMessage, given: string | null): boolean {
     const { authorization = '' } = request.headers
     const bearer = /^Bearer +(\S+) *$/i.exec(authorization)?.[1]

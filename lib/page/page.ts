@@ -19,6 +19,8 @@ import type { WorkerView } from './worker-view'
 
 export interface PageOptions {
   title?: string
+  /** Whether there is a button for where a worker hangs. */
+  canAskWhy?: boolean
 }
 
 /** So many rows at first, and again each time that somebody wants more: what nobody reads costs nothing. */
@@ -174,7 +176,7 @@ export function renderPage(picture: Picture, choice: Choice, options: PageOption
 <noscript><meta http-equiv="refresh" content="${RELOAD_SECONDS}"></noscript>
 <style>${style.content}</style>
 </head>
-<body data-rows="${ROWS_AT_ONCE}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}" data-small-from="${SMALL_FROM}" data-default-sort="${DEFAULT_SORT}">
+<body data-rows="${ROWS_AT_ONCE}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}" data-small-from="${SMALL_FROM}" data-default-sort="${DEFAULT_SORT}"${options.canAskWhy && html` data-why`}>
 <a class="skip" href="#workers">Skip to the workers</a>
 <header>
 <div class="name"><h1>${title}</h1><p class="path">${cut(escapeControls(baseDir), 200)}</p></div>
@@ -192,6 +194,7 @@ ${gridSection(picture)}
 ${workersSection(picture, chosen, choice, tick)}
 <div id="deaths">${deathsSection(picture)}</div>
 </main>
+<dialog id="why" aria-labelledby="why-title"><h2 id="why-title"></h2><pre></pre><form method="dialog"><button>Close</button></form></dialog>
 <script>${script.content}</script>
 </body>
 </html>

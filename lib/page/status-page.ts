@@ -5,6 +5,8 @@ import { doesNotCount } from '../http/observers'
 import { CONTENT_TYPES, metricsFormat } from '../metrics/exposition'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import { escapeControls } from '../view/escape-controls'
+import { ownerKey } from '../view/rates'
+import { blockedForMs } from '../view/worker-state'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
 import { findWorker, workerDetails } from './details'
@@ -62,6 +64,7 @@ export class StatusPage {
       const challenge = statusCode === 401 ? { 'WWW-Authenticate': CHALLENGE } : undefined
       return answerText(request, response, statusCode, reason, challenge)
     }
+    if (request.method === 'POST' && query.has('why')) return this.#why(request, response, query)
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answerText(request, response, 405, 'Only GET and HEAD are known here.', { Allow: 'GET, HEAD' })
     }
@@ -79,10 +82,11 @@ export class StatusPage {
 
   async #page(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
     const { title } = this.#options
+    const canAskWhy = this.#access.bearsToken(request, query.get('token'))
     const picture = await this.#feed.look()
     const choice = readChoice(query)
     const details = choice.worker === undefined ? undefined : this.#detailsOf(picture, choice.worker)
-    const body = renderPage(picture, choice, { title }, details)
+    const body = renderPage(picture, choice, { title, canAskWhy }, details)
     answer(request, response, { statusCode: 200, type: 'text/html; charset=utf-8', body })
   }
 
@@ -97,6 +101,34 @@ export class StatusPage {
     const worker = findWorker(snapshot, key)
     if (worker !== undefined) return workerDetails(worker, snapshot.takenAt, this.#options)
     return html`<p class="note">This worker is not on the board any more.</p>`
+  }
+
+  /** Where a worker hangs. It opens a process, so whoever may only look may not; and no other site's script can send it. */
+  async #why(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    if (!this.#access.bearsToken(request, query.get('token'))) {
+      return answerText(
+        request,
+        response,
+        403,
+        "Only whoever has the option 'token' may look into a process.",
+      )
+    }
+    if (request.headers['x-rollcall'] !== 'why') {
+      return answerText(
+        request,
+        response,
+        403,
+        'This needs the header X-Rollcall: why, which no other site can send.',
+      )
+    }
+    const { board } = await this.#feed.look()
+    const worker = board.snapshot().workers.find((one) => ownerKey(one) === query.get('why'))
+    if (worker === undefined) return answerText(request, response, 404, 'This worker has gone.')
+    const { stackOnBoard } = await import('../why/on-board.js')
+    const { blockedText, stackLines } = await import('../why/stack-text.js')
+    const stack = await stackOnBoard(board, worker)
+    const blocked = blockedText(blockedForMs(worker, this.#options.blockedMs))
+    answerText(request, response, 200, [`pid ${worker.pid}, ${blocked}`, ...stackLines(stack), ''].join('\n'))
   }
 
   async #json(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -24,6 +24,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
     'Where most workers serve requests, S is the state letter of mod_status (_ waiting, K keep-alive,',
     'R reading, W working or writing), and SECS the time in that state.',
   ]
+  readonly why: ((worker: WorkerEntry) => Promise<string[]>) | undefined
   readonly #title: string
   readonly #look: () => Snapshot
   readonly #now: () => number
@@ -37,11 +38,13 @@ export class BoardSource implements ListSource<WorkerEntry> {
     look: () => Snapshot
     staleMs: number
     blockedMs?: number
+    why?: (worker: WorkerEntry) => Promise<string[]>
     now?: () => number
   }) {
     this.#title = source.title
     this.#look = source.look
     this.#states = { staleMs: source.staleMs, blockedMs: source.blockedMs }
+    this.why = source.why
     this.#now = source.now ?? (() => performance.now())
   }
 
