@@ -1,7 +1,4 @@
 // A board, and queues, as metrics for Prometheus.
-
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { isRequestStatus, type RequestStatus } from '../http/request-status'
 import type { TimerInfo } from '../queue/types'
 import type { AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
@@ -86,12 +83,8 @@ function deadNow(board: Scoreboard, { workers }: Snapshot): WorkerEntry[] {
   })
 }
 
-let version: string | undefined
-
 function buildFamily(): MetricFamily {
-  // As seen from the compiled file, dist/lib/metrics/render-metrics.js.
-  const file = join(__dirname, '..', '..', '..', 'package.json')
-  version ??= (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+  const { version } = require('./release') as typeof import('./release')
   const labels = { version, node: process.version }
   return gauge('rollcall_build_info', 'Which release of rollcall says all this.', [[labels, 1]])
 }

@@ -24,7 +24,7 @@ export interface PageOptions {
 }
 
 /** So many rows at first, and again each time that somebody wants more: what nobody reads costs nothing. */
-const ROWS_AT_ONCE = 150
+const ROWS_AT_ONCE = 100
 /** More rows than this help nobody; the filter finds the others. */
 const MOST_ROWS = 2000
 const RELOAD_SECONDS = 5
@@ -87,7 +87,7 @@ export function renderTick(picture: Picture): Tick {
     host: cut(escapeControls(hostname()), 64),
     started: oldestStart === undefined ? '-' : clockText(oldestStart),
     restarts: countText(picture.restarts),
-    cpu: percentText(picture.workers.map(({ cpu }) => cpu)),
+    cpu: percentText(picture),
     memory: sumText(picture),
     uptime: picture.workers.length > 0 ? ageText(uptimeMs(picture)) : '-',
     all: countText(livingOf(counts)),
@@ -134,8 +134,10 @@ function hiddenColumns({ workers, servesRequests }: Picture): string[] {
 }
 
 /** Of one core. */
-function percentText(all: readonly (number | undefined)[]): string {
-  const known = all.filter((percent) => percent !== undefined)
+function percentText({ workers }: Picture): string {
+  // Several workers on the main thread of one process are told its whole time each.
+  const once = new Map(workers.map(({ pid, cpu }) => [`${pid} ${cpu}`, cpu]))
+  const known = [...once.values()].filter((percent) => percent !== undefined)
   return known.length === 0 ? '-' : `${known.reduce((sum, percent) => sum + percent, 0).toFixed(0)} %`
 }
 

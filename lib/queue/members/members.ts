@@ -43,6 +43,8 @@ const ENDED: ReadonlySet<MemberStatus> = new Set(['done', 'failed', 'expired', '
 
 export class Members {
   readonly #incarnation: Incarnation
+  /** What those said last whom this handle has seen at work: their timers go with them. */
+  readonly #lastProgress = new Map<string, JsonValue>()
   readonly #ages = new Map<string, Age>()
   /** Members whose verdict stands. */
   readonly #ended = new Map<string, KnownMember>()
@@ -110,6 +112,7 @@ export class Members {
         const age = this.#age(wid, timer.version, Math.max(0, storeNow - timer.changedAt), gap)
         const state = age.ageMs > this.#incarnation.settings.timerMs ? 'expired' : 'alive'
         const progress = readProgress(timer.data)
+        if (progress !== undefined) this.#lastProgress.set(wid, progress)
         const { version } = timer
         const entry = {
           ...describe(wid, known),
@@ -126,7 +129,9 @@ export class Members {
     const now = known.member.status === 'running' ? ((await this.#member(wid)) ?? known) : known
     const state = verdict(now.member)
     if (state === 'cleared') return undefined
-    return { ...describe(wid, now), state, ageMs: undefined, version: undefined, seenMs: 0 }
+    const progress = this.#lastProgress.get(wid)
+    const entry = { ...describe(wid, now), state, ageMs: undefined, version: undefined, seenMs: 0 } as const
+    return progress === undefined || state === 'finished' ? entry : { ...entry, progress }
   }
 
   #age(wid: string, version: number, storeAgeMs: number, gap: number): Age {

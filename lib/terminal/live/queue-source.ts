@@ -119,7 +119,7 @@ export class QueueSource implements ListSource<TimerRow> {
     const workers = states.filter(([count]) => count !== 0).map(([count, state]) => `${count} ${state}`)
     return [
       `${escapeControls(this.#title)}${this.#trouble === undefined ? '' : `  NOT REACHED: ${escapeControls(this.#trouble)}`}`,
-      progressLine(this.#counts, this.#perSecond),
+      progressLine(this.#counts, this.#perSecond, columns),
       `items    ${ready} ready, ${delayed > 0 ? `${delayed} delayed, ` : ''}${leased} leased, ${done} done, ${dead} dead letters`,
       `workers  ${workers.length === 0 ? 'none' : workers.join(', ')}`,
     ].map((line) => cut(line, columns))
