@@ -9,7 +9,10 @@
   const MOST_CELLS = Number(mostCells)
   const SMALL_FROM = Number(smallFrom)
   /** As lib/page/grid.ts has them. */
-  const [PER_LINE, CELL, SIZE] = [128, 10, 8]
+  const [CELL, SIZE] = [10, 8]
+  const perLine = (length) => (length > 2048 ? 256 : 128)
+  /** How many cells the grid has in a line, where they are small. */
+  let wide = perLine(0)
   /** Without a word from the server for so long, there is no news; after the second, it is asked anew. */
   const QUIET_MS = 3500
   const SILENCE_MS = 8000
@@ -262,11 +265,11 @@
   }
 
   function showSmall(slots, length) {
+    wide = perLine(length)
     const shapes = { open: '', idle: '', busy: '', blocked: '', stale: '', dead: '' }
     for (let slot = 0; slot < length; slot++) {
       const kind = slots.get(slot)?.view.kind ?? 'open'
-      shapes[kind] +=
-        `M${(slot % PER_LINE) * CELL} ${Math.floor(slot / PER_LINE) * CELL}h${SIZE}v${SIZE}h-${SIZE}z`
+      shapes[kind] += `M${(slot % wide) * CELL} ${Math.floor(slot / wide) * CELL}h${SIZE}v${SIZE}h-${SIZE}z`
     }
     const grid = $('grid')
     const NS = 'http://www.w3.org/2000/svg'
@@ -276,7 +279,7 @@
       svg.setAttribute('aria-hidden', 'true')
       grid.replaceChildren(svg)
     }
-    svg.setAttribute('viewBox', `0 0 ${PER_LINE * CELL} ${Math.ceil(length / PER_LINE) * CELL}`)
+    svg.setAttribute('viewBox', `0 0 ${wide * CELL} ${Math.ceil(length / wide) * CELL}`)
     for (const [kind, shape] of Object.entries(shapes)) {
       const path = svg.querySelector(`.${kind}`) ?? svg.appendChild(document.createElementNS(NS, 'path'))
       path.setAttribute('class', kind)
@@ -291,11 +294,11 @@
     const svg = $('grid').querySelector('svg')
     if (!svg) return undefined
     const box = svg.getBoundingClientRect()
-    const scale = (PER_LINE * CELL) / box.width
+    const scale = (wide * CELL) / box.width
     const at = [event.clientX - box.left, event.clientY - box.top].map((px) =>
       Math.floor((px * scale) / CELL),
     )
-    return bySlot().get(at[1] * PER_LINE + at[0])?.view.key
+    return bySlot().get(at[1] * wide + at[0])?.view.key
   }
 
   let isDrawing = false

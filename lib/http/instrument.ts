@@ -9,6 +9,7 @@ import type {
   HttpServer as Server,
 } from '../util/node-types'
 import type { Begin } from './request-hook'
+import type { RequestMetrics } from './request-metrics'
 import type { AnyRequest, RequestView } from './tracker'
 
 /** What can be instrumented: the servers of node:http, node:https and node:http2. */
@@ -41,6 +42,14 @@ export interface InstrumentOptions {
    */
   remoteAddress?: (request: AnyRequest) => string | undefined
   /**
+   * Whether requests are counted by method and outcome, and their latency in a histogram, for `renderMetrics()`, the page and
+   * `?auto`: in shared memory, in the folder `requests` of the board, where they outlive their worker. Costs a
+   * listener for each request.
+   *
+   * @default false
+   */
+  metrics?: boolean
+  /**
    * Hears the first error of the board, or of the functions above. Whatever happens, requests are served,
    * and publishing is tried again later, unless the board was closed. One that was deleted or replaced is opened
    * again: for that the handle changes boards, see `reopen()`.
@@ -61,7 +70,7 @@ export interface Instrumentation {
 const hook = () => require('./request-hook') as typeof import('./request-hook')
 const tracking = () => require('./tracker') as typeof import('./tracker')
 
-const OPTIONS = ['board', 'query', 'path', 'remoteAddress', 'onError']
+const OPTIONS = ['board', 'query', 'path', 'remoteAddress', 'metrics', 'onError']
 
 /**
  * Publishes on a board what a server does, from its next 'request' on: state, method, host, path, address,
@@ -104,7 +113,31 @@ export function follow(options: InstrumentOptions): {
   }
   const tracker = tracking().trackerOf(board)
   const end = tracker.join(view)
-  return { begin: (request, response) => tracker.begin(request, response, view), end }
+  if (!optionalBoolean(options.metrics, 'metrics')) {
+    return { begin: (request, response) => tracker.begin(request, response, view), end }
+  }
+  const metrics = countRequests(board, view.onError)
+  return {
+    begin(request, response) {
+      tracker.begin(request, response, view)
+      metrics?.begin(request, response)
+    },
+    end() {
+      end()
+      metrics?.close()
+    },
+  }
+}
+
+/** Nothing of the board is ever thrown: without its counters the server goes on. */
+function countRequests(board: AnyScoreboard, onError: (error: Error) => void): RequestMetrics | undefined {
+  try {
+    const { RequestMetrics } = require('./request-metrics') as typeof import('./request-metrics')
+    return new RequestMetrics(board, onError)
+  } catch (error) {
+    onError(error as Error)
+    return undefined
+  }
 }
 
 /** The same function twice over: for callers, and for `using`. */

@@ -16,10 +16,11 @@ export type Labels = Readonly<Record<string, string>>
 export interface MetricFamily {
   /** Without the `_total` of a counter; ends with the unit when there is one. */
   name: string
-  type: 'counter' | 'gauge'
+  type: 'counter' | 'gauge' | 'histogram'
   help: string
   unit?: string
-  samples: readonly (readonly [labels: Labels, value: number])[]
+  /** Those of a histogram say by `suffix` which of its series they are of. */
+  samples: readonly (readonly [labels: Labels, value: number, suffix?: string])[]
 }
 
 /** OpenMetrics when a client's Accept header prefers it, as Prometheus does; the older text otherwise. */
@@ -57,7 +58,9 @@ export function exposition(families: readonly MetricFamily[], format: MetricsFor
     lines.push(`# TYPE ${familyName} ${type}`)
     if (unit !== undefined && format === 'openmetrics') lines.push(`# UNIT ${familyName} ${unit}`)
     lines.push(`# HELP ${familyName} ${escapedHelp(help, format)}`)
-    for (const [labels, value] of samples) lines.push(`${sampleName}${labelText(labels)} ${valueText(value)}`)
+    for (const [labels, value, suffix = ''] of samples) {
+      lines.push(`${sampleName}${suffix}${labelText(labels)} ${valueText(value)}`)
+    }
   }
   if (format === 'openmetrics') lines.push('# EOF')
   return `${lines.join('\n')}\n`

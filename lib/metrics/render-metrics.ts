@@ -1,4 +1,5 @@
 // A board, and queues, as metrics for Prometheus.
+import { readRequestTotals } from '../http/request-metrics'
 import { isRequestStatus, type RequestStatus } from '../http/request-status'
 import type { TimerInfo } from '../queue/types'
 import type { AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
@@ -61,10 +62,41 @@ export function renderMetrics(board: AnyScoreboard, options: MetricsOptions = {}
     buildFamily(),
     ...boardFamilies(snapshot, limits),
     ...workerFamilies(snapshot, limits, deadNow(board, snapshot)),
+    ...requestFamilies(board),
     ...queueFamilies(queues),
   ]
   const taken = new Set(ours.flatMap(({ name }) => [name, `${name}_total`]))
   return exposition([...ours, ...counterFamilies(board, snapshot, taken)], format)
+}
+
+function requestFamilies(board: AnyScoreboard): MetricFamily[] {
+  const totals = readRequestTotals(board)
+  if (totals === undefined) return []
+  const { counts, buckets, seconds, requests } = totals
+  const name = 'rollcall_http_request_duration_seconds'
+  const samples: MetricFamily['samples'] = [
+    ...buckets.map(({ bound, count }): [Labels, number, string] => [
+      { le: bound === Number.POSITIVE_INFINITY ? '+Inf' : String(bound) },
+      count,
+      '_bucket',
+    ]),
+    [{}, seconds, '_sum'],
+    [{}, requests, '_count'],
+  ]
+  return [
+    counter(
+      'rollcall_http_requests',
+      'Requests by method and outcome, over all workers that ever were.',
+      counts.map(({ method, outcome, count }): [Labels, number] => [{ method, status: outcome }, count]),
+    ),
+    {
+      name,
+      type: 'histogram',
+      help: 'How long requests took, until their last byte.',
+      unit: 'seconds',
+      samples,
+    },
+  ]
 }
 
 /** By which owner of a slot: when it was first seen dead. Who only reads finds no note of it on the board. */

@@ -3,6 +3,7 @@
 // goes on for a while, so that a visitor who comes back soon finds the history. With nobody there, nothing runs.
 
 import type { ServerResponse } from 'node:http'
+import { type RequestTotals, readRequestTotals } from '../http/request-metrics'
 import type { MetricsFormat } from '../metrics/exposition'
 import { renderMetrics } from '../metrics/render-metrics'
 import type { Scoreboard } from '../scoreboard/scoreboard'
@@ -40,6 +41,8 @@ export interface Picture {
   queues: QueueFeed
   /** What the board's own counters have come to, by name. */
   totals: Record<string, number>
+  /** Where servers are instrumented with `metrics`. */
+  requests: RequestTotals | undefined
   /** In milliseconds since the Unix epoch. */
   at: number
 }
@@ -231,6 +234,7 @@ export class BoardFeed {
   #picture(): Picture {
     const workers = this.#workers!
     const totals = this.#board.totals()
+    const requests = readRequestTotals(this.#board)
     const views = workers.views()
     return {
       board: this.#board,
@@ -240,7 +244,7 @@ export class BoardFeed {
       // The board's own counters know of workers that nobody was there to see.
       sums: {
         ...workers.sums,
-        requests: totals.requests ?? workers.sums.requests,
+        requests: totals.requests ?? requests?.requests ?? workers.sums.requests,
         bytes: totals.bytes ?? workers.sums.bytes,
       },
       servesRequests: workers.servesRequests,
@@ -250,6 +254,7 @@ export class BoardFeed {
       history: this.#history,
       queues: this.#queues,
       totals,
+      requests,
       at: Date.now(),
     }
   }

@@ -9,7 +9,7 @@ export const MOST_CELLS = 8192
 /** From so many slots on, cells are small and have no letters. */
 export const SMALL_FROM = 500
 /** Cells in a line of small ones, each of which is `CELL` units wide with its gap. */
-const PER_LINE = 128
+const perLine = (length: number) => (length > 2048 ? 256 : 128)
 const CELL = 10
 const SIZE = 8
 
@@ -32,12 +32,13 @@ function cell(view: WorkerView | undefined): Html {
 
 function smallCells(bySlot: ReadonlyMap<number, WorkerView>, length: number): Html {
   const shapes = new Map<string, string>()
+  const wide = perLine(length)
   for (let slot = 0; slot < length; slot++) {
     const kind = bySlot.get(slot)?.kind ?? 'open'
-    const at = `M${(slot % PER_LINE) * CELL} ${Math.floor(slot / PER_LINE) * CELL}h${SIZE}v${SIZE}h-${SIZE}z`
+    const at = `M${(slot % wide) * CELL} ${Math.floor(slot / wide) * CELL}h${SIZE}v${SIZE}h-${SIZE}z`
     shapes.set(kind, (shapes.get(kind) ?? '') + at)
   }
   const paths = [...shapes].map(([kind, shape]) => html`<path class="${kind}" d="${shape}"/>`)
-  const height = Math.ceil(length / PER_LINE) * CELL
-  return html`<svg viewBox="0 0 ${PER_LINE * CELL} ${height}" aria-hidden="true">${paths}</svg>`
+  const height = Math.ceil(length / wide) * CELL
+  return html`<svg viewBox="0 0 ${wide * CELL} ${height}" aria-hidden="true">${paths}</svg>`
 }

@@ -89,6 +89,7 @@ export function renderTick(picture: Picture): Tick {
     restarts: countText(picture.restarts),
     cpu: percentText(picture),
     memory: sumText(picture),
+    ...requestTexts(picture),
     uptime: picture.workers.length > 0 ? ageText(uptimeMs(picture)) : '-',
     all: countText(livingOf(counts)),
     busy: countText(counts.busy),
@@ -131,6 +132,20 @@ function hiddenColumns({ workers, servesRequests }: Picture): string[] {
   const hosts = new Set(workers.map(({ host }) => host ?? '').filter((host) => host !== ''))
   const clients = new Set(workers.map(({ client }) => client ?? '').filter((client) => client !== ''))
   return [...(hosts.size < 2 ? ['host'] : []), ...(clients.size === 0 ? ['client'] : [])]
+}
+
+/** Of all requests that ever were: how long nearly all of them took at most, and how many went wrong. */
+function requestTexts({ requests: totals }: Picture): Record<string, string> {
+  if (totals === undefined || totals.requests === 0) return {}
+  const { requests, buckets, counts } = totals
+  const bound = buckets.find(({ count }) => count >= 0.95 * requests)!.bound
+  const failed = counts.reduce((sum, { outcome, count }) => sum + (outcome === '5xx' ? count : 0), 0)
+  return {
+    latency: Number.isFinite(bound)
+      ? `95 % within ${bound < 1 ? `${bound * 1000} ms` : `${bound} s`}`
+      : 'over 10 s for more than 5 %',
+    failed: `${((failed / requests) * 100).toFixed(2)} %`,
+  }
 }
 
 /** Of one core. */
@@ -227,7 +242,7 @@ function summarySection(picture: Picture, { texts, paths }: Tick, choice: Choice
   return html`<section class="summary" aria-label="Summary">
 <ul class="counts" aria-label="Workers by state; each shows those alone">${TILES.map(tile)}</ul>
 <dl class="totals facts" aria-label="The machine">
-${fact('host', 'Host')}${fact('clock', 'Clock')}${fact('started', 'Since')}${fact('uptime', 'Up')}${fact('restarts', 'Workers replaced')}${fact('cpu', 'CPU')}${fact('memory', 'Memory')}
+${fact('host', 'Host')}${fact('clock', 'Clock')}${fact('started', 'Since')}${fact('uptime', 'Up')}${fact('restarts', 'Workers replaced')}${fact('cpu', 'CPU')}${fact('memory', 'Memory')}${texts.latency !== undefined && html`${fact('latency', 'Latency')}${fact('failed', '5xx')}`}
 </dl>
 <div class="sparks">${SPARKLINES.map((tile) => sparkTile(tile, picture, texts, paths[tile.name]))}</div>
 ${names.length > 0 && html`<dl class="totals" aria-label="Totals of the board's counters">${totals}</dl>`}

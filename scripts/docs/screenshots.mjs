@@ -21,7 +21,7 @@ const { instrument, Scoreboard, statusHandler, WatchdogQueue } = createRequire(i
 const WORKERS = 24
 const CLIENTS = 20
 const LOAD_MS = 50_000
-const SIZE = { width: 1280, height: 850 }
+const SIZE = { width: 1280, height: 1240 }
 const COUNTERS = { requests: 'counter', bytes: 'counter' }
 const ROUTES = [
   { path: '/', ms: 2, bytes: 9_000 },

@@ -76,7 +76,11 @@ describe('Prometheus', () => {
       config,
       `global: { scrape_interval: 200ms }\nscrape_configs: [{ job_name: rollcall, static_configs: [{ targets: ['127.0.0.1:${port}'] }] }]\n`,
     )
-    const args = [`--config.file=${config}`, `--storage.tsdb.path=${folder}/data`, '--web.listen-address=127.0.0.1:0']
+    const args = [
+      `--config.file=${config}`,
+      `--storage.tsdb.path=${folder}/data`,
+      '--web.listen-address=127.0.0.1:0',
+    ]
     const prometheus = spawn(join(bin, 'prometheus'), args, { stdio: ['ignore', 'ignore', 'pipe'] })
     try {
       let log = ''
@@ -87,7 +91,9 @@ describe('Prometheus', () => {
       await eventually(address, () => `Prometheus to listen, it said ${log.slice(-2000)}`)
       const query = async (expression: string): Promise<number | undefined> => {
         const path = `/api/v1/query?query=${encodeURIComponent(expression)}`
-        const { body } = await ask(Number(address()), { path })
+        const { status, body } = await ask(Number(address()), { path })
+        // It is not ready yet.
+        if (status !== 200) return undefined
         const value = JSON.parse(body).data?.result?.[0]?.value?.[1]
         return value === undefined ? undefined : Number(value)
       }
@@ -95,7 +101,10 @@ describe('Prometheus', () => {
 
       for (let i = 0; i < 3; i++) {
         const worker = await startWorker(baseDir, `w-${i}`, 'works')
-        await eventually(async () => (await query(`rollcall_worker_up{worker="w-${i}"}`)) === 1, 'it to be seen')
+        await eventually(
+          async () => (await query(`rollcall_worker_up{worker="w-${i}"}`)) === 1,
+          'it to be seen',
+        )
         board.counters.add('jobs', 1)
         await worker.killed()
         await eventually(async () => (await query(`rollcall_worker_up{worker="w-${i}"}`)) === 0, 'its death')

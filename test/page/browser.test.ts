@@ -1,6 +1,7 @@
 // The status page in a real browser.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { Page } from 'playwright-core'
 
@@ -271,6 +272,44 @@ describeBrowser('the status page in a browser', () => {
     await page.locator('th[data-key=id] button').click()
     await sees(page, ['worker-4999', 'worker-3999', 'worker-2999', 'worker-1999', 'worker-999'])
     assert.deepEqual(troubles(), [])
+  })
+
+  it('has nothing that axe finds fault with, in any of its states', async () => {
+    open({ baseDir, workerId: 'web-2' }).update('idle')
+    open({ baseDir, workerId: 'silent', heartbeatMs: 0 }).update('counts sheep')
+    await (await startWorker(baseDir, 'web-3', 'last words')).killed()
+    await show({ staleAfterMs: 100 })
+    const source = readFileSync(require.resolve('axe-core'), 'utf8')
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const page = await openPage(url, { colorScheme })
+      await isLive(page)
+      await page.locator('#trouble .stale').waitFor()
+      await page.evaluate(source)
+      const isClean = async (state: string) => {
+        const found = (await page.evaluate('axe.run()')) as {
+          violations: { id: string; nodes: { html: string }[] }[]
+        }
+        const said = found.violations.map(
+          ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`,
+        )
+        assert.deepEqual(said, [], `${state}, ${colorScheme}`)
+      }
+      await isClean('as it comes')
+      await row(page, 'web-2').locator('.c-doing').click()
+      await page.locator('tr.open pre').waitFor()
+      await isClean('with a row open')
+      await page.fill('input[name=filter]', 'nobody')
+      await page.click('#pause')
+      await page.locator('#none:visible').waitFor()
+      await isClean('paused, with nobody to show')
+      await page.click('#pause')
+      await isLive(page)
+      await page.evaluate(
+        "document.getElementById('banner').hidden = false; document.body.classList.add('old'); document.getElementById('banner').textContent = 'No news'",
+      )
+      await page.evaluate('window.stop()')
+      await isClean('without news')
+    }
   })
 
   it('shows a hostile status harmlessly', async () => {

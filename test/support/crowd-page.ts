@@ -48,6 +48,7 @@ export function crowdPage(count: number): RequestListener {
     history: new History(),
     queues: { views: [] },
     totals: {},
+    requests: undefined,
     at: Date.now(),
   } as unknown as Picture
   return (request, response) => {
