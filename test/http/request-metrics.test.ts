@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually'
 import { ask, listening } from '../support/raw-http'
 import { tempDir } from '../support/temp-dir'
 
-const valueOf = (text: string, series: string) =>
+const sampleOf = (text: string, series: string) =>
   Number(
     text
       .split('\n')
@@ -34,11 +34,11 @@ describe('instrument() with metrics', () => {
     await ask(port, { path: '/200', method: 'POST' })
     await ask(port, { path: '/200', method: 'PROPFIND' })
 
-    const count = (text: string) => valueOf(text, 'rollcall_http_request_duration_seconds_count')
+    const count = (text: string) => sampleOf(text, 'rollcall_http_request_duration_seconds_count')
     await eventually(() => count(renderMetrics(board)) === 6, 'six requests')
     const text = renderMetrics(board)
     const of = (method: string, status: string) =>
-      valueOf(text, `rollcall_http_requests_total{method="${method}",status="${status}"}`)
+      sampleOf(text, `rollcall_http_requests_total{method="${method}",status="${status}"}`)
     assert.deepEqual(
       [of('GET', '2xx'), of('GET', '4xx'), of('GET', '5xx'), of('POST', '2xx'), of('other', '2xx')],
       [2, 1, 1, 1, 1],
@@ -51,7 +51,7 @@ describe('instrument() with metrics', () => {
       buckets.toSorted((a, b) => a - b),
     )
     assert.equal(buckets.at(-1), 6)
-    assert.ok(valueOf(text, 'rollcall_http_request_duration_seconds_sum') > 0)
+    assert.ok(sampleOf(text, 'rollcall_http_request_duration_seconds_sum') > 0)
     undo()
     assert.equal(count(renderMetrics(board)), 6)
   })

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 
 import { type Scoreboard, type StatusHandlerOptions, statusHandler, WatchdogQueue } from '../../lib'
@@ -12,6 +13,7 @@ import { startReady } from '../support/child'
 import { startWorker } from '../support/cli'
 import { crowdPage } from '../support/crowd-page'
 import { eventually } from '../support/eventually'
+import { ROOT } from '../support/paths'
 import { listen } from '../support/raw-http'
 import { tempDir } from '../support/temp-dir'
 
@@ -279,7 +281,7 @@ describeBrowser('the status page in a browser', () => {
     open({ baseDir, workerId: 'silent', heartbeatMs: 0 }).update('counts sheep')
     await (await startWorker(baseDir, 'web-3', 'last words')).killed()
     await show({ staleAfterMs: 100 })
-    const source = readFileSync(require.resolve('axe-core'), 'utf8')
+    const source = readFileSync(join(ROOT, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8')
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await openPage(url, { colorScheme })
       await isLive(page)
