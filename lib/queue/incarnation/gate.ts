@@ -53,7 +53,11 @@ async function stateOf(
     // Whoever queues dead items again tells so once their page is open, and before their letters go.
     const again = await store.info(incarnation.at('signal'))
     const now = await readRecord(store)
-    if (now?.record.run === stored.record.run && isUsable(now.record.phase) && again?.version === told?.version)
+    if (
+      now?.record.run === stored.record.run &&
+      isUsable(now.record.phase) &&
+      again?.version === told?.version
+    )
       return left === 'dead' && afterDead === 'wait' ? 'blocked' : 'done'
   }
 }
