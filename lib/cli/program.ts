@@ -19,6 +19,7 @@ Examples:
 type Register = (program: Command) => void
 
 const boards = () => (require('./verbs/boards') as typeof import('./verbs/boards')).registerBoards
+const why = () => (require('./verbs/why') as typeof import('./verbs/why')).registerWhy
 
 /** What registers a verb. One that registers several stands here once for each. */
 const VERBS: Record<string, () => Register> = {
@@ -26,6 +27,9 @@ const VERBS: Record<string, () => Register> = {
   totals: boards,
   cleanup: boards,
   top: () => (require('./verbs/top') as typeof import('./verbs/top')).registerTop,
+  why,
+  kill: why,
+  check: () => (require('./verbs/check') as typeof import('./verbs/check')).registerCheck,
   watch: () => (require('./verbs/watch') as typeof import('./verbs/watch')).registerWatch,
   serve: () => (require('./verbs/serve') as typeof import('./verbs/serve')).registerServe,
   demo: () => (require('./verbs/demo') as typeof import('./verbs/demo')).registerDemo,

@@ -5,11 +5,14 @@ import type { Command } from 'commander'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import { directory, octal } from '../parse/arguments'
 import { parseDuration } from '../parse/duration'
+import { withBlocked } from '../parse/list-flags'
 import { type BoardFlags, openToRead, openToWrite, withBoard } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
 
 interface LsOptions extends BoardFlags {
   dead?: boolean
+  vitals?: boolean
+  blocked?: number
   /** Milliseconds. */
   stale: number
   json?: boolean
@@ -29,11 +32,12 @@ export function registerBoards(program: Command): void {
     .summary('list the workers of a board')
     .description('List the living workers of a board and what each of them is doing.')
     .argument('<dir>', 'the directory of the board', directory)
-  withBoard(ls)
+  withBlocked(withBoard(ls))
     .option('-d, --dead', 'the dead too: those that died in the last ten minutes and were not cleaned up yet')
+    .option('--vitals', 'what each of them costs: processor time and memory (Linux)')
     .option(
       '--stale <duration>',
-      'mark living workers that have been silent for longer',
+      'mark living workers without a heart that have been silent for longer',
       parseDuration,
       10_000,
     )
@@ -59,7 +63,9 @@ export function registerBoards(program: Command): void {
   const clean = program
     .command('cleanup')
     .summary('free what dead workers left behind')
-    .description('Free the slots of dead workers and remove the files that they left behind.')
+    .description(
+      'Free the slots of dead workers, remove the files that they left behind, and close inspectors that a `why` which was killed has left open.',
+    )
     .argument('<dir>', 'the directory of the board', directory)
   withBoard(clean)
     .option('--mode <octal>', 'what the workers gave as `mode`, where others may write to the board', octal)
@@ -67,7 +73,7 @@ export function registerBoards(program: Command): void {
       '--reset',
       'give up the whole board: statuses, counters and totals, whoever is on it; the next worker makes a new one',
     )
-    .option('--json', 'print {"slots":N,"files":N}')
+    .option('--json', 'print {"slots":N,"files":N,"inspectors":N}')
     .addHelpText('after', '\nExamples:\n  $ rollcall cleanup /run/app\n  $ rollcall cleanup --reset /run/app')
     .action(cleanup)
 }
@@ -75,7 +81,7 @@ export function registerBoards(program: Command): void {
 async function list(dir: string, options: LsOptions): Promise<void> {
   using board = await openToRead(dir, options)
   const { renderJson, renderTable } = await import('../../terminal/render.js')
-  const snapshot = board.snapshot({ includeDead: true })
+  const snapshot = board.snapshot({ includeDead: true, vitals: options.vitals })
   const dead = snapshot.workers.filter((worker) => worker.state === 'dead').length
   if (!options.dead) snapshot.workers = snapshot.workers.filter((worker) => worker.state === 'live')
 
@@ -83,7 +89,8 @@ async function list(dir: string, options: LsOptions): Promise<void> {
     print(renderJson(snapshot, 2))
     return
   }
-  print(renderTable(snapshot, { ...outputStyle(), state: true, staleMs: options.stale }).join('\n'))
+  const { stale: staleMs, blocked: blockedMs, vitals } = options
+  print(renderTable(snapshot, { ...outputStyle(), state: true, staleMs, blockedMs, vitals }).join('\n'))
   if (snapshot.workers.length > 0) return
   note(dead > 0 ? `no living worker on ${dir}; ${dead} dead, which --dead shows` : `no worker on ${dir}`)
 }
@@ -106,8 +113,18 @@ async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
     return
   }
   const { slots, files } = board.cleanup()
-  if (options.json) print(JSON.stringify({ slots, files }))
-  else print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}`)
+  const inspectors = board.hasInspected ? await closeInspectors(board) : 0
+  if (options.json) print(JSON.stringify({ slots, files, inspectors }))
+  else {
+    const closed =
+      inspectors > 0 ? `, closed ${count(inspectors, 'inspector')} that somebody had left open` : ''
+    print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}${closed}`)
+  }
+}
+
+async function closeInspectors(board: Scoreboard): Promise<number> {
+  const { closeLeftInspectors } = await import('../../why/stack-of.js')
+  return closeLeftInspectors(board)
 }
 
 async function reset(board: Scoreboard, { json }: CleanupOptions): Promise<void> {
