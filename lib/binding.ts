@@ -134,7 +134,8 @@ export interface NativeBoard {
   noteEnd(pid: number, kind: number, value: number): number | Failure
   startHeart(everyMs: number): void
   /** Whether to close an inspector that somebody has opened and not closed. */
-  beat(handlesSigusr1: boolean): boolean
+  beat(): true | undefined
+  noteSigusr1(handles: boolean): void
   /** Until when somebody may have its inspector open, from now; 0: nobody has. False: that owner is gone. */
   noteInspection(slot: number, epoch: number, forMs: number): boolean
   close(): void
