@@ -1,6 +1,6 @@
 // The only importer of the native addon: what it offers, and what to do when it is missing.
 
-import path from 'node:path'
+import { join } from 'node:path'
 
 /** A call that failed: what native/addon/handle.cc makes of a Status. */
 export interface Failure {
@@ -182,7 +182,7 @@ function load(): NativeModule {
   if (process.platform !== 'linux' && process.platform !== 'darwin') {
     throw new Error(`rollcall works on Linux and macOS, not on ${process.platform}`)
   }
-  const root = path.join(__dirname, '..', '..')
+  const root = join(__dirname, '..', '..')
   let file: string
   try {
     file = nodeGypBuild.path(root)
@@ -215,7 +215,7 @@ function whyNone(root: string): string {
 
 function isOurPackage(root: string): boolean {
   try {
-    return (require(path.join(root, 'package.json')) as { name?: string }).name === 'rollcall'
+    return (require(join(root, 'package.json')) as { name?: string }).name === 'rollcall'
   } catch {
     return false
   }

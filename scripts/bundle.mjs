@@ -21,12 +21,13 @@ const require = createRequire(import.meta.url)
  */
 const BUNDLES = [
   { file: 'util.js', entries: modules().filter((name) => name.startsWith('util/')), isShared: true },
-  { file: 'index.js', main: 'index', entries: ['index'], isShared: true },
+  { file: 'index.js', main: 'index', entries: ['index'], packages: ['node-gyp-build'], isShared: true },
   { file: 'queue/inside.js', main: 'queue/inside', entries: ['queue/inside'] },
+  { file: 'metrics/prom.js', main: 'metrics/prom', entries: ['metrics/prom'] },
   { file: 'page/status-page.js', main: 'page/status-page', entries: ['page/status-page'] },
   { file: 'http/tracker.js', main: 'http/tracker', entries: ['http/tracker', 'http/request-hook'] },
   { file: 'cli/main.js', main: 'cli/main', entries: ['cli/main'], isShared: true },
-  { file: 'cli/verbs/boards.js', main: 'cli/verbs/boards', entries: ['cli/verbs/boards'] },
+  { file: 'cli/verbs/ls.js', main: 'cli/verbs/ls', entries: ['cli/verbs/ls'] },
   {
     file: 'terminal/render.js',
     main: 'terminal/render',
@@ -160,6 +161,8 @@ function optionsOf(out, { file, main, packages = [] }, homes, names, write) {
     },
     outfile: join(out, file),
     sourcemap: 'linked',
+    minifyWhitespace: true,
+    lineLimit: 120,
     legalComments: 'none',
     metafile: true,
     write,
@@ -176,16 +179,16 @@ function boundaries(file, homes, packages) {
       builder.onResolve({ filter: /^\.\.?\// }, ({ path, kind, importer, namespace }) => {
         if (namespace !== 'file' || !importer.startsWith(LIB)) return undefined
         const target = relative(LIB, resolve(dirname(importer), path)).replace(/\.(js|ts)$/, '')
-        if (kind === 'require-call' || kind === 'dynamic-import' || kind === 'require-resolve') {
-          return { path: from(file, target), external: true }
+        const isLate = kind === 'require-call' || kind === 'dynamic-import' || kind === 'require-resolve'
+        const home = homes?.get(target)
+        if (home !== undefined && home !== file && home !== `${target}.js`) {
+          return { path: target, namespace: 'elsewhere' }
         }
-        if (homes === undefined) return { path: from(file, target), external: true }
-        const home = homes.get(target)
-        return home === undefined || home === file ? undefined : { path: target, namespace: 'elsewhere' }
+        if (isLate || homes === undefined) return { path: from(file, target), external: true }
+        return undefined
       })
-      builder.onResolve({ filter: /^[^.(/]/ }, ({ path, kind, importer }) => {
-        const isOwn = kind === 'import-statement' || !importer.startsWith(LIB)
-        if (isOwn && packages.includes(path)) return undefined
+      builder.onResolve({ filter: /^[^.(/]/ }, ({ path }) => {
+        if (packages.includes(path)) return undefined
         return { path: path in VENDORED ? from(file, VENDORED[path]) : path, external: true }
       })
       builder.onLoad({ filter: /.*/, namespace: 'elsewhere' }, ({ path }) => ({

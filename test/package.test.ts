@@ -95,16 +95,19 @@ describe('The published package', () => {
     const plain = tell<string>(program)
     const mapped = tell<string>(program, ['--enable-source-maps'])
 
-    assert.match(plain, /at checkDirectory \(.*dist\/package\/index\.js:\d+:\d+\)\n +at openBoard /)
+    const [, ours] = /at (\w+) \(.*dist\/package\/index\.js:\d+:\d+\)\n +at openBoard /.exec(plain) ?? []
     const [, line] = /lib\/scoreboard\/open-board\.ts:(\d+):/.exec(mapped) ?? []
     const source = fs.readFileSync(path.join(ROOT, 'lib', 'scoreboard', 'open-board.ts'), 'utf8')
-    assert.match(source.split('\n')[Number(line) - 1]!, /fileSystemError/, mapped)
+    assert.match(source, new RegExp(`function ${ours}\\(`), plain)
+    assert.match(source.split('\n')[Number(line) - 1]!, /^ +throw /, mapped)
   })
 
   it('has a command that says what the compiled one says, of every verb', () => {
     const verbs = [
       '',
       'ls',
+      'totals',
+      'cleanup',
       'top',
       'watch',
       'serve',

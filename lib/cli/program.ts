@@ -18,13 +18,11 @@ Examples:
 
 type Register = (program: Command) => void
 
-const boards = () => (require('./verbs/boards') as typeof import('./verbs/boards')).registerBoards
-
-/** What registers a verb. One that registers several stands here once for each. */
+/** What registers a verb. */
 const VERBS: Record<string, () => Register> = {
-  ls: boards,
-  totals: boards,
-  cleanup: boards,
+  ls: () => (require('./verbs/ls') as typeof import('./verbs/ls')).registerLs,
+  totals: () => (require('./verbs/totals') as typeof import('./verbs/totals')).registerTotals,
+  cleanup: () => (require('./verbs/cleanup') as typeof import('./verbs/cleanup')).registerCleanup,
   top: () => (require('./verbs/top') as typeof import('./verbs/top')).registerTop,
   watch: () => (require('./verbs/watch') as typeof import('./verbs/watch')).registerWatch,
   serve: () => (require('./verbs/serve') as typeof import('./verbs/serve')).registerServe,
@@ -53,6 +51,6 @@ export function createProgram(version: string, verb?: string): Command {
     .configureHelp({ showGlobalOptions: false })
     .addHelpText('after', EXIT_CODES)
   const wanted = verb !== undefined && verb in VERBS && verb !== 'completion' ? [verb] : Object.keys(VERBS)
-  for (const register of new Set(wanted.map((name) => VERBS[name]!()))) register(program)
+  for (const name of wanted) VERBS[name]!()(program)
   return program
 }

@@ -11,8 +11,6 @@ import {
 import type { CreateRequest } from './incarnation/create'
 import type { ConnectOptions, CreateQueueOptions } from './types'
 
-export { MAX_MS }
-
 const DEFAULT_TIMER_MS = 120_000
 const DEFAULT_MAX_ATTEMPTS = 3
 

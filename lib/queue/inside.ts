@@ -1,5 +1,6 @@
 // What an open queue works with. WatchdogQueue loads it when the first one is opened.
 
+export { checkConnectOptions, checkCreateOptions, checkTimerId } from './check-options'
 export { openStore } from './connect'
 export { addItems, attach, seal } from './incarnation/attach'
 export { create } from './incarnation/create'

@@ -1,6 +1,7 @@
 // A queue that masters and workers on many machines share, with a watchdog over the workers. The
 // protocol is described in docs/PROTOCOL.md; this class is its public face.
 
+import { MAX_MS } from '../util/bounds'
 import {
   checkOptions,
   describeValue,
@@ -10,7 +11,6 @@ import {
 } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
 import { abortable } from '../util/wait'
-import { checkConnectOptions, checkCreateOptions, checkTimerId, MAX_MS } from './check-options'
 import type { Incarnation } from './incarnation/incarnation'
 import type { AttachedQueue } from './members/attached-queue'
 import type { Store } from './store/store'
@@ -61,7 +61,7 @@ export class WatchdogQueue<Item = string> {
     url: string,
     options: ConnectOptions = {},
   ): Promise<WatchdogQueue<Item>> {
-    checkConnectOptions(options)
+    inside().checkConnectOptions(options)
     return new WatchdogQueue<Item>(await inside().openStore(url, options))
   }
 
@@ -74,7 +74,7 @@ export class WatchdogQueue<Item = string> {
 
   /** Creates the queue: visible all at once, with all its items, or not at all. */
   async createQueue(options: CreateQueueOptions<Item> = {}): Promise<void> {
-    const request = checkCreateOptions(options)
+    const request = inside().checkCreateOptions(options)
     this.#assertOpen()
     this.#use(await inside().create(this.#store, request))
   }
@@ -255,7 +255,7 @@ export class WatchdogQueue<Item = string> {
 
   /** Starts this worker's timer, and removes the start barrier. The id need not be unique. */
   async createTimer(id: string): Promise<WatchdogTimer<Item>> {
-    checkTimerId(id)
+    inside().checkTimerId(id)
     return this.#with(async (queue) => {
       this.#lastTimer = await inside().createTimer<Item>(queue, id)
       return this.#lastTimer
