@@ -5,13 +5,15 @@
 import cluster from 'node:cluster'
 import http from 'node:http'
 import { availableParallelism } from 'node:os'
-import { instrument, isRequestStatus, Scoreboard } from '../lib'
+import { instrument, isRequestStatus, noteExits, Scoreboard } from '../lib'
 
 const baseDir = process.argv[2] ?? '/tmp/rollcall-example-cluster'
 
 async function primary(): Promise<void> {
   const workers = Math.min(4, availableParallelism())
   const board = new Scoreboard({ baseDir, counters: { requests: 'counter', bytes: 'counter' } })
+  // So that lists say `SIGKILL` or `exited 1` of who has died.
+  noteExits(cluster, board)
   for (let i = 0; i < workers; i++) cluster.fork()
   cluster.on('listening', (_, { port }) => console.log(`listening on http://127.0.0.1:${port}/`))
   // A worker that died is replaced; what it had served stays in the totals.

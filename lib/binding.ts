@@ -1,6 +1,8 @@
-// The only importer of the native addon: what it offers, and what to do when it is missing.
+// The only importer of the native addons: what they offer, and what to do when one is missing.
 
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { NodeBuffer } from './util/node-types'
 
 /** A call that failed: what native/addon/handle.cc makes of a Status. */
 export interface Failure {
@@ -52,7 +54,7 @@ export interface BoardPlan {
   inlineBytes: number
   counters: [name: string, kind: number][]
   sharedCounters: [name: string, kind: number][]
-  boardId: Buffer
+  boardId: NodeBuffer
   mode: number
   anyFilesystem: boolean
 }
@@ -158,10 +160,6 @@ interface NativeModule {
   /** Undefined where such a lock cannot be had. */
   shareDirectory(path: string): (() => void) | undefined
   crc32c(bytes: Uint8Array): number
-  /** 0 off, 1 searching, 2 guarding: see native/addon/cloexec.cc. Returns how many sockets it marked. */
-  guardSockets(mode: 0 | 1 | 2): number
-  /** Wakes those whose socket was closed without their knowing. Returns how many that were. */
-  reviveSockets(): number
   /** Whether this is the thread that the process began with. */
   isFirstThread(): boolean
   nothing(): undefined
@@ -171,28 +169,79 @@ export function isFailure(answer: unknown): answer is Failure {
   return typeof answer === 'object' && answer !== null && 'code' in answer
 }
 
-const nodeGypBuild = require('node-gyp-build') as { (root: string): unknown; path(root: string): string }
+/** What a session has to tell: see struct News in native/zookeeper/session.h. */
+export const NewsKind = { reply: 0, state: 1, watch: 2 } as const
 
-/** The path of the addon of the package in `root`. Throws where there is none for this machine. */
-export function findAddon(root: string): string {
-  return nodeGypBuild.path(root)
+/** The numbers of enum Step::Kind in native/zookeeper/session.h. */
+export const StepKind = { create: 0, set: 1, delete: 2, check: 3 } as const
+
+/** `[version, czxid, mtime, number of children, whether it is an ephemeral node of this session]` */
+export type NativeStat = [number, number, number, number, boolean]
+
+/** `[kind, call, code, value, stat]`, again and again. */
+export type NativeNews = (number | Buffer | string | string[] | NativeStat | undefined)[]
+
+/** One session of the ZooKeeper client. Requests answer 0, or why they will have no reply. */
+export interface NativeSession {
+  id(): string
+  password(): string
+  /** As the server has granted it. */
+  timeoutMs(): number
+  addAuth(scheme: string, secret: string): void
+  /** Begins a connection. Returns 0 or an errno. REQUIRES: there is none. */
+  connect(ip: string, port: number): number
+  /** The same over a pair of sockets, whose other end it returns, or a negative errno. */
+  connectPair(): number
+  drop(): void
+  /** Whether `onGone` is going to be called. Comes before `abandon()`. */
+  close(): boolean
+  /** `onGone` will not be called. The end: nothing keeps the session any more. */
+  abandon(): void
+  get(call: number, path: string, watch: boolean): number
+  exists(call: number, path: string, watch: boolean): number
+  children(call: number, path: string, watch: boolean): number
+  create(call: number, path: string, data: Uint8Array, flags: number, ownerOnly: boolean): number
+  set(call: number, path: string, data: Uint8Array, version: number): number
+  delete(call: number, path: string, version: number): number
+  sync(call: number, path: string): number
+  getAcl(call: number, path: string): number
+  /** `[kind, path, data, version, flags, ownerOnly]`, again and again. */
+  multi(call: number, ...steps: unknown[]): number
 }
+
+interface NativeZookeeper {
+  /** Id and password are those of a session to take over, or empty. */
+  open(
+    timeoutMs: number,
+    id: string,
+    password: string,
+    onNews: (news: NativeNews) => void,
+    onGone: () => void,
+  ): NativeSession
+}
+
+const nodeGypBuild = require('node-gyp-build') as { path(root: string): string }
+
+const ROOT = join(__dirname, '..', '..')
 
 function load(): NativeModule {
   if (process.platform !== 'linux' && process.platform !== 'darwin') {
     throw new Error(`rollcall works on Linux and macOS, not on ${process.platform}`)
   }
-  const root = join(__dirname, '..', '..')
   let file: string
   try {
-    file = nodeGypBuild.path(root)
+    file = nodeGypBuild.path(ROOT)
   } catch (cause) {
-    throw new Error(whyNone(root), { cause })
+    throw new Error(whyNone(ROOT), { cause })
   }
+  return loadFile(file) as NativeModule
+}
+
+function loadFile(file: string): unknown {
   try {
-    return require(file) as NativeModule
+    return require(file)
   } catch (cause) {
-    throw new Error(whyNotLoaded(file, root, cause as NodeJS.ErrnoException), { cause })
+    throw new Error(whyNotLoaded(file, ROOT, cause as NodeJS.ErrnoException), { cause })
   }
 }
 
@@ -249,3 +298,20 @@ function remedy(root: string, code: string | undefined, message: string): string
 }
 
 export const native: NativeModule = load()
+
+let zookeeper: NativeZookeeper | undefined
+
+/** The addon for ZooKeeper, which lies beside the first one. Throws where it was not built. */
+export function loadZookeeper(): NativeZookeeper {
+  if (zookeeper !== undefined) return zookeeper
+  const first = nodeGypBuild.path(ROOT)
+  const file = join(dirname(first), basename(first).replace('rollcall', 'rollcall_zookeeper'))
+  if (!existsSync(file)) {
+    throw new Error(
+      `rollcall has no native addon for ZooKeeper for ${machine()}. The sources of its client come with the package zookeeper: ` +
+        `npm install --ignore-scripts zookeeper@7.3.0, then build it with: ${buildIt(ROOT)}`,
+    )
+  }
+  zookeeper = loadFile(file) as NativeZookeeper
+  return zookeeper
+}

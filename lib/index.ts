@@ -43,6 +43,7 @@ export type {
   TimerCounts,
   TimerInfo,
   TimerState,
+  TlsOptions,
   WaitOptions,
   WatchdogEvent,
   WatchdogEventType,
@@ -52,11 +53,13 @@ export type { Lease } from './queue/worker/lease'
 export type { WatchdogTimer } from './queue/worker/timer'
 export type { Counters, SharedCounters } from './scoreboard/counters'
 export { type ExitNotes, type ExitSource, noteExits } from './scoreboard/note-exits'
-export { Scoreboard } from './scoreboard/scoreboard'
+export { type AnyScoreboard, Scoreboard } from './scoreboard/scoreboard'
 export type {
+  Accepted,
   Changes,
   Cursor,
   GoneWorker,
+  Jsonable,
   JsonValue,
   ScoreboardOptions,
   Snapshot,

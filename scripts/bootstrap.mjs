@@ -62,19 +62,7 @@ async function prepareAll() {
     needCompiler()
     await step('installing the locked packages', 20, () => run('npm', CI))
   }
-  await together([
-    buildZookeeperPackage(), // goes with the package zookeeper
-    buildAddons(targets()),
-    compile(),
-  ])
-}
-
-/** The client of ZooKeeper that the tests of a queue talk with: the only package whose install script must run. */
-async function buildZookeeperPackage() {
-  if (addonsIn(join(ROOT, 'node_modules', 'zookeeper', 'build', 'Release')).length > 0) return
-  await step('building the ZooKeeper client', 50, () =>
-    run('npm', ['rebuild', 'zookeeper', '--foreground-scripts']),
-  )
+  await together([buildAddons(targets()), compile()])
 }
 
 async function compile() {
@@ -95,28 +83,25 @@ async function buildAddons(names) {
   await step(`building the addon${names.length > 1 ? 's' : ''}`, 10, () => run('npm', args, { JOBS: 'max' }))
   // make leaves a file alone that needs no change; it counts as new all the same.
   const now = new Date()
-  for (const name of names) utimesSync(addonOf(name), now, now)
+  for (const name of names) utimesSync(productOf(name), now, now)
 }
 
 function areFresh(names) {
   const native = join(ROOT, 'native')
   const sources = filesBelow(native).filter((file) => !file.startsWith(join(native, 'test')))
   const newest = Math.max(...[join(ROOT, 'binding.gyp'), ...sources].map(modifiedAt))
-  return names.every((name) => modifiedAt(addonOf(name)) >= newest)
+  return names.every((name) => modifiedAt(productOf(name)) >= newest)
 }
 
-function addonOf(target) {
-  return join(ADDON_DIR, `${target}.node`)
+/** All are addons but the program that ends commands. */
+function productOf(target) {
+  return join(ADDON_DIR, target === 'rollcall-supervisor' ? target : `${target}.node`)
 }
 
-/** The addons that binding.gyp knows to build. */
+/** What binding.gyp knows to build. */
 function targets() {
   const text = readFileSync(join(ROOT, 'binding.gyp'), 'utf8')
-  return [...text.matchAll(/["']target_name["']\s*:\s*["'](\w+)["']/g)].map(([, name]) => name)
-}
-
-function addonsIn(folder) {
-  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.node')) : []
+  return [...text.matchAll(/["']target_name["']\s*:\s*["']([\w-]+)["']/g)].map(([, name]) => name)
 }
 
 function checkNode() {

@@ -6,13 +6,14 @@
 // "fatal error: vector: No such file or directory"): on Alpine, this same script makes it.
 
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fail, findCommand, need, run, temporaryFolder } from './tools.mjs'
 
 const NEWEST_GLIBC = [2, 31]
 /** N-API addons do not depend on it; node-gyp wants to know which headers are meant. */
 const NODE_TARGET = '20.19.0'
+const SUPERVISOR = 'rollcall-supervisor'
 
 const ARCHITECTURES = {
   x64: { prefix: process.arch === 'x64' ? '' : 'x86_64-linux-gnu-', package: 'g++-x86-64-linux-gnu' },
@@ -23,6 +24,14 @@ const isGlibc = process.report?.getReport().header.glibcVersionRuntime !== undef
 if (!isGlibc) {
   // macOS, Alpine: for this machine alone, without promises about a C library.
   run('npx', ['prebuildify', '--napi', '--strip', '--tag-libc', '--target', NODE_TARGET])
+  // On Alpine the one for glibc does.
+  if (process.platform === 'darwin') takeSupervisor('.', `darwin-${process.arch}`)
+  takeZookeeper(
+    '.',
+    `${process.platform}-${process.arch}`,
+    'strip',
+    process.platform === 'darwin' ? '-Sx' : '--strip-all',
+  )
   process.exit()
 }
 /** This machine's, and those there is a compiler for or one may be installed. */
@@ -59,20 +68,51 @@ function build(arch) {
       npm_config_loglevel: 'error',
     },
   })
-  const name = join('prebuilds', `linux-${arch}`, 'rollcall.glibc.node')
-  checkSymbols(join(copy, name), `${prefix}objdump`)
+  takeZookeeper(copy, `linux-${arch}`, `${prefix}strip`, '--strip-all')
   mkdirSync(join('prebuilds', `linux-${arch}`), { recursive: true })
-  cpSync(join(copy, name), name)
+  for (const addon of ['rollcall', 'rollcall_zookeeper']) {
+    const name = join('prebuilds', `linux-${arch}`, `${addon}.glibc.node`)
+    checkSymbols(join(copy, name), `${prefix}objdump`)
+    cpSync(join(copy, name), name)
+    console.log(`${name}: ${statSync(name).size} bytes`)
+  }
+  takeSupervisor(copy, `linux-${arch}`)
+}
+
+/** The program that ends commands, from where node-gyp has built it. */
+function takeSupervisor(root, platform) {
+  const name = join('prebuilds', platform, SUPERVISOR)
+  mkdirSync(join('prebuilds', platform), { recursive: true })
+  cpSync(join(root, 'build', 'Release', SUPERVISOR), name)
   console.log(`${name}: ${statSync(name).size} bytes`)
+}
+
+/** prebuildify knows of one addon a package: puts the other one beside it, and what its client's licence asks for. */
+function takeZookeeper(folder, platform, strip, stripFlag) {
+  const prebuilds = join(folder, 'prebuilds', platform)
+  const [first] = readdirSync(prebuilds).filter((name) => /^rollcall\..*node$/.test(name))
+  const second = join(prebuilds, first.replace('rollcall', 'rollcall_zookeeper'))
+  cpSync(join(folder, 'build', 'Release', 'rollcall_zookeeper.node'), second)
+  run(strip, [stripFlag, second])
+  const client = join(folder, 'build', 'zookeeper', 'zookeeper-client-c')
+  for (const name of ['LICENSE', 'NOTICE.txt', 'LICENSE-hashtable.txt'])
+    cpSync(join(client, name), join('prebuilds', 'zookeeper-client', name))
 }
 
 /** The binding.gyp of everybody, with what only a prebuild needs: it takes along of the C++ library what it uses. */
 function portable() {
   const gyp = JSON.parse(readFileSync('binding.gyp', 'utf8'))
-  const [target] = gyp.targets
-  target.sources.push('native/prebuild/older_glibc.c')
-  target.cflags = ['-ffunction-sections', '-fdata-sections']
-  target.ldflags = ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL', '-Wl,--gc-sections']
+  const supervisor = gyp.targets.find(({ target_name: name }) => name === SUPERVISOR)
+  // With its C library in it, so that one fits every Linux of this architecture, musl too.
+  supervisor.cflags = ['-Os', '-ffunction-sections', '-fdata-sections']
+  supervisor.ldflags = ['-static', '-s', '-Wl,--gc-sections']
+  const board = gyp.targets.find(({ target_name: name }) => name === 'rollcall')
+  const [[, { targets }]] = gyp.conditions
+  for (const target of [board, ...targets]) {
+    target.sources.push('native/prebuild/older_glibc.c')
+    target.cflags = ['-ffunction-sections', '-fdata-sections']
+    target.ldflags = ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL', '-Wl,--gc-sections']
+  }
   return gyp
 }
 

@@ -14,7 +14,7 @@ export class BareWriter {
 
   static async connect(hosts: string, path: string): Promise<BareWriter> {
     const client = await ZookeeperClient.connect(hosts)
-    await client.call({ op: 'create', path, data: Buffer.alloc(0), ephemeral: true })
+    await client.call({ op: 'create', path, data: Buffer.alloc(0), ephemeral: true, ownerOnly: false })
     return new BareWriter(client, path)
   }
 

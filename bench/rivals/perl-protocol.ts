@@ -20,7 +20,9 @@ export class PerlProtocolQueue {
 
   async create(items: readonly string[]): Promise<void> {
     const make = (path: string, data: string) =>
-      this.#client.call({ op: 'create', path, data: Buffer.from(data), ephemeral: false }, [NODE_EXISTS])
+      this.#client.call({ op: 'create', path, data: Buffer.from(data), ephemeral: false, ownerOnly: false }, [
+        NODE_EXISTS,
+      ])
     await make(this.#root, '')
     await make(`${this.#root}/queue`, '')
     await Promise.all(items.map((item, i) => make(`${this.#root}/queue/${i}`, item)))
@@ -29,9 +31,9 @@ export class PerlProtocolQueue {
   /** One item, or undefined when none is left. */
   async consume(): Promise<string | undefined> {
     for (;;) {
-      const { children } = await this.#client.call({ op: 'list', path: `${this.#root}/queue`, watch: false })
-      if (children!.length === 0) return undefined
-      for (const name of children!) {
+      const { names } = await this.#client.call({ op: 'list', path: `${this.#root}/queue`, watch: false })
+      if (names!.length === 0) return undefined
+      for (const name of names!) {
         const path = `${this.#root}/queue/${name}`
         const { rc, data } = await this.#client.call({ op: 'get', path, watch: false }, [NO_NODE])
         if (rc === NO_NODE) break

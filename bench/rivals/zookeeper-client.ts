@@ -2,6 +2,7 @@
 
 import { OK, type Reply, type Request, type Session } from '../../lib/queue/store/zookeeper/protocol'
 import { openLoopSession } from '../../lib/queue/store/zookeeper/session'
+import { parseZookeeperUrl } from '../../lib/queue/store/zookeeper/url'
 
 const SESSION_MS = 30_000
 
@@ -13,8 +14,10 @@ export class ZookeeperClient {
   }
 
   static connect(hosts: string): Promise<ZookeeperClient> {
+    const address = parseZookeeperUrl(`zk://${hosts}/rival`)
     return new Promise((resolve) => {
-      const session: Session = openLoopSession({ connect: hosts, timeoutMs: SESSION_MS }, (event) => {
+      const config = { hosts: address.hosts, timeoutMs: SESSION_MS }
+      const session: Session = openLoopSession(config, (event) => {
         if (event.type === 'connected') resolve(new ZookeeperClient(session))
       })
     })

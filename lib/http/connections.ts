@@ -1,9 +1,6 @@
 // The connections that requests have come by: where they are from, and how many bytes went back.
 
-import type { IncomingMessage } from 'node:http'
-import type { Http2ServerRequest, Http2Session } from 'node:http2'
-import type { Socket } from 'node:net'
-
+import type { Http2ServerRequest, Http2Session, IncomingMessage, Socket } from '../util/node-types'
 import { connectionPiece } from './request-json'
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest

@@ -1,8 +1,7 @@
 // instrument() for frameworks, where the server is not at hand or requests are known by their routes. None of
 // them is loaded here: what is needed of each is spelt out as a type.
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
-
+import type { IncomingMessage, ServerResponse } from '../util/node-types'
 import { follow, type InstrumentOptions } from './instrument'
 import type { AnyRequest, AnyResponse } from './tracker'
 

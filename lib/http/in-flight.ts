@@ -1,8 +1,6 @@
 // The requests of one worker that have begun and not ended, in a list from the oldest to the newest.
 
-import type { ServerResponse } from 'node:http'
-import type { Http2ServerResponse } from 'node:http2'
-
+import type { Http2ServerResponse, ServerResponse } from '../util/node-types'
 import type { Connection } from './connections'
 import type { RequestPieces } from './request-json'
 import type { RequestState } from './request-status'

@@ -1,10 +1,13 @@
 // instrument() and the adapters of frameworks: one line of code that puts a server's workers on a board.
 
-import type { Server } from 'node:http'
-import type { Http2SecureServer, Http2Server } from 'node:http2'
-import type { Server as SecureServer } from 'node:https'
-import type { Scoreboard } from '../scoreboard/scoreboard'
+import type { AnyScoreboard } from '../scoreboard/scoreboard'
 import { checkOptions, describeValue, optionalBoolean } from '../util/check-options'
+import type {
+  Http2SecureServer,
+  Http2Server,
+  HttpsServer as SecureServer,
+  HttpServer as Server,
+} from '../util/node-types'
 import type { Begin } from './request-hook'
 import type { AnyRequest, RequestView } from './tracker'
 
@@ -18,7 +21,7 @@ export interface InstrumentOptions {
    * it. Where the board has counters named `requests` and `bytes`, they are kept too, and so outlive
    * the worker in the totals.
    */
-  board: Scoreboard
+  board: AnyScoreboard
   /**
    * Whether paths are shown with their query, which may hold what not everybody should see.
    *

@@ -3,8 +3,7 @@
 // for one, takes all listeners away and tells them only of what it does not answer itself. Nor does a server of HTTP/2
 // that answers streams alone begin to make requests of them, which would answer some by itself.
 
-import type { Server } from 'node:http'
-
+import type { HttpServer as Server } from '../util/node-types'
 import type { AnyRequest } from './connections'
 import type { AnyResponse } from './in-flight'
 

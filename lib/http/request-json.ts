@@ -6,6 +6,7 @@
 //    the head, written when one of its pieces is another one        its digits: when  the path: always
 //                                                                   they change
 
+import type { NodeBuffer } from '../util/node-types'
 import type { RequestState } from './request-status'
 
 /** Longer paths are cut, so that two of them fit into a slot of the default size. */
@@ -81,7 +82,7 @@ export function oldestPiece({ method, path }: RequestPieces, since: number): str
 
 /** The text of one worker. */
 export class StatusText {
-  readonly bytes: Buffer = Buffer.alloc(BUFFER_BYTES)
+  readonly bytes: NodeBuffer = Buffer.alloc(BUFFER_BYTES)
   // What the text says now; no state: not of a request.
   #state: RequestState | undefined
   #method = ''

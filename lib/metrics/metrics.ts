@@ -1,6 +1,6 @@
 // What users call of this room. Its insides are loaded by the first call: a worker that publishes no metrics has none.
 
-import type { Scoreboard } from '../scoreboard/scoreboard'
+import type { AnyScoreboard } from '../scoreboard/scoreboard'
 import type { ClusterMetricsOptions } from './prom-client'
 import type { MetricsPublication, MetricsRegistry, PublishMetricsOptions } from './prom-publisher'
 import type { MetricsOptions } from './render-metrics'
@@ -16,7 +16,7 @@ const ours = () => require('./render-metrics') as typeof import('./render-metric
  *
  * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`
  */
-export function renderMetrics(board: Scoreboard, options: MetricsOptions = {}): string {
+export function renderMetrics(board: AnyScoreboard, options: MetricsOptions = {}): string {
   return ours().renderMetrics(board, options)
 }
 

@@ -2,7 +2,7 @@
 
 import { isBusy, isRequestStatus, type RequestStatus } from '../http/request-status'
 import type { TimerInfo } from '../queue/types'
-import type { Scoreboard } from '../scoreboard/scoreboard'
+import type { AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 import { checkOptions } from '../util/check-options'
 import type { QueueReading } from '../view/queue-reading'
@@ -26,7 +26,7 @@ const TIMER_STATES: readonly TimerInfo['state'][] = [
 ]
 
 /** See metrics.ts. */
-export function renderMetrics(board: Scoreboard, options: MetricsOptions = {}): string {
+export function renderMetrics(board: AnyScoreboard, options: MetricsOptions = {}): string {
   checkOptions(options, ['format', 'queues'], 'the options of renderMetrics()')
   const { format = 'text', queues = [] } = options
   const snapshot = board.snapshot({ includeDead: true })

@@ -6,8 +6,8 @@
 // that is not ours (DNS rebinding: any web page could read this one through its visitors' browsers).
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import type { IncomingMessage } from '../util/node-types'
 import { AddressSet, plainAddress } from './addresses'
 import { cameByTls, clientOf } from './forwarded'
 

@@ -2,9 +2,9 @@
 // events), for programs (?json), for what scrapes Apache (?auto) and for Prometheus (/metrics, ?metrics).
 // After Apache's mod_status and Plack::Middleware::ServerStatus::Lite.
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Scoreboard } from '../scoreboard/scoreboard'
+import { type AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
 import { describeValue } from '../util/check-options'
+import type { IncomingMessage, ServerResponse } from '../util/node-types'
 import type { StatusHandlerOptions } from './handler-options'
 
 /** Loaded with the first page: a worker has none. */
@@ -30,7 +30,7 @@ export interface StatusHandler {
  *
  * @throws {TypeError | RangeError} an option is wrong
  */
-export function statusHandler(board: Scoreboard, options: StatusHandlerOptions = {}): StatusHandler {
+export function statusHandler(board: AnyScoreboard, options: StatusHandlerOptions = {}): StatusHandler {
   if (!(board instanceof Scoreboard)) {
     throw new TypeError(`Expected a Scoreboard, got ${describeValue(board)}`)
   }

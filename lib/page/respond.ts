@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pageAssets } from './assets'
+import { closesWith, lastHeaders } from './ending'
 
 export interface Answer {
   statusCode: number
@@ -67,10 +68,18 @@ export function answerText(
   })
 }
 
+/** Says why not now, and gives up the connection: a server may be waiting for it to close. */
+export function answerUnavailable(request: IncomingMessage, response: ServerResponse, why: string): void {
+  answerText(request, response, 503, why, { 'Retry-After': '5', ...lastHeaders(request) })
+  closesWith(response)
+}
+
 /** Writes the head of a stream of server-sent events. */
 export function beginEvents(response: ServerResponse): void {
   response.writeHead(200, {
     ...baseHeaders(NOTHING),
+    // Its end is the end of the connection: a server that closes does not wait for a browser to let go.
+    ...lastHeaders(response.req),
     'Content-Type': 'text/event-stream; charset=utf-8',
     // nginx would otherwise collect what should arrive now.
     'X-Accel-Buffering': 'no',

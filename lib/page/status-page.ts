@@ -6,17 +6,21 @@ import type { Scoreboard } from '../scoreboard/scoreboard'
 import { escapeControls } from '../view/escape-controls'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
+import { isLeft, lastHeaders } from './ending'
 import { BoardFeed } from './feed'
 import { type CheckedHandlerOptions, checkHandlerOptions, type StatusHandlerOptions } from './handler-options'
 import { readChoice } from './order'
 import { renderPage, renderTick } from './page'
-import { answer, answerText, beginEvents } from './respond'
+import { answer, answerText, answerUnavailable, beginEvents } from './respond'
+
+const CLOSED = 'This page is closed.'
 
 /** One status page: who may see it, and what each address answers. */
 export class StatusPage {
   readonly #options: CheckedHandlerOptions
   readonly #access: Access
   readonly #feed: BoardFeed
+  #isClosed = false
 
   /** @throws {TypeError | RangeError} an option is wrong */
   constructor(board: Scoreboard, options: StatusHandlerOptions) {
@@ -26,6 +30,7 @@ export class StatusPage {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#feed.close()
   }
 
@@ -36,13 +41,14 @@ export class StatusPage {
         return
       }
       const message = error instanceof Error ? error.message : String(error)
-      answerText(request, response, 503, `The board cannot be shown now: ${escapeControls(message)}`, {
-        'Retry-After': '5',
-      })
+      answerUnavailable(request, response, `The board cannot be shown now: ${escapeControls(message)}`)
     })
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isLast = this.#isClosed || isLeft(request)
+    if (isLast)
+      for (const [name, value] of Object.entries(lastHeaders(request))) response.setHeader(name, value)
     const { path, query } = parseTarget(request.url ?? '/')
     const token = query.get('token')
     const verdict = this.#access.judge(request, token)
@@ -54,6 +60,8 @@ export class StatusPage {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answerText(request, response, 405, 'Only GET and HEAD are known here.', { Allow: 'GET, HEAD' })
     }
+    if (this.#isClosed) return answerUnavailable(request, response, CLOSED)
+    if (isLast && query.has('events')) return answerUnavailable(request, response, 'This server is closing.')
     if (query.has('events')) return this.#events(request, response)
     if (query.has('json')) return this.#json(request, response)
     if (query.has('auto')) return this.#auto(request, response)
@@ -88,6 +96,11 @@ export class StatusPage {
   async #events(request: IncomingMessage, response: ServerResponse): Promise<void> {
     await this.#feed.follow(() => {
       if (response.destroyed) return undefined
+      // It was closed while the queues were asked.
+      if (this.#isClosed) {
+        answerUnavailable(request, response, CLOSED)
+        return undefined
+      }
       if (this.#feed.openPages >= this.#options.maxPages) {
         answerText(request, response, 503, 'Too many pages are open.', { 'Retry-After': '5' })
         return undefined

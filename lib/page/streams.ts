@@ -2,6 +2,7 @@
 // bounded: it misses frames instead, and gets everything anew once it has caught up.
 
 import type { ServerResponse } from 'node:http'
+import { closesWith, isLeft } from './ending'
 
 /** A page with more than this unread gets nothing more until it has read all of it. */
 const MOST_UNREAD_BYTES = 1024 * 1024
@@ -20,10 +21,14 @@ interface Page {
   behindSince: number | undefined
 }
 
+/** How soon the pages of a server that closes are let go. To ask costs next to nothing. */
+const LOOK_MS = 200
+
 export class Streams {
   readonly #pages = new Set<Page>()
   readonly #everything: () => Buffer
   readonly #onEmpty: () => void
+  #lookout: NodeJS.Timeout | undefined
 
   /**
    * @param everything what a page needs that knows nothing yet
@@ -42,10 +47,11 @@ export class Streams {
   add(response: ServerResponse): void {
     const page: Page = { response, behindSince: undefined }
     this.#pages.add(page)
+    this.#lookout ??= setInterval(() => this.#leaveClosing(), LOOK_MS).unref()
     response.on('drain', () => this.#caughtUp(page))
     response.on('error', () => response.destroy())
     response.once('close', () => {
-      if (this.#pages.delete(page) && this.#pages.size === 0) this.#onEmpty()
+      if (this.#pages.delete(page)) this.#noteEmpty()
     })
     // Come back in two seconds when the connection breaks.
     response.write('retry: 2000\n\n')
@@ -70,12 +76,29 @@ export class Streams {
   end(): void {
     const pages = [...this.#pages]
     this.#pages.clear()
-    for (const { response } of pages) {
-      response.end()
-      // A page that does not even read the end is not waited for.
-      const late = setTimeout(() => response.destroy(), GOODBYE_MS).unref()
-      response.once('close', () => clearTimeout(late))
+    this.#stopLooking()
+    for (const page of pages) goodbye(page)
+  }
+
+  /** `server.close()` waits for every connection, and tells nobody that it waits. */
+  #leaveClosing(): void {
+    for (const page of this.#pages) {
+      if (!isLeft(page.response.req)) continue
+      this.#pages.delete(page)
+      goodbye(page)
     }
+    this.#noteEmpty()
+  }
+
+  #noteEmpty(): void {
+    if (this.#pages.size > 0) return
+    this.#stopLooking()
+    this.#onEmpty()
+  }
+
+  #stopLooking(): void {
+    clearInterval(this.#lookout)
+    this.#lookout = undefined
   }
 
   #caughtUp(page: Page): void {
@@ -83,6 +106,14 @@ export class Streams {
     page.behindSince = undefined
     page.response.write(this.#everything())
   }
+}
+
+function goodbye({ response }: Page): void {
+  response.end()
+  closesWith(response)
+  // A page that does not even read the end is not waited for.
+  const late = setTimeout(() => response.destroy(), GOODBYE_MS).unref()
+  response.once('close', () => clearTimeout(late))
 }
 
 /** Of HTTP/2, the response itself does not say. */

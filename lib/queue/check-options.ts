@@ -83,7 +83,7 @@ function secretObject(value: unknown, name: string): void {
 
 export function checkConnectOptions(options: ConnectOptions): void {
   const known = [
-    ...['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'heartbeat'],
+    ...['sessionTimeoutMs', 'session', 'connectTimeoutMs', 'auth', 'tls', 'heartbeat'],
     ...['allowSharedDirectory', 'signal'],
   ]
   checkOptions(options, known, 'the options of connect()')
@@ -100,13 +100,42 @@ export function checkConnectOptions(options: ConnectOptions): void {
       throw new TypeError("Expected option 'session' to be what another handle's `session` was")
     }
   }
-  if (options.auth !== undefined) {
-    secretObject(options.auth, 'auth')
-    checkOptions(options.auth, ['scheme', 'secret'], "option 'auth'")
-    const { scheme, secret } = options.auth as { scheme: unknown; secret: unknown }
-    if (scheme !== 'digest') throw new TypeError("Expected option 'auth.scheme' to be 'digest'")
-    if (typeof secret !== 'string' || !/^[^:]+:.+$/s.test(secret)) {
-      throw new TypeError("Expected option 'auth.secret' to be 'user:password'")
+  checkTls(options.tls)
+  if (options.auth !== undefined) checkAuth(options.auth, options.tls)
+}
+
+function checkAuth(auth: NonNullable<ConnectOptions['auth']>, tls: ConnectOptions['tls']): void {
+  secretObject(auth, 'auth')
+  const { scheme, secret } = auth as { scheme: unknown; secret: unknown }
+  checkOptions(auth, scheme === 'x509' ? ['scheme'] : ['scheme', 'secret'], "option 'auth'")
+  if (scheme === 'x509') {
+    if (typeof tls === 'object' && tls.cert !== undefined) return
+    throw new TypeError("Expected options 'tls.cert' and 'tls.key' with the auth scheme 'x509'")
+  }
+  if (scheme !== 'digest') throw new TypeError("Expected option 'auth.scheme' to be 'digest' or 'x509'")
+  if (typeof secret !== 'string' || !/^[^:]+:.+$/s.test(secret)) {
+    throw new TypeError("Expected option 'auth.secret' to be 'user:password'")
+  }
+}
+
+function checkTls(tls: ConnectOptions['tls']): void {
+  if (tls === undefined || typeof tls === 'boolean') return
+  secretObject(tls, 'tls')
+  const known = ['ca', 'cert', 'key', 'passphrase', 'servername', 'rejectUnauthorized']
+  checkOptions(tls, known, "option 'tls'")
+  const isText = (one: unknown) => typeof one === 'string' || one instanceof Uint8Array
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    const value: unknown = tls[name]
+    const parts = name === 'ca' && Array.isArray(value) ? value : [value]
+    if (value !== undefined && !parts.every(isText)) {
+      throw new TypeError(`Expected option 'tls.${name}' to be the text of a PEM file, got a ${typeof value}`)
     }
   }
+  for (const name of ['passphrase', 'servername'] as const) {
+    if (tls[name] !== undefined && typeof tls[name] !== 'string')
+      throw new TypeError(`Expected option 'tls.${name}' to be a string, got a ${typeof tls[name]}`)
+  }
+  optionalBoolean(tls.rejectUnauthorized, 'tls.rejectUnauthorized')
+  if ((tls.cert === undefined) !== (tls.key === undefined))
+    throw new TypeError("Expected options 'tls.cert' and 'tls.key' together")
 }

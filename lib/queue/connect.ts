@@ -5,14 +5,14 @@ import { describeValue } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
 import { redactUrl } from '../util/redact'
 import type { Store } from './store/store'
-import type { ConnectOptions } from './types'
+import type { ConnectOptions, TlsOptions } from './types'
 
 const DEFAULT_SESSION_MS = 15_000
 const DEFAULT_CONNECT_MS = 10_000
 
 export async function openStore(given: string, options: ConnectOptions): Promise<Store> {
   const url = checkedUrl(given)
-  if (url.startsWith('zk://')) {
+  if (isServerUrl(url)) {
     const { parseZookeeperUrl } = await import('./store/zookeeper/url.js')
     const address = parseZookeeperUrl(url)
     const { ZookeeperStore } = await import('./store/zookeeper/store.js')
@@ -23,6 +23,7 @@ export async function openStore(given: string, options: ConnectOptions): Promise
       connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_MS,
       session: options.session,
       auth: options.auth,
+      tls: tlsOf(url, options.tls),
       heartbeat: options.heartbeat ?? 'loop',
       signal: options.signal,
     })
@@ -42,18 +43,30 @@ export async function openStore(given: string, options: ConnectOptions): Promise
   })
 }
 
+/** `zk:` or, over TLS, `zks:`. */
+function isServerUrl(url: string): boolean {
+  return /^zks?:\/\//.test(url)
+}
+
 const HOST_AND_PORT = /^\[?[\w.:-]+\]?:\d{1,5}(,[\w.:-]+)*(\/|$)/
 /** `zk:` anywhere, or in front and not followed by what has to follow it. */
-const ODD_SCHEME = /^(?:.*\/)?(?:zk|zookeeper):\/*/i
+const ODD_SCHEME = /^(?:.*\/)?(?:zks?|zookeeper):\/*/i
 
 /** Without blanks around it. What was most likely meant for a server is never taken for a directory. */
 function checkedUrl(url: unknown): string {
   if (typeof url !== 'string' || url.trim() === '') throw malformed(url)
   const trimmed = url.trim()
-  if (trimmed.startsWith('zk://')) return trimmed
+  if (isServerUrl(trimmed)) return trimmed
   if (HOST_AND_PORT.test(trimmed)) throw malformed(url, `zk://${trimmed}`)
   if (ODD_SCHEME.test(trimmed)) throw malformed(url, trimmed.replace(ODD_SCHEME, 'zk://'))
   return trimmed
+}
+
+function tlsOf(url: string, tls: ConnectOptions['tls']): TlsOptions | undefined {
+  const isSecure = url.startsWith('zks://')
+  if (isSecure && tls === false) throw new TypeError(`Option 'tls' is false, and ${url} asks for TLS`)
+  if (typeof tls === 'object') return tls
+  return isSecure || tls === true ? {} : undefined
 }
 
 /** The directory that a URL names: `local:DIR`, or a path that does not look like a URL. */

@@ -59,6 +59,21 @@ export interface CreateQueueOptions<Item = string> {
   sealed?: boolean
 }
 
+/** How to speak TLS with a server: as for Node's `tls.connect()`. Certificates and keys are PEM. */
+export interface TlsOptions {
+  /** Authorities to trust instead of the well-known ones. */
+  ca?: string | Buffer | (string | Buffer)[]
+  /** The client's certificate, for a server that asks for one. */
+  cert?: string | Buffer
+  /** Its private key. */
+  key?: string | Buffer
+  passphrase?: string
+  /** The name that must be in the server's certificate. @default the host of the URL */
+  servername?: string
+  /** `false` takes any certificate: whoever sits in between can read and change everything. @default true */
+  rejectUnauthorized?: boolean
+}
+
 /** How to reach a queue. Each says which kind of queue it is for, unless it is for both. */
 export interface ConnectOptions {
   /**
@@ -75,11 +90,16 @@ export interface ConnectOptions {
    * @default 10000
    */
   connectTimeoutMs?: number
-  /** ZooKeeper: `secret` is 'user:password'. Every node of the queue is then closed to others. */
-  auth?: { scheme: 'digest'; secret: string }
+  /**
+   * ZooKeeper: who we are. Every node of the queue is then closed to others. `secret` is 'user:password'; `x509` is
+   * the certificate of option `tls`, where the server takes it for an identity.
+   */
+  auth?: { scheme: 'digest'; secret: string } | { scheme: 'x509' }
+  /** ZooKeeper: encrypted, to a server whose certificate is verified. `zks://` is the same as `true`. */
+  tls?: boolean | TlsOptions
   /**
    * ZooKeeper: which thread keeps the session alive. `'thread'` survives a blocked event loop, and looks after the
-   * queue meanwhile, over a second connection. The first connect of a process decides for all.
+   * queue meanwhile, over a second connection.
    *
    * @default 'loop'
    */

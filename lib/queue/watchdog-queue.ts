@@ -10,6 +10,7 @@ import {
   optionalSignal,
 } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
+import type { NodeBuffer } from '../util/node-types'
 import { abortable } from '../util/wait'
 import type { Incarnation } from './incarnation/incarnation'
 import type { AttachedQueue } from './members/attached-queue'
@@ -287,7 +288,7 @@ export class WatchdogQueue<Item = string> {
   }
 
   /** ZooKeeper: a node as it is, for looking. */
-  async node(path: string): Promise<{ data: Buffer; version: number; children: string[] } | undefined> {
+  async node(path: string): Promise<{ data: NodeBuffer; version: number; children: string[] } | undefined> {
     if (typeof path !== 'string') throw new TypeError(`Expected a path, got ${describeValue(path)}`)
     this.#assertOpen()
     return this.#store.look(path)

@@ -61,7 +61,7 @@ function checkFinite(value: unknown, what: string): number {
  * The counters of this worker. Only this worker writes them; everybody may read them. Fixed when the
  * board was made, by `counters`. After IPC::ScoreBoard's set, get, incr and decr.
  */
-export class Counters {
+export class Counters<Names extends string = string> {
   readonly #board: NativeBoard
   readonly #names: CounterNames
   readonly #view: Float64Array | undefined
@@ -81,7 +81,7 @@ export class Counters {
    * @throws {RangeError} no such counter, or a negative `n` for a counter
    * @throws {ScoreboardError} `ERR_CLOSED`
    */
-  add(name: string, n = 1): number {
+  add(name: Names, n = 1): number {
     const { index, kind } = this.#names.find(name)
     checkFinite(n, `what is added to '${name}'`)
     if (n < 0 && kind === CounterKind.counter) {
@@ -98,7 +98,7 @@ export class Counters {
    * @throws {RangeError} no such counter, or it is a counter, which only grows
    * @throws {ScoreboardError} `ERR_CLOSED`
    */
-  set(name: string, n: number): void {
+  set(name: Names, n: number): void {
     const { index, kind } = this.#names.find(name)
     checkFinite(n, `the value of '${name}'`)
     if (kind === CounterKind.counter) {
@@ -110,17 +110,17 @@ export class Counters {
   }
 
   /** The value now. */
-  get(name: string): number {
+  get(name: Names): number {
     return this.#mine(this.#board.getCounter(this.#names.find(name).index))
   }
 
   /** The names, in the order of `view`. */
-  get names(): string[] {
-    return Array.from(this.#names, ({ name }) => name)
+  get names(): Names[] {
+    return Array.from(this.#names, ({ name }) => name as Names)
   }
 
   /** Where a counter is in `view`. */
-  index(name: string): number {
+  index(name: Names): number {
     return this.#names.find(name).index
   }
 

@@ -1,6 +1,6 @@
 // Telling a board what only a parent knows: the exit codes and signals by which its workers ended.
 
-import type { Scoreboard } from './scoreboard'
+import type { AnyScoreboard } from './scoreboard'
 
 type ExitListener = (
   worker: { process: { pid?: number | undefined } },
@@ -27,7 +27,7 @@ export interface ExitNotes {
  * Notes on the board how each worker of a cluster ends, so that pages and lists say `exited 1`, `SIGTERM` or
  * `SIGKILL` of the dead: `noteExits(cluster, board)` in the primary. For other children call `board.noteExit()`.
  */
-export function noteExits(source: ExitSource, board: Scoreboard): ExitNotes {
+export function noteExits(source: ExitSource, board: AnyScoreboard): ExitNotes {
   const note: ExitListener = ({ process: { pid } }, code, signal) => {
     if (pid === undefined) return
     try {

@@ -17,7 +17,16 @@ import { OverflowWriter, removeFilesOfOwner } from './overflow'
 import { addOwner, idsOfThisThread, removeOwner } from './owners'
 import { SlotReader } from './slot-reader'
 import { StatusReader } from './status-reader'
-import type { Changes, Cursor, ScoreboardOptions, Snapshot, Status, WatchOptions, WorkerEntry } from './types'
+import type {
+  Accepted,
+  Changes,
+  Cursor,
+  ScoreboardOptions,
+  Snapshot,
+  Status,
+  WatchOptions,
+  WorkerEntry,
+} from './types'
 import { ChangeWatcher, WatchHub } from './watch'
 import { readEntry } from './worker-entry'
 
@@ -37,10 +46,13 @@ const { publishTextAt } = native
  * A scoreboard in shared memory: workers publish what they are doing, managers read all of it,
  * and neither ever waits for the other. After Perl's Parallel::Scoreboard.
  *
+ * `Scoreboard<Job, 'done' | 'failed'>` carries statuses of type `Job` and counters of these names; what is read is
+ * believed to be that. Left out, a status is whatever JSON can say, and the names are those of the option `counters`.
+ *
  * The same class serves both; a handle takes a slot when it first publishes. A handle belongs to
  * the thread that made it.
  */
-export class Scoreboard {
+export class Scoreboard<S = Status, Names extends string = string> {
   readonly baseDir: string
   readonly #options: CheckedOptions
   #board: NativeBoard
@@ -69,7 +81,7 @@ export class Scoreboard {
    * @throws {TypeError | RangeError} an option is wrong; nothing was touched
    * @throws {ScoreboardError} the board cannot be made, opened or trusted
    */
-  constructor(options: ScoreboardOptions) {
+  constructor(options: ScoreboardOptions<Names>) {
     this.#options = checkScoreboardOptions(options)
     this.baseDir = this.#options.baseDir
     const board = openBoard(this.#options)
@@ -143,7 +155,8 @@ export class Scoreboard {
    * @throws {ScoreboardError} `ERR_STATUS_TOO_LARGE`, `ERR_OVERFLOW_WRITE` (the status before
    * stays published), `ERR_BOARD_REPLACED` (noticed within a second), and those of `claim()`
    */
-  update(status: Status): void {
+  update<T>(given: Accepted<S, T>): void {
+    const status = given as Status
     const outcome =
       typeof status !== 'string'
         ? this.#publishOther(status)
@@ -176,11 +189,11 @@ export class Scoreboard {
    * The statuses of all living workers that have published one, by id. Removes the dead it meets
    * when it may write. A status that cannot be read is left out; `snapshot()` says why.
    */
-  readAll(): Map<string, Status> {
+  readAll(): Map<string, S> {
     this.#checkOpen('read')
     const { statuses, ended } = this.#all.read()
     if (!this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
-    return statuses
+    return statuses as Map<string, S>
   }
 
   /**
@@ -190,7 +203,7 @@ export class Scoreboard {
    * @param options.includeDead also those that died and were not cleaned up yet, unless longer ago than the
    * option `deadForMs` says; default false
    */
-  snapshot(options: { includeDead?: boolean } = {}): Snapshot {
+  snapshot(options: { includeDead?: boolean } = {}): Snapshot<S, Names> {
     checkOptions(options, ['includeDead'], 'the options of snapshot()')
     const includeDead = optionalBoolean(options.includeDead, 'includeDead') ?? false
     this.#checkOpen('read')
@@ -206,7 +219,7 @@ export class Scoreboard {
     }
     const { boardId, slots } = this.#board
     const cursor = cursorOf(this.#board, this.#reader, workers, entries)
-    return { boardId, slots, workers, cursor, takenAt: Date.now() }
+    return { boardId, slots, workers, cursor, takenAt: Date.now() } as unknown as Snapshot<S, Names>
   }
 
   /**
@@ -215,9 +228,9 @@ export class Scoreboard {
    *
    * @throws {TypeError | RangeError} no cursor of this board and process
    */
-  changes(since?: Cursor): Changes {
+  changes(since?: Cursor): Changes<S, Names> {
     this.#checkOpen('read')
-    return readChanges(this.#board, this.#reader, since, this.#liveEntry)
+    return readChanges(this.#board, this.#reader, since, this.#liveEntry) as unknown as Changes<S, Names>
   }
 
   /**
@@ -230,16 +243,22 @@ export class Scoreboard {
    *
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
-  watch(options: WatchOptions = {}): AsyncIterableIterator<Changes> {
+  watch(options: WatchOptions = {}): AsyncIterableIterator<Changes<S, Names>> {
     checkOptions(options, ['signal', 'minIntervalMs'], 'the options of watch()')
     const signal = optionalSignal(options.signal, 'signal')
     const minIntervalMs = optionalInteger(options.minIntervalMs, 'minIntervalMs', 0, 2 ** 31 - 1) ?? 0
     this.#checkOpen('watch')
     const watched = {
-      changes: (since?: Cursor) => this.changes(since),
+      changes: (since?: Cursor) => this.changes(since) as unknown as Changes,
       sharedValues: () => this.shared.values(),
     }
-    return new ChangeWatcher(watched, this.#hub, minIntervalMs, signal)
+    const watcher: AsyncIterableIterator<unknown> = new ChangeWatcher(
+      watched,
+      this.#hub,
+      minIntervalMs,
+      signal,
+    )
+    return watcher as AsyncIterableIterator<Changes<S, Names>>
   }
 
   /**
@@ -247,10 +266,10 @@ export class Scoreboard {
    *
    * @throws {ScoreboardError} those of `claim()`
    */
-  get counters(): Counters {
+  get counters(): Counters<Names> {
     this.claim()
     this.#counters ??= new Counters(this.#board, this.#options.externalBuffers)
-    return this.#counters
+    return this.#counters as Counters<Names>
   }
 
   /**
@@ -258,14 +277,14 @@ export class Scoreboard {
    * never goes backwards; of gauges the sum over the living. Each number is exact; together they
    * are not of one instant.
    */
-  totals(): Record<string, number> {
+  totals(): Record<Names, number> {
     this.#checkOpen('read')
-    return this.#counterReader.totals()
+    return this.#counterReader.totals() as Record<Names, number>
   }
 
   /** The names of the board's counters, each with its kind, in the order in which the board was made. */
-  get counterKinds(): Record<string, 'counter' | 'gauge'> {
-    return this.#counterReader.kinds()
+  get counterKinds(): Record<Names, 'counter' | 'gauge'> {
+    return this.#counterReader.kinds() as Record<Names, 'counter' | 'gauge'>
   }
 
   /**
@@ -455,7 +474,7 @@ export class Scoreboard {
         this.#checkWritable('publish a status')
         this.#checkSize(encodeStatus(status).bytes.length)
         this.claim()
-        this.update(status)
+        this.update(status as never)
         return
       case Outcome.tooLong:
         this.#publishLong(encodeStatus(status))
@@ -515,3 +534,7 @@ export class Scoreboard {
     )
   }
 }
+
+/** Whatever its workers publish and count. */
+// biome-ignore lint/suspicious/noExplicitAny: nothing else is assignable from every Scoreboard
+export type AnyScoreboard = Scoreboard<any, any>

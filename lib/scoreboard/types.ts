@@ -12,8 +12,20 @@ export type JsonValue =
 /** What a worker may publish: text, bytes, or anything JSON can say. Bytes come back as a Buffer. */
 export type Status = Uint8Array | JsonValue
 
+/** What JSON keeps of a type: an interface is as good as a type with an index signature; functions are nothing. */
+export type Jsonable<T> = T extends string | number | boolean | null | undefined | Uint8Array
+  ? T
+  : T extends (...args: never[]) => unknown
+    ? never
+    : T extends object
+      ? { [Key in keyof T]: Jsonable<T[Key]> }
+      : never
+
+/** What a board takes that carries statuses of type `S`: those; where nothing was said of them, whatever JSON can say. */
+export type Accepted<S, T> = Status extends S ? (T extends Status ? T : Jsonable<T>) : S
+
 /** Where the board is, which worker opens it, and what it is like if it has to be made. */
-export interface ScoreboardOptions {
+export interface ScoreboardOptions<Names extends string = string> {
   /** The directory of the board. Made when it is missing, unless `readOnly`. */
   baseDir: string
   /**
@@ -49,7 +61,7 @@ export interface ScoreboardOptions {
    *
    * @default none
    */
-  counters?: Record<string, 'counter' | 'gauge'>
+  counters?: Readonly<Record<Names, 'counter' | 'gauge'>>
   /**
    * Names of board-wide integers that any worker may add to, at most 64, fixed when the board is created.
    *
@@ -102,7 +114,7 @@ export interface WorkerEntryError {
 }
 
 /** One worker as a reader sees it. */
-export interface WorkerEntry {
+export interface WorkerEntry<S = Status, Names extends string = string> {
   id: string
   pid: number
   /** 0 in the main thread of a process. */
@@ -112,7 +124,7 @@ export interface WorkerEntry {
   epoch: number
   state: 'live' | 'dead'
   /** Undefined when the worker has claimed and not yet published, or when there is an `error`. */
-  status: Status | undefined
+  status: S | undefined
   /** How many updates this worker has published. */
   updates: number
   /** When the slot was claimed, in milliseconds since the Unix epoch. */
@@ -121,7 +133,7 @@ export interface WorkerEntry {
   updatedAt: number | undefined
   /** How long ago that was, in milliseconds, by the monotonic clock. */
   ageMs: number | undefined
-  counters: Record<string, number>
+  counters: Record<Names, number>
   /** For how long a dead worker has been dead, in milliseconds; undefined where nobody has noted it yet. */
   deadForMs?: number
   /** How a dead worker ended, where somebody knew: `exited 1`, `SIGKILL`, `terminated` (its thread). */
@@ -130,11 +142,11 @@ export interface WorkerEntry {
 }
 
 /** Everything known of a board at one moment. */
-export interface Snapshot {
+export interface Snapshot<S = Status, Names extends string = string> {
   boardId: string
   /** How many workers the board can hold. */
   slots: number
-  workers: WorkerEntry[]
+  workers: WorkerEntry<S, Names>[]
   cursor: Cursor
   /** Milliseconds since the Unix epoch. */
   takenAt: number
@@ -148,7 +160,7 @@ export interface Cursor {
 }
 
 /** A worker that is new or has published since. */
-export interface WorkerChange extends WorkerEntry {
+export interface WorkerChange<S = Status, Names extends string = string> extends WorkerEntry<S, Names> {
   /** How many updates this change stands for. */
   merged: number
   /** Whether this owner of the slot was not known before. */
@@ -172,8 +184,8 @@ export interface GoneWorker {
 }
 
 /** What moved since a cursor. A counter alone is not a change. */
-export interface Changes extends Snapshot {
-  workers: WorkerChange[]
+export interface Changes<S = Status, Names extends string = string> extends Snapshot<S, Names> {
+  workers: WorkerChange<S, Names>[]
   gone: GoneWorker[]
 }
 

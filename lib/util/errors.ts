@@ -67,6 +67,7 @@ export type WatchdogErrorCode =
   | 'ERR_NO_SPACE'
   | 'ERR_READ_ONLY'
   | 'ERR_SYSTEM'
+  | 'ERR_TLS'
 
 /** What else is known of a `WatchdogError`. */
 export interface WatchdogErrorDetails {

@@ -7,5 +7,5 @@ export function redactUrl(url: string): string {
 
 /** Words of a command line without the secrets among them. */
 export function redactWords(text: string): string {
-  return text.replace(/(--(?:auth|token)=)[^\s']+/g, '$1***').replace(/(\bzk:\/*)[^\s']*@/gi, '$1***@')
+  return text.replace(/(--(?:auth|token)=)[^\s']+/g, '$1***').replace(/(\bzks?:\/*)[^\s']*@/gi, '$1***@')
 }

@@ -1,4 +1,4 @@
-// The functions that belong to no board yet: create, open, a checksum, and the guard of sockets. No logic lives in this
+// The functions that belong to no board yet: create, open, and a checksum. No logic lives in this
 // folder; what to do about an answer is decided in lib/, what memory may do in core/.
 
 #include <unistd.h>
@@ -12,10 +12,6 @@
 #include "handle.h"
 
 namespace rollcall {
-
-// In cloexec.cc.
-napi_value InitCloexec(napi_env env, napi_value exports);
-
 namespace {
 
 std::string Hex(const uint8_t* bytes, size_t size) {
@@ -186,7 +182,6 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("hasAcl", Napi::Function::New(env, Acl, "hasAcl"));
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
   exports.Set("isFirstThread", Napi::Function::New(env, FirstThread, "isFirstThread"));
-  InitCloexec(env, exports);
   napi_value nothing;
   napi_create_function(env, "nothing", NAPI_AUTO_LENGTH, Nothing, nullptr, &nothing);
   exports.Set("nothing", Napi::Value(env, nothing));

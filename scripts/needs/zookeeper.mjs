@@ -12,6 +12,8 @@ import { installDebianPackages } from './debian.mjs'
 
 const SYSTEM_JARS = ['/usr/share/java/zookeeper.jar', '/usr/share/java/zookeeper/zookeeper.jar']
 
+const NETTY_PARTS = ['codec', 'resolver', 'transport-native-unix-common']
+
 function fail(message) {
   console.error(`${message}
 
@@ -51,7 +53,12 @@ function find() {
   if (process.env.ZOOKEEPER_HOME)
     return { classpath: fromHome(process.env.ZOOKEEPER_HOME), from: 'ZOOKEEPER_HOME' }
   const jar = SYSTEM_JARS.find((path) => existsSync(path))
-  return jar === undefined ? undefined : { classpath: jar, from: jar }
+  if (jar === undefined) return undefined
+  // Debian's jar names others by itself, but not all that Netty needs for TLS.
+  const netty = NETTY_PARTS.map((part) => join(dirname(SYSTEM_JARS[0]), `netty-${part}.jar`)).filter(
+    existsSync,
+  )
+  return { classpath: [jar, ...netty].join(delimiter), from: jar }
 }
 
 let server = find()

@@ -52,5 +52,6 @@ function boardTests(root) {
   return [
     ...board.map((name) => join(folder, name)),
     join('dist', 'test', 'queue', 'hostile-records.test.js'),
+    join('dist', 'test', 'cli', 'supervisor.test.js'),
   ]
 }

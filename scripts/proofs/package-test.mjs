@@ -17,6 +17,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { fail, locate, temporaryFolder } from '../tools.mjs'
 import { installArmNode, installNode } from './nodes.mjs'
@@ -27,9 +28,11 @@ const NODES = [OLDEST, '20', '22', '24', 'latest']
 /** The oldest TypeScript that is promised to understand the types, and the newest that is not a new compiler. */
 const TYPESCRIPTS = ['5.0', '5']
 const ALLOWED =
-  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon)\/[a-z0-9_]+\.(cc|h)|prebuilds\/(linux|darwin)-[a-z0-9]+\/[a-z.+]+\.node|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
+  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon|supervisor|zookeeper)\/[a-z0-9_]+\.(c|cc|h|js)|prebuilds\/(linux|darwin)-[a-z0-9]+\/([a-z_.+]+\.node|rollcall-supervisor)|prebuilds\/zookeeper-client\/(LICENSE|NOTICE)[a-z.-]*|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
 const COMMAND = join('node_modules', '.bin', 'rollcall')
-const prebuild = (arch) => `prebuilds/linux-${arch}/rollcall.glibc.node`
+const supervisor = (arch) => `prebuilds/linux-${arch}/rollcall-supervisor`
+const prebuild = (arch, addon = 'rollcall') => `prebuilds/linux-${arch}/${addon}.glibc.node`
+const zookeeperPrebuild = (arch) => prebuild(arch, 'rollcall_zookeeper')
 
 const home = temporaryFolder('package-test')
 let checks = 0
@@ -37,7 +40,13 @@ const tarball = pack()
 lint(tarball)
 const project = installPackage(tarball)
 checkTypes(project)
-for (const version of NODES) useWith(installNode(home, version), project)
+const server = await startServer()
+for (const version of NODES) {
+  const node = installNode(home, version)
+  useWith(node, project)
+  useServer(node, project)
+}
+await server?.stop()
 if (process.arch === 'x64') useWith(installArmNode(home, NODES[1]), project, 'arm64')
 else console.log('   -  arm64 in the emulator: this machine is one itself')
 runDemo(project)
@@ -63,7 +72,17 @@ function pack() {
   const packed = files.map(({ path }) => path)
   const strange = packed.filter((path) => !ALLOWED.test(path))
   if (strange.length > 0) fail(`the tarball has what no user needs: ${strange.join(', ')}`)
-  const wanted = [...made(), prebuild('x64'), prebuild('arm64'), 'man/rollcall.1', 'SECURITY.md']
+  const addons = ['x64', 'arm64'].flatMap((arch) => [prebuild(arch), zookeeperPrebuild(arch)])
+  const licences = ['LICENSE', 'NOTICE.txt', 'LICENSE-hashtable.txt']
+  const wanted = [
+    ...made(),
+    ...addons,
+    supervisor('x64'),
+    supervisor('arm64'),
+    ...licences.map((name) => `prebuilds/zookeeper-client/${name}`),
+    'man/rollcall.1',
+    'SECURITY.md',
+  ]
   const missing = wanted.filter((path) => !packed.includes(path))
   if (missing.length > 0) fail(`the tarball lacks ${missing.join(', ')}`)
   const stale = packed.filter((path) => path.startsWith('dist/') && !wanted.includes(path))
@@ -161,7 +180,26 @@ function useWith(node, project, arch = process.arch) {
   passed(`${where}: the command`)
 }
 
-/** Runs one of the programs, which is to load `addon`. */
+/** A real ZooKeeper server, which takes clients in plain and over mutual TLS. */
+async function startServer() {
+  if (process.env.ROLLCALL_TEST_ZOOKEEPER === 'skip') return undefined
+  const { startTlsZookeeper } = createRequire(import.meta.url)('../../dist/test/support/zookeeper-server.js')
+  return startTlsZookeeper()
+}
+
+/** The scenario of the queue's ancestor against that server, by what is in the tarball alone. */
+function useServer(node, project) {
+  if (server === undefined) return console.log('   -  ZooKeeper: left out')
+  const options = { cwd: project, env: bareEnvironment(node) }
+  const where = `Node ${output(node, ['--version']).trim()}`
+  const { ca, client } = server.certificates
+  const urls = [`zk://${server.plain}/plain-${checks}`, `zks://${server.secure}/tls-${checks}`]
+  const said = output('node', ['zookeeper.cjs', ...urls, ca, client.cert, client.key], options)
+  if (!said.includes('used')) fail(`zookeeper.cjs on ${where} did not end`)
+  passed(`${where}: a queue on a ZooKeeper server, in plain and over mutual TLS`)
+}
+
+/** Runs one of the programs, which is to load `addon`, and for a queue on a server its neighbour. */
 function use(program, where, addon, options) {
   if (!output('node', [program, addon], options).includes('used')) fail(`${program} on ${where} did not end`)
   passed(`${where}: ${program}`)
@@ -200,4 +238,14 @@ function buildFromPackedSources(original) {
   passed('without a prebuild the error says what to do')
   output('sh', ['-c', remedy], { cwd: project })
   use('by-require.cjs', 'built as the error says', 'build/Release/rollcall.node', options)
+  output('sh', ['-c', 'npm install --ignore-scripts --no-audit --no-fund zookeeper@7.3.0'], options)
+  output('sh', ['-c', remedy], { cwd: project })
+  const addon = join('node_modules', 'rollcall', 'build', 'Release', 'rollcall_zookeeper.node')
+  if (!existsSync(join(project, addon))) fail('with its sources the addon for ZooKeeper was not built')
+  use(
+    'by-require.cjs',
+    'built with the sources of the ZooKeeper client',
+    'build/Release/rollcall.node',
+    options,
+  )
 }

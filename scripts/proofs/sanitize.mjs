@@ -17,7 +17,7 @@ const PARTS = { core, valgrind, addon }
 
 /** The mocha tests that load the addon and need no server, no terminal and no disk of their own. */
 const BOARD_TESTS =
-  'changes|claim|counters|counters-crash|crash|hostile-board|options|overflow|scoreboard|threads|watch'
+  'changes|claim|counters|counters-crash|crash|hostile-board|options|overflow|scoreboard|supervisor|threads|watch'
 
 /** Valgrind 3.19 knows no pidfd_open, so these see none, and it lets no program lower its limit of descriptors. */
 const BEYOND_VALGRIND = [
@@ -89,7 +89,13 @@ function buildSanitized(copy) {
   symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
   run('npx', ['node-gyp', 'configure', 'build', '--silent'], {
     cwd: copy,
-    env: { ...process.env, CXXFLAGS: flags, LDFLAGS: '-fsanitize=address,undefined' },
+    // A child that shares its parent's memory is not for sanitizers.
+    env: {
+      ...process.env,
+      CFLAGS: `${flags} -DROLLCALL_FORK`,
+      CXXFLAGS: flags,
+      LDFLAGS: '-fsanitize=address,undefined',
+    },
   })
 }
 
@@ -121,6 +127,10 @@ function boardTests(root) {
   const names = new RegExp(`^(${values.tests})\\.test\\.js$`)
   const folder = join(root, 'dist', 'test', 'scoreboard')
   const files = readdirSync(folder).filter((name) => names.test(name))
-  if (files.length === 0) fail(`no compiled tests in ${folder} for '${values.tests}': npm run build:ts`)
-  return files.map((name) => join('dist', 'test', 'scoreboard', name))
+  if (files.length === 0 && !names.test('supervisor.test.js'))
+    fail(`no compiled tests in ${folder} for '${values.tests}': npm run build:ts`)
+  const ofSupervisor = names.test('supervisor.test.js')
+    ? [join('dist', 'test', 'cli', 'supervisor.test.js')]
+    : []
+  return [...files.map((name) => join('dist', 'test', 'scoreboard', name)), ...ofSupervisor]
 }

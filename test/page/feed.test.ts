@@ -157,17 +157,13 @@ describe('statusHandler, about open pages', () => {
     assert.equal(third.headers['retry-after'], '5')
   })
 
-  it('ends its pages when it is closed, and says why a board cannot be shown', async () => {
+  it('ends its pages when its board is closed, and says why it cannot be shown', async () => {
     const own = new Scoreboard({ baseDir: tempDir() })
-    const handler = statusHandler(own)
-    const { port } = await listen(handler)
+    const { port } = await listen(statusHandler(own))
     const stream = await EventStream.open(port, () => {})
-    handler.close()
-    await stream.ended
-    const after = await EventStream.open(port, () => {})
     own.close()
 
-    await after.ended
+    await stream.ended
     const { status, body } = await ask(port)
 
     assert.equal(status, 503)

@@ -5,6 +5,7 @@
 
 import { existsSync } from 'node:fs'
 import { openLoopSession } from '../../lib/queue/store/zookeeper/session'
+import { parseZookeeperUrl } from '../../lib/queue/store/zookeeper/url'
 
 export interface BrokenRequestReport {
   /** The codes of the replies: before, at and after the end of the connection. */
@@ -13,7 +14,7 @@ export interface BrokenRequestReport {
 }
 
 async function main(): Promise<void> {
-  const [hosts, broken] = process.argv.slice(2) as [string, string]
+  const [server, broken] = process.argv.slice(2) as [string, string]
   const events: string[] = []
   let connects = 0
   let wake = () => {}
@@ -23,8 +24,8 @@ async function main(): Promise<void> {
         wake = resolve
       })
   }
-  const list = [hosts, hosts, hosts].join(',')
-  const session = openLoopSession({ connect: list, timeoutMs: 20_000 }, ({ type }) => {
+  const { hosts } = parseZookeeperUrl(`zk://${server}/queue`)
+  const session = openLoopSession({ hosts, timeoutMs: 20_000 }, ({ type }) => {
     events.push(type)
     if (type === 'connected') connects++
     wake()

@@ -12,7 +12,6 @@ export const REQUEST_TYPES = {
   exists: 3,
   get: 4,
   set: 5,
-  setAcl: 7,
   list: 8,
   sync: 9,
   ping: 11,
@@ -58,6 +57,8 @@ class Frames {
 /** More than any request or reply of a test. */
 const MAX_FRAME_BYTES = 4 << 20
 
+export type Direction = 'toServer' | 'toClient'
+
 export class BreakingProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -72,13 +73,22 @@ export class BreakingProxy {
   readonly seen = new Set<number>()
   refusing = false
   connections = 0
+  /** How long a message takes on its way, in milliseconds. */
+  delayMs = 0
+  /** Which way nothing gets through at the moment, though no connection ends. */
+  #silent: Direction[] = []
+  readonly #held: (() => void)[] = []
 
-  private constructor(private readonly target: number) {
+  private constructor(
+    private readonly target: number,
+    private readonly isTransparent: boolean,
+  ) {
     this.#server = createServer((client) => this.#serve(client))
   }
 
-  static async start(target: number): Promise<BreakingProxy> {
-    const proxy = new BreakingProxy(target)
+  /** @param options.isTransparent whether it leaves the bytes alone, which may be encrypted */
+  static async start(target: number, { isTransparent = false } = {}): Promise<BreakingProxy> {
+    const proxy = new BreakingProxy(target, isTransparent)
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve))
     return proxy
   }
@@ -101,8 +111,13 @@ export class BreakingProxy {
         server.destroy()
       })
     }
+    if (this.isTransparent) {
+      client.pipe(server)
+      server.pipe(client)
+      return
+    }
     const doomed = new Map<number, Verdict>()
-    this.#forward(client, server, (frame, first) => {
+    this.#forward(client, server, 'toServer', (frame, first) => {
       if (first || frame.length < 12) return 'pass'
       const request = { xid: frame.readInt32BE(4), type: frame.readInt32BE(8) }
       const verdict = request.xid < 0 ? 'pass' : this.judge(request)
@@ -114,12 +129,17 @@ export class BreakingProxy {
       }
       return 'pass'
     })
-    this.#forward(server, client, (frame, first) =>
+    this.#forward(server, client, 'toClient', (frame, first) =>
       first ? 'pass' : (doomed.get(frame.readInt32BE(4)) ?? 'pass'),
     )
   }
 
-  #forward(from: Socket, to: Socket, judge: (frame: Buffer, first: boolean) => Verdict): void {
+  #forward(
+    from: Socket,
+    to: Socket,
+    direction: Direction,
+    judge: (frame: Buffer, first: boolean) => Verdict,
+  ): void {
     const frames = new Frames()
     let first = true
     from.on('data', (chunk) => {
@@ -137,10 +157,25 @@ export class BreakingProxy {
           return
         }
         if (verdict === 'last') to.write(frame, () => this.#end(to))
-        else if (verdict === 'pass') to.write(frame)
+        else if (verdict === 'pass') this.#carry(frame, to, direction)
         else setTimeout(() => to.destroy(), STALL_MS)
       }
     })
+  }
+
+  #carry(frame: Buffer, to: Socket, direction: Direction): void {
+    const write = () => {
+      if (!to.destroyed) to.write(frame)
+    }
+    if (this.#silent.includes(direction)) this.#held.push(write)
+    else if (this.delayMs > 0) setTimeout(write, this.delayMs)
+    else write()
+  }
+
+  /** From now on messages that go these ways get lost in the network, until they are let through, late. */
+  silence(...directions: Direction[]): void {
+    this.#silent = directions
+    if (directions.length === 0) for (const write of this.#held.splice(0)) write()
   }
 
   #end(client: Socket): void {

@@ -45,7 +45,8 @@ export class Terminal {
     const clean = `env -u NO_COLOR -u FORCE_COLOR -u COLUMNS -u LINES ${settings.join(' ')}`
     const program = join(this.#notes, 'program')
     const script =
-      `tty > tty; stty -g > before; echo before; ${clean} sh -c ${quoted(`echo $$ > pid; exec ${command}`)} 2> ${program}.err; ` +
+      // Ctrl-C is for the program; what waits for it goes on.
+      `trap : INT; tty > tty; stty -g > before; echo before; ${clean} sh -c ${quoted(`echo $$ > pid; exec ${command}`)} 2> ${program}.err; ` +
       'echo $? > code; stty -g > after; echo after; exec cat'
     const size = ['-x', String(columns), '-y', String(rows)]
     this.#tmux('-f', '/dev/null', 'new-session', '-d', '-c', this.#notes, ...size, `sh -c ${quoted(script)}`)

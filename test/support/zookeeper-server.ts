@@ -8,6 +8,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { type Certificates, makeCertificates } from './certificates'
 import { ROOT } from './paths'
 
 const SCRIPT = join(ROOT, 'scripts', 'needs', 'zookeeper.mjs')
@@ -108,6 +109,7 @@ export class ZookeeperServer {
     readonly dir: string,
     members: string[] = [],
     id = 1,
+    more: string[] = [],
   ) {
     mkdirSync(join(dir, 'data'), { recursive: true })
     this.#config = join(dir, 'zoo.cfg')
@@ -126,6 +128,7 @@ export class ZookeeperServer {
       'admin.enableServer=false',
       '4lw.commands.whitelist=*',
       ...members,
+      ...more,
     ]
     writeFileSync(this.#config, `${lines.join('\n')}\n`)
   }
@@ -203,8 +206,46 @@ export interface Ensemble {
   stop(): Promise<void>
 }
 
+/** A server that speaks TLS too, with certificates of its own. */
+export interface TlsServer {
+  /** `host:port` with TLS, by an address that is in its certificate. */
+  readonly secure: string
+  readonly plain: string
+  readonly certificates: Certificates
+  stop(): Promise<void>
+}
+
+/** Starts one server with Netty, which asks its TLS clients for a certificate. */
+export async function startTlsZookeeper(): Promise<TlsServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'rollcall-tls-'))
+  const certificates = makeCertificates(folder)
+  const [port] = (await freePorts(1)) as [number]
+  const lines = [
+    'serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory',
+    `secureClientPort=${port}`,
+    'secureClientPortAddress=127.0.0.1',
+    `ssl.keyStore.location=${certificates.server}`,
+    `ssl.trustStore.location=${certificates.ca}`,
+    'ssl.clientAuth=need',
+    'authProvider.1=org.apache.zookeeper.server.auth.X509AuthenticationProvider',
+  ]
+  const { hosts, stop } = await startZookeeper(1, tmpdir(), lines).catch((error) => {
+    rmSync(folder, { recursive: true })
+    throw error
+  })
+  return {
+    secure: `127.0.0.1:${port}`,
+    plain: hosts,
+    certificates,
+    stop: async () => {
+      await stop()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
 /** Starts one server or an ensemble, with data of its own below `parent` that goes with it. */
-export async function startZookeeper(count = 1, parent = tmpdir()): Promise<Ensemble> {
+export async function startZookeeper(count = 1, parent = tmpdir(), more: string[] = []): Promise<Ensemble> {
   const dir = mkdtempSync(join(parent, 'rollcall-zk-'))
   const ports = await freePorts(count * 3)
   const members =
@@ -216,7 +257,7 @@ export async function startZookeeper(count = 1, parent = tmpdir()): Promise<Ense
         )
   const servers = Array.from(
     { length: count },
-    (_, i) => new ZookeeperServer(ports[i]!, join(dir, `server-${i + 1}`), members, i + 1),
+    (_, i) => new ZookeeperServer(ports[i]!, join(dir, `server-${i + 1}`), members, i + 1, more),
   )
   const stop = async () => {
     await Promise.all(servers.map((one) => one.kill()))

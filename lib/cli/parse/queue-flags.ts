@@ -5,29 +5,52 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { durationFrom } from './duration'
 import { secretIn } from './secret'
 
-export interface QueueOptions {
-  queue?: string
+/** Who we are to a server, and how to speak with it. */
+export interface ServerOptions {
+  /** `user:password`, or `x509`. */
   auth?: string
   authFile?: string
+  tls?: boolean
+  tlsCa?: string
+  tlsCert?: string
+  tlsKey?: string
+}
+
+export interface QueueOptions extends ServerOptions {
+  queue?: string
   sessionTimeout?: number
   connectTimeout?: number
   sharedDirectory?: boolean
   waitQueue?: number
 }
 
-/** Adds the options that say which queue. */
-export function withQueue(command: Command): Command {
+/** Adds the options of `ServerOptions`. */
+export function withServer(command: Command): Command {
   return command
     .addOption(
       new Option(
-        '-q, --queue <url>',
-        'the queue: a directory of this machine, or zk://host1:2181,host2:2181/path',
-      ).env('ROLLCALL_QUEUE'),
+        '--auth <user:password>',
+        'ZooKeeper: the secret that the queue was made with, or x509 for the certificate of --tls-cert',
+      ).env('ROLLCALL_AUTH'),
     )
+    .addOption(new Option('--tls', 'ZooKeeper: encrypted, as zks:// is').env('ROLLCALL_TLS'))
     .addOption(
-      new Option('--auth <user:password>', 'the secret that the queue was made with').env('ROLLCALL_AUTH'),
+      new Option('--tls-ca <file>', 'the authorities whose servers to trust (PEM)').env('ROLLCALL_TLS_CA'),
     )
-    .option('--auth-file <file>', 'the file whose first line is that secret', secretIn)
+    .addOption(new Option('--tls-cert <file>', 'our certificate (PEM)').env('ROLLCALL_TLS_CERT'))
+    .addOption(new Option('--tls-key <file>', 'the key of our certificate (PEM)').env('ROLLCALL_TLS_KEY'))
+    .option('--auth-file <file>', 'the file whose first line is the secret of --auth', secretIn)
+}
+
+/** Adds the options that say which queue. */
+export function withQueue(command: Command): Command {
+  const which = command.addOption(
+    new Option(
+      '-q, --queue <url>',
+      'the queue: a directory of this machine, or zk://host1:2181,host2:2181/path (zks:// over TLS)',
+    ).env('ROLLCALL_QUEUE'),
+  )
+  return withServer(which)
     .option(
       '--session-timeout <duration>',
       'how long a silent process counts as alive (default 15s)',

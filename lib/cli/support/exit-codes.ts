@@ -79,6 +79,7 @@ const OF_WATCHDOG: Record<WatchdogErrorCode, number> = {
   ERR_NO_SPACE: EXIT.io,
   ERR_READ_ONLY: EXIT.permission,
   ERR_SYSTEM: EXIT.system,
+  ERR_TLS: EXIT.unreachable,
 }
 
 const OF_ERRNO: Record<string, number> = {

@@ -1,8 +1,10 @@
 // Opening the queue that a verb is about, with what may have been meant where there is none.
 
+import { readFileSync } from 'node:fs'
+import type { ConnectOptions } from '../../queue/types'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
 import { WatchdogError } from '../../util/errors'
-import type { QueueOptions } from '../parse/queue-flags'
+import type { QueueOptions, ServerOptions } from '../parse/queue-flags'
 import { CliError, EXIT } from './exit-codes'
 import { placeHint } from './place-hints'
 
@@ -15,11 +17,10 @@ export async function openQueue<Item = string>(
   }
   const { WatchdogQueue } = await import('../../queue/watchdog-queue.js')
   const url = options.queue
-  const secret = options.authFile ?? options.auth
   const queue = await WatchdogQueue.connect<Item>(url, {
     ...(options.sessionTimeout === undefined ? {} : { sessionTimeoutMs: options.sessionTimeout }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeoutMs: options.connectTimeout }),
-    ...(secret === undefined ? {} : { auth: { scheme: 'digest', secret } }),
+    ...serverOptions(options),
     ...(options.sharedDirectory ? { allowSharedDirectory: true } : {}),
     ...(signal === undefined ? {} : { signal }),
   }).catch((error) => {
@@ -32,6 +33,31 @@ export async function openQueue<Item = string>(
     throw withPlaceHint(error, url)
   }
   return queue
+}
+
+function serverOptions({ auth, authFile, tls, tlsCa, tlsCert, tlsKey }: ServerOptions): ConnectOptions {
+  const options: ConnectOptions = {}
+  const secret = authFile ?? auth
+  if (secret !== undefined)
+    options.auth = secret === 'x509' ? { scheme: 'x509' } : { scheme: 'digest', secret }
+  const files = {
+    ca: read(tlsCa, '--tls-ca'),
+    cert: read(tlsCert, '--tls-cert'),
+    key: read(tlsKey, '--tls-key'),
+  }
+  const given = Object.entries(files).filter(([, text]) => text !== undefined)
+  if (given.length > 0) options.tls = Object.fromEntries(given)
+  else if (tls) options.tls = true
+  return options
+}
+
+function read(file: string | undefined, flag: string): string | undefined {
+  if (file === undefined) return undefined
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new CliError(EXIT.usage, `Cannot read the file of ${flag}: ${(error as Error).message}`)
+  }
 }
 
 /** Opens the queue, calls, and closes it, whatever happened. */

@@ -24,7 +24,7 @@ const MOST_TOLD = 3
 
 /** `; did you mean ...?`, or nothing where nobody can guess. */
 export function placeHint(given: string, wanted: Kind): string {
-  if (/^zk:/i.test(given))
+  if (/^zks?:/i.test(given))
     return wanted === 'board' ? `; that is a queue: ${LOOK.queue} ${redactUrl(given)}` : ''
   const directory = resolve(given.replace(/^local:/i, ''))
   if (holds(directory, OTHER[wanted])) {

@@ -6,13 +6,14 @@ import { type AddressInfo, isIP } from 'node:net'
 
 import { statusHandler } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
+import type { ServerOptions } from '../parse/queue-flags'
 import { CliError, EXIT } from '../support/exit-codes'
 import { type BoardFlags, openToRead } from '../support/open-board'
 import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
-export interface ServeOptions extends BoardFlags {
+export interface ServeOptions extends BoardFlags, ServerOptions {
   port: number
   host: string
   allow?: string[]
@@ -21,8 +22,6 @@ export interface ServeOptions extends BoardFlags {
   name?: string[]
   trustProxy?: string[]
   queue?: string[]
-  auth?: string
-  authFile?: string
   sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
@@ -38,9 +37,10 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
   // By URLs, of which one may be called `constructor`.
   const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
-    const { auth, authFile, sharedDirectory } = options
+    const { auth, authFile, tls, tlsCa, tlsCert, tlsKey, sharedDirectory } = options
+    const asked = { auth, authFile, tls, tlsCa, tlsCert, tlsKey }
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ queue: url, auth, authFile, sharedDirectory }, stop.signal)
+      queues[url] ??= await openQueue({ ...asked, queue: url, sharedDirectory }, stop.signal)
     }
     const handler = statusHandler(board, {
       allow: options.allow,

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 
 import { directory, integerFrom } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
+import { withServer } from '../parse/queue-flags'
 import { secretIn } from '../parse/secret'
 import { withBoard } from '../support/open-board'
 import type { ServeOptions } from './serve-page'
@@ -42,10 +43,7 @@ export function registerServe(program: Command): void {
       'a queue to show too: a directory of this machine, or zk://host:port/path',
       several,
     )
-    .addOption(
-      new Option('--auth <user:password>', 'the secret that the queues were made with').env('ROLLCALL_AUTH'),
-    )
-    .option('--auth-file <file>', 'the file whose first line is that secret', secretIn)
+  withServer(serve)
     .option('--shared-directory', 'show a queue of this machine although others may write above it')
     .option(
       '--stale <duration>',

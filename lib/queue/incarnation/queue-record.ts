@@ -15,6 +15,7 @@ import {
   parseRecord,
 } from '../../util/bounds'
 import { WatchdogError } from '../../util/errors'
+import type { NodeBuffer } from '../../util/node-types'
 import { Deadline, Notifier } from '../../util/wait'
 import type { Settings } from '../store/settings'
 import type { Store } from '../store/store'
@@ -35,12 +36,12 @@ export interface QueueRecord {
   readonly settings?: Settings
 }
 
-export function encodeRecord(record: QueueRecord): Buffer {
+export function encodeRecord(record: QueueRecord): NodeBuffer {
   return Buffer.from(JSON.stringify(record))
 }
 
 /** The record in those bytes; undefined where they are no record of ours. Throws on a newer format. */
-export function decodeRecord(data: Buffer, url: string): QueueRecord | undefined {
+export function decodeRecord(data: NodeBuffer, url: string): QueueRecord | undefined {
   const record = parseRecord(data)
   if (record?.format !== FORMAT) return undefined
   if (record.version !== FORMAT_VERSION) {

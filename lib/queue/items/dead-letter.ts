@@ -1,6 +1,7 @@
 // The record of a dead letter: an item that is out of attempts, and why.
 
 import { isCount, isName, isRecord, MAX_ATTEMPTS, parseRecord } from '../../util/bounds'
+import type { NodeBuffer } from '../../util/node-types'
 import type { Incarnation } from '../incarnation/incarnation'
 import { ANY_VERSION } from '../store/store'
 
@@ -23,7 +24,7 @@ export function itemId({ page, index }: ItemPlace): string {
 }
 
 /** What a letter says; of one that was damaged, that it was. */
-export function decodeDeadLetter(data: Buffer): DeadLetterRecord & { readonly attempts: number } {
+export function decodeDeadLetter(data: NodeBuffer): DeadLetterRecord & { readonly attempts: number } {
   const { attempts, error, worker, wid } = parseRecord(data) ?? {}
   const isSound =
     isCount(attempts, MAX_ATTEMPTS) &&

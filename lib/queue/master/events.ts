@@ -88,32 +88,87 @@ export async function* events(
   queue: AttachedQueue,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<WatchdogEvent, void, undefined> {
-  const { incarnation } = queue
   const observer = new Observer(queue)
-  const notifier = new Notifier()
-  const release = queue.reaper.hold()
-  const stops = [
-    incarnation.store.onEvent((event) => {
-      observer.tell(event)
-      notifier.notify()
-    }),
-  ]
+  const view = new View(queue, observer)
   try {
-    for (const name of ['members', 'timers', 'dead', 'open'] as const) {
-      stops.push(await incarnation.store.watch(incarnation.at(name), 'children', notifier.notify))
-    }
     for (;;) {
       signal?.throwIfAborted()
-      try {
-        await observer.look()
-      } catch (error) {
-        if (!(error instanceof WatchdogError) || !error.retryable) throw error
-      }
-      yield* observer.pending.splice(0)
-      if (observer.pending.length === 0) await notifier.wait(periodOf(incarnation), signal)
+      view.refresh()
+      if (observer.pending.length > 0) yield* observer.pending.splice(0)
+      else await view.news(signal)
     }
   } finally {
-    for (const stop of stops) stop()
-    release()
+    view.close()
+  }
+}
+
+/** Keeps an observer looking. What is said about the connection never waits for a look, which needs the connection. */
+class View {
+  readonly #queue: AttachedQueue
+  readonly #observer: Observer
+  readonly #notifier = new Notifier()
+  readonly #stops: (() => void)[]
+  readonly #unwatched = ['members', 'timers', 'dead', 'open']
+  #isStale = true
+  #isLooking = false
+  #isClosed = false
+  #failure: { error: unknown } | undefined
+
+  constructor(queue: AttachedQueue, observer: Observer) {
+    this.#queue = queue
+    this.#observer = observer
+    const forget = queue.incarnation.store.onEvent((event) => {
+      observer.tell(event)
+      this.#changed()
+    })
+    this.#stops = [queue.reaper.hold(), forget]
+  }
+
+  readonly #changed = (): void => {
+    this.#isStale = true
+    this.#notifier.notify()
+  }
+
+  /** Begins a look where something may have changed. Throws what the last one failed with for good. */
+  refresh(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+    if (!this.#isStale || this.#isLooking) return
+    this.#isStale = false
+    this.#isLooking = true
+    void this.#look().finally(() => {
+      this.#isLooking = false
+      this.#notifier.notify()
+    })
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#watch()
+      await this.#observer.look()
+    } catch (error) {
+      if (error instanceof WatchdogError && error.retryable) return
+      this.#failure = { error }
+    }
+  }
+
+  async #watch(): Promise<void> {
+    const { incarnation } = this.#queue
+    for (let name = this.#unwatched[0]; name !== undefined; name = this.#unwatched[0]) {
+      const stop = await incarnation.store.watch(incarnation.at(name), 'children', this.#changed)
+      this.#unwatched.shift()
+      if (this.#isClosed) stop()
+      else this.#stops.push(stop)
+    }
+  }
+
+  /** Resolves when there may be something to tell or to look at. */
+  async news(signal: AbortSignal | undefined): Promise<void> {
+    const ms = this.#isLooking ? Number.POSITIVE_INFINITY : periodOf(this.#queue.incarnation)
+    if (!(await this.#notifier.wait(ms, signal))) this.#isStale = true
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const stop of this.#stops) stop()
   }
 }

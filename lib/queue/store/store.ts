@@ -10,6 +10,7 @@
 // - After `sync()` every read sees at least what any process had written before it.
 // - Every call ends. A connection that is down is waited for, within limits, then ERR_CONNECTION.
 
+import type { NodeBuffer } from '../../util/node-types'
 import type { Settings } from './settings'
 
 /** Matches whatever version the node has. */
@@ -25,7 +26,7 @@ export interface NodeInfo {
 }
 
 export interface StoredNode extends NodeInfo {
-  readonly data: Buffer
+  readonly data: NodeBuffer
 }
 
 /** `'orphan'`: its parent is missing. */
@@ -149,6 +150,6 @@ export interface Store {
   /** One that works in another thread of this process, where there is one; without it, this thread's own does. */
   remoteReaper?(incarnation: ReapedIncarnation): RemoteReaper | undefined
   /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */
-  look(path: string): Promise<{ data: Buffer; version: number; children: string[] } | undefined>
+  look(path: string): Promise<{ data: NodeBuffer; version: number; children: string[] } | undefined>
   close(): Promise<void>
 }

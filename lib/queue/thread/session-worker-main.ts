@@ -3,14 +3,14 @@
 // blocked main thread neither loses its session nor leaves dead and silent workers unnoticed.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { WatchdogError } from '../../util/errors'
 import { Incarnation } from '../incarnation/incarnation'
 import { PageSet } from '../items/page-set'
 import { Reaper } from '../members/reaper'
 import type { ReapedIncarnation } from '../store/store'
 import { INVALID_STATE, RETRY_MS, type Session, type SessionEvent } from '../store/zookeeper/protocol'
-import { closeAllSessions, openLoopSession } from '../store/zookeeper/session'
+import { openLoopSession } from '../store/zookeeper/session'
 import type { FromHost, SessionWorkerOptions, ToHost } from '../store/zookeeper/session-worker'
 import { ZookeeperStore } from '../store/zookeeper/store'
 
@@ -85,7 +85,6 @@ class SessionWorker {
 }
 
 const port = parentPort!
-const exited = workerData.rollcallSessions as Int32Array<SharedArrayBuffer>
 const sessions = new Map<number, Session>()
 const staffs = new Map<number, SessionWorker>()
 
@@ -132,10 +131,6 @@ async function obey(message: ToHost): Promise<void> {
       await staffs.get(message.staff)?.dismiss()
       staffs.delete(message.staff)
       return post({ kind: 'dismissed', staff: message.staff })
-    case 'exit':
-      closeAllSessions()
-      Atomics.store(exited, 0, 1)
-      Atomics.notify(exited, 0)
   }
 }
 

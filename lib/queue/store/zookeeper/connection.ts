@@ -2,21 +2,21 @@
 // lost, the next one is opened by itself. Requests that a dead connection left open come back as
 // 'interrupted', after the connection is up again, for the store to resolve.
 
-import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
 import { WatchdogError } from '../../../util/errors'
+import { abortable } from '../../../util/wait'
 import type { StoreEvent } from '../store'
-import { type ClientThread, chooseClientThread } from './client-thread'
 import {
   type ConnectionOptions,
   INVALID_STATE,
   isDefinite,
+  type OpenSession,
   RETRY_MS,
   type Reply,
   type Request,
   type Session,
   type SessionConfig,
   type SessionEvent,
+  type Trouble,
 } from './protocol'
 
 /** The session's authentication was refused for good. */
@@ -24,38 +24,9 @@ const AUTH_FAILED_STATE = -113
 
 export type CallOutcome = { kind: 'reply'; reply: Reply } | { kind: 'interrupted'; lost: boolean }
 
-/**
- * The client steps through its list by two after each failure, and pauses when it stands at the
- * end: with one server it does so after every cut (for up to a third of the session), with an even
- * number never, and spins while all are down. An odd number of at least three does neither.
- */
-function oddList(hosts: readonly string[]): string[] {
-  const copies = hosts.length === 1 ? 2 : 1 - (hosts.length % 2)
-  return [...hosts, ...Array.from({ length: copies }, () => hosts[0]!)]
-}
-
-/** `ip:port,...`. The client resolves names itself, but blocks meanwhile and never says that one is unknown. */
-async function resolveHosts(options: ConnectionOptions): Promise<string> {
-  const results = await Promise.allSettled(
-    options.address.hosts.map(async ({ host, port }) => {
-      const ip = isIP(host) ? host : (await lookup(host, { verbatim: false })).address
-      return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`
-    }),
-  )
-  const found = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  if (found.length > 0) return oddList(found).join(',')
-  const names = options.address.hosts.map(({ host }) => host).join(', ')
-  const cause = (results[0] as PromiseRejectedResult).reason
-  throw new WatchdogError(
-    'ERR_UNREACHABLE',
-    `Cannot find the address of ${names} for ${options.url}: ${cause.message}`,
-    { cause },
-  )
-}
-
 export class ZookeeperConnection {
   readonly #options: ConnectionOptions
-  readonly home: ClientThread
+  readonly #openSession: OpenSession
   readonly #waiters = new Set<() => void>()
   #session: Session | undefined
   /** Tells events of the session at hand from those of its predecessors. */
@@ -66,36 +37,26 @@ export class ZookeeperConnection {
   #closing = false
   #fatal: Error | undefined
   /** Why there is no session to wait for, where that is known. */
-  #trouble: Error | undefined
+  #trouble: Trouble | undefined
   #renewal: NodeJS.Timeout | undefined
   credentials: { id: string; password: string } | undefined
   sessionTimeoutMs: number
   onEvent: (event: StoreEvent) => void = () => {}
   onWatch: (event: Extract<SessionEvent, { type: 'watch' }>) => void = () => {}
 
-  private constructor(options: ConnectionOptions) {
+  private constructor(options: ConnectionOptions, openSession: OpenSession) {
     this.#options = options
-    this.home = chooseClientThread(options.heartbeat)
+    this.#openSession = openSession
     this.sessionTimeoutMs = options.sessionTimeoutMs
   }
 
-  static async connect(options: ConnectionOptions): Promise<ZookeeperConnection> {
+  /** @param openSession where the sessions live: in this thread, or in another */
+  static async connect(options: ConnectionOptions, openSession: OpenSession): Promise<ZookeeperConnection> {
     options.signal?.throwIfAborted()
-    const link = new ZookeeperConnection(options)
+    const link = new ZookeeperConnection(options, openSession)
     try {
-      const abandoned = new AbortController()
-      const work = resolveHosts(options).then((connect) => {
-        if (!abandoned.signal.aborted) link.#start(connect, options.session)
-        return link.#untilConnected(options.connectTimeoutMs)
-      })
-      await Promise.race([
-        work,
-        aborted(options.signal, abandoned.signal),
-        late(options, abandoned.signal),
-      ]).finally(() => {
-        abandoned.abort()
-        work.catch(() => {})
-      })
+      link.#start(options.session)
+      await abortable(link.#untilConnected(options.connectTimeoutMs), options.signal)
     } catch (error) {
       await link.close()
       throw error
@@ -107,18 +68,13 @@ export class ZookeeperConnection {
     return this.#state === 'connected'
   }
 
-  get closed(): boolean {
-    return this.#state === 'closed'
-  }
-
-  #start(connect: string, session?: { id: string; password: string }): void {
+  #start(session?: { id: string; password: string }): void {
     const generation = ++this.#generation
-    const config: SessionConfig = { connect, timeoutMs: this.#options.sessionTimeoutMs }
-    if (session) config.session = session
-    if (this.#options.auth) config.auth = this.#options.auth
+    const { address, sessionTimeoutMs, auth, tls } = this.#options
+    const config: SessionConfig = { hosts: address.hosts, timeoutMs: sessionTimeoutMs, session, auth, tls }
     this.#isEstablished = false
     try {
-      this.#session = this.home.openSession(config, (event) => {
+      this.#session = this.#openSession(config, (event) => {
         if (generation === this.#generation) this.#receive(event)
       })
     } catch (error) {
@@ -127,31 +83,50 @@ export class ZookeeperConnection {
   }
 
   #receive(event: SessionEvent): void {
+    if (this.#closing) return
     if (event.type === 'watch') {
       this.onWatch(event)
     } else if (event.type === 'connected') {
-      const again = this.credentials !== undefined
-      // After a broken write the client may report the new connection before the end of the old one.
-      if (this.#state === 'connected') this.onEvent('suspended')
-      this.credentials = { id: event.id, password: event.password }
-      this.sessionTimeoutMs = event.timeoutMs
-      this.#state = 'connected'
-      this.#isEstablished = true
-      this.#trouble = undefined
-      this.#wake()
-      if (again) this.onEvent('resumed')
-    } else if (event.type === 'connecting') {
-      if (this.#state !== 'connected') return
+      this.#connected(event)
+    } else if (event.type === 'suspended') {
+      // What comes now waits: what is sent into silence would come back as a doubt.
       this.#state = 'connecting'
       this.onEvent('suspended')
+    } else if (event.type === 'resumed') {
+      this.#resume()
+    } else if (event.type === 'trouble') {
+      this.#troubled(event.trouble)
     } else {
       this.#ended(event.code, event.error)
     }
   }
 
+  #connected({ id, password, timeoutMs }: Extract<SessionEvent, { type: 'connected' }>): void {
+    const again = this.credentials !== undefined
+    this.credentials = { id, password }
+    this.sessionTimeoutMs = timeoutMs
+    this.#isEstablished = true
+    this.#trouble = undefined
+    this.#resume(again)
+  }
+
+  #resume(tell = true): void {
+    this.#state = 'connected'
+    this.#wake()
+    if (tell) this.onEvent('resumed')
+  }
+
+  #troubled(trouble: Trouble): void {
+    this.#trouble = trouble
+    if (this.credentials !== undefined || !trouble.isFinal) return
+    this.#giveUp(
+      new WatchdogError(trouble.code, `Cannot connect to ${this.#options.url}: ${trouble.message}`),
+    )
+  }
+
   #ended(code: number, error?: Error): void {
     this.#session = undefined
-    if (this.#closing || this.#state === 'closed') return
+    if (this.#state === 'closed') return
     const { url, session } = this.#options
     if (code === AUTH_FAILED_STATE) {
       this.#giveUp(new WatchdogError('ERR_AUTH', `The server refused the authentication for ${url}`))
@@ -164,7 +139,7 @@ export class ZookeeperConnection {
       this.#state = 'connecting'
       if (this.#isEstablished) {
         this.onEvent('lost')
-        this.#renew()
+        this.#start()
       } else {
         this.#renewLater(error)
       }
@@ -177,19 +152,10 @@ export class ZookeeperConnection {
     this.#wake()
   }
 
-  #renew(): void {
-    resolveHosts(this.#options).then(
-      (connect) => {
-        if (!this.#closing) this.#start(connect)
-      },
-      (error) => this.#renewLater(error),
-    )
-  }
-
   /** What ended before it began would most likely do so again at once. */
-  #renewLater(trouble: Error | undefined): void {
-    this.#trouble = trouble
-    if (!this.#closing) this.#renewal = setTimeout(() => this.#renew(), RETRY_MS)
+  #renewLater(error: Error | undefined): void {
+    if (error) this.#trouble = { code: 'ERR_CONNECTION', message: error.message, isFinal: false }
+    this.#renewal = setTimeout(() => this.#start(), RETRY_MS)
   }
 
   #wake(): void {
@@ -212,9 +178,10 @@ export class ZookeeperConnection {
       }
       const timer = setTimeout(() => {
         this.#waiters.delete(check)
-        const cause = this.#trouble
-        const why = `${this.#options.url} did not answer within ${timeoutMs} ms${cause ? `: ${cause.message}` : ''}`
-        reject(new WatchdogError(this.credentials ? 'ERR_CONNECTION' : 'ERR_UNREACHABLE', why, { cause }))
+        const trouble = this.#trouble
+        const why = `${this.#options.url} did not answer within ${timeoutMs} ms${trouble ? `: ${trouble.message}` : ''}`
+        const first = trouble?.code === 'ERR_TLS' ? 'ERR_TLS' : 'ERR_UNREACHABLE'
+        reject(new WatchdogError(this.credentials ? 'ERR_CONNECTION' : first, why))
       }, timeoutMs)
       this.#waiters.add(check)
       check()
@@ -235,47 +202,18 @@ export class ZookeeperConnection {
     const generation = this.#generation
     const reply = await this.#session!.call(request)
     if (isDefinite(reply)) return { kind: 'reply', reply }
-    if (this.#state === 'connected' && generation === this.#generation) {
-      // Answered before the event that tells of it: let that come first.
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
     await this.#untilConnected(this.#patienceMs)
     return { kind: 'interrupted', lost: generation !== this.#generation }
-  }
-
-  /** The session at hand, to tell whether something was done in an earlier one. */
-  get generation(): number {
-    return this.#generation
   }
 
   async close(): Promise<void> {
     if (this.#closing) return
     this.#closing = true
     clearTimeout(this.#renewal)
-    await this.#session?.close()
+    // What is in flight may still be answered; nothing new begins.
     this.#state = 'closed'
-    this.#generation++
     this.#wake()
+    await this.#session?.close()
+    this.#generation++
   }
-}
-
-function aborted(signal: AbortSignal | undefined, done: AbortSignal): Promise<never> {
-  return new Promise((_, reject) =>
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true, signal: done }),
-  )
-}
-
-/** Bounds the look-up of names, which has no time-out of its own. */
-function late(options: ConnectionOptions, done: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const timer = setTimeout(() => {
-      reject(
-        new WatchdogError(
-          'ERR_UNREACHABLE',
-          `${options.url} did not answer within ${options.connectTimeoutMs} ms`,
-        ),
-      )
-    }, options.connectTimeoutMs)
-    done.addEventListener('abort', () => clearTimeout(timer), { once: true })
-  })
 }

@@ -1,9 +1,6 @@
 // Sessions in a thread of our own, for `heartbeat: 'thread'`: while the main thread is blocked, the
 // thread answers the server's heartbeat, and looks after the runs that somebody waits on. This is the
 // main thread's end; the other one is session-worker-main.ts.
-//
-// At exit the main thread asks the host to close its sessions and waits for it, since a thread
-// that ends with an open handle aborts the process.
 
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -22,7 +19,6 @@ import {
 } from './protocol'
 
 const HOST = join(__dirname, '..', '..', 'thread', 'session-worker-main.js')
-const EXIT_MS = 3000
 
 /** What a handle has in the thread besides its session: a store of its own, with keepers. */
 export type SessionWorkerOptions = Omit<ConnectionOptions, 'signal' | 'session' | 'heartbeat'>
@@ -34,7 +30,6 @@ export type ToHost =
   | { kind: 'hold'; staff: number; options: SessionWorkerOptions; keeper: number; run: ReapedIncarnation }
   | { kind: 'release'; staff: number; keeper: number }
   | { kind: 'dismiss'; staff: number }
-  | { kind: 'exit' }
 export type FromHost =
   | { kind: 'event'; session: number; event: SessionEvent }
   | { kind: 'reply'; call: number; reply: Reply }
@@ -57,31 +52,23 @@ interface Proxy {
 
 class Host {
   readonly #worker: Worker
-  readonly #exited = new Int32Array(new SharedArrayBuffer(4))
+  #hasEnded = false
   readonly #proxies = new Map<number, Proxy>()
   readonly #calls = new Map<number, { session: number; resolve: (reply: Reply) => void }>()
   readonly #dismissals = new Map<number, () => void>()
   #next = 1
 
   constructor() {
-    this.#worker = new Worker(HOST, { workerData: { rollcallSessions: this.#exited }, stdout: false })
+    this.#worker = new Worker(HOST, { stdout: false })
     this.#worker.on('message', (message: FromHost) => this.#receive(message))
     this.#worker.on('error', (error) => {
-      // Whatever is asked next is asked of another thread, and nobody waits for this one to exit.
+      // Whatever is asked next is asked of another thread.
       if (host === this) host = undefined
-      Atomics.store(this.#exited, 0, 1)
+      this.#hasEnded = true
       for (const session of [...this.#proxies.keys()]) this.#fail(session, error)
       for (const staff of [...this.#dismissals.keys()]) this.#dismissed(staff)
     })
     this.#worker.unref()
-    process.once('exit', () => {
-      this.#post({ kind: 'exit' })
-      Atomics.wait(this.#exited, 0, 0, EXIT_MS)
-    })
-  }
-
-  get #hasExited(): boolean {
-    return Atomics.load(this.#exited, 0) === 1
   }
 
   #post(message: ToHost): void {
@@ -151,7 +138,7 @@ class Host {
       },
       dismiss: () => {
         dismissal ??=
-          hired && !this.#hasExited
+          hired && !this.#hasEnded
             ? new Promise((resolve) => {
                 this.#dismissals.set(staff, resolve)
                 this.#post({ kind: 'dismiss', staff })

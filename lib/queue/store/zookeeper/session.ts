@@ -1,156 +1,53 @@
-// One ZooKeeper session on the event loop of this thread, over the native C client. This is the
-// only file that imports npm `zookeeper`, and the place where its faults are kept in:
+// One ZooKeeper session on the event loop of this thread, over the native client: its requests, the connections that
+// it takes to keep it (dialer.ts), and when it counts as lost (session-clock.ts).
 //
-// - Its sockets are inheritable: the addon marks them (see cloexec.cc).
-// - After ten reads without a message it closes a healthy session: the limit is set out of reach.
-// - Many requests at once block the loop until the session dies: a window bounds what is in flight.
-// - Its wrapper formats every request for a log that is off: the native object is called directly.
-// - A request that is refused at once never calls back: the code it returns is the reply then.
-// - A request that meets a broken connection closes the socket under the binding's poll handle, which
-//   ends in an abort of libuv: the addon mends that before anything else runs (see cloexec.cc).
-// - `aw_*` leak: watches are set with a flag and arrive as events of the handle.
-// - A request for an ACL that fails ends the process: it frees what it was not given. Nobody asks for that of a
-//   node before it was read.
-// - It may be used by one thread of a process only (see client-thread.ts).
+// Many requests at once would block the loop and grow without bound in the client, so a window limits what is in flight.
 
-import { dirname } from 'node:path'
-
-import { findAddon, native } from '../../../binding'
+import {
+  loadZookeeper,
+  type NativeNews,
+  type NativeSession,
+  type NativeStat,
+  NewsKind,
+  StepKind,
+} from '../../../binding'
 import { WatchdogError } from '../../../util/errors'
+import { Dialer } from './dialer'
 import {
   type Acl,
-  asBuffer,
+  CLOSING,
   INVALID_STATE,
+  isDefinite,
   type Reply,
   type Request,
+  SESSION_EXPIRED,
   type Session,
   type SessionConfig,
   type SessionEvent,
   type Stat,
+  type Step,
 } from './protocol'
+import { SessionClock } from './session-clock'
 
 const MAX_REQUESTS = 256
 const MAX_BYTES = 512 * 1024
 /** What a request costs besides its data. */
 const REQUEST_BYTES = 64
-const OUT_OF_REACH = 2 ** 31 - 1
+/** How long `close()` waits for what is in flight, and then for the server's goodbye. */
 const DRAIN_MS = 1000
 const EPHEMERAL = 1
-/** The state of a client that has closed its socket and told nobody. */
-const NOT_CONNECTED_STATE = 999
+/** A state of the client. Negative ones are the end. */
+const CONNECTED_STATE = 3
+const NO_SOCKET_STATE = 0
+const NO_BYTES = new Uint8Array(0)
 
-interface NativeStat {
-  version: number
-  czxid: number
-  mtime: Date
-  numChildren: number
-  ephemeralOwner: string
-}
-type NativeCallback = (rc: number, error: string, third?: unknown, fourth?: unknown) => void
-interface NativeClient {
-  init(config: Record<string, unknown>): unknown
-  close(): void
-  emit: (event: string, first: unknown, second: unknown) => void
-  readonly client_id: string
-  readonly client_password: string
-  readonly timeout: number
-  readonly state: number
-  add_auth(scheme: string, secret: string, callback: NativeCallback): number
-  a_get(path: string, watch: boolean, callback: NativeCallback): number
-  a_exists(path: string, watch: boolean, callback: NativeCallback): number
-  a_get_children(path: string, watch: boolean, callback: NativeCallback): number
-  a_create(path: string, data: Uint8Array, flags: number, callback: NativeCallback): number
-  a_set(path: string, data: Uint8Array, version: number, callback: NativeCallback): number
-  a_delete_(path: string, version: number, callback: NativeCallback): number
-  a_set_acl(path: string, version: number, acl: Acl[], callback: NativeCallback): number
-  a_get_acl(path: string, callback: NativeCallback): number
-  a_sync(path: string, callback: NativeCallback): number
-}
-
-type NativeModule = new () => { native: NativeClient }
-
-let loaded: NativeModule | undefined
-
-const NEEDS = 'which needs a C and a C++ compiler and make'
-
-function unusable(why: string, remedy: string, cause: unknown): WatchdogError {
-  return new WatchdogError(
-    'ERR_UNSUPPORTED',
-    `A zk:// queue needs the package zookeeper, which ${why}. ${remedy}`,
-    { cause },
-  )
-}
-
-function unloadable(cause: unknown): WatchdogError {
-  const folder = dirname(require.resolve('zookeeper/package.json'))
-  const [why] = (cause as Error).message.split('\n')
-  const remedy = `Compile it with: npm --prefix '${folder}' run install (${NEEDS})`
-  return unusable(`does not load (${why})`, remedy, cause)
-}
-
-/** Throws where npm `zookeeper`, which only a queue on ZooKeeper needs, is not there. Does not load it. */
-export function assertClientInstalled(): void {
-  try {
-    require.resolve('zookeeper')
-  } catch (cause) {
-    const remedy = `Install it with: npm install zookeeper@7.3.0 (it is compiled then, ${NEEDS})`
-    throw unusable('is not installed', remedy, cause)
-  }
-  try {
-    // It is compiled by its install script, and npm 12 runs that only where it was approved.
-    findAddon(dirname(require.resolve('zookeeper/package.json')))
-  } catch (cause) {
-    throw unloadable(cause)
-  }
-}
-
-function loadClient(): NativeModule {
-  if (loaded !== undefined) return loaded
-  assertClientInstalled()
-  try {
-    loaded = require('zookeeper') as NativeModule
-  } catch (cause) {
-    throw unloadable(cause)
-  }
-  return loaded
-}
-
-/** All sessions of this thread, for the sockets' guard and for the end of the process. */
-const sessions = new Set<LoopSession>()
-
-function updateGuard(): void {
-  if (sessions.size === 0) native.guardSockets(0)
-  else native.guardSockets([...sessions].every((session) => session.connected) ? 2 : 1)
-}
-
-/** Closes what is open in this thread, at once: a thread that ends with an open handle aborts the process. */
-export function closeAllSessions(): void {
-  for (const session of [...sessions]) session.closeNow()
-}
-
-const WATCH_EVENTS = new Map<string, 'created' | 'deleted' | 'changed' | 'child' | 'lapsed'>([
-  ['created', 'created'],
-  ['deleted', 'deleted'],
-  ['changed', 'changed'],
-  ['child', 'child'],
-  ['notwatching', 'lapsed'],
+const WATCH_EVENTS = new Map<number, 'created' | 'deleted' | 'changed' | 'child' | 'lapsed'>([
+  [1, 'created'],
+  [2, 'deleted'],
+  [3, 'changed'],
+  [4, 'child'],
+  [-2, 'lapsed'],
 ])
-
-function plainStat(stat: unknown): Stat | undefined {
-  if (stat === null || stat === undefined) return undefined
-  const { version, czxid, mtime, numChildren, ephemeralOwner } = stat as NativeStat
-  return { version, czxid, mtimeMs: mtime.getTime(), children: numChildren, owner: ephemeralOwner }
-}
-
-interface NativeAcl {
-  perms: number
-  scheme: string
-  auth: string
-}
-
-function plainAcl({ perms, scheme, auth }: NativeAcl): Acl {
-  return { perm: perms, scheme, auth }
-}
 
 interface Waiting {
   request: Request
@@ -158,73 +55,205 @@ interface Waiting {
   resolve: (reply: Reply) => void
 }
 
+interface Call {
+  readonly op: Request['op']
+  readonly sentAt: number
+  readonly resolve: (reply: Reply) => void
+}
+
+function plainStat([version, czxid, mtimeMs, children, isOurs]: NativeStat): Stat {
+  return { version, czxid, mtimeMs, children, isOurs }
+}
+
+/** Permissions, scheme and id of one entry after the other. */
+function plainAcl(parts: string[]): Acl[] {
+  const acl: Acl[] = []
+  for (let at = 0; at < parts.length; at += 3)
+    acl.push({ perm: Number(parts[at]), scheme: parts[at + 1]!, auth: parts[at + 2]! })
+  return acl
+}
+
+function bytesOf(request: Request): number {
+  if (request.op === 'multi') return request.steps.reduce((sum, step) => sum + bytesOf(step), REQUEST_BYTES)
+  return REQUEST_BYTES + request.path.length + ('data' in request ? request.data.length : 0)
+}
+
+function plainStep(step: Step): unknown[] {
+  switch (step.op) {
+    case 'create':
+      return [StepKind.create, step.path, step.data, 0, step.ephemeral ? EPHEMERAL : 0, step.ownerOnly]
+    case 'set':
+      return [StepKind.set, step.path, step.data, step.version, 0, false]
+    case 'delete':
+      return [StepKind.delete, step.path, NO_BYTES, step.version, 0, false]
+  }
+}
+
+/** What to ask to hear whether anybody answers. */
+const PROBE: Request = { op: 'info', path: '/', watch: false }
+
+/** Those of this thread that are open. */
+const open = new Set<LoopSession>()
+
+/** What `process.exit()` leaves to nobody else: a thread that ends otherwise closes its sessions by itself. */
+function closeAtExit(session: LoopSession): void {
+  if (open.size === 0) process.once('exit', sayGoodbye)
+  open.add(session)
+}
+
+function noLongerAtExit(session: LoopSession): void {
+  open.delete(session)
+  if (open.size === 0) process.off('exit', sayGoodbye)
+}
+
+function sayGoodbye(): void {
+  for (const session of open) session.closeNow()
+}
+
 class LoopSession implements Session {
-  readonly #client: NativeClient
+  readonly #native: NativeSession
   readonly #onEvent: (event: SessionEvent) => void
+  readonly #clock: SessionClock
+  readonly #dialer: Dialer
   readonly #queue: Waiting[] = []
+  readonly #calls = new Map<number, Call>()
+  #nextCall = 1
   #requests = 0
   #bytes = 0
-  #closed = false
+  #isConnected = false
+  #isSuspended = false
+  #isOver = false
   #drained: (() => void) | undefined
-  connected = false
+  #onGone = () => {}
 
   constructor(config: SessionConfig, onEvent: (event: SessionEvent) => void) {
-    const Client = loadClient()
     this.#onEvent = onEvent
-    this.#client = new Client().native
-    this.#client.emit = (event, _self, detail) => this.#event(event, detail)
-    native.guardSockets(1)
-    const credentials = config.session && {
-      client_id: config.session.id,
-      client_password: config.session.password,
-    }
+    this.#native = newNative(
+      config,
+      (news) => this.#receive(news),
+      () => this.#onGone(),
+    )
+    this.#clock = new SessionClock({
+      ask: () => this.#send(PROBE, () => {}),
+      silent: () => this.#suspend(),
+      giveUpServer: () => this.#native.drop(),
+      lost: () => this.#lose(),
+    })
     try {
-      this.#client.init({
-        connect: config.connect,
-        timeout: config.timeoutMs,
-        debug_level: 0,
-        host_order_deterministic: false,
-        response_counter_limit: OUT_OF_REACH,
-        ...credentials,
+      this.#dialer = new Dialer(this.#native, config, (trouble) => onEvent({ type: 'trouble', trouble }))
+    } catch (cause) {
+      this.closeNow()
+      throw new WatchdogError('ERR_TLS', `Cannot use option 'tls': ${(cause as Error).message}`, { cause })
+    }
+    closeAtExit(this)
+    void this.#dialer.dial()
+  }
+
+  // ---------------------------------------------------------------- what the client tells
+
+  #receive(news: NativeNews): void {
+    for (let at = 0; at < news.length; at += 5) {
+      const [kind, call, code, value, stat] = news.slice(at, at + 5) as [
+        number,
+        number,
+        number,
+        unknown,
+        unknown,
+      ]
+      if (kind === NewsKind.reply) this.#answer(call, code, value, stat as NativeStat | undefined)
+      else if (kind === NewsKind.state) this.#enter(code, call)
+      else this.#watched(code, String(value))
+    }
+  }
+
+  #answer(number: number, rc: number, value: unknown, stat: NativeStat | undefined): void {
+    const call = this.#calls.get(number)
+    if (call === undefined) return
+    this.#calls.delete(number)
+    const reply: Reply = { rc }
+    if (stat !== undefined) reply.stat = plainStat(stat)
+    if (Buffer.isBuffer(value)) reply.data = value
+    else if (Array.isArray(value) && call.op === 'getAcl') reply.acl = plainAcl(value)
+    else if (Array.isArray(value)) reply.names = value
+    if (isDefinite(reply) && this.#clock.answered(call.sentAt)) this.#resume()
+    call.resolve(reply)
+  }
+
+  #enter(state: number, errno: number): void {
+    if (this.#isOver) return
+    if (state < 0) {
+      this.#end(state)
+    } else if (state === NO_SOCKET_STATE) {
+      const was = this.#isConnected
+      this.#isConnected = false
+      this.#clock.disconnected()
+      this.#dialer.ended(errno)
+      if (!was) return
+      this.#suspend()
+      void this.#dialer.dial()
+    } else if (state === CONNECTED_STATE) {
+      this.#isConnected = true
+      this.#isSuspended = false
+      const timeoutMs = this.#native.timeoutMs()
+      this.#clock.connected(timeoutMs, this.#dialer.dialedAt)
+      this.#dialer.answered()
+      this.#onEvent({
+        type: 'connected',
+        id: this.#native.id(),
+        password: this.#native.password(),
+        timeoutMs,
       })
-      sessions.add(this)
-    } finally {
-      updateGuard()
-    }
-    if (config.auth) this.#client.add_auth(config.auth.scheme, config.auth.secret, () => {})
-  }
-
-  #event(event: string, detail: unknown): void {
-    const kind = WATCH_EVENTS.get(event)
-    if (kind !== undefined) {
-      this.#onEvent({ type: 'watch', kind, path: String(detail) })
-    } else if (event === 'connect') {
-      this.connected = true
-      updateGuard()
-      const { client_id: id, client_password: password, timeout: timeoutMs } = this.#client
-      this.#onEvent({ type: 'connected', id, password, timeoutMs })
-    } else if (event === 'connecting') {
-      this.connected = false
-      updateGuard()
-      this.#onEvent({ type: 'connecting' })
-    } else if (event === 'close') {
-      this.#ended(Number(detail))
     }
   }
 
-  #ended(code: number): void {
-    this.connected = false
-    this.#closed = true
-    sessions.delete(this)
-    updateGuard()
-    for (const { resolve } of this.#queue.splice(0)) resolve({ rc: INVALID_STATE })
+  #watched(code: number, path: string): void {
+    const kind = WATCH_EVENTS.get(code)
+    if (kind !== undefined) this.#onEvent({ type: 'watch', kind, path })
+  }
+
+  // ---------------------------------------------------------------- what becomes of the session
+
+  #suspend(): void {
+    if (this.#isSuspended) return
+    this.#isSuspended = true
+    this.#onEvent({ type: 'suspended' })
+  }
+
+  #resume(): void {
+    this.#isSuspended = false
+    this.#onEvent({ type: 'resumed' })
+  }
+
+  /** By our own clock. The server may know better, but nobody has heard from it. */
+  #lose(): void {
+    this.#isConnected = false
+    this.#end(SESSION_EXPIRED)
+  }
+
+  #end(code: number): void {
+    this.#finish()
+    // Without a connection nothing is said to the server, and the rest is answered.
+    this.#native.drop()
+    this.#native.close()
+    this.#native.abandon()
+    this.#dialer.hangUp()
     this.#onEvent({ type: 'closed', code })
   }
 
+  #finish(): void {
+    this.#isOver = true
+    this.#isConnected = false
+    noLongerAtExit(this)
+    this.#clock.stop()
+    this.#dialer.stop()
+    for (const { resolve } of this.#queue.splice(0)) resolve({ rc: INVALID_STATE })
+  }
+
+  // ---------------------------------------------------------------- requests
+
   call(request: Request): Promise<Reply> {
     return new Promise((resolve) => {
-      const bytes = REQUEST_BYTES + request.path.length + ('data' in request ? request.data.length : 0)
-      this.#queue.push({ request, bytes, resolve })
+      this.#queue.push({ request, bytes: bytesOf(request), resolve })
       this.#pump()
     })
   }
@@ -247,76 +276,92 @@ class LoopSession implements Session {
     }
   }
 
-  #send(request: Request, done: (reply: Reply) => void): void {
-    const { path } = request
-    const client = this.#client
-    const withoutResult = (rc: number) => done({ rc })
-    const withStat = (rc: number, _: string, stat: unknown) => done({ rc, stat: plainStat(stat) })
-    const withData = (rc: number, _: string, stat: unknown, data: unknown) =>
-      done({ rc, stat: plainStat(stat), data: (data as Buffer | null) ?? Buffer.alloc(0) })
-    const withChildren = (rc: number, _: string, children: unknown) =>
-      done({ rc, children: (children as string[] | null) ?? [] })
-    const withAcl = (rc: number, _: string, acl: unknown, stat: unknown) =>
-      done({ rc, stat: plainStat(stat), acl: ((acl as NativeAcl[] | null) ?? []).map(plainAcl) })
-    const start = (): number => {
-      if (this.#closed) return INVALID_STATE
-      switch (request.op) {
-        case 'get':
-          return client.a_get(path, request.watch, withData)
-        case 'info':
-          return client.a_exists(path, request.watch, withStat)
-        case 'list':
-          return client.a_get_children(path, request.watch, withChildren)
-        case 'create':
-          return client.a_create(
-            path,
-            asBuffer(request.data),
-            request.ephemeral ? EPHEMERAL : 0,
-            withoutResult,
-          )
-        case 'set':
-          return client.a_set(path, asBuffer(request.data), request.version, withStat)
-        case 'delete':
-          return client.a_delete_(path, request.version, withoutResult)
-        case 'setAcl':
-          return client.a_set_acl(path, -1, request.acl, withoutResult)
-        case 'getAcl':
-          return client.a_get_acl(path, withAcl)
-        case 'sync':
-          return client.a_sync(path, withoutResult)
-      }
-    }
-    const rc = start()
-    if (this.connected && client.state === NOT_CONNECTED_STATE) this.#brokeSilently()
-    if (rc !== 0) queueMicrotask(() => done({ rc }))
+  #send(request: Request, resolve: (reply: Reply) => void): void {
+    const number = this.#nextCall
+    this.#nextCall = number === 2 ** 32 - 1 ? 1 : number + 1
+    this.#calls.set(number, { op: request.op, sentAt: this.#clock.asked(), resolve })
+    const rc = this.#isOver ? INVALID_STATE : this.#start(number, request)
+    if (rc === 0) return
+    this.#calls.delete(number)
+    queueMicrotask(() => resolve({ rc }))
   }
 
-  #brokeSilently(): void {
-    this.connected = false
-    native.reviveSockets()
-    updateGuard()
-    queueMicrotask(() => {
-      if (!this.#closed && !this.connected) this.#onEvent({ type: 'connecting' })
+  #start(call: number, request: Request): number {
+    const native = this.#native
+    const { path } = request
+    switch (request.op) {
+      case 'get':
+        return native.get(call, path, request.watch)
+      case 'info':
+        return native.exists(call, path, request.watch)
+      case 'list':
+        return native.children(call, path, request.watch)
+      case 'create':
+        return native.create(call, path, request.data, request.ephemeral ? EPHEMERAL : 0, request.ownerOnly)
+      case 'set':
+        return native.set(call, path, request.data, request.version)
+      case 'delete':
+        return native.delete(call, path, request.version)
+      case 'sync':
+        return native.sync(call, path)
+      case 'getAcl':
+        return native.getAcl(call, path)
+      case 'multi':
+        return native.multi(call, ...request.steps.flatMap(plainStep))
+    }
+  }
+
+  /** As far as it takes no waiting. */
+  closeNow(): void {
+    this.#native.close()
+    this.#native.abandon()
+  }
+
+  /** Waits for what is in flight, since closing answers it with an ambiguous code, and for the server's goodbye. */
+  async close(): Promise<void> {
+    if (this.#isOver) return
+    if (this.#requests > 0 && this.#isConnected && !this.#isSuspended) {
+      await within(DRAIN_MS, (resolve) => {
+        this.#drained = resolve
+      })
+      if (this.#isOver) return
+    }
+    this.#finish()
+    await within(DRAIN_MS, (resolve) => {
+      this.#onGone = resolve
+      if (!this.#native.close()) resolve()
+    })
+    this.#native.abandon()
+    this.#dialer.hangUp()
+    this.#onEvent({ type: 'closed', code: CLOSING })
+  }
+}
+
+/** Resolves when `begin`'s callback is called, or after `ms`. */
+async function within(ms: number, begin: (resolve: () => void) => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+    begin(resolve)
+  })
+  clearTimeout(timer)
+}
+
+function newNative(
+  { timeoutMs, session, auth }: SessionConfig,
+  onNews: (news: NativeNews) => void,
+  onGone: () => void,
+): NativeSession {
+  let native: NativeSession
+  try {
+    native = loadZookeeper().open(timeoutMs, session?.id ?? '', session?.password ?? '', onNews, onGone)
+  } catch (cause) {
+    throw new WatchdogError('ERR_UNSUPPORTED', `Cannot use a zk:// queue: ${(cause as Error).message}`, {
+      cause,
     })
   }
-
-  /** Waits for what is in flight, since closing answers it with an ambiguous code and may block. */
-  async close(): Promise<void> {
-    if (this.#closed) return
-    if (this.#requests > 0 && this.connected) {
-      let timer: NodeJS.Timeout | undefined
-      await new Promise<void>((resolve) => {
-        this.#drained = resolve
-        timer = setTimeout(resolve, DRAIN_MS)
-      })
-      clearTimeout(timer)
-    }
-    this.closeNow()
-  }
-
-  closeNow(): void {
-    if (!this.#closed) this.#client.close()
-  }
+  if (auth?.scheme === 'digest') native.addAuth('digest', auth.secret)
+  return native
 }
 
 export function openLoopSession(config: SessionConfig, onEvent: (event: SessionEvent) => void): Session {

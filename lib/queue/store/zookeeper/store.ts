@@ -22,9 +22,11 @@ import { ZookeeperConnection } from './connection'
 import {
   type Acl,
   AUTH_FAILED,
+  type Auth,
   asBuffer,
   BAD_VERSION,
   type ConnectionOptions,
+  INVALID_ACL,
   NO_AUTH,
   NO_NODE,
   NODE_EXISTS,
@@ -34,30 +36,33 @@ import {
   type Request,
   type Stat,
 } from './protocol'
-import type { SessionWorker } from './session-worker'
+import { openLoopSession } from './session'
+import { openThreadSession, type SessionWorker, startSessionWorker } from './session-worker'
 import { badPath } from './url'
 import { ZookeeperWatches } from './watches'
 
 /** More than this and the server drops the connection, without a word. */
 const MAX_REQUEST_BYTES = 1_048_500
-/** All rights for who holds the secret of this session, none for others. */
-const OWNER_ONLY = [{ perm: 31, scheme: 'auth', auth: '' }]
+const ALL_RIGHTS = 31
 
-/** The same, as the server tells of it to who holds the secret. */
-function ownerOnly(secret: string): Acl {
-  const user = secret.slice(0, secret.indexOf(':'))
-  const digest = createHash('sha1').update(secret).digest('base64')
-  return { perm: 31, scheme: 'digest', auth: `${user}:${digest}` }
+/** All rights for one alone, as the server tells of it to that one. */
+interface Owner {
+  readonly scheme: string
+  /** Left out for a certificate: who can read what one alone may read is that one. */
+  readonly auth?: string
 }
 
-function isOnly(acl: readonly Acl[], owner: Acl): boolean {
-  const [first] = acl
-  return (
-    acl.length === 1 &&
-    first!.perm === owner.perm &&
-    first!.scheme === owner.scheme &&
-    first!.auth === owner.auth
-  )
+function ownerOf(auth: Auth): Owner {
+  if (auth.scheme === 'x509') return { scheme: 'x509' }
+  const { secret } = auth
+  const user = secret.slice(0, secret.indexOf(':'))
+  const digest = createHash('sha1').update(secret).digest('base64')
+  return { scheme: 'digest', auth: `${user}:${digest}` }
+}
+
+function isOnly([first, ...others]: readonly Acl[], { scheme, auth }: Owner): boolean {
+  if (first === undefined || others.length > 0) return false
+  return first.perm === ALL_RIGHTS && first.scheme === scheme && (auth ?? first.auth) === first.auth
 }
 
 function plainInfo(stat: Stat): NodeInfo {
@@ -70,7 +75,7 @@ export class ZookeeperStore implements Store {
   readonly #root: string
   readonly #link: ZookeeperConnection
   /** What the ACL of the root must be, and nothing besides; undefined where no secret was given. */
-  readonly #owner: Acl | undefined
+  readonly #owner: Owner | undefined
   /** Whether the root was seen to be closed to everybody else, in this session. */
   #isTrusted = false
   readonly #watches: ZookeeperWatches
@@ -80,10 +85,10 @@ export class ZookeeperStore implements Store {
   private constructor(options: ConnectionOptions, link: ZookeeperConnection) {
     this.url = options.url
     this.#root = options.address.root
-    this.#owner = options.auth && ownerOnly(options.auth.secret)
+    this.#owner = options.auth && ownerOf(options.auth)
     this.#link = link
-    const { signal: _, session: __, heartbeat: ___, ...staffOptions } = options
-    this.#staff = link.home.startSessionWorker?.(staffOptions)
+    const { signal: _, session: __, heartbeat, ...staffOptions } = options
+    if (heartbeat === 'thread') this.#staff = startSessionWorker(staffOptions)
     this.#watches = new ZookeeperWatches((request) => link.call(request))
     link.onWatch = (event) => this.#watches.receive(event)
     link.onEvent = (event) => {
@@ -95,7 +100,8 @@ export class ZookeeperStore implements Store {
   }
 
   static async connect(options: ConnectionOptions): Promise<ZookeeperStore> {
-    const store = new ZookeeperStore(options, await ZookeeperConnection.connect(options))
+    const openSession = options.heartbeat === 'thread' ? openThreadSession : openLoopSession
+    const store = new ZookeeperStore(options, await ZookeeperConnection.connect(options, openSession))
     try {
       // A wrong secret is no error to the server: only reading tells.
       await store.get('')
@@ -127,6 +133,10 @@ export class ZookeeperStore implements Store {
     if (reply.rc === NO_AUTH || reply.rc === AUTH_FAILED) {
       const hint = this.#owner ? 'the secret is not the one it was made with' : "option 'auth' is missing"
       throw new WatchdogError('ERR_AUTH', `Not allowed to ${op} ${path}: ${hint}`, { path })
+    }
+    if (reply.rc === INVALID_ACL) {
+      const hint = "the server takes nobody's certificate for an identity: it needs authProvider.1 for X509"
+      throw new WatchdogError('ERR_AUTH', `Cannot ${op} ${path}: ${hint}`, { path })
     }
     throw new WatchdogError('ERR_CONNECTION', `ZooKeeper refused to ${op} ${path}: code ${reply.rc}`, {
       path,
@@ -209,7 +219,7 @@ export class ZookeeperStore implements Store {
 
   async list(path: string): Promise<string[] | undefined> {
     const reply = await this.#read({ op: 'list', path: this.#absolute(path), watch: false })
-    return reply.rc === NO_NODE ? undefined : reply.children!
+    return reply.rc === NO_NODE ? undefined : reply.names!
   }
 
   async create(
@@ -227,18 +237,12 @@ export class ZookeeperStore implements Store {
     path: string,
     data: Uint8Array,
     ephemeral: boolean,
-    secured: boolean,
+    ownerOnly: boolean,
   ): Promise<CreateOutcome> {
-    const request: Request = { op: 'create', path, data, ephemeral }
+    const request = { op: 'create', path, data, ephemeral, ownerOnly } as const
     for (let interrupted = false; ; ) {
-      const creation = this.#write(request, interrupted)
-      // Sent together, so that the node is open to the world for an instant only. The root waits for
-      // the answer first: what is there already may be somebody else's.
-      const isRoot = path === this.#root
-      const closing = secured && !isRoot ? this.#protect(path) : undefined
-      const outcome = await creation.finally(() => closing?.catch(() => {}))
+      const outcome = await this.#write(request, interrupted)
       if (outcome.kind === 'interrupted') {
-        await closing?.catch(() => {})
         if (ephemeral && outcome.lost) {
           const why = `The session ended while ${path} was being made`
           throw new WatchdogError('ERR_SESSION_LOST', why, { path, maybeApplied: false })
@@ -247,11 +251,7 @@ export class ZookeeperStore implements Store {
         continue
       }
       const { rc } = outcome.reply
-      if (rc === OK) {
-        await (secured && isRoot ? this.#protect(path) : closing)
-        return 'created'
-      }
-      await closing?.catch(() => {})
+      if (rc === OK) return 'created'
       if (rc === NODE_EXISTS) return interrupted && (await this.#isOurs(request)) ? 'created' : 'exists'
       if (rc === NO_NODE) return 'orphan'
       this.#fail(request, outcome.reply)
@@ -262,19 +262,8 @@ export class ZookeeperStore implements Store {
   async #isOurs(request: Extract<Request, { op: 'create' }>): Promise<boolean> {
     const reply = await this.#read({ op: 'get', path: request.path, watch: false })
     if (reply.rc === NO_NODE) return false
-    if (request.ephemeral && reply.stat!.owner !== this.#link.credentials?.id) return false
+    if (request.ephemeral && !reply.stat!.isOurs) return false
     return asBuffer(reply.data!).equals(request.data)
-  }
-
-  async #protect(path: string): Promise<void> {
-    const request: Request = { op: 'setAcl', path, acl: OWNER_ONLY }
-    for (;;) {
-      const outcome = await this.#link.call(request)
-      if (outcome.kind === 'interrupted') continue
-      const { rc } = outcome.reply
-      if (rc !== OK && rc !== NO_NODE) this.#fail(request, outcome.reply)
-      return
-    }
   }
 
   async set(path: string, data: Uint8Array, version: number, options: SetOptions = {}): Promise<SetOutcome> {
@@ -375,7 +364,7 @@ export class ZookeeperStore implements Store {
       this.#read({ op: 'list', path: absolute, watch: false }),
     ])
     if (node.rc === NO_NODE || list.rc === NO_NODE) return undefined
-    return { data: asBuffer(node.data!), version: node.stat!.version, children: list.children! }
+    return { data: asBuffer(node.data!), version: node.stat!.version, children: list.names! }
   }
 
   remoteReaper(run: ReapedIncarnation): RemoteReaper | undefined {

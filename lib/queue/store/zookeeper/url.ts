@@ -1,10 +1,17 @@
-// `zk://host1:7000,host2:7000/path`: which servers, and which node is the root of the queue.
+// `zk://host1:7000,host2:7000/path`: which servers, and which node is the root of the queue. `zks://`: over TLS.
 
+import { isIPv6 } from 'node:net'
 import { describeValue } from '../../../util/check-options'
 import { redactUrl } from '../../../util/redact'
 
+export interface HostAndPort {
+  /** A name or an address, without brackets. */
+  readonly host: string
+  readonly port: number
+}
+
 export interface ZookeeperAddress {
-  readonly hosts: readonly { readonly host: string; readonly port: number }[]
+  readonly hosts: readonly HostAndPort[]
   /** Absolute, without a slash at the end. */
   readonly root: string
 }
@@ -17,14 +24,21 @@ function malformed(url: string, why: string): TypeError {
   )
 }
 
-function parseHost(text: string, url: string) {
+function parseHost(text: string, url: string): HostAndPort {
   if (text.includes('@')) throw malformed(url, "a user and a password belong into option 'auth'")
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+)(?::(\d+))?$/.exec(text)
-  if (match === null) throw malformed(url, `${describeHost(text, url)} is not host or host:port`)
+  const match = /^(\[[^\]]+\]|[^\s:[\]@?#%]+)(?::(\d+))?$/.exec(text)
+  if (match === null)
+    throw malformed(
+      url,
+      `${describeHost(text, url)} is not host or host:port (an IPv6 address goes in brackets)`,
+    )
   const port = match[2] === undefined ? DEFAULT_PORT : Number(match[2])
   if (port < 1 || port > 65535)
     throw malformed(url, `${url.includes('@') ? 'a port' : `port ${match[2]}`} is not from 1 to 65535`)
-  return { host: match[1]!.replace(/^\[|\]$/g, ''), port }
+  const host = match[1]!.replace(/^\[|\]$/g, '')
+  if (match[1] !== host && !isIPv6(host))
+    throw malformed(url, `${describeHost(text, url)} is not an IPv6 address`)
+  return { host, port }
 }
 
 /** A password may have a slash in it, or a comma. */
@@ -63,7 +77,7 @@ function probablyMeant(rest: string): string | undefined {
 }
 
 export function parseZookeeperUrl(url: string): ZookeeperAddress {
-  const rest = url.slice('zk://'.length)
+  const rest = url.slice(url.indexOf('//') + 2)
   const slash = rest.indexOf('/')
   const hosts = slash === -1 ? rest : rest.slice(0, slash)
   const root = slash === -1 ? '' : rest.slice(slash).replace(/\/$/, '')
@@ -71,6 +85,7 @@ export function parseZookeeperUrl(url: string): ZookeeperAddress {
   if (meant !== undefined) throw malformed(url, `did you mean 'zk://${meant}'?`)
   if (hosts === '') throw malformed(url, 'no host is named')
   if (root === '') throw malformed(url, 'the path of the queue is missing')
+  if (/,[^/,]+:\d+(\/|$)/.test(root)) throw malformed(url, 'the path comes once, after the last host')
   const why = badPath(root)
   if (why !== undefined) throw malformed(url, `of the path, ${why}`)
   if (root === '/zookeeper' || root.startsWith('/zookeeper/'))

@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
-import { RETRY_MS } from '../../../../lib/queue/store/zookeeper/protocol'
+import type { Session } from '../../../../lib/queue/store/zookeeper/protocol'
+import { openLoopSession } from '../../../../lib/queue/store/zookeeper/session'
+import { parseZookeeperUrl } from '../../../../lib/queue/store/zookeeper/url'
 import { eventually } from '../../../support/eventually'
 import { Hand } from '../../../support/hand'
 import { LIB, ROOT } from '../../../support/paths'
@@ -25,33 +26,21 @@ import { freePorts } from '../../../support/zookeeper-server'
 /** Far from the default, which is 10 s. */
 const CONNECT_MS = 1500
 
-/**
- * Runs a script with the library in a process of its own; with `client`, the package zookeeper is the one in that
- * folder, in every thread.
- */
-function script(body: string, client?: string): { status: number | null; stdout: string; stderr: string } {
-  const program = `const { WatchdogQueue } = require(${JSON.stringify(LIB)});\n(async () => {${body}})()`
-  const preload = client === undefined ? [] : ['--require', join(client, 'instead.js')]
-  const args = [...preload, '-e', program]
-  return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
+/** Runs a script with the library in a process of its own. */
+function script(body: string, lib = LIB): { status: number | null; stdout: string; stderr: string } {
+  const program = `const { WatchdogQueue } = require(${JSON.stringify(lib)});\n(async () => {${body}})()`
+  return spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 60_000 })
 }
 
-/** Makes a package that stands where the package zookeeper would, and returns its folder. */
-function clientLike(index: string): string {
-  const folder = join(tempDir(), 'zookeeper')
-  mkdirSync(folder)
-  writeFileSync(join(folder, 'package.json'), '{}')
-  writeFileSync(join(folder, 'index.js'), index)
-  symlinkSync(join(dirname(require.resolve('zookeeper/package.json')), 'build'), join(folder, 'build'))
-  writeFileSync(
-    join(folder, 'instead.js'),
-    `
-    const Module = require('node:module')
-    const resolve = Module._resolveFilename
-    Module._resolveFilename = (name, ...rest) =>
-      resolve(name.replace(/^zookeeper\\b/, ${JSON.stringify(folder)}), ...rest)`,
-  )
-  return folder
+/** The library as it is where only the board's addon was built. Returns the path of its entry. */
+function withoutZookeeperAddon(): string {
+  const folder = join(tempDir(), 'rollcall')
+  mkdirSync(join(folder, 'build', 'Release'), { recursive: true })
+  for (const name of ['package.json', join('build', 'Release', 'rollcall.node')])
+    cpSync(join(ROOT, name), join(folder, name))
+  cpSync(LIB, join(folder, 'dist', 'lib'), { recursive: true })
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  return join(folder, 'dist', 'lib')
 }
 
 describeZookeeper('Connecting to ZooKeeper', () => {
@@ -89,53 +78,22 @@ describeZookeeper('Connecting to ZooKeeper', () => {
     assert.ok(acls.nodes > 12, `${acls.nodes} nodes`)
   })
 
-  it('says what to install where the client is missing, whoever keeps the session', () => {
+  it('says how to build the addon where it was not built, whoever keeps the session', () => {
+    const lib = withoutZookeeperAddon()
     for (const heartbeat of ['loop', 'thread']) {
-      const { status, stdout } = script(`
-        const Module = require('node:module')
-        const resolve = Module._resolveFilename
-        Module._resolveFilename = (name, ...rest) => {
-          if (name === 'zookeeper') throw Object.assign(new Error('Cannot find it'), { code: 'MODULE_NOT_FOUND' })
-          return resolve(name, ...rest)
-        }
-        await WatchdogQueue.connect('zk://127.0.0.1:1/q', { heartbeat: '${heartbeat}' }).catch(({ code, message }) => console.log(code, message))`)
-      assert.equal(status, 0)
-      assert.match(stdout, /^ERR_UNSUPPORTED .*npm install zookeeper@/)
-    }
-  })
-
-  it('says how to compile the client where npm has not run its install script, whoever keeps the session', () => {
-    const client = clientLike('')
-    rmSync(join(client, 'build'))
-    for (const heartbeat of ['loop', 'thread']) {
-      const { status, stdout } = script(
+      const { status, stdout, stderr } = script(
         `await WatchdogQueue.connect('zk://127.0.0.1:1/q', { heartbeat: '${heartbeat}' })
           .catch(({ code, message }) => console.log(code, message))`,
-        client,
+        lib,
       )
 
-      assert.equal(status, 0)
-      assert.match(stdout, /^ERR_UNSUPPORTED .* does not load \(No native build was found .*\)\. /)
-      assert.ok(stdout.includes(`Compile it with: npm --prefix '${client}' run install (`), stdout)
-    }
-  })
-
-  it('says at once why the client does not load, whoever keeps the session', () => {
-    const tries = join(tempDir(), 'tries')
-    const client = clientLike(`
-      require('node:fs').appendFileSync(${JSON.stringify(tries)}, 'x')
-      throw new Error('no such symbol')`)
-    for (const heartbeat of ['loop', 'thread']) {
-      const { status, stdout } = script(
-        `await WatchdogQueue.connect('zk://127.0.0.1:1/q', { heartbeat: '${heartbeat}', connectTimeoutMs: 25_000 })
-          .catch(({ code, message }) => console.log(code, message))`,
-        client,
+      assert.equal(status, 0, stderr)
+      assert.match(stdout, /^ERR_UNSUPPORTED .*no native addon for ZooKeeper for /)
+      assert.match(
+        stdout,
+        /npm install --ignore-scripts zookeeper@7\.3\.0, then build it with: npm --prefix /,
       )
-
-      assert.equal(status, 0)
-      assert.match(stdout, /^ERR_UNSUPPORTED .* does not load \(no such symbol\)\. /)
     }
-    assert.equal(readFileSync(tries, 'utf8'), 'xx')
   })
 
   it('leaves no handle that keeps the process, and a pending call does keep it', async () => {
@@ -155,33 +113,27 @@ describeZookeeper('Connecting to ZooKeeper', () => {
   })
 })
 
-/** Reads the ACL of every node below a root through the native client, with the right secret. */
+/** Reads the ACL of every node below a root with the right secret. */
 async function worldNodes(url: string): Promise<{ nodes: number; world: string[] }> {
-  const { hosts } = await sharedServer()
-  const root = url.slice(url.indexOf('/', 5))
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [
-      '-e',
-      `
-    const Client = require('zookeeper')
-    const zk = new Client({ connect: '${hosts}', timeout: 5000, debug_level: 0 })
-    zk.init({})
-    zk.add_auth('digest', 'user:right', () => {})
-    const world = []; let nodes = 0
-    const acl = (path) => new Promise((resolve) => zk.a_get_acl(path, (rc, error, acl) => resolve(acl)))
-    const list = (path) => new Promise((resolve) => zk.a_get_children(path, false, (rc, error, names) => resolve(names || [])))
-    const walk = async (path) => {
-      nodes++
-      if ((await acl(path)).some(({ scheme }) => scheme === 'world')) world.push(path)
-      for (const name of await list(path)) await walk(path + '/' + name)
-    }
-    zk.once('connect', async () => { await walk('${root}'); console.log(JSON.stringify({ nodes, world })); zk.close() })`,
-    ],
-    { encoding: 'utf8', timeout: 20_000, cwd: ROOT },
-  )
-  assert.ok(stdout, stderr)
-  return JSON.parse(stdout)
+  const { hosts, root } = parseZookeeperUrl(url)
+  const config = { hosts, timeoutMs: 5000, auth: { scheme: 'digest', secret: 'user:right' } as const }
+  const session = await new Promise<Session>((resolve) => {
+    const opened: Session = openLoopSession(config, ({ type }) => {
+      if (type === 'connected') resolve(opened)
+    })
+  })
+  const world: string[] = []
+  let nodes = 0
+  const walk = async (path: string): Promise<void> => {
+    nodes++
+    const { names: acl } = await session.call({ op: 'getAcl', path })
+    if (acl!.includes('world')) world.push(path)
+    const { names } = await session.call({ op: 'list', path, watch: false })
+    for (const name of names!) await walk(`${path}/${name}`)
+  }
+  await walk(root)
+  await session.close()
+  return { nodes, world }
 }
 
 describeZookeeper('A session that expires', () => {
@@ -228,54 +180,6 @@ describeZookeeper('A session that expires', () => {
       await proxy.stop()
     }
   })
-})
-
-describeZookeeper('A session that cannot be opened again', () => {
-  for (const heartbeat of ['loop', 'thread'] as const) {
-    it(`is tried again with pauses until it can, by the ${heartbeat}`, async () => {
-      const url = await uniqueUrl()
-      const [broken, tries] = ['broken', 'tries'].map((name) => join(tempDir(), name)) as [string, string]
-      // The real client, which fails to open sessions while a file is there, and says when it tried.
-      const client = clientLike(`
-        const fs = require('node:fs')
-        const Real = require(${JSON.stringify(require.resolve('zookeeper'))})
-        module.exports = class extends Real {
-          constructor() {
-            super()
-            const { init } = this.native
-            this.native.init = (config) => {
-              if (!fs.existsSync(${JSON.stringify(broken)})) return init.call(this.native, config)
-              fs.appendFileSync(${JSON.stringify(tries)}, process.hrtime.bigint() + ' ')
-              throw new Error('too many open files')
-            }
-          }
-        }`)
-      const times = () => readFileSync(tries, 'utf8').trim().split(' ').filter(Boolean).map(BigInt)
-      const master = await connect(url)
-      await master.createQueue({ queue: ['a'] })
-      const options = { heartbeat, connectTimeoutMs: 30_000 }
-      const hand = await Hand.on(url, options, 0, ['--require', join(client, 'instead.js')])
-      await hand.do('queue', 'createTimer', 'worker')
-      for (const file of [broken, tries]) writeFileSync(file, '')
-
-      hand.child.signal('SIGSTOP')
-      await eventually(async () => (await master.checkTimers()).alive === 0, 'the end of the session')
-      hand.child.signal('SIGCONT')
-      await eventually(() => times().length >= 3, 'three tries')
-      rmSync(broken)
-      const consumed = await hand.do('queue', 'consume')
-      await hand.do('queue', 'close')
-      await hand.do('exit', '')
-
-      assert.equal(consumed, 'a')
-      assert.deepEqual(await hand.child.exited, { code: 0, signal: null })
-      const pausesMs = times().flatMap((time, i, all) => (i === 0 ? [] : [Number(time - all[i - 1]!) / 1e6]))
-      assert.ok(
-        pausesMs.every((ms) => ms > 0.9 * RETRY_MS),
-        `${pausesMs} ms`,
-      )
-    })
-  }
 })
 
 describeZookeeper('The heartbeat of a session', () => {
@@ -343,35 +247,29 @@ describeZookeeper('The heartbeat of a session', () => {
     assert.deepEqual(await blocked.child.exited, { code: 0, signal: null })
   })
 
-  it('has one home in a process, which the first connect chooses', async () => {
+  it('of both kinds goes on in one process, in whatever order, and process.exit() closes what is open', async () => {
     const url = await uniqueUrl()
-    const connecting = (heartbeat: string) =>
-      `await WatchdogQueue.connect('${url}', { heartbeat: '${heartbeat}' }).then((queue) => { console.log('fine'); return queue.close() }, ({ code }) => console.log(code))`
+    const { status, stdout, stderr } = script(`
+      const kinds = ['thread', 'loop', 'thread', 'loop']
+      const queues = await Promise.all(kinds.map((heartbeat) => WatchdogQueue.connect('${url}', { heartbeat })))
+      await queues[0].createQueue({ queue: kinds, timerMs: 60_000 })
+      const items = []
+      for (const [i, queue] of queues.entries()) {
+        const timer = await queue.createTimer('worker ' + i)
+        const lease = await timer.lease()
+        items.push(lease.item)
+        await lease.ack()
+      }
+      await Promise.all(queues.slice(2).map((queue) => queue.close()))
+      console.log(items.sort().join())
+      process.exit(0)`)
 
-    const threadFirst = script(`${connecting('thread')}\n${connecting('loop')}`)
-    const loopFirst = script(`${connecting('loop')}\n${connecting('thread')}`)
-    const leftOpen = script(
-      `await WatchdogQueue.connect('${url}', { heartbeat: 'thread' }); console.log('open'); process.exit(0)`,
+    assert.deepEqual([status, stdout.trim()], [0, 'loop,loop,thread,thread'], stderr)
+    const queue = await connect(url)
+    // Long before their sessions would end by themselves.
+    await eventually(
+      async () => (await queue.checkTimers()).died === 4,
+      'the sessions of the process to be closed',
     )
-
-    assert.deepEqual([threadFirst.status, threadFirst.stdout.split('\n')], [0, ['fine', 'fine', '']])
-    assert.deepEqual([loopFirst.status, loopFirst.stdout.split('\n')], [0, ['fine', 'ERR_UNSUPPORTED', '']])
-    assert.deepEqual([leftOpen.status, leftOpen.stdout.trim()], [0, 'open'])
-  })
-
-  it('refuses a second thread of the same process', async () => {
-    const url = await uniqueUrl()
-    await connect(url)
-    const program = `
-      const { parentPort, workerData } = require('node:worker_threads')
-      require(workerData.lib).WatchdogQueue.connect(workerData.url).then(() => 'fine', ({ code }) => code).then((answer) => parentPort.postMessage(answer))`
-    const worker = new Worker(program, { eval: true, workerData: { url, lib: LIB } })
-
-    const answer = await new Promise((resolve, reject) =>
-      worker.once('message', resolve).once('error', reject),
-    )
-
-    assert.equal(answer, 'ERR_UNSUPPORTED')
-    await worker.terminate()
   })
 })

@@ -1,24 +1,17 @@
 // With a secret, a queue that others may change is none of ours, whenever it became so.
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 
 import type { WatchdogQueue } from '../../../../lib'
 import { runCli } from '../../../support/cli'
 import { eventually } from '../../../support/eventually'
-import { ROOT } from '../../../support/paths'
 import { BreakingProxy } from '../../../support/proxy'
 import { connect, describeZookeeper, sharedServer, uniqueUrl } from '../../../support/queue'
+import { type Acl, setAcl } from '../../../support/set-acl'
 
 const secret = 'user:right'
 const auth = { scheme: 'digest' as const, secret }
-
-interface Acl {
-  perm: number
-  scheme: string
-  auth: string
-}
 
 const digest = (text: string) => `user:${createHash('sha1').update(text).digest('base64')}`
 const OURS: Acl = { perm: 31, scheme: 'digest', auth: digest(secret) }
@@ -43,24 +36,10 @@ const FOREIGN: [string, Acl[]][] = [
   ],
 ]
 
-/** As somebody who may: gives a root another ACL, by the client itself. */
-async function setAcl(url: string, acl: Acl[]): Promise<void> {
-  const { hosts } = await sharedServer()
-  const root = url.slice(url.indexOf('/', 5))
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [
-      '-e',
-      `
-    const Client = require('zookeeper')
-    const zk = new Client({ connect: '${hosts}', timeout: 5000, debug_level: 0 })
-    zk.init({})
-    zk.add_auth('digest', '${secret}', () => {})
-    zk.once('connect', () => zk.a_set_acl('${root}', -1, ${JSON.stringify(acl)}, (rc) => { console.log('rc', rc); zk.close() }))`,
-    ],
-    { encoding: 'utf8', timeout: 20_000, cwd: ROOT },
-  )
-  assert.equal(stdout.trim(), 'rc 0', stderr)
+/** As somebody who may. */
+async function giveAcl(url: string, acl: Acl[]): Promise<void> {
+  const [server] = (await sharedServer()).servers
+  assert.equal(await setAcl(server!.port, url.slice(url.indexOf('/', 5)), acl, secret), 0)
 }
 
 describeZookeeper('A queue with a secret', () => {
@@ -111,13 +90,13 @@ describeZookeeper('A queue with a secret', () => {
     await victim.createQueue({ queue: ['a'], sealed: false })
 
     for (const [what, acl] of FOREIGN) {
-      await setAcl(url, acl)
+      await giveAcl(url, acl)
       await assert.rejects(connect(url, { auth }), refused, what)
       await assert.rejects(victim.createTimer('w'), refused, what)
       await assert.rejects(victim.attachQueue(), refused, what)
       await assert.rejects(victim.seal(), refused, what)
     }
-    await setAcl(url, [OURS])
+    await giveAcl(url, [OURS])
     await (await victim.createTimer('w')).end()
     await connect(url, { auth })
   })
@@ -140,7 +119,7 @@ describeZookeeper('A queue with a secret', () => {
       proxy.refusing = true
       proxy.cutAll()
       await eventually(async () => (await master.checkTimers()).alive === 0, 'the end of the session')
-      await setAcl(url, [ANYONE])
+      await giveAcl(url, [ANYONE])
       proxy.refusing = false
       await lost
 
