@@ -20,7 +20,11 @@ const require = createRequire(import.meta.url)
  * licence, and so do not have to be installed.
  */
 const BUNDLES = [
-  { file: 'util.js', entries: modules().filter((name) => name.startsWith('util/')), isShared: true },
+  {
+    file: 'util.js',
+    entries: [...modules().filter((name) => name.startsWith('util/')), 'view/escape-controls'],
+    isShared: true,
+  },
   { file: 'index.js', main: 'index', entries: ['index'], packages: ['node-gyp-build'], isShared: true },
   { file: 'queue/inside.js', main: 'queue/inside', entries: ['queue/inside'] },
   { file: 'metrics/prom.js', main: 'metrics/prom', entries: ['metrics/prom'] },
@@ -70,6 +74,9 @@ async function bundlePackage(out) {
   for (const bundle of shared) {
     for (const name of await modulesOf(bundle, homes)) homes.set(name, bundle.file)
   }
+  const lost = [...homes].find(([name, home]) => home === 'cli/main.js' && !name.startsWith('cli/'))
+  // Whoever loads that file runs the command.
+  if (lost) throw new Error(`${lost[0]} would be in the bundle of the command: give it an earlier one`)
   const reached = new Map()
   for (const bundle of BUNDLES.filter(({ isShared }) => !isShared)) {
     for (const name of await modulesOf(bundle, homes))

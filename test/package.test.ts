@@ -102,6 +102,25 @@ describe('The published package', () => {
     assert.match(source.split('\n')[Number(line) - 1]!, /^ +throw /, mapped)
   })
 
+  it('runs nothing of the command in a server with a status page and instrumented requests', () => {
+    const directory = tempDir()
+    const program = `
+      const { Scoreboard, instrument, renderMetrics, statusHandler } = ${loading}
+      const board = new Scoreboard({ baseDir: ${JSON.stringify(directory)} })
+      const page = statusHandler(board)
+      const server = require('node:http').createServer(page)
+      instrument(server, { board })
+      renderMetrics(board)
+      server.listen(0, '127.0.0.1', async () => {
+        const { status } = await fetch('http://127.0.0.1:' + server.address().port + '/')
+        const files = Object.keys(require.cache).filter((file) => /[\\/]dist[\\/]package[\\/]cli[\\/]/.test(file))
+        console.log(JSON.stringify({ status, files }))
+        process.exit()
+      })`
+
+    assert.deepEqual(tell(program), { status: 200, files: [] })
+  })
+
   it('has a command that says what the compiled one says, of every verb', () => {
     const verbs = [
       '',

@@ -43,7 +43,7 @@ export function createProgram(version: string, verb?: string): Command {
     .enablePositionalOptions()
     .configureOutput({
       outputError: (text) => {
-        const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), program)
+        const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), () => createProgram(version))
         noteLines(redactWords(hinted).trimEnd())
       },
     })
