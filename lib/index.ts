@@ -31,13 +31,21 @@ export type { MetricsOptions } from './metrics/render-metrics'
 export { type StatusHandler, statusHandler } from './page/handler'
 export type { StatusHandlerOptions } from './page/handler-options'
 export type {
+  AddOptions,
+  BackoffOptions,
   ConnectOptions,
   CreateQueueOptions,
   DeadLetter,
   DoneReport,
   EndResult,
+  EventsOptions,
+  ItemInfo,
+  ItemResult,
+  ItemState,
+  ItemsOptions,
   LeaseOptions,
   LeasesOptions,
+  NackOptions,
   QueueCounts,
   RunOptions,
   TimerCounts,

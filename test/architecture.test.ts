@@ -34,7 +34,7 @@ const MAY: Record<string, string> = {
   'queue/master': BELOW_MASTER,
   'queue/worker': BELOW_MASTER,
   'queue/thread': `${BELOW_MEMBERS} queue/members queue/store/zookeeper`,
-  'queue/check-options': 'util queue/types queue/incarnation',
+  'queue/check-options': 'util queue/types queue/store queue/page-state queue/incarnation queue/items',
   'queue/connect': 'util queue/types queue/store queue/store/local queue/store/zookeeper',
   'queue/inside': `${BELOW_MASTER} queue/check-options queue/master queue/worker queue/connect`,
   'queue/watchdog-queue': `${BELOW_MASTER} queue/worker queue/inside`,

@@ -10,6 +10,7 @@ import { read } from '../read'
 import { scale } from '../scale'
 import { update } from '../update'
 import { watch } from '../watch'
+import { work } from '../work'
 import type { Row, Subject } from './plan'
 
 export const SUBJECTS: readonly Subject[] = [
@@ -23,6 +24,7 @@ export const SUBJECTS: readonly Subject[] = [
   faces,
   queueLocal,
   queue,
+  work,
 ]
 
 export function findRow(subjectName: string, rowId: string): Row {

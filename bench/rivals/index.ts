@@ -9,7 +9,15 @@ import { findZookeeper, startZookeeper } from '../../test/support/zookeeper-serv
 import { stop, useBothCores } from '../harness/machine'
 import { RIVALS_DIR } from '../harness/paths'
 
-export type RivalName = 'lmdb' | 'better-sqlite3' | 'redis' | 'bullmq' | 'prom-client' | 'perl' | 'zookeeper'
+export type RivalName =
+  | 'lmdb'
+  | 'better-sqlite3'
+  | 'redis'
+  | 'bullmq'
+  | 'prom-client'
+  | 'perl'
+  | 'parallel'
+  | 'zookeeper'
 
 export interface Service {
   params: Record<string, unknown>
@@ -113,6 +121,10 @@ export const RIVALS: Record<RivalName, Rival> = {
         'there is no perl with the module Parallel::Scoreboard (PERL5LIB may lead to it)',
       )
     },
+  },
+  parallel: {
+    describe: () =>
+      run('parallel', ['--version'], 'there is no GNU parallel (apt-get install parallel)').split('\n')[0]!,
   },
   zookeeper: {
     describe: ({ mayInstall }) => {

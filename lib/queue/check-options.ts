@@ -1,6 +1,6 @@
 // What a caller of the queue passes in, checked once.
 
-import { isTimerId, MAX_ATTEMPTS, MAX_EXPECTED, MAX_ID_BYTES, MAX_MS } from '../util/bounds'
+import { isTimerId, MAX_ATTEMPTS, MAX_EXPECTED, MAX_ID_BYTES, MAX_MS, MAX_PRIORITY } from '../util/bounds'
 import {
   checkOptions,
   describeValue,
@@ -9,10 +9,15 @@ import {
   optionalSignal,
 } from '../util/check-options'
 import type { CreateRequest } from './incarnation/create'
-import type { ConnectOptions, CreateQueueOptions } from './types'
+import { MAX_AFTER } from './incarnation/queue-record'
+import type { AddRequest, AddTraits } from './items/adder'
+import type { Backoff, Settings } from './store/settings'
+import type { AddOptions, BackoffOptions, ConnectOptions, CreateQueueOptions, ItemsOptions } from './types'
 
 const DEFAULT_TIMER_MS = 120_000
 const DEFAULT_MAX_ATTEMPTS = 3
+const DAY_MS = 24 * 3_600_000
+const KEEP_MEMBERS_MS = DAY_MS
 
 function oneOf<T extends string>(value: unknown, name: string, known: readonly T[]): T | undefined {
   if (value === undefined || known.includes(value as T)) return value as T | undefined
@@ -44,7 +49,10 @@ function checkExpect(expect: unknown): void {
 }
 
 export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): CreateRequest {
-  const known = ['timerMs', 'queue', 'syncStart', 'expect', 'maxAttempts', 'onExpire', 'ifExists', 'sealed']
+  const known = [
+    ...['timerMs', 'queue', 'syncStart', 'expect', 'maxAttempts', 'onExpire', 'ifExists', 'sealed'],
+    ...['backoff', 'priority', 'delayMs', 'results', 'after', 'afterDead', 'keepDone', 'keepMembersMs'],
+  ]
   checkOptions(options, known, 'the options of createQueue()')
   const { queue, expect } = options
   const iterable = queue as { [Symbol.iterator]?: unknown; [Symbol.asyncIterator]?: unknown } | undefined
@@ -58,6 +66,8 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
   }
   checkExpect(expect)
   const sealed = optionalBoolean(options.sealed, 'sealed') ?? true
+  const ifExists =
+    oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace', 'extend'] as const) ?? 'error'
   return {
     settings: {
       timerMs: optionalInteger(options.timerMs, 'timerMs', 1, MAX_MS) ?? DEFAULT_TIMER_MS,
@@ -66,13 +76,105 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
       onExpire: oneOf(options.onExpire, 'onExpire', ['report', 'requeue'] as const) ?? 'report',
       expect,
       itemless: queue === undefined && sealed,
+      ...newSettings(options, { sealed, isList: ifExists === 'extend' }),
     },
     items: queue ?? [],
     syncStart: optionalBoolean(options.syncStart, 'syncStart') ?? false,
     sealed,
-    ifExists:
-      oneOf(options.ifExists, 'ifExists', ['error', 'attach', 'replace', 'extend'] as const) ?? 'error',
+    ifExists,
+    traits: itemTraits(options),
   }
+}
+
+/** What is left out is not in the record of the queue, so that older versions know it. */
+function newSettings<Item>(
+  options: CreateQueueOptions<Item>,
+  { sealed, isList }: { sealed: boolean; isList: boolean },
+): Partial<Settings> {
+  const backoff = checkBackoff(options.backoff)
+  const results = optionalBoolean(options.results, 'results') ?? false
+  const after = checkAfter(options.after)
+  const afterDead = oneOf(options.afterDead, 'afterDead', ['wait', 'run'] as const)
+  const keepDone =
+    oneOf(options.keepDone, 'keepDone', ['counts', 'all'] as const) ??
+    (sealed || results || isList ? 'all' : 'counts')
+  const forgets = keepDone === 'counts'
+  if (forgets && results) {
+    throw new TypeError("Expected option 'keepDone' to be 'all' with 'results': results go with their items")
+  }
+  if (forgets && isList) {
+    throw new TypeError(
+      "Expected option 'keepDone' to be 'all' with 'ifExists': 'extend', which compares items",
+    )
+  }
+  const keepMembersMs =
+    optionalInteger(options.keepMembersMs, 'keepMembersMs', 0, MAX_MS) ??
+    (forgets ? KEEP_MEMBERS_MS : undefined)
+  return {
+    ...(backoff === undefined ? {} : { backoff }),
+    ...(results ? { results } : {}),
+    ...(after.length === 0 ? {} : { after, afterDead: afterDead ?? 'wait' }),
+    ...(forgets ? { keepDone } : {}),
+    ...(keepMembersMs === undefined ? {} : { keepMembersMs }),
+  }
+}
+
+function checkBackoff(backoff: unknown): Backoff | undefined {
+  if (backoff === undefined) return undefined
+  checkOptions(backoff, ['delayMs', 'factor', 'maxDelayMs', 'jitter'], "option 'backoff'")
+  const given = backoff as BackoffOptions
+  const delayMs = optionalInteger(given.delayMs, 'backoff.delayMs', 1, MAX_MS)
+  if (delayMs === undefined)
+    throw new TypeError("Expected option 'backoff.delayMs' to be an integer, got undefined")
+  return {
+    delayMs,
+    factor: optionalNumber(given.factor, 'backoff.factor', 1, 100) ?? 2,
+    maxDelayMs: optionalInteger(given.maxDelayMs, 'backoff.maxDelayMs', 1, MAX_MS) ?? DAY_MS,
+    jitter: optionalNumber(given.jitter, 'backoff.jitter', 0, 1) ?? 0.1,
+  }
+}
+
+function optionalNumber(value: unknown, name: string, min: number, max: number): number | undefined {
+  if (value === undefined) return undefined
+  const expected = `Expected option '${name}' to be a number from ${min} to ${max}, got ${describeValue(value)}`
+  if (typeof value !== 'number') throw new TypeError(expected)
+  if (!(value >= min && value <= max)) throw new RangeError(expected)
+  return value
+}
+
+function checkAfter(after: unknown): string[] {
+  if (after === undefined) return []
+  const urls = Array.isArray(after) ? after : [after]
+  if (urls.length > MAX_AFTER) {
+    throw new RangeError(`Expected option 'after' to name at most ${MAX_AFTER} queues, got ${urls.length}`)
+  }
+  for (const url of urls) {
+    if (typeof url === 'string' && url.trim() !== '') continue
+    throw new TypeError(
+      `Expected option 'after' to be the URL of a queue, or a list of them, got ${describeValue(url)}`,
+    )
+  }
+  return urls
+}
+
+function itemTraits(options: { priority?: number; delayMs?: number }): AddTraits {
+  return {
+    priority: optionalInteger(options.priority, 'priority', 0, MAX_PRIORITY) ?? 0,
+    delayMs: optionalInteger(options.delayMs, 'delayMs', 0, MAX_MS) ?? 0,
+  }
+}
+
+export function checkAddOptions<Item>(options: AddOptions<Item>): AddRequest {
+  checkOptions(options, ['priority', 'delayMs', 'id'], 'the options of add()')
+  if (options.id !== undefined && typeof options.id !== 'function')
+    throw new TypeError(`Expected option 'id' to be a function, got ${describeValue(options.id)}`)
+  return { ...itemTraits(options), id: options.id as AddRequest['id'] }
+}
+
+export function checkItemsOptions(options: ItemsOptions): void {
+  checkOptions(options, ['state', 'limit'], 'the options of items()')
+  oneOf(options.state, 'state', ['ready', 'delayed', 'leased', 'done', 'dead'] as const)
+  optionalInteger(options.limit, 'limit', 0, Number.MAX_SAFE_INTEGER)
 }
 
 /** What has a secret in it is not shown, whatever else it is. */

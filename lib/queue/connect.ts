@@ -1,6 +1,7 @@
 // From a queue's URL to the place that keeps it. The packages behind a place load only here, when
 // a queue of that kind is opened.
 
+import path from 'node:path'
 import { describeValue } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
 import { redactUrl } from '../util/redact'
@@ -8,10 +9,28 @@ import type { Store } from './store/store'
 import type { ConnectOptions, TlsOptions } from './types'
 
 const DEFAULT_SESSION_MS = 15_000
+const ZOOKEEPER_PORT = 2181
 const DEFAULT_CONNECT_MS = 10_000
 
 export async function openStore(given: string, options: ConnectOptions): Promise<Store> {
+  const store = await open(checkedUrl(given), options)
+  const { session: _, signal: __, ...shared } = options
+  store.neighbour = (url) => openStore(url, shared)
+  return store
+}
+
+/** The same queue has the same name, however it is written. */
+export function canonicalUrl(given: string): string {
   const url = checkedUrl(given)
+  const [, scheme, hosts, root] = /^(zks?):\/\/([^/]*)(.*)$/.exec(url) ?? []
+  if (hosts !== undefined) {
+    const named = hosts.split(',').map((host) => (/:\d+$/.test(host) ? host : `${host}:${ZOOKEEPER_PORT}`))
+    return `${scheme}://${named.sort().join(',')}${root!.replace(/\/+$/, '')}`
+  }
+  return `local:${path.resolve(localDirectory(url))}`
+}
+
+async function open(url: string, options: ConnectOptions): Promise<Store> {
   if (isServerUrl(url)) {
     const { parseZookeeperUrl } = await import('./store/zookeeper/url.js')
     const address = parseZookeeperUrl(url)

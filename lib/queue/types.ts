@@ -44,6 +44,55 @@ export interface CreateQueueOptions<Item = string> {
    */
   onExpire?: 'report' | 'requeue'
   /**
+   * How long an item that was nacked waits for its next attempt: `delayMs` after the first, `factor` times as long
+   * after each further one, `maxDelayMs` at most, and up to the part `jitter` of it more or less at random.
+   *
+   * @default none: it is tried again at once
+   */
+  backoff?: BackoffOptions
+  /**
+   * Of the items that it is made with: higher first, 0 to 255. Within a priority the first comes first.
+   *
+   * @default 0
+   */
+  priority?: number
+  /**
+   * The items that it is made with are not leased before so much time has passed, in milliseconds.
+   *
+   * @default 0
+   */
+  delayMs?: number
+  /**
+   * Whether what `ack(result)` says, or what the handler of `run()` returns, is kept for `results()`.
+   *
+   * @default false
+   */
+  results?: boolean
+  /**
+   * The URL of a queue, or several: no item of this one is leased before all of those are done.
+   *
+   * @default none
+   */
+  after?: string | string[]
+  /**
+   * What a dead item in one of those means: `'wait'` until it is done after all, or `'run'` all the same.
+   *
+   * @default 'wait'
+   */
+  afterDead?: 'wait' | 'run'
+  /**
+   * What stays of pages of items that are done: `'all'`, or only their `'counts'`, for queues that live for months.
+   *
+   * @default 'counts' where more may be added (`sealed: false`) and results are not kept, else 'all'
+   */
+  keepDone?: 'counts' | 'all'
+  /**
+   * How long workers that have ended stay in `getTimers()`, in milliseconds.
+   *
+   * @default one day where only counts of what is done are kept, else for ever
+   */
+  keepMembersMs?: number
+  /**
    * What to do about a queue that is there already. `'extend'` is for a list that may grow: a queue that was made
    * with `'extend'` of the same items gets those that have come after them; where its items are not the first of
    * these, ERR_EXISTS says so.
@@ -57,6 +106,84 @@ export interface CreateQueueOptions<Item = string> {
    * @default true
    */
   sealed?: boolean
+}
+
+/** How long an item waits after an attempt that failed. */
+export interface BackoffOptions {
+  /** After the first attempt, in milliseconds, 1 to 2^31 - 1. */
+  delayMs: number
+  /** How many times as long after each further one, 1 to 100. @default 2 */
+  factor?: number
+  /** At most, in milliseconds. @default a day */
+  maxDelayMs?: number
+  /** So much of it is put on or taken off at random, 0 to 1. @default 0.1 */
+  jitter?: number
+}
+
+/** How items are added. */
+export interface AddOptions<Item = string> {
+  /** Higher first, 0 to 255. @default 0 */
+  priority?: number
+  /** Not leased before so much time has passed, in milliseconds. @default 0 */
+  delayMs?: number
+  /**
+   * Names each item. One whose name the queue has seen before is not added again, whatever has become of the first.
+   * For up to 1,000,000 names.
+   */
+  id?: (item: Item) => string
+}
+
+/** How a failed attempt is taken. */
+export interface NackOptions {
+  /** Not leased again before so much time has passed, in milliseconds. @default as the queue's `backoff` says */
+  delayMs?: number
+}
+
+/** Which items to list. */
+export interface ItemsOptions {
+  /** @default all */
+  state?: ItemState
+  /** So many at most. @default all */
+  limit?: number
+}
+
+/** Where an item is; `delayed` waits for its time. */
+export type ItemState = 'ready' | 'delayed' | 'leased' | 'done' | 'dead'
+
+/** An item, and where it is. */
+export interface ItemInfo<Item = string> {
+  id: string
+  item: Item
+  state: ItemState
+  /** Attempts that have failed; of an item that is done that is not known. */
+  attempts?: number
+  /** The timer that holds it. */
+  worker?: string
+  /** When a delayed item is due, by the clock of the store: milliseconds since the Unix epoch. */
+  notBefore?: number
+}
+
+/** What came of an item that is done. */
+export interface ItemResult<Item = string> {
+  id: string
+  item: Item
+  /** Undefined where its worker gave none. */
+  result: JsonValue | undefined
+  /** Attempts, with the one that succeeded. */
+  attempts: number
+  /** The timer that did it. */
+  worker: string
+}
+
+/** What to tell. */
+export interface EventsOptions {
+  /**
+   * Also each item that is done, as an event of type `done` with `item`.
+   *
+   * @default false
+   */
+  items?: boolean
+  signal?: AbortSignal
 }
 
 /** How to speak TLS with a server: as for Node's `tls.connect()`. Certificates and keys are PEM. */
@@ -126,6 +253,8 @@ export interface WaitOptions {
 export interface QueueCounts {
   total: number
   ready: number
+  /** Waits for its time: after a failed attempt, or because it was added so. */
+  delayed: number
   leased: number
   done: number
   dead: number
@@ -138,7 +267,7 @@ export interface DeadLetter<Item = string> {
   /** Failed attempts. */
   attempts: number
   /** Of the last attempt, where it was a nack with an error. */
-  error?: { message: string }
+  error?: { message: string; name?: string; stack?: string }
   /** The timer that made the last attempt. */
   worker?: string
 }
@@ -170,6 +299,8 @@ export interface WatchdogEvent {
   timer?: string
   /** The item's id. */
   item?: string
+  /** What was said with the kick. */
+  progress?: JsonValue
 }
 
 /** `died` went without a word, `expired` is there and does not kick, `failed` said so itself. */
@@ -209,6 +340,8 @@ export interface DoneReport {
   done: number
   dead: number
   workers: TimerInfo[]
+  /** Queues that this one comes after, and that have dead items: nothing here will be leased before they are done. */
+  blocked?: string[]
 }
 
 /** How to take one item. */
@@ -226,6 +359,8 @@ export interface LeasesOptions {
    * @default 'done'
    */
   until?: 'done' | 'empty'
+  /** How long one item may take, in milliseconds: then `lease.signal` aborts with a TimeoutError. @default no limit */
+  timeoutMs?: number
   signal?: AbortSignal
 }
 
@@ -233,6 +368,12 @@ export interface LeasesOptions {
 export interface RunOptions extends LeasesOptions {
   /** Handlers at work at the same time, 1 to 10,000. @default 1 */
   concurrency?: number
+  /**
+   * What `signal` means: lease no more, give back what is not begun, wait so long for what is, in milliseconds, then
+   * abort it and give it back. `run()` then resolves. Without it `run()` waits without limit, then rejects with the
+   * signal's reason.
+   */
+  drainMs?: number
 }
 
 /** How a worker ended, in its own words. */

@@ -16,10 +16,15 @@ import type { Incarnation } from './incarnation/incarnation'
 import type { AttachedQueue } from './members/attached-queue'
 import type { Store } from './store/store'
 import type {
+  AddOptions,
   ConnectOptions,
   CreateQueueOptions,
   DeadLetter,
   DoneReport,
+  EventsOptions,
+  ItemInfo,
+  ItemResult,
+  ItemsOptions,
   QueueCounts,
   TimerCounts,
   TimerInfo,
@@ -77,7 +82,11 @@ export class WatchdogQueue<Item = string> {
   async createQueue(options: CreateQueueOptions<Item> = {}): Promise<void> {
     const request = inside().checkCreateOptions(options)
     this.#assertOpen()
-    this.#use(await inside().create(this.#store, request))
+    const after = request.settings.after?.map(inside().canonicalUrl)
+    if (after !== undefined)
+      await inside().refuseCircle(this.#store, inside().canonicalUrl(this.#store.url), after)
+    const settings = after === undefined ? request.settings : { ...request.settings, after }
+    this.#use(await inside().create(this.#store, { ...request, settings }))
   }
 
   /** Attaches to a queue. With `timeoutMs`, waits for one that does not exist yet. */
@@ -92,9 +101,10 @@ export class WatchdogQueue<Item = string> {
     this.#use(await inside().attach(this.#store, options))
   }
 
-  /** Adds items to a queue that was created with `sealed: false`. */
-  add(items: Iterable<Item> | AsyncIterable<Item>): Promise<void> {
-    return this.#with(({ incarnation }) => inside().addItems(incarnation, items))
+  /** Adds items to a queue that was created with `sealed: false`. Gives the ids of those that it added. */
+  add(items: Iterable<Item> | AsyncIterable<Item>, options: AddOptions<Item> = {}): Promise<string[]> {
+    const request = inside().checkAddOptions(options)
+    return this.#with(({ pages }) => pages.adder.add(items, request))
   }
 
   /** Says that no more items will come, so that the queue can be done. */
@@ -216,6 +226,26 @@ export class WatchdogQueue<Item = string> {
     return this.#with((queue) => inside().countItems(queue))
   }
 
+  /** Items and where each is, as they are found: those that come first, first. Looking changes nothing. */
+  async *items(options: ItemsOptions = {}): AsyncGenerator<ItemInfo<Item>, void, undefined> {
+    inside().checkItemsOptions(options)
+    yield* inside().listItems(await this.#attach(), options) as AsyncGenerator<
+      ItemInfo<Item>,
+      void,
+      undefined
+    >
+  }
+
+  /** Of a queue with `results: true`: what came of each item that is done. */
+  async *results(): AsyncGenerator<ItemResult<Item>, void, undefined> {
+    const queue = await this.#attach()
+    if (!queue.incarnation.settings.results) {
+      const why = `The queue at ${this.#store.url} keeps no results; create it with option 'results': true`
+      throw new WatchdogError('ERR_UNSUPPORTED', why)
+    }
+    yield* inside().listResults(queue) as AsyncGenerator<ItemResult<Item>, void, undefined>
+  }
+
   /** How many timers are there, expired ones included, and what became of the others. */
   checkTimers(): Promise<TimerCounts> {
     return this.#with(async (queue) => inside().countTimers(await inside().timerInfos(queue)))
@@ -245,11 +275,12 @@ export class WatchdogQueue<Item = string> {
   }
 
   /** What happens, as it happens, from everything that has happened on. Ends with `break` or `signal`. */
-  async *events(options: { signal?: AbortSignal } = {}): AsyncGenerator<WatchdogEvent, void, undefined> {
-    checkOptions(options, ['signal'], 'the options of events()')
+  async *events(options: EventsOptions = {}): AsyncGenerator<WatchdogEvent, void, undefined> {
+    checkOptions(options, ['items', 'signal'], 'the options of events()')
+    optionalBoolean(options.items, 'items')
     const signal = optionalSignal(options.signal, 'signal')
     signal?.throwIfAborted()
-    yield* inside().events(await this.#attach(), signal)
+    yield* inside().events(await this.#attach(), options)
   }
 
   // ------------------------------------------------------------------ the worker
@@ -294,7 +325,10 @@ export class WatchdogQueue<Item = string> {
     return this.#store.look(path)
   }
 
-  /** Gives open leases back and ends the connection. The queue stays; timers that were not ended count as died. */
+  /**
+   * Gives open leases back and ends the connection. The queue stays. Timers that were not ended have finished where
+   * nothing was in hand; others count as died.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -303,7 +337,7 @@ export class WatchdogQueue<Item = string> {
   async #close(): Promise<void> {
     const queue = this.#attached
     const timers = [...(queue?.timers ?? [])]
-    await Promise.all(timers.map((timer) => timer.releaseAll()))
+    await Promise.all(timers.map((timer) => timer.close()))
     this.#forget()
     await this.#store.close()
     const why = new WatchdogError('ERR_CLOSED', `This handle of ${this.#store.url} is closed`, {

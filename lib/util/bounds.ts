@@ -11,6 +11,7 @@ export const MAX_TIME_MS = 8.64e15
 /** Workers that a queue may expect. */
 export const MAX_EXPECTED = 1_000_000
 export const MAX_ATTEMPTS = 1000
+export const MAX_PRIORITY = 255
 export const MAX_PAGE_ITEMS = 1000
 export const MAX_ITEM_BYTES = 1_000_000
 export const MAX_ID_BYTES = 1024

@@ -54,9 +54,11 @@ static void Die(void) {
 static void Reserve(struct buffer* buffer, size_t more) {
   if (buffer->begin == buffer->end) buffer->begin = buffer->end = 0;
   if (buffer->end + more <= buffer->capacity) return;
-  memmove(buffer->bytes, buffer->bytes + buffer->begin, buffer->end - buffer->begin);
-  buffer->end -= buffer->begin;
-  buffer->begin = 0;
+  if (buffer->begin > 0) {
+    memmove(buffer->bytes, buffer->bytes + buffer->begin, buffer->end - buffer->begin);
+    buffer->end -= buffer->begin;
+    buffer->begin = 0;
+  }
   if (buffer->end + more <= buffer->capacity) return;
   const size_t capacity = (buffer->end + more) * 2;
   char* bytes = realloc(buffer->bytes, capacity);

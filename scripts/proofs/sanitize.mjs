@@ -4,6 +4,8 @@
 //   valgrind   the native tests without sanitizers, under memcheck
 //   addon      the addon itself with AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer, in a copy of
 //              the package, under the board's mocha tests; the runtime is loaded before Node
+//   zookeeper  the addon for ZooKeeper likewise, its C client too, under tests with a real server; and 10,000 connects,
+//              watches and closes, after which nothing may be left
 //
 // Nothing is suppressed. Parts of the addon's tests: `... -- addon --tests 'watch|threads'`.
 
@@ -13,11 +15,15 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { atFixedAddresses, fail, findCommand, need, run, runMocha, temporaryFolder } from '../tools.mjs'
 
-const PARTS = { core, valgrind, addon }
+const PARTS = { core, valgrind, addon, zookeeper }
 
 /** The mocha tests that load the addon and need no server, no terminal and no disk of their own. */
 const BOARD_TESTS =
   'changes|claim|counters|counters-crash|crash|hostile-board|options|overflow|scoreboard|supervisor|threads|watch'
+
+/** Those that open and lose sessions in every way. */
+const SESSION_TESTS = ['addresses', 'network', 'threads', 'tls']
+const LEAK_ROUNDS = 10_000
 
 /** Valgrind 3.19 knows no pidfd_open, so these see none, and it lets no program lower its limit of descriptors. */
 const BEYOND_VALGRIND = [
@@ -63,6 +69,22 @@ function valgrind() {
 }
 
 function addon() {
+  sanitized(boardTests)
+}
+
+function zookeeper() {
+  sanitized(() =>
+    SESSION_TESTS.map((name) => join('dist', 'test', 'queue', 'store', 'zookeeper', `${name}.test.js`)),
+  )
+  run(process.execPath, [
+    '--expose-gc',
+    join('dist', 'test', 'programs', 'zookeeper-leak.js'),
+    String(LEAK_ROUNDS),
+  ])
+}
+
+/** @param tests the files to run in a copy of the package with sanitized addons */
+function sanitized(tests) {
   const copy = temporaryFolder('sanitize')
   buildSanitized(copy)
   const reports = join(copy, 'reports')
@@ -70,7 +92,7 @@ function addon() {
   process.prependListener('exit', () => {
     for (const name of readdirSync(reports)) console.error(readFileSync(join(reports, name), 'utf8'))
   })
-  for (const file of boardTests(copy)) {
+  for (const file of tests(copy)) {
     testSanitized(copy, file, reports)
     const count = readdirSync(reports).length
     if (count > 0) fail(`${count} reports of sanitizers in ${file}`)
@@ -80,7 +102,16 @@ function addon() {
 function buildSanitized(copy) {
   const flags =
     '-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1'
-  for (const name of ['package.json', 'binding.gyp', 'native', 'dist', 'examples', 'README.md', 'docs']) {
+  for (const name of [
+    'package.json',
+    'binding.gyp',
+    'native',
+    'dist',
+    'examples',
+    'scripts',
+    'README.md',
+    'docs',
+  ]) {
     cpSync(name, join(copy, name), {
       recursive: true,
       filter: (path) => path !== join('native', 'test', 'out'),

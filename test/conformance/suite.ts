@@ -3,6 +3,8 @@
 
 import { queueFaces } from './faces'
 import { itemsAndCreation } from './items'
+import { itemLife } from './life'
+import { itemOrder } from './order'
 import type { QueuePlace } from './place'
 import { queueUse } from './queue'
 import { storePromises } from './store'
@@ -12,6 +14,8 @@ export function queueConformance(place: QueuePlace): void {
   queueUse(place)
   timerVerdicts(place)
   itemsAndCreation(place)
+  itemOrder(place)
+  itemLife(place)
   storePromises(place)
   queueFaces(place)
 }

@@ -1,14 +1,23 @@
 // What the state of a page means, the naive way: one place for each item, and every step made item by item.
 // It shares no code with lib/queue/page-state/page-state.ts, whose ranges and counters must always say the same.
 
-import type { PageState, Reaped, Source, Taken, Waiting } from '../../lib/queue/page-state/page-state'
+import type {
+  Delayed,
+  PageState,
+  Reaped,
+  Source,
+  Taken,
+  Waiting,
+} from '../../lib/queue/page-state/page-state'
 import type { Settlement } from '../../lib/queue/worker/lease'
 
-type Place = 'fresh' | 'leased' | 'retry' | 'suspects' | 'dead' | 'done'
+type Place = 'fresh' | 'leased' | 'retry' | 'suspects' | 'delayed' | 'dead' | 'done'
 
 interface Item {
   place: Place
   attempts: number
+  /** Of a delayed one. */
+  until: number
 }
 
 interface ModelClaim {
@@ -25,6 +34,8 @@ export class PageModel {
   readonly #items: Item[]
   /** Items that wait, in the order in which they come out. */
   readonly #queues: Record<'retry' | 'suspects', number[]> = { retry: [], suspects: [] }
+  /** In the order in which they came. */
+  #delayed: number[] = []
   /** The oldest first. */
   readonly #claims = new Map<string, ModelClaim>()
   /** Every claim there ever was. */
@@ -34,8 +45,61 @@ export class PageModel {
   #fence = 0
   #returned = 0
 
-  constructor(size: number) {
-    this.#items = Array.from({ length: size }, () => ({ place: 'fresh', attempts: 0 }))
+  constructor(size: number, until?: number) {
+    this.#items = []
+    this.#append(size, until)
+  }
+
+  #append(count: number, until: number | undefined): void {
+    const first = this.#items.length
+    for (let i = 0; i < count; i++) this.#items.push({ place: 'fresh', attempts: 0, until: 0 })
+    if (until === undefined) return
+    for (let index = first; index < first + count; index++) this.#delay(index, until)
+  }
+
+  #delay(index: number, until: number): void {
+    Object.assign(this.#items[index]!, { place: 'delayed', until })
+    this.#delayed.push(index)
+  }
+
+  grow(size: number, until?: number): boolean {
+    if (size <= this.#items.length) return true
+    if (this.count('done', 'dead') === this.#items.length) return false
+    if (until !== undefined && this.count('fresh') > 0) return false
+    this.#append(size - this.#items.length, until)
+    return true
+  }
+
+  /** What is due by then waits in the order in which it came due. */
+  wake(now: number): void {
+    const due = this.#byTime().filter((index) => this.#items[index]!.until <= now)
+    this.#delayed = this.#delayed.filter((index) => !due.includes(index))
+    for (const index of due) {
+      this.#items[index]!.place = 'retry'
+      this.#queues.retry.push(index)
+    }
+  }
+
+  /** Delayed items: those that are due first, first; of those that are due together, those that came first. */
+  #byTime(): number[] {
+    const at = (index: number) => this.#items[index]!.until
+    return [...this.#delayed].sort((a, b) => at(a) - at(b))
+  }
+
+  nextDue(): number | undefined {
+    const [first] = this.#byTime()
+    return first === undefined ? undefined : this.#items[first]!.until
+  }
+
+  due(now: number): number {
+    return this.#delayed.filter((index) => this.#items[index]!.until <= now).length
+  }
+
+  /** Where an item is, as the users of the queue name it. */
+  placeOf(index: number, now: number): string {
+    const { place, until } = this.#items[index]!
+    if (place === 'delayed') return until <= now ? 'ready' : 'delayed'
+    return place === 'fresh' || place === 'retry' || place === 'suspects' ? 'ready' : place
   }
 
   claim(token: string, wid: string, max: number, source: Source, log = 0): Taken | undefined {
@@ -76,7 +140,12 @@ export class PageModel {
     return claim?.indexes.includes(index) === true && !claim.settled.has(index)
   }
 
-  settle(token: string, index: number, as: Settlement, maxAttempts: number): 'settled' | 'dead' | 'lost' {
+  settle(
+    token: string,
+    index: number,
+    as: Settlement,
+    { maxAttempts, until }: { maxAttempts: number; until?: number },
+  ): 'settled' | 'dead' | 'lost' {
     if (!this.holds(token, index)) return 'lost'
     const claim = this.#claims.get(token)!
     claim.settled.add(index)
@@ -85,8 +154,12 @@ export class PageModel {
     const item = this.#items[index]!
     if (as === 'ack') item.place = 'done'
     else if (as === 'release') this.#giveBack(index, claim.suspect ? 'suspects' : 'retry')
-    else if (++item.attempts < maxAttempts) this.#giveBack(index, 'retry')
-    else item.place = 'dead'
+    else if (++item.attempts >= maxAttempts) item.place = 'dead'
+    else if (until === undefined) this.#giveBack(index, 'retry')
+    else {
+      this.#delay(index, until)
+      this.#returned++
+    }
     return item.place === 'dead' ? 'dead' : 'settled'
   }
 
@@ -98,7 +171,8 @@ export class PageModel {
   /** The first `acked` items of that claim are done. */
   fold(token: string, acked: number): void {
     const claim = this.#claims.get(token)
-    for (const index of claim?.indexes.slice(0, acked) ?? []) this.settle(token, index, 'ack', 1)
+    for (const index of claim?.indexes.slice(0, acked) ?? [])
+      this.settle(token, index, 'ack', { maxAttempts: 1 })
   }
 
   endLog(token: string, acked: number, kept: number): number {
@@ -113,7 +187,7 @@ export class PageModel {
   giveBack(token: string, kept: number): number {
     const before = this.#returned
     for (const index of this.#claims.get(token)?.indexes.slice(kept) ?? [])
-      this.settle(token, index, 'release', 1)
+      this.settle(token, index, 'release', { maxAttempts: 1 })
     return this.#returned - before
   }
 
@@ -187,6 +261,7 @@ export class PageModel {
       claims,
       retry: this.#waiting('retry'),
       suspects: this.#waiting('suspects'),
+      delayed: this.#toDelayed(),
       done: this.count('done'),
       dead: spans(dead),
       revoked: this.#revoked.map((token) => ({ token, settled: spans(settledOf(token)) })),
@@ -221,6 +296,17 @@ export class PageModel {
 
   #taken(token: string, { indexes, attempts, fence }: ModelClaim): Taken {
     return { token, from: indexes[0]!, to: indexes.at(-1)! + 1, attempts, fence }
+  }
+
+  #toDelayed(): Delayed[] {
+    const list: { from: number; to: number; attempts: number; until: number }[] = []
+    for (const index of this.#byTime()) {
+      const { attempts, until } = this.#items[index]!
+      const last = list.at(-1)
+      if (last?.to === index && last.attempts === attempts && last.until === until) last.to++
+      else list.push({ from: index, to: index + 1, attempts, until })
+    }
+    return list
   }
 
   #waiting(name: 'retry' | 'suspects'): Waiting[] {

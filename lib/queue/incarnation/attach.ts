@@ -1,15 +1,10 @@
-// The life of a queue: made all at once or not at all (create.ts), found, added to, sealed, and taken down
-// by whoever comes, from wherever the last one was killed (destroy.ts).
+// The life of a queue: made all at once or not at all (create.ts), found, sealed, added to
+// (items/adder.ts), and taken down by whoever comes, from wherever the last one was killed (destroy.ts).
 //
 //   creating --(compare-and-set: the commit)--> open --seal--> sealed      any --destroy--> closing --> gone
 
-import { EMPTY } from '../../util/bytes'
 import { WatchdogError } from '../../util/errors'
-import { randomName } from '../../util/random-name'
 import { abortable, Deadline, Notifier } from '../../util/wait'
-import { encodeState } from '../page-state/codec'
-import { type EncodedPage, encodePages } from '../page-state/item-page'
-import { newState } from '../page-state/page-state'
 import { ANY_VERSION, type Store } from '../store/store'
 import { HOLD, Incarnation, incarnationOf } from './incarnation'
 import { encodeRecord, isUsable, readRecord } from './queue-record'
@@ -49,58 +44,6 @@ export async function attach(store: Store, options: AttachOptions): Promise<Inca
   } finally {
     unwatch?.()
   }
-}
-
-/**
- * Adds items to a queue that is not sealed, page by page. An error says by `maybeApplied` that some are
- * in the queue already.
- */
-export async function addItems(
-  incarnation: Incarnation,
-  items: Iterable<unknown> | AsyncIterable<unknown>,
-): Promise<void> {
-  const { store } = incarnation
-  if ((await incarnation.assertThere()).phase !== 'open') throw sealed(store)
-  const prefix = `a${randomName(6)}`
-  let number = 0
-  try {
-    for await (const page of encodePages(items)) {
-      const name = `${prefix}${String(number).padStart(5, '0')}`
-      await addPage(incarnation, name, page)
-      number++
-    }
-  } catch (error) {
-    throw number === 0 ? error : partlyApplied(error)
-  }
-  await incarnation.notify().catch((error) => {
-    throw partlyApplied(error)
-  })
-}
-
-async function addPage(incarnation: Incarnation, name: string, { bytes, size }: EncodedPage): Promise<void> {
-  const { store } = incarnation
-  if ((await store.create(incarnation.at('pages', name), bytes)) === 'orphan') throw incarnation.closed()
-  // The commit: from here on the items belong to the queue, whoever meets the marker makes the state.
-  if ((await store.create(incarnation.at('open', name), EMPTY)) === 'orphan') {
-    await incarnation.assertThere()
-    await store.delete(incarnation.at('pages', name), ANY_VERSION)
-    throw sealed(store)
-  }
-  await store.create(incarnation.at('states', name), encodeState(newState(size))).catch((error) => {
-    throw partlyApplied(error)
-  })
-}
-
-function sealed(store: Store): WatchdogError {
-  const why = `The queue at ${store.url} is sealed; create it with option 'sealed': false`
-  return new WatchdogError('ERR_SEALED', why)
-}
-
-/** The same error, which tells that part of what was asked for has happened. */
-function partlyApplied(error: unknown): unknown {
-  if (!(error instanceof WatchdogError)) return error
-  const { code, message, cause, path, retryable } = error
-  return new WatchdogError(code, message, { cause: cause ?? error, path, retryable, maybeApplied: true })
 }
 
 export async function seal(incarnation: Incarnation): Promise<void> {

@@ -5,10 +5,12 @@ import { WatchdogError } from '../../util/errors'
 import { randomName } from '../../util/random-name'
 import { encodeState } from '../page-state/codec'
 import { encodePages } from '../page-state/item-page'
+import { pageName } from '../page-state/page-name'
 import { newState } from '../page-state/page-state'
 import type { Settings } from '../store/settings'
 import { ANY_VERSION, type Store } from '../store/store'
 import { destroy } from './destroy'
+import { GATE } from './gate'
 import { HOLD, Incarnation, incarnationOf } from './incarnation'
 import { encodeList, extendList, ListMeter, listPath } from './list'
 import {
@@ -18,11 +20,14 @@ import {
   FORMAT,
   FORMAT_VERSION,
   isUsable,
+  NEWEST_VERSION,
   type QueueRecord,
   readRecord,
   type StoredRecord,
+  usesNewFeatures,
   watchRecord,
 } from './queue-record'
+import { encodeTotals } from './totals'
 
 const CAPABILITY_BYTES = 16
 /** How long a root without a sign of its creator is given before it counts as abandoned. */
@@ -34,6 +39,8 @@ export interface CreateRequest {
   syncStart: boolean
   sealed: boolean
   ifExists: 'error' | 'attach' | 'replace' | 'extend'
+  /** Of the items. */
+  traits: { readonly priority: number; readonly delayMs: number }
 }
 
 function existsError(store: Store, why: string): WatchdogError {
@@ -44,10 +51,16 @@ function existsError(store: Store, why: string): WatchdogError {
   )
 }
 
+/** As old as it may be, so that workers of the version before may share the queue. */
+function versionOf({ settings, traits }: CreateRequest): number {
+  const isNew = usesNewFeatures(settings) || traits.priority > 0 || traits.delayMs > 0
+  return isNew ? NEWEST_VERSION : FORMAT_VERSION
+}
+
 /** Makes the queue. Returns the incarnation, which is an older one only for `ifExists: 'attach'` and `'extend'`. */
 export async function create(store: Store, request: CreateRequest): Promise<Incarnation> {
   const id = randomName(8)
-  const record: QueueRecord = { format: FORMAT, version: FORMAT_VERSION, run: id, phase: 'creating' }
+  const record: QueueRecord = { format: FORMAT, version: versionOf(request), run: id, phase: 'creating' }
   for (;;) {
     const made = await store.create('', encodeRecord(record))
     if (made === 'created') break
@@ -128,10 +141,13 @@ async function build(store: Store, record: QueueRecord, request: CreateRequest):
     await make(incarnation.capability)
     const folders = ['timers', 'members', 'pages', 'states', 'dead', 'signal', 'clock']
     if (request.syncStart) folders.push('sync')
+    if (request.settings.results) folders.push('results')
+    if (request.settings.after !== undefined) folders.push(GATE)
     await Promise.all(folders.map((name) => make(incarnation.at(name))))
     const meter = request.ifExists === 'extend' ? new ListMeter() : undefined
-    const { items, sealed } = request
-    await writePages(incarnation, { items: meter?.measure(items) ?? items, sealed }, make)
+    if (incarnation.forgetsDone) await make(incarnation.at('totals'), encodeTotals({ done: 0, leaving: [] }))
+    const items = meter?.measure(request.items) ?? request.items
+    await writePages(incarnation, { ...request, items }, make)
     if (meter !== undefined) await make(listPath(incarnation), encodeList(meter))
     const phase = request.sealed ? 'sealed' : 'open'
     const committed: QueueRecord = {
@@ -167,7 +183,7 @@ async function removeOwn(store: Store, record: QueueRecord): Promise<void> {
 
 async function writePages(
   incarnation: Incarnation,
-  request: Pick<CreateRequest, 'items' | 'sealed'>,
+  request: Pick<CreateRequest, 'items' | 'sealed' | 'traits'>,
   make: (path: string, data?: Buffer) => Promise<void>,
 ) {
   let openMade: Promise<void> | undefined
@@ -178,12 +194,14 @@ async function writePages(
   }
   const pending = new Set<Promise<unknown>>()
   let number = 0
+  const { priority, delayMs } = request.traits
+  const until = delayMs > 0 ? Math.ceil((await incarnation.clock.atMost()) + delayMs) : undefined
   for await (const page of encodePages(request.items)) {
-    const name = `p${String(number++).padStart(5, '0')}`
+    const name = pageName(`p${String(number++).padStart(5, '0')}`, { priority, until })
     await open()
     const writing = Promise.all([
       make(incarnation.at('pages', name), page.bytes),
-      make(incarnation.at('states', name), encodeState(newState(page.size))),
+      make(incarnation.at('states', name), encodeState(newState(page.size, until))),
       make(incarnation.at('open', name)),
     ])
     pending.add(writing)

@@ -15,7 +15,8 @@ import { EMPTY } from '../../util/bytes'
 import { WatchdogError } from '../../util/errors'
 import type { Settings } from '../store/settings'
 import { ANY_VERSION, type Store } from '../store/store'
-import { decodeRecord, type QueueRecord } from './queue-record'
+import { decodeRecord, encodeRecord, NEWEST_VERSION, type QueueRecord } from './queue-record'
+import { StoreClock } from './store-clock'
 
 /** Among the markers in `open`: more items may come. */
 export const HOLD = '.hold'
@@ -23,13 +24,40 @@ export const HOLD = '.hold'
 export class Incarnation {
   #notifying: Promise<void> | undefined
   #again = false
+  #isUpgraded = false
+  /** For what is not to be leased before its time. */
+  readonly clock: StoreClock
 
   constructor(
     readonly store: Store,
     readonly id: string,
     readonly capability: string,
     readonly settings: Settings,
-  ) {}
+  ) {
+    this.clock = new StoreClock(() => store.time(this.at('clock')))
+  }
+
+  /** Whether pages that are done are taken away. */
+  get forgetsDone(): boolean {
+    return this.settings.keepDone === 'counts'
+  }
+
+  /**
+   * Before something is written that older versions do not know: from here on they refuse the queue. Those that
+   * work on it already refuse the page (ERR_CORRUPT), since what they know of does not add up.
+   */
+  async upgrade(): Promise<void> {
+    while (!this.#isUpgraded) {
+      const node = await this.store.get('')
+      const record = node && decodeRecord(node.data, this.store.url)
+      if (record?.run !== this.id || record.phase === 'closing') throw this.closed()
+      if (record.version < NEWEST_VERSION) {
+        const upgraded = encodeRecord({ ...record, version: NEWEST_VERSION })
+        if ((await this.store.set('', upgraded, node!.version)).kind !== 'set') continue
+      }
+      this.#isUpgraded = true
+    }
+  }
 
   at(...names: string[]): string {
     return [this.capability, ...names].join('/')

@@ -2,6 +2,7 @@
 // attach.ts for the phases, incarnation.ts for what lies below the root).
 
 import {
+  isAmount,
   isCapability,
   isCount,
   isIntegerFrom,
@@ -21,7 +22,10 @@ import type { Settings } from '../store/settings'
 import type { Store } from '../store/store'
 
 export const FORMAT = 'rollcall-queue'
+/** What a queue has that uses nothing newer, so that workers of the last version can share it. */
 export const FORMAT_VERSION = 2
+/** Of a queue with delays, priorities, results, predecessors or retention: older workers would break its promises. */
+export const NEWEST_VERSION = 3
 
 export type Phase = 'creating' | 'open' | 'sealed' | 'closing'
 
@@ -44,10 +48,11 @@ export function encodeRecord(record: QueueRecord): NodeBuffer {
 export function decodeRecord(data: NodeBuffer, url: string): QueueRecord | undefined {
   const record = parseRecord(data)
   if (record?.format !== FORMAT) return undefined
-  if (record.version !== FORMAT_VERSION) {
+  if (!isIntegerFrom(record.version, FORMAT_VERSION, NEWEST_VERSION)) {
+    const known = `${FORMAT_VERSION} to ${NEWEST_VERSION}`
     throw new WatchdogError(
       'ERR_VERSION',
-      `The queue at ${url} has format ${named(record.version)}; this version of rollcall knows ${FORMAT_VERSION}`,
+      `The queue at ${url} has format ${named(record.version)}; this version of rollcall knows ${known}. Use the version of rollcall that made it, or make the queue anew`,
     )
   }
   return isSound(record) ? (record as unknown as QueueRecord) : undefined
@@ -61,7 +66,38 @@ function isSound({ run, phase, capability, settings }: Readonly<Record<string, u
   return isCapability(capability) && isRecord(settings) && areSettings(settings)
 }
 
+export const MAX_AFTER = 100
+const MAX_URL_LENGTH = 4096
+
+function isBackoff(value: unknown): boolean {
+  if (!isRecord(value)) return false
+  const { delayMs, factor, maxDelayMs, jitter } = value
+  return (
+    isAmount(delayMs, MAX_MS) && isAmount(factor, 100) && isAmount(maxDelayMs, MAX_MS) && isAmount(jitter, 1)
+  )
+}
+
+function areNewSettings(settings: Readonly<Record<string, unknown>>): boolean {
+  const { backoff, results, after, afterDead, keepDone, keepMembersMs } = settings
+  const isUrl = (url: unknown) => typeof url === 'string' && url !== '' && url.length <= MAX_URL_LENGTH
+  return (
+    (backoff === undefined || isBackoff(backoff)) &&
+    (results === undefined || typeof results === 'boolean') &&
+    (after === undefined || (Array.isArray(after) && after.length <= MAX_AFTER && after.every(isUrl))) &&
+    (afterDead === undefined || afterDead === 'wait' || afterDead === 'run') &&
+    (keepDone === undefined || keepDone === 'counts') &&
+    (keepMembersMs === undefined || isIntegerFrom(keepMembersMs, 0, MAX_MS))
+  )
+}
+
+/** Whether workers of the version before would not do as these say. */
+export function usesNewFeatures(settings: Settings): boolean {
+  const { backoff, results, after, keepDone, keepMembersMs } = settings
+  return [backoff, results, after, keepDone, keepMembersMs].some((one) => one !== undefined)
+}
+
 function areSettings(settings: Readonly<Record<string, unknown>>): boolean {
+  if (!areNewSettings(settings)) return false
   const { timerMs, maxAttempts, onExpire, expect, itemless } = settings
   const isExpectation = Array.isArray(expect)
     ? expect.length <= MAX_EXPECTED && expect.every(isTimerId)

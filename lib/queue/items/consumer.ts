@@ -2,6 +2,7 @@
 
 import { randomName } from '../../util/random-name'
 import { consume, consumedItem, MAX_CONSUMERS } from '../page-state/page-state'
+import { awake } from './page-chooser'
 import type { PageSet } from './page-set'
 import { ambiguous } from './settlements'
 
@@ -24,13 +25,14 @@ export class Consumer {
   }
 
   async #take(pages: PageSet, handle: string, seq: number): Promise<unknown> {
-    const taken = await pages.chooser.take<number | 'forgotten'>((source) => ({
+    const taken = await pages.chooser.take<number | 'forgotten'>((supply) => ({
       name: 'consume',
       // What was handed out must not be handed out again, not even after a power cut.
       durable: true,
       apply: (state, unsure) => {
         const item = unsure ? consumedItem(state, handle, seq) : undefined
-        return item === undefined ? consume(state, { handle, seq, source }) : { state, result: item }
+        if (item !== undefined) return { state, result: item }
+        return consume(awake(state, supply), { handle, seq, source: supply.source })
       },
     }))
     if (typeof taken === 'string') return undefined

@@ -5,9 +5,15 @@ import type { NodeBuffer } from '../../util/node-types'
 import type { Incarnation } from '../incarnation/incarnation'
 import { ANY_VERSION } from '../store/store'
 
+export interface LetterError {
+  readonly message: string
+  readonly name?: string
+  readonly stack?: string
+}
+
 export interface DeadLetterRecord {
   readonly attempts?: number
-  readonly error?: { message: string }
+  readonly error?: LetterError
   readonly worker?: string
   /** Where a death was the last attempt: the timer that died. */
   readonly wid?: string
@@ -23,12 +29,17 @@ export function itemId({ page, index }: ItemPlace): string {
   return `${page}-${index}`
 }
 
+function isLetterError(error: unknown): boolean {
+  if (!isRecord(error) || typeof error.message !== 'string') return false
+  return [error.name, error.stack].every((text) => text === undefined || typeof text === 'string')
+}
+
 /** What a letter says; of one that was damaged, that it was. */
 export function decodeDeadLetter(data: NodeBuffer): DeadLetterRecord & { readonly attempts: number } {
   const { attempts, error, worker, wid } = parseRecord(data) ?? {}
   const isSound =
     isCount(attempts, MAX_ATTEMPTS) &&
-    (error === undefined || (isRecord(error) && typeof error.message === 'string')) &&
+    (error === undefined || isLetterError(error)) &&
     (worker === undefined || typeof worker === 'string') &&
     (wid === undefined || isName(wid))
   if (isSound) return { attempts, error, worker, wid } as DeadLetterRecord & { attempts: number }

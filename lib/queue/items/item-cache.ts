@@ -3,6 +3,7 @@
 import { WatchdogError } from '../../util/errors'
 import type { Incarnation } from '../incarnation/incarnation'
 import { itemAt, pageIndex } from '../page-state/item-page'
+import { mayGrow } from '../page-state/page-name'
 
 const CACHED_PAGES = 8
 
@@ -28,7 +29,12 @@ export class ItemCache {
 
   /** The items in `[from, to)`. */
   async items(page: string, from: number, to: number): Promise<unknown[]> {
-    const { bytes, offsets } = await this.#load(page)
+    let loaded = await this.#load(page)
+    if (loaded.offsets.length < to && mayGrow(page)) {
+      this.#loaded.delete(page)
+      loaded = await this.#load(page)
+    }
+    const { bytes, offsets } = loaded
     const items: unknown[] = []
     for (let index = from; index < to; index++) {
       if (index >= offsets.length) throw new WatchdogError('ERR_CORRUPT', `Page ${page} has no item ${index}`)
@@ -66,7 +72,9 @@ export class ItemCache {
       throw new WatchdogError('ERR_CORRUPT', `Page ${page} of ${store.url} is not readable`, { path })
     }
     const size = this.#sizeOf(page)
-    if (size !== undefined && size !== offsets.length) {
+    // What was added last is on the page before the state says so.
+    const isOther = size !== undefined && (mayGrow(page) ? size > offsets.length : size !== offsets.length)
+    if (isOther) {
       const why = `The state of page ${page} of ${store.url} is of ${size} items, the page has ${offsets.length}`
       throw new WatchdogError('ERR_CORRUPT', why, { path })
     }

@@ -2,6 +2,7 @@
 
 import { EMPTY } from '../../util/bytes'
 import { HOLD, type Incarnation } from '../incarnation/incarnation'
+import { Totals } from '../incarnation/totals'
 import { isComplete } from '../page-state/page-state'
 import { ANY_VERSION } from '../store/store'
 import type { PageStates } from './page-states'
@@ -9,11 +10,13 @@ import type { PageStates } from './page-states'
 export class OpenPages {
   readonly #incarnation: Incarnation
   readonly #states: PageStates
+  readonly #totals: Totals
   readonly #finishing = new Map<string, Promise<void>>()
 
   constructor(incarnation: Incarnation, states: PageStates) {
     this.#incarnation = incarnation
     this.#states = states
+    this.#totals = new Totals(incarnation)
   }
 
   /** The unfinished pages, or undefined when the queue is done. */
@@ -42,7 +45,7 @@ export class OpenPages {
     return finishing
   }
 
-  /** Takes the marker of a complete page away, and `open` with the last one: the server says which was last. */
+  /** Takes the marker of a complete page away, and all of it where the queue forgets what is done; and `open` with the last one: the server says which was last. */
   async finish(page: string): Promise<void> {
     const { store } = this.#incarnation
     const path = this.#incarnation.at('open', page)
@@ -51,6 +54,8 @@ export class OpenPages {
     // In this order: a redrive writes the marker first, so a state that was complete after it is new enough.
     const { state } = await this.#states.writer(page).read()
     if (!isComplete(state)) return
+    // The marker last: whoever meets it ends what was begun here.
+    if (this.#incarnation.forgetsDone && state.dead.length === 0) await this.#totals.takeAway(page)
     await store.delete(path, marker.version)
     await this.tryDone()
   }

@@ -1,16 +1,21 @@
-// Where the next item comes from: fresh items of any open page first, then those that were given back, and
-// suspects last. In the order in which they were added; where others are in the way, in an order of its own.
+// Where the next item comes from: of the highest priority first, and of that in the order in which items were added:
+// fresh items of the oldest page, then those that came back to it, and suspects last. Where others are in the way,
+// in an order of its own. What is not due yet is nowhere.
 
+import { Gate, missingError } from '../incarnation/gate'
 import type { Incarnation } from '../incarnation/incarnation'
+import { comparePages, pageTraits } from '../page-state/page-name'
 import {
   claim,
   claimed,
   isComplete,
+  nextDue,
   type PageState,
   ready,
   readyIn,
   type Source,
   type Taken,
+  wake,
 } from '../page-state/page-state'
 import type { OpenPages } from './open-pages'
 import type { Step } from './page-state-writer'
@@ -18,10 +23,20 @@ import type { PageStates } from './page-states'
 
 /** How many states an idle worker reads at once when it looks for returned items. */
 const READ_AT_ONCE = 64
+/** How long something may be ready elsewhere before a worker that has enough to do at hand looks for it. */
+const LOOK_MS = 200
 
 export interface TakenFrom<R> {
   readonly page: string
   readonly result: R
+}
+
+/** Where to take from, and what is due by now. */
+export interface Supply {
+  readonly source: Source
+  readonly page: string
+  /** By the clock of the store; undefined where nothing waits for its time. */
+  readonly now: number | undefined
 }
 
 /** One token for all tries, by which an ambiguous one is recalled. */
@@ -41,126 +56,242 @@ function shuffle<T>(list: T[]): T[] {
   return list
 }
 
-function claimStep(request: ClaimRequest, source: Source | 'any but suspects'): Step<Taken | undefined> {
+/** What is due waits like what came back. */
+export function awake(state: PageState, { source, now }: Pick<Supply, 'source' | 'now'>): PageState {
+  return now === undefined || source !== 'retry' ? state : wake(state, now)
+}
+
+function claimStep(request: ClaimRequest, supply: Omit<Supply, 'page'>): Step<Taken | undefined> {
   return {
     name: 'claim',
     apply: (state, unsure) => {
       const held = unsure ? claimed(state, request.token) : undefined
-      if (held === undefined) {
-        const rest = readyIn(state, 'fresh') > 0 ? 'fresh' : 'retry'
-        return claim(state, { ...request, source: source === 'any but suspects' ? rest : source })
-      }
-      return { state, result: held === 'revoked' ? undefined : held }
+      if (held !== undefined) return { state, result: held === 'revoked' ? undefined : held }
+      return claim(awake(state, supply), { ...request, source: supply.source })
     },
   }
 }
+
+type Make<R> = (supply: Supply) => Step<R | undefined>
 
 export class PageChooser {
   readonly #incarnation: Incarnation
   readonly #states: PageStates
   readonly #open: OpenPages
-  /** Open pages, oldest first; shuffled where another process takes from the same, so that each has its own. */
-  #order: string[] = []
+  readonly #gate: Gate
+  /** Open pages by priority, oldest first; shuffled where another process takes from the same, so that each has its own. */
+  #levels: string[][] = []
   #isContended = false
+  /** Whether pages may come that are to be taken from before those that are known. */
+  #mayOvertake = false
+  #refreshedAt = Number.NEGATIVE_INFINITY
+  /** By the clock of the store. */
+  #dueAt: number | undefined
 
   constructor(incarnation: Incarnation, states: PageStates, open: OpenPages) {
     this.#incarnation = incarnation
     this.#states = states
     this.#open = open
+    this.#gate = new Gate(incarnation)
   }
 
   async #refreshOrder(): Promise<'done' | 'open'> {
     const open = await this.#open.list()
+    this.#refreshedAt = performance.now()
     const names = new Set(open?.pages)
-    const known = this.#order.filter((name) => names.delete(name))
-    const fresh = [...names].sort()
-    this.#order = [...known, ...(this.#isContended ? shuffle(fresh) : fresh)]
+    if (this.#incarnation.forgetsDone) this.#states.keepOnly(names)
+    const known = this.#levels.flat().filter((name) => names.delete(name))
+    const fresh = [...names].sort(comparePages)
+    const levels = new Map<number, string[]>()
+    for (const name of [...known, ...(this.#isContended ? shuffle(fresh) : fresh)]) {
+      const { priority } = pageTraits(name)
+      const level = levels.get(priority)
+      if (level === undefined) levels.set(priority, [name])
+      else level.push(name)
+    }
+    this.#levels = [...levels].sort(([a], [b]) => b - a).map(([, pages]) => pages)
+    this.#mayOvertake = open?.held === true || this.#levels.length > 1
     return open === undefined ? 'done' : 'open'
+  }
+
+  /** Whether others may have added or given back meanwhile what comes first. */
+  get #isStale(): boolean {
+    return this.#mayOvertake && performance.now() - this.#refreshedAt > LOOK_MS
   }
 
   /** Items that are likely to be ready, from what was last seen. */
   get estimate(): number {
-    const states = this.#order.map((name) => this.#states.cached(name))
+    const states = this.#levels.flat().map((name) => this.#states.cached(name))
     const known = states.filter((state): state is PageState => state !== undefined)
     const typical = known[0]?.size ?? 1
     return known.reduce((total, state) => total + ready(state), 0) + (states.length - known.length) * typical
   }
 
-  /** Takes by `make(source, page)` from any page: fresh items first, suspects last. */
-  async take<R>(
-    make: (source: Source, page: string) => Step<R | undefined>,
-  ): Promise<TakenFrom<R> | 'empty' | 'done'> {
-    const known = await this.#takeFresh(make)
-    if (known !== undefined) return known
-    if ((await this.#refreshOrder()) === 'done') return 'done'
-    const taken = (await this.#takeFresh(make)) ?? (await this.#takeReturned(make))
-    // The page that somebody left complete may have been the last one.
-    if (taken === 'finished') return (await this.#refreshOrder()) === 'done' ? 'done' : 'empty'
-    return taken ?? 'empty'
+  /** How long until the first of the items that were seen to wait for their time is due, in milliseconds. */
+  async msToDue(): Promise<number> {
+    if (this.#dueAt === undefined) return Number.POSITIVE_INFINITY
+    return Math.max(0, this.#dueAt - (await this.#incarnation.clock.atLeast()))
   }
 
-  async #takeFresh<R>(
-    make: (source: Source, page: string) => Step<R | undefined>,
-  ): Promise<TakenFrom<R> | undefined> {
-    for (const page of this.#order) {
+  /** Takes by `make(supply)` from any page. */
+  async take<R>(make: Make<R>): Promise<TakenFrom<R> | 'empty' | 'done'> {
+    if (!this.#gate.isOpen) {
+      const status = await this.#gate.look()
+      if (status.state === 'missing') throw missingError(this.#incarnation, status)
+      if (status.state !== 'open') return 'empty'
+    }
+    if (this.#isStale) {
+      if ((await this.#refreshOrder()) === 'done') return 'done'
+      await this.#lookBack()
+    }
+    const known = await this.#takeKnown(make)
+    if (known !== undefined) return known
+    if ((await this.#refreshOrder()) === 'done') return 'done'
+    this.#dueAt = undefined
+    let hasFinished = false
+    for (const level of this.#levels) {
+      const taken = (await this.#takeFresh(level, make)) ?? (await this.#takeReturned(level, make))
+      if (taken === 'finished') hasFinished = true
+      else if (taken !== undefined) return taken
+    }
+    // The page that somebody left complete may have been the last one.
+    return hasFinished && (await this.#refreshOrder()) === 'done' ? 'done' : 'empty'
+  }
+
+  /** Reads again what has no fresh items of its own, and comes before something that has. */
+  async #lookBack(): Promise<void> {
+    const order = this.#levels.flat()
+    const hasFresh = (page: string) => {
       const state = this.#states.cached(page)
-      // Fresh items only become fewer, so an old state that has none is as good as a new one.
-      if (state !== undefined && readyIn(state, 'fresh') === 0) continue
-      const writer = this.#states.writer(page)
-      const { conflicts } = writer
-      const result = await writer.submit(make('fresh', page))
-      if (writer.conflicts > conflicts) this.#giveWay()
-      if (result !== undefined) return { page, result }
+      return state === undefined || readyIn(state, 'fresh') > 0
+    }
+    const last = order.findLastIndex(hasFresh)
+    const before = order.slice(0, Math.max(0, last)).filter((page) => !hasFresh(page))
+    await this.#read(before, (page) => this.#states.writer(page).read())
+  }
+
+  async #read(pages: readonly string[], read: (page: string) => Promise<unknown>): Promise<void> {
+    for (let i = 0; i < pages.length; i += READ_AT_ONCE)
+      await Promise.all(pages.slice(i, i + READ_AT_ONCE).map(read))
+  }
+
+  /** From what this process has seen of each page: of the highest priority all, then the next. */
+  async #takeKnown<R>(make: Make<R>): Promise<TakenFrom<R> | undefined> {
+    for (const level of this.#levels) {
+      const taken = await this.#takeFresh(level, make)
+      if (taken !== undefined) return taken
+      // The last level is looked through again before anything of it is taken.
+      if (level === this.#levels.at(-1)) return undefined
+      for (const source of ['retry', 'suspects'] as const) {
+        for (const page of level) {
+          const returned = await this.#takeSeen(page, source, make)
+          if (returned !== undefined) return returned
+        }
+      }
     }
     return undefined
+  }
+
+  async #takeFresh<R>(level: readonly string[], make: Make<R>): Promise<TakenFrom<R> | undefined> {
+    for (const page of level) {
+      const state = this.#states.cached(page)
+      // Fresh items only become fewer, so an old state that has none is as good as a new one.
+      if (state !== undefined && readyIn(state, 'fresh') === 0) {
+        if (readyIn(state, 'retry') === 0 && nextDue(state) === undefined) continue
+        // What came back to an older page is older than what is fresh in the next.
+        const returned = await this.#takeSeen(page, 'retry', make)
+        if (returned !== undefined) return returned
+        continue
+      }
+      const taken = await this.#submit(make, { source: 'fresh', page, now: undefined })
+      if (taken !== undefined) return taken
+    }
+    return undefined
+  }
+
+  /** Takes what has come back to that page, or is due, as far as this process has seen. */
+  async #takeSeen<R>(
+    page: string,
+    source: 'retry' | 'suspects',
+    make: Make<R>,
+  ): Promise<TakenFrom<R> | undefined> {
+    const state = this.#states.cached(page)
+    if (state === undefined) return undefined
+    const due = source === 'retry' ? nextDue(state) : undefined
+    const now = due === undefined ? undefined : await this.#incarnation.clock.atLeast()
+    const isDue = due !== undefined && due <= now!
+    if (readyIn(state, source) === 0 && !isDue) return undefined
+    return this.#submit(make, { source, page, now })
+  }
+
+  async #submit<R>(make: Make<R>, supply: Supply): Promise<TakenFrom<R> | undefined> {
+    const { page } = supply
+    const writer = this.#states.writer(page)
+    const { conflicts } = writer
+    const result = await writer.submit(make(supply))
+    if (writer.conflicts > conflicts) this.#giveWay()
+    return result === undefined ? undefined : { page, result }
   }
 
   /** Another has written the same page just now. */
   #giveWay(): void {
     if (this.#isContended) return
     this.#isContended = true
-    this.#order = shuffle([...this.#order])
+    this.#levels = this.#levels.map((level) => shuffle([...level]))
   }
 
   async #takeReturned<R>(
-    make: (source: Source, page: string) => Step<R | undefined>,
+    level: readonly string[],
+    make: Make<R>,
   ): Promise<TakenFrom<R> | 'finished' | undefined> {
-    const order = shuffle([...this.#order])
-    const found: { page: string; state: PageState }[] = []
+    const order = this.#isContended ? shuffle([...level]) : level
+    const found: string[] = []
     let hasFinished = false
-    for (let i = 0; i < order.length; i += READ_AT_ONCE) {
-      const some = order.slice(i, i + READ_AT_ONCE)
-      const states = await Promise.all(
-        some.map(async (page) => ({ page, state: await this.#states.takeUnhanded(page) })),
-      )
-      found.push(...states.filter(({ state }) => ready(state) > 0))
-      for (const { page, state } of states) {
-        if (!isComplete(state)) continue
-        await this.#open.finish(page)
-        hasFinished = true
-      }
-    }
+    await this.#read(order, async (page) => {
+      const state = await this.#states.takeUnhanded(page)
+      if (ready(state) > 0 || nextDue(state) !== undefined) found.push(page)
+      if (!isComplete(state)) return
+      await this.#open.finish(page)
+      hasFinished = true
+    })
+    found.sort((a, b) => order.indexOf(a) - order.indexOf(b))
     for (const source of ['retry', 'suspects'] as const) {
-      for (const { page, state } of found) {
-        if (readyIn(state, source) === 0) continue
-        const result = await this.#states.writer(page).submit(make(source, page))
-        if (result !== undefined) return { page, result }
+      for (const page of found) {
+        const taken = await this.#takeSeen(page, source, make)
+        if (taken !== undefined) return taken
       }
     }
+    for (const page of found) this.#await(this.#states.cached(page))
     return hasFinished ? 'finished' : undefined
+  }
+
+  /** An idle worker wakes by itself when that is due. */
+  #await(state: PageState | undefined): void {
+    const due = state && nextDue(state)
+    if (due !== undefined) this.#dueAt = Math.min(due, this.#dueAt ?? Number.POSITIVE_INFINITY)
   }
 
   /** `onTry` hears of each page before it is tried. */
   claim(request: ClaimRequest, onTry: (page: string) => void): Promise<TakenFrom<Taken> | 'empty' | 'done'> {
-    return this.take((source, page) => {
-      onTry(page)
-      return claimStep(request, source)
+    return this.take((supply) => {
+      onTry(supply.page)
+      return claimStep(request, supply)
     })
   }
 
-  /** Leases items of that page, if it has some: fresh ones first, and no suspects, which are leased singly. */
-  claimFrom(page: string, request: ClaimRequest): Promise<Taken | undefined> {
-    return this.#states.writer(page).submit(claimStep(request, 'any but suspects'))
+  /**
+   * Leases items of that page, if it has some: fresh ones first, and no suspects, which are leased singly. None where
+   * it is time to look whether others come before these.
+   */
+  async claimFrom(page: string, request: ClaimRequest): Promise<Taken | undefined> {
+    if (this.#isStale) return undefined
+    return this.#states.writer(page).submit<Taken | undefined>({
+      name: 'claim',
+      apply: (state, unsure) => {
+        const source = readyIn(state, 'fresh') > 0 ? 'fresh' : 'retry'
+        return claimStep(request, { source, now: undefined }).apply(state, unsure)
+      },
+    })
   }
 
   /** What is held under a token whose claim was left in doubt. */

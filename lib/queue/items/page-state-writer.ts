@@ -8,8 +8,9 @@ import { maybeApplied, WatchdogError } from '../../util/errors'
 import type { Incarnation } from '../incarnation/incarnation'
 import { decodeState, encodeState } from '../page-state/codec'
 import { pageSize } from '../page-state/item-page'
-import { newState, type Outcome, type PageState } from '../page-state/page-state'
-import type { SetOutcome } from '../store/store'
+import { pageTraits } from '../page-state/page-name'
+import { GONE, newState, type Outcome, type PageState } from '../page-state/page-state'
+import { ANY_VERSION, type SetOutcome } from '../store/store'
 
 const log = debuglog('rollcall:queue')
 
@@ -63,6 +64,10 @@ export class PageStateWriter {
   ) {
     this.#incarnation = incarnation
     this.#path = incarnation.at('states', name)
+  }
+
+  get isBusy(): boolean {
+    return this.#busy
   }
 
   /** How often another process was faster. */
@@ -204,6 +209,12 @@ export class PageStateWriter {
         }
         return this.#known!
       }
+      if (this.#incarnation.forgetsDone) {
+        // There, the state is made before the page is part of the queue, by nobody else, and goes when all is done.
+        await this.#incarnation.assertThere()
+        this.#known = { state: GONE, version: ANY_VERSION }
+        return this.#known
+      }
       const page = await store.get(this.#incarnation.at('pages', this.name))
       if (page === undefined) {
         await this.#incarnation.assertThere()
@@ -211,7 +222,10 @@ export class PageStateWriter {
       }
       const size = pageSize(page.data)
       if (size === undefined) throw this.#corrupt('page')
-      if ((await store.create(this.#path, encodeState(newState(size)))) === 'orphan')
+      if (
+        (await store.create(this.#path, encodeState(newState(size, pageTraits(this.name).until)))) ===
+        'orphan'
+      )
         throw this.#incarnation.closed()
     }
   }

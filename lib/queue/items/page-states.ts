@@ -4,6 +4,9 @@ import type { Incarnation } from '../incarnation/incarnation'
 import { fold, type PageState, takeUnhanded } from '../page-state/page-state'
 import { PageStateWriter } from './page-state-writer'
 
+/** So many times the pages that there are. */
+const MANY = 4
+
 export class PageStates {
   readonly #incarnation: Incarnation
   readonly #writers = new Map<string, PageStateWriter>()
@@ -19,6 +22,13 @@ export class PageStates {
       this.#writers.set(page, writer)
     }
     return writer
+  }
+
+  /** Drops what was known of other pages: a handle may live for months, and the pages of its queue for seconds. */
+  keepOnly(names: ReadonlySet<string>): void {
+    if (this.#writers.size <= MANY * (names.size + 1)) return
+    for (const [name, writer] of this.#writers)
+      if (!names.has(name) && !writer.isBusy) this.#writers.delete(name)
   }
 
   /** The newest state that this process has seen. */

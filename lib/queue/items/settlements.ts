@@ -37,7 +37,7 @@ export class Settlements {
     this.#incarnation = incarnation
     this.#states = states
     this.#open = open
-    this.#acks = new AckBatcher(states, open)
+    this.#acks = new AckBatcher(incarnation, states, open)
   }
 
   /** Ends one lease whose work is done; then, if that was the last item, the page. */
@@ -50,14 +50,23 @@ export class Settlements {
   /** Ends one lease whose work was not done; then, if that was the last item, the page. */
   async settle(
     page: string,
-    request: { token: string; index: number; as: Setback; letter?: DeadLetterRecord; inDoubt: boolean },
+    request: {
+      token: string
+      index: number
+      as: Setback
+      letter?: DeadLetterRecord
+      inDoubt: boolean
+      /** Not to be leased again so soon, in milliseconds. */
+      delayMs?: number
+    },
   ): Promise<'settled' | 'dead' | 'lost'> {
-    const { token, index } = request
+    const { token, index, delayMs = 0 } = request
     const { maxAttempts } = this.#incarnation.settings
+    const until = delayMs > 0 ? await this.#in(delayMs) : undefined
     const result = await this.#states.writer(page).submit<'settled' | 'dead' | Exception>({
       name: request.as,
       apply: (state, unsure) => {
-        const outcome = settle(state, { ...request, maxAttempts })
+        const outcome = settle(state, { ...request, maxAttempts, until })
         if (outcome.result !== 'lost' || !(unsure || request.inDoubt)) return outcome
         return { state, result: exceptionOf(state, token, index) ?? 'settled' }
       },
@@ -69,6 +78,12 @@ export class Settlements {
     await this.#open.finishIfComplete(page)
     if (result === 'forgotten') throw this.#forgotten(page, index)
     return result
+  }
+
+  /** By the clock of the store. */
+  async #in(delayMs: number): Promise<number> {
+    await this.#incarnation.upgrade()
+    return Math.ceil((await this.#incarnation.clock.atMost()) + delayMs)
   }
 
   #forgotten(page: string, index: number): WatchdogError {

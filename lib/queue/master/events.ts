@@ -6,7 +6,10 @@ import { Notifier } from '../../util/wait'
 import type { AttachedQueue } from '../members/attached-queue'
 import { type Entry, Members } from '../members/members'
 import { periodOf } from '../members/reaper'
-import type { WatchdogEvent, WatchdogEventType } from '../types'
+import { GONE, type PageState } from '../page-state/page-state'
+import { type PlacedRange, places } from '../page-state/places'
+import * as ranges from '../page-state/ranges'
+import type { EventsOptions, WatchdogEvent, WatchdogEventType } from '../types'
 import { isDead } from './dead-letters'
 
 const ENDINGS: Record<string, WatchdogEventType> = { finished: 'finished', failed: 'failed', died: 'died' }
@@ -16,17 +19,20 @@ class Observer {
   readonly #members: Members
   readonly #seen = new Map<string, Entry>()
   #dead = new Set<string>()
-  #returned = 0
+  /** Pages as they were at the last look. */
+  #pages = new Map<string, PageState>()
+  readonly #tellsItems: boolean
   #done = false
   #started = false
   pending: WatchdogEvent[] = []
 
-  constructor(queue: AttachedQueue) {
+  constructor(queue: AttachedQueue, tellsItems: boolean) {
     this.#queue = queue
+    this.#tellsItems = tellsItems
     this.#members = new Members(queue.incarnation)
   }
 
-  tell(type: WatchdogEventType, more: { timer?: string; item?: string } = {}): void {
+  tell(type: WatchdogEventType, more: Pick<WatchdogEvent, 'timer' | 'item' | 'progress'> = {}): void {
     this.pending.push({ type, at: Date.now(), ...more })
     if (type === 'suspended') this.#members.suspend()
     if (type === 'resumed') this.#members.resume()
@@ -47,7 +53,7 @@ class Observer {
     if (late) this.tell('done')
     const endings = entries.flatMap((entry) => this.#compare(entry))
     await this.#compareDead(deadIds)
-    if (!done) await this.#sampleReturned()
+    await this.#compareItems()
     if (done && !this.#done && !late) this.tell('done')
     for (const { type, timer } of endings) this.tell(type, { timer })
     this.#done = done
@@ -60,7 +66,10 @@ class Observer {
     const before = this.#seen.get(entry.wid)
     this.#seen.set(entry.wid, entry)
     if (before === undefined) this.tell('started', { timer })
-    else if (entry.version !== undefined && before.version !== entry.version) this.tell('kicked', { timer })
+    else if (entry.version !== undefined && before.version !== entry.version) {
+      const { progress } = entry
+      this.tell('kicked', progress === undefined ? { timer } : { timer, progress })
+    }
     const type = entry.state === 'expired' ? 'expired' : ENDINGS[entry.state]
     return before?.state === entry.state || type === undefined ? [] : [{ type, timer }]
   }
@@ -74,21 +83,63 @@ class Observer {
     this.#dead = new Set(now)
   }
 
-  async #sampleReturned(): Promise<void> {
+  /** Tells which items came back since the last look and, where that is asked for, which are done. */
+  async #compareItems(): Promise<void> {
     const { pages } = this.#queue
     const open = (await pages.open.list())?.pages ?? []
-    const states = await Promise.all(open.map((page) => pages.states.writer(page).read()))
-    const returned = states.reduce((total, { state }) => total + state.returned, 0)
-    if (this.#started && returned > this.#returned) this.tell('requeued')
-    this.#returned = returned
+    // Those that were closed since are looked at once more.
+    const names = [...new Set([...open, ...this.#pages.keys()])]
+    const states = await Promise.all(names.map((name) => pages.states.look(name)))
+    const known = this.#pages
+    this.#pages = new Map()
+    for (const [i, page] of names.entries()) {
+      const state = states[i]!
+      const before = known.get(page)
+      if (open.includes(page)) this.#pages.set(page, state)
+      if (!this.#started) continue
+      if (state.returned > (before?.returned ?? 0)) this.#tellReturned(page, state, before)
+      if (this.#tellsItems) this.#tellDone(page, state, before)
+    }
   }
+
+  #tellReturned(page: string, state: PageState, before: PageState | undefined): void {
+    const items = indexesOf(state, isBack, before)
+    for (const index of items) this.tell('requeued', { item: `${page}-${index}` })
+    // Leased anew already.
+    if (items.length === 0) this.tell('requeued')
+  }
+
+  #tellDone(page: string, state: PageState, before: PageState | undefined): void {
+    // Gone, so all of it is done.
+    const now =
+      state === GONE && before !== undefined ? { ...GONE, size: before.size, cursor: before.size } : state
+    for (const index of indexesOf(now, isDone, before)) this.tell('done', { item: `${page}-${index}` })
+  }
+}
+
+const isDone = ({ place }: PlacedRange) => place === 'done'
+const isBack = ({ place, attempts }: PlacedRange) =>
+  place === 'delayed' || (place === 'ready' && attempts !== undefined)
+
+/** Items of such places that were in none before. */
+function indexesOf(
+  state: PageState,
+  is: (range: PlacedRange) => boolean,
+  before: PageState | undefined,
+): number[] {
+  // Of items that were never leased nothing can have come back.
+  const all = (page: PageState) => places(page, 0).filter((range) => is(range) && range.from < page.cursor)
+  let left = all(state).map(({ from, to }): ranges.Range => [from, to])
+  for (const { from, to } of before === undefined ? [] : all(before)) left = ranges.remove(left, from, to)
+  return [...ranges.numbers(left)]
 }
 
 export async function* events(
   queue: AttachedQueue,
-  signal: AbortSignal | undefined,
+  options: EventsOptions,
 ): AsyncGenerator<WatchdogEvent, void, undefined> {
-  const observer = new Observer(queue)
+  const { signal } = options
+  const observer = new Observer(queue, options.items ?? false)
   const view = new View(queue, observer)
   try {
     for (;;) {

@@ -3,13 +3,14 @@
 
 import { WatchdogError } from '../../util/errors'
 import { abortable, Deadline, Notifier } from '../../util/wait'
+import { Gate, missingError } from '../incarnation/gate'
 import type { AttachedQueue } from '../members/attached-queue'
-import { mayHaveDied, report } from '../members/members'
+import { type Entry, mayHaveDied, report } from '../members/members'
 import { periodOf } from '../members/reaper'
-import { counts } from '../page-state/page-state'
 import type { WatchKind } from '../store/store'
 import { culpritsFirst, troubled } from '../timer-report'
-import type { DoneReport, QueueCounts, TimerInfo, WaitOptions } from '../types'
+import type { DoneReport, TimerInfo, WaitOptions } from '../types'
+import { countItems } from './looking'
 
 /** A look that is on its way when time runs out is given this long, in milliseconds. */
 const LATE_MS = 200
@@ -81,25 +82,6 @@ export async function waitStarted(
   return started ?? false
 }
 
-export async function countItems(queue: AttachedQueue): Promise<QueueCounts> {
-  const { incarnation, pages } = queue
-  const [states, open] = await Promise.all([
-    incarnation.store.list(incarnation.at('states')),
-    incarnation.store.list(incarnation.at('open')),
-  ])
-  if (states === undefined) throw incarnation.closed()
-  const names = new Set([...states, ...(open ?? []).filter((name) => !name.startsWith('.'))])
-  const all = await Promise.all([...names].map((name) => pages.states.look(name)))
-  const sum = (field: keyof QueueCounts) => all.reduce((total, state) => total + counts(state)[field], 0)
-  return {
-    total: sum('total'),
-    ready: sum('ready'),
-    leased: sum('leased'),
-    done: sum('done'),
-    dead: sum('dead'),
-  }
-}
-
 export async function timerInfos(queue: AttachedQueue): Promise<TimerInfo[]> {
   return report(await queue.members.observe(), queue.incarnation.settings.expect)
 }
@@ -124,12 +106,22 @@ export async function waitDone(
   options: WaitOptions & { workers?: boolean },
 ): Promise<DoneReport> {
   const withWorkers = options.workers ?? false
+  const gate = new Gate(queue.incarnation)
   const watched: [string, WatchKind][] = [['open', 'children']]
+  if (!gate.isOpen) watched.push(['signal', 'data'])
   if (withWorkers) watched.push(['timers', 'children'], ['members', 'children'])
   const settled = await until(queue, watched, options, async () => {
-    if ((await queue.pages.open.list()) !== undefined) return undefined
+    if ((await queue.pages.open.list()) !== undefined) {
+      const status = await gate.look()
+      if (status.state === 'missing') throw missingError(queue.incarnation, status)
+      if (status.state !== 'blocked') return undefined
+      return { ...(await doneReport(queue, withWorkers)), ok: false, blocked: [...status.urls] }
+    }
     if (withWorkers) {
       const entries = await queue.members.observe()
+      // What is told as expired has lost its timer, where that is what expiry means; a reaper is at work meanwhile.
+      const isTaken = ({ state, version }: Entry) => state !== 'expired' || version === undefined
+      if (queue.incarnation.settings.onExpire === 'requeue' && !entries.every(isTaken)) return undefined
       // A worker that died lately looks silent at first; "died" and "hung" are different answers.
       if (entries.some(mayHaveDied)) return undefined
       if (!workersSettled(queue, report(entries, queue.incarnation.settings.expect))) return undefined

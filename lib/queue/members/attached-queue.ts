@@ -12,8 +12,8 @@ import { Reaper } from './reaper'
 export interface OwnTimer {
   /** Ends it: whatever waits or works on it hears of it. */
   lose(error: WatchdogError): void
-  /** Gives back what is still leased; attempts do not count. */
-  releaseAll(): Promise<void>
+  /** Gives back what is still leased; ends it as done where that is nothing. */
+  close(): Promise<void>
 }
 
 export class AttachedQueue {

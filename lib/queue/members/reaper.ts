@@ -7,12 +7,14 @@
 import { EMPTY } from '../../util/bytes'
 import { WatchdogError } from '../../util/errors'
 import { Notifier } from '../../util/wait'
+import { Gate, Predecessors } from '../incarnation/gate'
 import type { Incarnation } from '../incarnation/incarnation'
 import type { PageSet } from '../items/page-set'
 import { isComplete } from '../page-state/page-state'
 import { ANY_VERSION, type RemoteReaper } from '../store/store'
 import { changeRunningMember } from './member'
 import { type Entry, Members } from './members'
+import { Retirement } from './retire'
 
 const MIN_PERIOD_MS = 20
 const MAX_PERIOD_MS = 15_000
@@ -31,6 +33,8 @@ export class Reaper implements RemoteReaper {
   readonly #incarnation: Incarnation
   readonly #pages: PageSet
   readonly #members: Members
+  readonly #gate: Gate
+  readonly #retirement: Retirement
   readonly #notifier = new Notifier()
   #holders = 0
   /** Of those. */
@@ -44,6 +48,8 @@ export class Reaper implements RemoteReaper {
     this.#incarnation = incarnation
     this.#pages = pages
     this.#members = new Members(incarnation)
+    this.#gate = new Gate(incarnation)
+    this.#retirement = new Retirement(incarnation)
   }
 
   hold({ isIdle = false } = {}): () => void {
@@ -68,6 +74,7 @@ export class Reaper implements RemoteReaper {
   async #work(): Promise<void> {
     const { store } = this.#incarnation
     let isLeader = false
+    const predecessors = new Predecessors(this.#incarnation)
     const stops: (() => void)[] = [
       store.onEvent((event) => {
         if (event === 'suspended') this.#members.suspend()
@@ -89,6 +96,9 @@ export class Reaper implements RemoteReaper {
             await watch('timers', 'children')
           }
           if (isLeader) await this.#duty()
+          // What is wrong over there is told to those who wait: they ask for themselves, too.
+          if (isLeader && !this.#gate.isOpen)
+            await this.#gate.attend(predecessors, this.#notifier.notify).catch(() => {})
         } catch (error) {
           if (!this.#isPassing(error)) return
         }
@@ -104,6 +114,7 @@ export class Reaper implements RemoteReaper {
         await store.delete(this.#incarnation.at('boss'), ANY_VERSION).catch(() => {})
     } finally {
       for (const stop of stops) stop()
+      await predecessors.close()
     }
   }
 
@@ -159,6 +170,7 @@ export class Reaper implements RemoteReaper {
     const timers = new Set((await this.#incarnation.store.list(this.#incarnation.at('timers'))) ?? [])
     const vanished = [...this.#known].some((wid) => !timers.has(wid))
     this.#known = timers
+    await this.#retirement.look(timers)
     const first = this.#scannedAt === Number.NEGATIVE_INFINITY
     if (!vanished && !first && performance.now() - this.#scannedAt < SCAN_MS) return
     this.#scannedAt = performance.now()

@@ -1,7 +1,16 @@
 // The state of a page as bytes, and back. What comes from a store may have been written by anybody who may
 // write there: what is let through here keeps every promise that the steps in page-state.ts rely on.
 
-import { isCount, isName, isRecord, MAX_ATTEMPTS, MAX_PAGE_ITEMS, parseRecord } from '../../util/bounds'
+import {
+  isAmount,
+  isCount,
+  isName,
+  isRecord,
+  MAX_ATTEMPTS,
+  MAX_PAGE_ITEMS,
+  MAX_TIME_MS,
+  parseRecord,
+} from '../../util/bounds'
 import { counts, MAX_CONSUMERS, MAX_REVOKED, type PageState } from './page-state'
 import type { Range } from './ranges'
 
@@ -19,18 +28,22 @@ function kept(part: object): string {
 
 /** The state as JSON. REQUIRES: what it consists of does not change any more. */
 export function encodeState(state: PageState): Buffer {
-  const { size, cursor, claims, retry, suspects, done, dead, revoked, consumed, fence, returned } = state
+  const { size, cursor, claims, retry, suspects, delayed, done, dead, revoked, consumed, fence, returned } =
+    state
+  // Left out where there are none: such a state is one that older versions know.
+  const late = delayed.length === 0 ? '' : `,"delayed":${kept(delayed)}`
   return Buffer.from(
     `{"size":${size},"cursor":${cursor},"claims":${JSON.stringify(claims)},"retry":${kept(retry)},` +
       `"suspects":${kept(suspects)},"done":${done},"dead":${kept(dead)},"revoked":${kept(revoked)},` +
-      `"consumed":${kept(consumed)},"fence":${fence},"returned":${returned}}`,
+      `"consumed":${kept(consumed)},"fence":${fence},"returned":${returned}${late}}`,
   )
 }
 
 /** The state in those bytes, or undefined where they are none. */
 export function decodeState(bytes: Uint8Array): PageState | undefined {
   const state = parseRecord(bytes)
-  return state !== undefined && isState(state) ? state : undefined
+  if (state === undefined || !isState(state)) return undefined
+  return state.delayed === undefined ? { ...state, delayed: [] } : (state as PageState)
 }
 
 /** Of the number of a claim in its holder's log: 32 bits. */
@@ -61,6 +74,18 @@ function areWaiting(value: unknown, cursor: number): boolean {
         isRecord(one) && isSpan(one.from, one.to, cursor) && isCount(one.attempts, MAX_ATTEMPTS),
     )
   )
+}
+
+/** Sorted by their time. */
+function areDelayed(value: unknown, cursor: number): boolean {
+  if (value === undefined) return true
+  if (!areWaiting(value, cursor)) return false
+  let last = 0
+  return (value as readonly { until?: unknown }[]).every(({ until }) => {
+    if (!isAmount(until, MAX_TIME_MS) || until < last) return false
+    last = until
+    return true
+  })
 }
 
 function isClaim(value: unknown, cursor: number): boolean {
@@ -95,9 +120,13 @@ function areConsumed(value: unknown, cursor: number): boolean {
   )
 }
 
-function isState(value: unknown): value is PageState {
+/** What `delayed` is left out of. */
+type Decoded = Omit<PageState, 'delayed'> & Partial<Pick<PageState, 'delayed'>>
+
+function isState(value: unknown): value is Decoded {
   if (!isRecord(value)) return false
-  const { size, cursor, claims, retry, suspects, done, dead, revoked, consumed, fence, returned } = value
+  const { size, cursor, claims, retry, suspects, delayed, done, dead, revoked, consumed, fence, returned } =
+    value
   if (![cursor, done, fence, returned].every((count) => isCount(count))) return false
   if (!isCount(size, MAX_PAGE_ITEMS)) return false
   const end = cursor as number
@@ -109,16 +138,18 @@ function isState(value: unknown): value is PageState {
     new Set(claims.map(({ token }) => token)).size === claims.length &&
     areWaiting(retry, end) &&
     areWaiting(suspects, end) &&
+    areDelayed(delayed, end) &&
     areRanges(dead, 0, end) &&
     Array.isArray(revoked) &&
     revoked.length <= MAX_REVOKED &&
     revoked.every((claim) => isRevoked(claim, end)) &&
     areConsumed(consumed, end)
-  return sound && isBalanced(value as unknown as PageState)
+  if (!sound) return false
+  return isBalanced((delayed === undefined ? { ...value, delayed: [] } : value) as unknown as PageState)
 }
 
 /** Every item is in one place: what no damaged number gets past. */
 function isBalanced(state: PageState): boolean {
-  const { total, ready, leased, done, dead } = counts(state)
-  return ready + leased + done + dead === total
+  const { total, ready, delayed, leased, done, dead } = counts(state)
+  return ready + delayed + leased + done + dead === total
 }

@@ -56,6 +56,11 @@ function checkedItem(item: unknown, position: number): EncodedItem {
   return encoded
 }
 
+/** How many bytes of a page an item takes. */
+export function itemBytes(item: unknown): number {
+  return PREFIX_BYTES + checkedItem(item, 0).bytes.length
+}
+
 function encodePage(items: readonly EncodedItem[], bytes: number): Buffer {
   const page = Buffer.allocUnsafe(HEADER_BYTES + bytes)
   page.writeUInt32LE(MAGIC, 0)
@@ -98,6 +103,14 @@ export async function* encodePages(
     bytes += cost
   }
   if (page.length > 0) yield { size: page.length, bytes: encodePage(page, bytes) }
+}
+
+/** A page of the items of one, and then those of the other. */
+export function joinPages(first: EncodedPage, then: EncodedPage): EncodedPage {
+  const bytes = Buffer.concat([first.bytes, then.bytes.subarray(HEADER_BYTES)])
+  const size = first.size + then.size
+  bytes.writeUInt32LE(size, 4)
+  return { size, bytes }
 }
 
 /** How many items a page has; undefined where the bytes are no page. */

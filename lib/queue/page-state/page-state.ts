@@ -8,10 +8,11 @@
 //   leased     in a claim, and not in its settled ranges
 //   retry      to be leased again, in batches
 //   suspect    to be leased again, singly: its last holder died with it in hand
+//   delayed    not to be leased before its time, by the clock of the store, which callers pass in
 //   dead       out of attempts, waits for a redrive
 //   done       everything else; only counted
 //
-// so   cursor = leased + retry + suspect + dead + done   after every step.
+// so   cursor = leased + retry + suspect + delayed + dead + done   after every step.
 
 import type { Range } from './ranges'
 import * as ranges from './ranges'
@@ -54,6 +55,12 @@ export interface Waiting {
   readonly attempts: number
 }
 
+/** Items that wait for their time. */
+export interface Delayed extends Waiting {
+  /** Not to be leased before, in milliseconds by the clock of the store. */
+  readonly until: number
+}
+
 export interface PageState {
   readonly size: number
   /** The first item that was never leased. */
@@ -61,6 +68,8 @@ export interface PageState {
   readonly claims: readonly Claim[]
   readonly retry: readonly Waiting[]
   readonly suspects: readonly Waiting[]
+  /** Those that are due first come first. */
+  readonly delayed: readonly Delayed[]
   readonly done: number
   readonly dead: readonly Range[]
   /** Reaped claims, newest last: what tells "acked" from "taken away" after an ambiguous answer. */
@@ -99,13 +108,15 @@ export const MAX_REVOKED = 2000
 /** How many handles' last consumes a state remembers. */
 export const MAX_CONSUMERS = 2000
 
-export function newState(size: number): PageState {
+/** `until`: none of the items is to be leased before. */
+export function newState(size: number, until?: number): PageState {
   return {
     size,
-    cursor: 0,
+    cursor: until === undefined ? 0 : size,
     claims: [],
     retry: [],
     suspects: [],
+    delayed: until === undefined || size === 0 ? [] : [{ from: 0, to: size, attempts: 0, until }],
     done: 0,
     dead: [],
     revoked: [],
@@ -115,17 +126,21 @@ export function newState(size: number): PageState {
   }
 }
 
+/** In place of a page that was done and taken away: no step changes it, and nothing is known of what it was. */
+export const GONE: PageState = newState(0)
+
 /**
  * That state with some fields changed. Written out, so that all states have one hidden class: copies by spread
  * have many, and the engine makes each of those field by field, which took longer than all the rest of a step.
  */
 function changed(state: PageState, changes: Partial<PageState>): PageState {
   return {
-    size: state.size,
+    size: changes.size ?? state.size,
     cursor: changes.cursor ?? state.cursor,
     claims: changes.claims ?? state.claims,
     retry: changes.retry ?? state.retry,
     suspects: changes.suspects ?? state.suspects,
+    delayed: changes.delayed ?? state.delayed,
     done: changes.done ?? state.done,
     dead: changes.dead ?? state.dead,
     revoked: changes.revoked ?? state.revoked,
@@ -164,14 +179,22 @@ export function isComplete(state: PageState): boolean {
   return state.done + ranges.size(state.dead) === state.size
 }
 
-export function counts(state: PageState) {
+/** At that time, by the clock of the store: a delayed item that is due is ready. */
+export function counts(state: PageState, now = 0) {
+  const delayed = waitingSize(state.delayed.filter(({ until }) => until > now))
   return {
     total: state.size,
-    ready: ready(state),
+    ready: ready(state) + waitingSize(state.delayed) - delayed,
+    delayed,
     leased: leased(state),
     done: state.done,
     dead: ranges.size(state.dead),
   }
+}
+
+/** When the first delayed item is due; undefined where there is none. */
+export function nextDue(state: PageState): number | undefined {
+  return state.delayed[0]?.until
 }
 
 /** Items that stand together, and what the page's sources are without them. */
@@ -245,6 +268,7 @@ export function consumedItem(
   handle: string,
   seq: number,
 ): number | 'forgotten' | undefined {
+  if (state === GONE) return 'forgotten'
   const last = state.consumed[handle]
   if (last !== undefined) return last[0] === seq ? last[1] : undefined
   return Object.keys(state.consumed).length < MAX_CONSUMERS ? undefined : 'forgotten'
@@ -256,6 +280,40 @@ function addWaiting(list: readonly Waiting[], entry: Waiting): Waiting[] {
     return [...list.slice(0, -1), { ...last, to: entry.to }]
   }
   return [...list, entry]
+}
+
+/** Behind all that is due at the same time or before. */
+function addDelayed(list: readonly Delayed[], entry: Delayed): Delayed[] {
+  const at = list.findIndex(({ until }) => until > entry.until)
+  const before = at < 0 ? list : list.slice(0, at)
+  const last = before.at(-1)
+  const after = at < 0 ? [] : list.slice(at)
+  if (last?.until === entry.until && last.to === entry.from && last.attempts === entry.attempts) {
+    return [...before.slice(0, -1), { ...last, to: entry.to }, ...after]
+  }
+  return [...before, entry, ...after]
+}
+
+/** What is due by then waits like all others. */
+export function wake(state: PageState, now: number): PageState {
+  const due = state.delayed.filter(({ until }) => until <= now)
+  if (due.length === 0) return state
+  let { retry } = state
+  for (const { from, to, attempts } of due) retry = addWaiting(retry, { from, to, attempts })
+  return changed(state, { retry, delayed: state.delayed.slice(due.length) })
+}
+
+/**
+ * Adds items at the end, until there are `size`; those that are new wait until then, where `until` is given. False:
+ * it is complete, so that somebody may be about to close it; or its new items would overtake fresh ones.
+ */
+export function grow(state: PageState, { size, until }: { size: number; until?: number }): Outcome<boolean> {
+  if (state.size >= size) return { state, result: true }
+  if (isComplete(state)) return { state, result: false }
+  if (until === undefined) return { state: changed(state, { size }), result: true }
+  if (state.cursor < state.size) return { state, result: false }
+  const delayed = addDelayed(state.delayed, { from: state.size, to: size, attempts: 0, until })
+  return { state: changed(state, { size, cursor: size, delayed }), result: true }
 }
 
 /** All claims, but that one with more of its items settled, and gone with the last. */
@@ -303,11 +361,12 @@ export function ack(
 
 /**
  * Ends one lease whose work was not done. `'lost'`: it is not held (any more), and nothing changed. `'dead'`:
- * that nack was the last attempt; its dead letter must be on record before this state is.
+ * that nack was the last attempt; its dead letter must be on record before this state is. `until`: an item that was
+ * nacked is not leased again before.
  */
 export function settle(
   state: PageState,
-  request: { token: string; index: number; as: Setback; maxAttempts: number },
+  request: { token: string; index: number; as: Setback; maxAttempts: number; until?: number },
 ): Outcome<'settled' | 'dead' | 'lost'> {
   const { token, index } = request
   const entry = holder(state, token, index)
@@ -325,7 +384,12 @@ export function settle(
     const dead = ranges.add(state.dead, index, index + 1)
     return { state: changed(state, { claims, dead }), result: 'dead' }
   }
-  const retry = addWaiting(state.retry, { from: index, to: index + 1, attempts })
+  const back = { from: index, to: index + 1, attempts }
+  if (request.until !== undefined) {
+    const delayed = addDelayed(state.delayed, { ...back, until: request.until })
+    return { state: changed(state, { claims, returned, delayed }), result: 'settled' }
+  }
+  const retry = addWaiting(state.retry, back)
   return { state: changed(state, { claims, returned, retry }), result: 'settled' }
 }
 
@@ -336,6 +400,7 @@ export function settle(
 export function wasSettled(state: PageState, token: string, index: number): boolean | 'forgotten' {
   const entry = named(state.claims, token) ?? named(state.revoked, token)
   if (entry !== undefined) return ranges.has(entry.settled, index)
+  if (state === GONE) return 'forgotten'
   // A claim that ended by itself ended with its last item.
   return state.revoked.length < MAX_REVOKED ? true : 'forgotten'
 }

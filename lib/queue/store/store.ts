@@ -132,6 +132,11 @@ export interface Store {
    * undefined when it is missing.
    */
   now(path: string): Promise<number | undefined>
+  /**
+   * The time that delays are measured by, in milliseconds since the Unix epoch: no clock of a client's decides, it
+   * does not jump while this machine or the server runs, and goes on after a restart. `path` as for `now()`.
+   */
+  time(path: string): Promise<number | undefined>
   /** Makes the ancestors of the root, which are kept when the queue goes. */
   createParents(): Promise<void>
   /**
@@ -149,6 +154,8 @@ export interface Store {
   guardPath?(path: string): string | undefined
   /** One that works in another thread of this process, where there is one; without it, this thread's own does. */
   remoteReaper?(incarnation: ReapedIncarnation): RemoteReaper | undefined
+  /** Opens another queue's place with the options of this one. */
+  neighbour?: ((url: string) => Promise<Store>) | undefined
   /** Looks outside of the queue: an absolute path of the store, or one relative to the root. */
   look(path: string): Promise<{ data: NodeBuffer; version: number; children: string[] } | undefined>
   close(): Promise<void>

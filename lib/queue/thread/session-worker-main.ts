@@ -13,6 +13,7 @@ import { INVALID_STATE, RETRY_MS, type Session, type SessionEvent } from '../sto
 import { openLoopSession } from '../store/zookeeper/session'
 import type { FromHost, SessionWorkerOptions, ToHost } from '../store/zookeeper/session-worker'
 import { ZookeeperStore } from '../store/zookeeper/store'
+import { parseZookeeperUrl } from '../store/zookeeper/url'
 
 interface Post {
   readonly run: ReapedIncarnation
@@ -65,6 +66,11 @@ class SessionWorker {
     while (!signal.aborted) {
       try {
         this.#store = await ZookeeperStore.connect({ ...this.#options, heartbeat: 'loop', signal })
+        // Of the same kind only; those of another the handles ask themselves.
+        this.#store.neighbour = async (url) => {
+          const address = parseZookeeperUrl(url)
+          return ZookeeperStore.connect({ ...this.#options, url, address, heartbeat: 'loop' })
+        }
         for (const post of this.#posts.values()) this.#man(post)
         return
       } catch (error) {

@@ -2,10 +2,10 @@
 // the timer ends.
 
 import { maybeApplied, type WatchdogError } from '../../util/errors'
-import type { DeadLetterRecord } from '../items/dead-letter'
+import type { OwnResult } from '../items/results'
 import type { AttachedQueue } from '../members/attached-queue'
 import type { Kicks } from './kicks'
-import type { LeaseTicket, Settlement } from './lease'
+import type { LeaseTicket, SettleDetails, Settlement } from './lease'
 import type { LeaseTickets } from './lease-tickets'
 import type { PrefetchedClaims } from './prefetched-claims'
 import type { Prefetcher } from './prefetcher'
@@ -29,7 +29,7 @@ export class LeaseSettler {
   async settle(
     ticket: LeaseTicket,
     as: Settlement,
-    letter?: DeadLetterRecord,
+    { letter, delayMs, result }: SettleDetails = {},
   ): Promise<'settled' | 'dead' | 'lost'> {
     const { page, token, index } = ticket
     const { queue, kicks, prefetched, prefetcher } = this.#parts
@@ -39,20 +39,23 @@ export class LeaseSettler {
     const claim = prefetcher.leave(ticket)
     // In the same write as what follows.
     const ending = claim && prefetched.end(claim)
-    if (as === 'ack') return this.#ack(ticket, ending)
+    if (as === 'ack') return this.#ack(ticket, { ending, result })
     const { inDoubt } = ticket
-    const settled = queue.pages.settlements.settle(page, { token, index, as, letter, inDoubt })
+    const settled = queue.pages.settlements.settle(page, { token, index, as, letter, delayMs, inDoubt })
     const [outcome] = await Promise.all([settled, ending])
     if (outcome === 'settled') await this.#notify()
     return outcome
   }
 
-  async #ack(ticket: LeaseTicket, ending: Promise<void> | undefined): Promise<'settled' | 'lost'> {
+  async #ack(
+    ticket: LeaseTicket,
+    { ending, result }: { ending: Promise<void> | undefined; result: OwnResult | undefined },
+  ): Promise<'settled' | 'lost'> {
     const { page, token, index, inDoubt } = ticket
     const { queue, tickets, prefetcher } = this.#parts
     // A stream with more at hand is likely to ack more in the same turn.
     const mayWait = tickets.inStream > 0
-    const acked = queue.pages.settlements.ack(page, { token, index, inDoubt, mayWait })
+    const acked = queue.pages.settlements.ack(page, { token, index, inDoubt, mayWait, result })
     prefetcher.join(page)
     try {
       return (await Promise.all([acked, ending]))[0]

@@ -67,7 +67,8 @@ export class LeaseSource {
           // The library waits, so it kicks, unless user code still has a lease and should do so itself.
           if (tickets.areIdle) kicks.touch()
           const pause = incarnation.settings.timerMs / KICKS_PER_TIMER
-          isNews = await waiter.wait(Math.min(deadline.left, pause), either)
+          const due = await queue.pages.chooser.msToDue()
+          isNews = (await waiter.wait(Math.min(deadline.left, pause, due), either)) || due <= pause
           assertLive()
         }
       }

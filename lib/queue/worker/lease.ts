@@ -1,18 +1,34 @@
 // One item, leased to one timer until it is acked, nacked or given back, or the timer is gone.
 
 import { inspect } from 'node:util'
+import type { JsonValue } from '../../scoreboard/types'
+import { MAX_MS } from '../../util/bounds'
+import { checkOptions, optionalInteger } from '../../util/check-options'
 import { WatchdogError } from '../../util/errors'
-import type { DeadLetterRecord } from '../items/dead-letter'
+import type { DeadLetterRecord, LetterError } from '../items/dead-letter'
+import { encodeResult, type OwnResult } from '../items/results'
 import type { Setback } from '../page-state/page-state'
+import type { NackOptions } from '../types'
 
 export type Settlement = 'ack' | Setback
+
+/** What is said with the end of a lease. */
+export interface SettleDetails {
+  readonly letter?: DeadLetterRecord
+  readonly delayMs?: number
+  readonly result?: OwnResult
+}
 
 /** What a lease needs of its timer. */
 export interface LeaseHolder {
   readonly id: string
   readonly maxAttempts: number
   readonly signal: AbortSignal
-  settle(ticket: LeaseTicket, as: Settlement, letter?: DeadLetterRecord): Promise<'settled' | 'dead' | 'lost'>
+  /** Whether the queue keeps results. */
+  readonly keepsResults: boolean
+  /** How long an item waits after so many failed attempts, in milliseconds. */
+  backoffMs(attempts: number): number
+  settle(ticket: LeaseTicket, as: Settlement, more?: SettleDetails): Promise<'settled' | 'dead' | 'lost'>
   forget(ticket: LeaseTicket): void
 }
 
@@ -34,9 +50,21 @@ export interface LeaseTicket {
 
 const MAX_ERROR_CHARACTERS = 4000
 
-function errorMessage(error: unknown): { message: string } | undefined {
+function letterError(error: unknown): LetterError | undefined {
   if (error === undefined) return undefined
-  return { message: textOf(error).slice(0, MAX_ERROR_CHARACTERS) }
+  const message = textOf(error).slice(0, MAX_ERROR_CHARACTERS)
+  return { message, ...textField(error, 'name'), ...textField(error, 'stack') }
+}
+
+function textField<N extends 'name' | 'stack'>(error: unknown, name: N): { readonly [K in N]?: string } {
+  try {
+    const text = error instanceof Error ? error[name] : undefined
+    return typeof text === 'string'
+      ? ({ [name]: text.slice(0, MAX_ERROR_CHARACTERS) } as { [K in N]?: string })
+      : {}
+  } catch {
+    return {}
+  }
 }
 
 /** Whatever users throw: its getters may throw too, and it may be a circle or a BigInt. */
@@ -77,11 +105,13 @@ export class Lease<Item = string> {
   /** Made when somebody asks for the signal: most never do, and it costs as much as the rest of a lease. */
   #abort: AbortController | undefined
   #signal: AbortSignal | undefined
-  #failure: WatchdogError | undefined
+  #failure: unknown
   #ending: Promise<void> | undefined
   #ended = false
+  readonly #limit: NodeJS.Timeout | undefined
 
-  constructor(holder: LeaseHolder, ticket: LeaseTicket) {
+  /** `timeoutMs`: the signal aborts after that. */
+  constructor(holder: LeaseHolder, ticket: LeaseTicket, timeoutMs?: number) {
     this.item = ticket.item as Item
     this.id = `${ticket.page}-${ticket.index}`
     this.attempt = ticket.attempts + 1
@@ -89,9 +119,14 @@ export class Lease<Item = string> {
     this.fence = BigInt(ticket.fence)
     this.#holder = holder
     this.#ticket = ticket
+    if (timeoutMs === undefined) return
+    this.#limit = setTimeout(() => {
+      const why = `Attempt ${this.attempt} of item ${this.id} took longer than ${timeoutMs} ms`
+      this.abort(new DOMException(why, 'TimeoutError'))
+    }, timeoutMs)
   }
 
-  /** Aborts when the lease is found lost, or its timer is expired, cleared or lost. */
+  /** Aborts when the lease is found lost, its time is over, or its timer is expired, cleared or lost. */
   get signal(): AbortSignal {
     if (this.#signal === undefined) {
       this.#abort = new AbortController()
@@ -101,9 +136,10 @@ export class Lease<Item = string> {
     return this.#signal
   }
 
-  #fail(error: WatchdogError): void {
-    this.#failure = error
-    this.#abort?.abort(error)
+  /** @internal Tells whoever works on it that it is in vain. */
+  abort(reason: unknown): void {
+    this.#failure ??= reason
+    this.#abort?.abort(reason)
   }
 
   /** Whether it was acked, nacked or released, or that is on its way. */
@@ -114,21 +150,44 @@ export class Lease<Item = string> {
   /**
    * The work is done. Resolves once that is on record.
    *
+   * @param result for `results()`, in a queue with `results: true`: anything JSON can say, up to 65,536 bytes of it
+   * @throws {TypeError} JSON cannot say the result, or the queue keeps none; the lease is still held
    * @throws {WatchdogError} ERR_LEASE_LOST: another has (had) the item. ERR_AMBIGUOUS: the connection broke, and
    *   so much has happened before it was back that nobody can know whether the ack was in time.
    */
-  ack(): Promise<void> {
-    return this.#end('ack')
+  ack(result?: JsonValue): Promise<void> {
+    if (!this.#holder.keepsResults && result === undefined) return this.#end('ack')
+    try {
+      return this.#end('ack', { result: this.#resultOf(result) })
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
-  /** The attempt failed. The item comes back, or is a dead letter after the last attempt. */
-  nack(error?: unknown): Promise<void> {
-    const message = errorMessage(error)
-    return this.#end('nack', {
+  #resultOf(result: JsonValue | undefined): OwnResult {
+    if (!this.#holder.keepsResults) {
+      throw new TypeError("Expected no result: the queue keeps none; create it with option 'results': true")
+    }
+    const { attempt } = this
+    return { attempt, fence: this.#ticket.fence, worker: this.#holder.id, json: encodeResult(result) }
+  }
+
+  /**
+   * The attempt failed. The item comes back, or is a dead letter after the last attempt.
+   *
+   * @param error for the dead letter: its message, name and stack, up to 4,000 characters of each
+   */
+  nack(error?: unknown, options: NackOptions = {}): Promise<void> {
+    checkOptions(options, ['delayMs'], 'the options of nack()')
+    const delayMs =
+      optionalInteger(options.delayMs, 'delayMs', 0, MAX_MS) ?? this.#holder.backoffMs(this.attempt)
+    const known = letterError(error)
+    const letter = {
       attempts: this.attempt,
       worker: this.#holder.id,
-      ...(message === undefined ? {} : { error: message }),
-    })
+      ...(known === undefined ? {} : { error: known }),
+    }
+    return this.#end('nack', { letter, delayMs })
   }
 
   /** Gives the item back; the attempt does not count. */
@@ -145,7 +204,7 @@ export class Lease<Item = string> {
     })
   }
 
-  #end(as: Settlement, letter?: DeadLetterRecord): Promise<void> {
+  #end(as: Settlement, more?: SettleDetails): Promise<void> {
     if (this.#ending !== undefined) {
       return Promise.reject(
         new WatchdogError(
@@ -154,19 +213,19 @@ export class Lease<Item = string> {
         ),
       )
     }
-    this.#ending = this.#settle(as, letter)
+    this.#ending = this.#settle(as, more)
     return this.#ending
   }
 
-  async #settle(as: Settlement, letter?: DeadLetterRecord): Promise<void> {
+  async #settle(as: Settlement, more?: SettleDetails): Promise<void> {
     let outcome: 'settled' | 'dead' | 'lost'
     try {
-      outcome = await this.#holder.settle(this.#ticket, as, letter)
+      outcome = await this.#holder.settle(this.#ticket, as, more)
     } catch (error) {
       if (error instanceof WatchdogError && error.code === 'ERR_AMBIGUOUS') {
         // Nobody can know any more; the item is in the queue's hands, or done.
         this.#over()
-        this.#fail(error)
+        this.abort(error)
         throw error
       }
       // Not known to have happened: the caller may try again.
@@ -181,12 +240,13 @@ export class Lease<Item = string> {
       `The lease of item ${this.id} (attempt ${this.attempt}) was taken away before: timer ${this.#holder.id} was taken for dead or expired`,
       { retryable: false },
     )
-    this.#fail(error)
+    this.abort(error)
     throw error
   }
 
   #over(): void {
     this.#ended = true
+    clearTimeout(this.#limit)
     this.#holder.forget(this.#ticket)
   }
 }

@@ -140,7 +140,8 @@ export class PrefetchedClaims implements PrefetchSource {
   /** How many items to claim: several only where their acks can be logged. */
   #next(): { max: number; log: AckLog | undefined } {
     const { incarnation } = this.#queue
-    const { logs } = incarnation.store
+    // A result has to be on record before its ack is.
+    const logs = incarnation.settings.results ? undefined : incarnation.store.logs
     const max = logs === undefined ? 1 : this.#batch.sizeNow()
     if (max === 1) return { max, log: undefined }
     this.#log ??= logs!.open(incarnation.at('timers'), this.#wid)

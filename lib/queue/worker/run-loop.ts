@@ -1,6 +1,8 @@
 // `run()`: so many handlers at once over a stream of leases, an ack for each that returns, a nack for each
-// that throws.
+// that throws or takes too long. Told to stop, it takes no more, and drains: waits for what is at work, for as long as
+// it was told, and gives back the rest.
 
+import type { JsonValue } from '../../scoreboard/types'
 import type { Lease } from './lease'
 
 /** How many acks are left on their way before one is waited for. */
@@ -11,47 +13,136 @@ const NOT_OURS: ReadonlySet<string | undefined> = new Set(['ERR_LEASE_LOST', 'ER
 
 export type Handler<Item> = (lease: Lease<Item>) => Promise<unknown>
 
+export interface LoopOptions {
+  readonly concurrency: number
+  /** What a handler returns goes on record. */
+  readonly keepsResults: boolean
+  /** Whether leases abort by themselves after some time. */
+  readonly timeoutMs: number | undefined
+  /** How long to wait for what is at work once `signal` aborts; undefined: for ever, and then reject. */
+  readonly drainMs: number | undefined
+  readonly signal: AbortSignal | undefined
+}
+
 export class RunLoop<Item> {
   readonly #handler: Handler<Item>
-  readonly #concurrency: number
+  readonly #options: LoopOptions
   readonly #active = new Set<Promise<void>>()
   readonly #acks = new Set<Promise<void>>()
   readonly #failed = new AbortController()
+  /** Aborts when draining has taken long enough. */
+  readonly #over = new AbortController()
+  /** Aborts when no more is to be taken. */
+  readonly signal: AbortSignal
   #failure: { readonly error: unknown } | undefined
 
-  constructor(handler: Handler<Item>, concurrency: number) {
+  constructor(handler: Handler<Item>, options: LoopOptions) {
     this.#handler = handler
-    this.#concurrency = concurrency
+    this.#options = options
+    const { signal } = options
+    this.signal = signal === undefined ? this.#failed.signal : AbortSignal.any([this.#failed.signal, signal])
   }
 
-  /** Aborts when an ack or nack fails, so that no more is leased. */
-  get signal(): AbortSignal {
-    return this.#failed.signal
-  }
-
-  /** Ends when the leases do, or something fails; either way only when nothing is in hand any more. */
+  /** Ends when the leases do, it is told to stop, or something fails; only when nothing is in hand any more. */
   async over(leases: AsyncIterable<Lease<Item>>): Promise<void> {
     const [active, acks] = [this.#active, this.#acks]
+    const { signal, concurrency } = this.#options
+    let stop = () => {}
+    const stopped = new Promise<void>((resolve) => {
+      stop = resolve
+    })
+    this.signal.addEventListener('abort', stop, { once: true })
+    const endDrain = this.#startDrain()
     try {
       for await (const lease of leases) {
         this.#track(active, this.#handle(lease))
-        while (active.size >= this.#concurrency) await Promise.race(active)
-        while (acks.size >= MAX_PENDING_ACKS) await Promise.race(acks)
+        while (active.size >= concurrency && !this.signal.aborted) await Promise.race([...active, stopped])
+        while (acks.size >= MAX_PENDING_ACKS && !this.signal.aborted) await Promise.race([...acks, stopped])
+        // What is claimed and not begun goes back now, not when the handlers have ended.
+        this.signal.throwIfAborted()
       }
     } catch (error) {
-      this.#failure ??= { error }
+      const isDrained = this.#isDraining && error === signal!.reason
+      if (!isDrained) this.#failure ??= { error }
     }
     while (active.size + acks.size > 0) await Promise.all([...active, ...acks])
+    this.signal.removeEventListener('abort', stop)
+    endDrain()
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  async #handle(lease: Lease<Item>): Promise<void> {
-    try {
-      await this.#handler(lease)
-    } catch (error) {
-      return lease.settled ? undefined : lease.nack(error)
+  get #isDraining(): boolean {
+    const { drainMs, signal } = this.#options
+    return drainMs !== undefined && signal?.aborted === true
+  }
+
+  #startDrain(): () => void {
+    const { drainMs, signal } = this.#options
+    if (drainMs === undefined || signal === undefined) return () => {}
+    let timer: NodeJS.Timeout | undefined
+    const begin = () => {
+      timer = setTimeout(() => this.#over.abort(signal.reason), drainMs)
     }
-    if (!lease.settled) this.#track(this.#acks, lease.ack())
+    if (signal.aborted) begin()
+    else signal.addEventListener('abort', begin, { once: true })
+    return () => {
+      signal.removeEventListener('abort', begin)
+      clearTimeout(timer)
+    }
+  }
+
+  async #handle(lease: Lease<Item>): Promise<void> {
+    let result: unknown
+    try {
+      result = await this.#call(lease)
+    } catch (error) {
+      if (lease.settled) return
+      return this.#over.signal.aborted ? lease.release() : lease.nack(error)
+    }
+    if (!lease.settled) this.#track(this.#acks, this.#ack(lease, result))
+  }
+
+  async #ack(lease: Lease<Item>, result: unknown): Promise<void> {
+    if (!this.#options.keepsResults) return lease.ack()
+    try {
+      await lease.ack(result as JsonValue | undefined)
+    } catch (error) {
+      // A result that cannot be kept is a failed attempt; what became of an ack, the ack knows.
+      if (lease.settled || !isRefused(error)) throw error
+      await lease.nack(error)
+    }
+  }
+
+  /** What the handler says, or that its time is over. */
+  async #call(lease: Lease<Item>): Promise<unknown> {
+    const { timeoutMs, drainMs } = this.#options
+    if (timeoutMs === undefined && drainMs === undefined) return this.#handler(lease)
+    let giveUp = (_: unknown) => {}
+    const overdue = new Promise<never>((_, reject) => {
+      giveUp = reject
+    })
+    const onTimeout = () => {
+      if ((lease.signal.reason as { name?: unknown } | undefined)?.name === 'TimeoutError')
+        giveUp(lease.signal.reason)
+    }
+    const onDrained = () => {
+      const { reason } = this.#over.signal
+      lease.abort(reason)
+      giveUp(reason)
+    }
+    if (timeoutMs !== undefined) lease.signal.addEventListener('abort', onTimeout, { once: true })
+    this.#over.signal.addEventListener('abort', onDrained, { once: true })
+    if (this.#over.signal.aborted) onDrained()
+    overdue.catch(() => {})
+    const working = Promise.resolve().then(() => this.#handler(lease))
+    try {
+      return await Promise.race([working, overdue])
+    } finally {
+      this.#over.signal.removeEventListener('abort', onDrained)
+      if (timeoutMs !== undefined) lease.signal.removeEventListener('abort', onTimeout)
+      // What a handler says that nobody waits for any more is its own affair.
+      working.catch(() => {})
+    }
   }
 
   #track(set: Set<Promise<void>>, work: Promise<void>): void {
@@ -65,4 +156,9 @@ export class RunLoop<Item> {
       .finally(() => set.delete(tracked))
     set.add(tracked)
   }
+}
+
+function isRefused(error: unknown): boolean {
+  const isMisuse = error instanceof TypeError || error instanceof RangeError
+  return isMisuse || (error as { code?: string }).code === 'ERR_TOO_LARGE'
 }

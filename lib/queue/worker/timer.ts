@@ -8,6 +8,7 @@ import type { AttachedQueue, OwnTimer } from '../members/attached-queue'
 import { changeRunningMember } from '../members/member'
 import { ANY_VERSION } from '../store/store'
 import type { EndResult, LeaseOptions, LeasesOptions, RunOptions } from '../types'
+import { backoffMs } from './backoff'
 import { type BatchLimits, BatchSize } from './batch-size'
 import { ClaimTokens } from './claim-tokens'
 import { encodeProgress, Kicks } from './kicks'
@@ -67,7 +68,9 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
       id,
       maxAttempts: queue.incarnation.settings.maxAttempts,
       signal,
-      settle: (ticket, as, letter) => this.#settler.settle(ticket, as, letter),
+      keepsResults: queue.incarnation.settings.results === true,
+      backoffMs: (attempts) => backoffMs(queue.incarnation.settings.backoff, attempts),
+      settle: (ticket, as, more) => this.#settler.settle(ticket, as, more),
       forget: (ticket) => tickets.forget(ticket),
     }
   }
@@ -144,8 +147,9 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
 
   /** Leases items one after the other, fetching more than one at a time where they are short work. */
   async *leases(options: LeasesOptions = {}): AsyncGenerator<Lease<Item>, void, undefined> {
-    checkOptions(options, ['until', 'signal'], 'the options of leases()')
+    checkOptions(options, ['until', 'timeoutMs', 'signal'], 'the options of leases()')
     const { until = 'done', signal } = options
+    const timeoutMs = optionalInteger(options.timeoutMs, 'timeoutMs', 1, MAX_WAIT_MS)
     if (until !== 'done' && until !== 'empty') {
       throw new TypeError(`Expected option 'until' to be 'done' or 'empty', got ${describeValue(until)}`)
     }
@@ -163,7 +167,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
           signal?.throwIfAborted()
           this.signal.throwIfAborted()
           this.#tickets.inStream--
-          yield this.#hand(tickets.shift()!)
+          yield this.#hand(tickets.shift()!, timeoutMs)
         }
         this.#batch.end()
       }
@@ -173,19 +177,33 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     }
   }
 
-  /** Leases, calls `handler`, acks on return, nacks on throw, until the queue is done. */
+  /**
+   * Leases, calls `handler`, acks on return (with what it returns, where the queue keeps results), nacks on throw,
+   * until the queue is done. An attempt that takes longer than `timeoutMs` is nacked with a TimeoutError, and what
+   * its handler does then is no longer waited for.
+   */
   async run(handler: (lease: Lease<Item>) => Promise<unknown>, options: RunOptions = {}): Promise<void> {
-    checkOptions(options, ['concurrency', 'until', 'signal'], 'the options of run()')
+    const known = ['concurrency', 'until', 'timeoutMs', 'drainMs', 'signal']
+    checkOptions(options, known, 'the options of run()')
     if (typeof handler !== 'function') throw new TypeError('Expected the handler to be a function')
     const concurrency = optionalInteger(options.concurrency, 'concurrency', 1, 10_000) ?? 1
-    const loop = new RunLoop<Item>(handler, concurrency)
-    const signals = options.signal === undefined ? [loop.signal] : [loop.signal, options.signal]
-    await loop.over(this.leases({ until: options.until, signal: AbortSignal.any(signals) }))
+    const drainMs = optionalInteger(options.drainMs, 'drainMs', 0, MAX_WAIT_MS)
+    const { signal, until, timeoutMs } = options
+    optionalSignal(signal, 'signal')
+    const keepsResults = this.#holder.keepsResults
+    const loop = new RunLoop<Item>(handler, { concurrency, keepsResults, timeoutMs, drainMs, signal })
+    await loop.over(this.leases({ until, timeoutMs, signal: loop.signal }))
   }
 
-  #hand(ticket: LeaseTicket): Lease<Item> {
+  #hand(ticket: LeaseTicket, timeoutMs?: number): Lease<Item> {
     this.#tickets.hand(ticket)
-    return new Lease<Item>(this.#holder, ticket)
+    return new Lease<Item>(this.#holder, ticket, timeoutMs)
+  }
+
+  /** @internal Its handle is closed: one that has nothing in hand has finished, another gives back what it has. */
+  async close(): Promise<void> {
+    const isIdle = this.#tickets.areIdle && !this.signal.aborted
+    await (isIdle ? this.end() : this.releaseAll())
   }
 
   /** @internal Gives back what is still leased; attempts do not count. */

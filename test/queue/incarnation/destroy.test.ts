@@ -21,6 +21,7 @@ const REQUEST = {
   syncStart: false,
   sealed: true,
   ifExists: 'error',
+  traits: { priority: 0, delayMs: 0 },
 } as const
 
 describe('Taking down a queue', () => {

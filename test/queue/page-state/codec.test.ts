@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { decodeState, encodeState } from '../../../lib/queue/page-state/codec'
 import { newState, type PageState } from '../../../lib/queue/page-state/page-state'
 
-/** Something in every place: items 0, 2, 3 leased, 4 and 5 in retry, 6 suspect, 7 dead, 1, 8, 9 done, 10 and 11 fresh. */
+/** Something in every place: items 0, 2, 3 leased, 4 and 5 in retry, 6 suspect, 7 dead, 1, 8 done, 9 delayed, 10 and 11 fresh. */
 const lively = (): PageState => ({
   size: 12,
   cursor: 10,
@@ -23,7 +23,8 @@ const lively = (): PageState => ({
   ],
   retry: [{ from: 4, to: 6, attempts: 1 }],
   suspects: [{ from: 6, to: 7, attempts: 0 }],
-  done: 3,
+  delayed: [{ from: 9, to: 10, attempts: 2, until: 1000 }],
+  done: 2,
   dead: [[7, 8]],
   revoked: [
     {
@@ -66,7 +67,7 @@ describe('The state of a page as bytes', () => {
         [7, 8],
         [8, 9],
       ],
-      done: 2,
+      done: 1,
     }
     assert.deepEqual(decoded(touching), touching)
   })
@@ -83,7 +84,7 @@ describe('The state of a page as bytes', () => {
   const damages: [what: string, changes: Iterable<object>][] = [
     ['counts that are none', combine(['size', 'cursor', 'done', 'fence', 'returned'], NO_COUNTS)],
     ['a cursor beyond the end', [{ size: 9 }]],
-    ['claims that are no list', combine(['claims'], [7, 'xy', {}], { done: 6 })],
+    ['claims that are no list', combine(['claims'], [7, 'xy', {}], { done: 5 })],
     ['a claim that is none', [null, 7, []].map((one) => ({ claims: [...lively().claims, one] }))],
     [
       'a claim of items that were never leased',
@@ -92,8 +93,8 @@ describe('The state of a page as bytes', () => {
     [
       'a claim of no item, or fewer',
       [
-        { ...withClaim({ from: 4, to: 4, settled: [] }), done: 6 },
-        { ...withClaim({ from: 4, to: 3, settled: [] }), done: 7 },
+        { ...withClaim({ from: 4, to: 4, settled: [] }), done: 5 },
+        { ...withClaim({ from: 4, to: 3, settled: [] }), done: 6 },
       ],
     ],
     ['a claim from or to nowhere', [...withClaims('from', NO_COUNTS), ...withClaims('to', NO_COUNTS)]],
@@ -112,8 +113,8 @@ describe('The state of a page as bytes', () => {
     ['a claim without a fence', withClaims('fence', NO_COUNTS)],
     ['a claim without attempts', withClaims('attempts', NO_COUNTS)],
     ['a claim that may or may not have a log', withClaims('log', NO_COUNTS)],
-    ['waiting items that are no list', combine(['retry'], [7, 'xy', {}], { done: 5 })],
-    ['suspects that are no list', combine(['suspects'], [7, 'xy', {}], { done: 4 })],
+    ['waiting items that are no list', combine(['retry'], [7, 'xy', {}], { done: 4 })],
+    ['suspects that are no list', combine(['suspects'], [7, 'xy', {}], { done: 3 })],
     [
       'waiting items that are none',
       [null, 7, [], { from: 4, to: 4, attempts: 0 }].map((one) => ({
@@ -135,7 +136,32 @@ describe('The state of a page as bytes', () => {
         { suspects: [{ from: 6, to: 7, attempts }] },
       ]),
     ],
-    ['dead items that are no ranges', combine(['dead'], NO_RANGES, { done: 4 })],
+    ['delayed items that are no list', combine(['delayed'], [7, 'xy', {}, null], { done: 3 })],
+    [
+      'delayed items that are none',
+      [null, 7, [], { from: 9, to: 9, attempts: 0, until: 1 }].map((one) => ({
+        delayed: [{ from: 9, to: 10, attempts: 2, until: 1000 }, one],
+      })),
+    ],
+    [
+      'delayed items without a time',
+      [...NO_COUNTS.filter((until) => until !== 0.5), 8.7e15].map((until) => ({
+        delayed: [{ from: 9, to: 10, attempts: 2, until }],
+      })),
+    ],
+    [
+      'delayed items out of order',
+      [
+        {
+          delayed: [
+            { from: 9, to: 10, attempts: 0, until: 2 },
+            { from: 8, to: 9, attempts: 0, until: 1 },
+          ],
+          done: 1,
+        },
+      ],
+    ],
+    ['dead items that are no ranges', combine(['dead'], NO_RANGES, { done: 3 })],
     ['a dead item that was never leased', [{ dead: [[10, 11]] }]],
     [
       'dead items twice, or out of order',
@@ -145,14 +171,14 @@ describe('The state of a page as bytes', () => {
             [7, 8],
             [7, 8],
           ],
-          done: 2,
+          done: 1,
         },
         {
           dead: [
             [8, 9],
             [7, 8],
           ],
-          done: 2,
+          done: 1,
         },
       ],
     ],
@@ -166,7 +192,7 @@ describe('The state of a page as bytes', () => {
       'a consumption that is none',
       [null, 7, 'xy', {}, { length: 2 }, [1], [1, 2, 3], [1, -1], [-1, 1]].map((h) => ({ consumed: { h } })),
     ],
-    ['an item too many, or too few', [{ done: 4 }, { done: 2 }, { cursor: 11 }]],
+    ['an item too many, or too few', [{ done: 3 }, { done: 1 }, { cursor: 11 }]],
   ]
   for (const [what, changes] of damages) {
     it(`is none with ${what}`, () => {

@@ -13,11 +13,13 @@ import {
   counts,
   endLog,
   fold,
+  grow,
   holder,
   isComplete,
   type Logged,
   leased,
   newState,
+  nextDue,
   type Outcome,
   type PageState,
   ready,
@@ -28,8 +30,10 @@ import {
   type Source,
   settle,
   takeUnhanded,
+  wake,
   wasSettled,
 } from '../../../lib/queue/page-state/page-state'
+import { places } from '../../../lib/queue/page-state/places'
 import type { Settlement } from '../../../lib/queue/worker/lease'
 import { PageModel } from '../../support/page-model'
 
@@ -45,9 +49,24 @@ class Page {
   readonly #logged = new Map<number, number>()
   #steps = 0
 
-  constructor(size: number) {
-    this.state = deepFreeze(newState(size))
-    this.model = new PageModel(size)
+  constructor(size: number, until?: number) {
+    this.state = deepFreeze(newState(size, until))
+    this.model = new PageModel(size, until)
+  }
+
+  grow(more: number, until: number | undefined): void {
+    const size = this.state.size + more
+    const expected = this.model.grow(size, until)
+
+    const result = this.#take(grow(this.state, { size, until }))
+
+    assert.equal(result, expected)
+  }
+
+  wake(now: number): void {
+    this.model.wake(now)
+
+    this.#take({ state: wake(this.state, now), result: undefined })
   }
 
   claim(wid: string, max: number, source: Source, isLogged = false): boolean {
@@ -74,21 +93,22 @@ class Page {
     }
   }
 
-  settle(token: string, index: number, as: Settlement): void {
+  settle(token: string, index: number, as: Settlement, until?: number): void {
     if (as === 'ack') {
       this.ack(token, [index])
       return
     }
-    const expected = this.model.settle(token, index, as, MAX_ATTEMPTS)
+    const how = { maxAttempts: MAX_ATTEMPTS, until }
+    const expected = this.model.settle(token, index, as, how)
 
-    const result = this.#take(settle(this.state, { token, index, as, maxAttempts: MAX_ATTEMPTS }))
+    const result = this.#take(settle(this.state, { token, index, as, ...how }))
 
     assert.equal(result, expected)
   }
 
   ack(token: string, indexes: readonly number[]): void {
     const expected = indexes.filter(
-      (index) => this.model.settle(token, index, 'ack', MAX_ATTEMPTS) === 'lost',
+      (index) => this.model.settle(token, index, 'ack', { maxAttempts: MAX_ATTEMPTS }) === 'lost',
     )
 
     const result = this.#take(ack(this.state, { token, indexes }))
@@ -163,7 +183,9 @@ class Page {
   /** The promise at the top of state.ts, by the state alone. */
   checkPlaces(): void {
     const { state } = this
-    const waiting = [...state.retry, ...state.suspects].map(({ from, to }) => [from, to] as const)
+    const waiting = [...state.retry, ...state.suspects, ...state.delayed].map(
+      ({ from, to }) => [from, to] as const,
+    )
     const held = state.claims.flatMap(({ from, to, settled }) => {
       const over = new Set(numbers(settled))
       return numbers([[from, to]]).filter((index) => !over.has(index))
@@ -181,14 +203,26 @@ class Page {
     assert.equal(readyIn(state, 'suspects'), model.count('suspects'))
     assert.equal(ready(state), model.count('fresh', 'retry', 'suspects'))
     assert.equal(leased(state), model.count('leased'))
-    assert.equal(isComplete(state), model.count('fresh', 'retry', 'suspects', 'leased') === 0)
-    assert.deepEqual(counts(state), {
-      total: state.size,
-      ready: ready(state),
-      leased: leased(state),
-      done: model.count('done'),
-      dead: model.count('dead'),
-    })
+    assert.equal(isComplete(state), model.count('fresh', 'retry', 'suspects', 'delayed', 'leased') === 0)
+    assert.equal(nextDue(state), model.nextDue())
+    for (const now of [0, 50, 100]) {
+      const due = model.due(now)
+      assert.deepEqual(counts(state, now), {
+        total: state.size,
+        ready: ready(state) + due,
+        delayed: model.count('delayed') - due,
+        leased: leased(state),
+        done: model.count('done'),
+        dead: model.count('dead'),
+      })
+      const placed = places(state, now).flatMap(({ from, to, place }) =>
+        numbers([[from, to]]).map(() => place),
+      )
+      assert.deepEqual(
+        placed,
+        numbers([[0, state.size]]).map((index) => model.placeOf(index, now)),
+      )
+    }
   }
 
   /** What each holder is told that asks after an answer that it did not get. */
@@ -224,6 +258,7 @@ function deepFreeze<T>(value: T): T {
 type Step = (page: Page) => void
 
 const number = fc.nat({ max: 1000 })
+const time = fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined })
 const worker = fc.constantFrom(...WORKERS)
 const source = fc.constantFrom(...SOURCES)
 const how = fc.constantFrom<Settlement[]>('ack', 'nack', 'release')
@@ -249,11 +284,21 @@ const ends = fc.tuple(number, fc.boolean()).map(
       page.endLog(n, isInHand),
 )
 const thefts = fc.constant<Step>((page) => page.takeUnhanded())
-const settles = fc.tuple(number, how).map(
-  ([n, as]): Step =>
+const growths = fc.tuple(fc.integer({ min: -1, max: 5 }), time).map(
+  ([more, until]): Step =>
+    (page) =>
+      page.grow(more, until),
+)
+const wakes = fc.integer({ min: 0, max: 101 }).map(
+  (now): Step =>
+    (page) =>
+      page.wake(now),
+)
+const settles = fc.tuple(number, how, time).map(
+  ([n, as, until]): Step =>
     (page) => {
       const lease = page.someLease(n)
-      if (lease !== undefined) page.settle(lease.token, lease.index, as)
+      if (lease !== undefined) page.settle(lease.token, lease.index, as, until)
     },
 )
 const astray = fc.tuple(number, fc.integer({ min: -1, max: 40 }), how).map(
@@ -305,6 +350,8 @@ const history = fc.array(
     { weight: 2, arbitrary: consumes },
     { weight: 2, arbitrary: deaths },
     { weight: 1, arbitrary: redrives },
+    { weight: 1, arbitrary: growths },
+    { weight: 1, arbitrary: wakes },
   ),
   { maxLength: 120, size: 'max' },
 )
@@ -312,8 +359,8 @@ const history = fc.array(
 describe('The state of a page', () => {
   it('is what a naive model says, after each step of any history', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 40 }), history, (size, steps) => {
-        const page = new Page(size)
+      fc.property(fc.integer({ min: 0, max: 40 }), time, history, (size, until, steps) => {
+        const page = new Page(size, until)
         for (const step of steps) {
           step(page)
           page.checkPlaces()
@@ -332,6 +379,7 @@ describe('The state of a page', () => {
         for (const step of steps) step(page)
         for (const wid of WORKERS) page.gone.add(wid)
         page.reap()
+        page.wake(1000)
 
         for (const from of SOURCES) {
           while (page.claim('survivor', 7, from)) {
@@ -341,7 +389,7 @@ describe('The state of a page', () => {
         }
 
         assert.ok(isComplete(page.state))
-        assert.equal(page.state.done + page.model.count('dead'), size)
+        assert.equal(page.state.done + page.model.count('dead'), page.state.size)
       }),
       { numRuns: 50 },
     )

@@ -1,8 +1,11 @@
 // The verbs that look at a queue: count, status, timers, dead.
 
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import type { ItemsOptions } from '../../../queue/types'
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
+import { escapeControls } from '../../../view/escape-controls'
 import { statusText } from '../../../view/text'
+import { integerFrom } from '../../parse/arguments'
 import { jsonItem, showItem } from '../../parse/items'
 import { withQueue, withWaitQueue } from '../../parse/queue-flags'
 import { useQueue } from '../../support/open-queue'
@@ -10,6 +13,7 @@ import { note, print } from '../../support/output'
 import { describeTimer, type QueueFlags, verb } from './verb'
 
 export function registerLooking(queue: Command): void {
+  registerItems(queue)
   withWaitQueue(
     verb(
       queue,
@@ -65,6 +69,57 @@ export function registerLooking(queue: Command): void {
     .action((options: QueueFlags & { redrive?: boolean }) =>
       useQueue(options, (handle) => dead(handle, options)),
     )
+}
+
+function registerItems(queue: Command): void {
+  withQueue(
+    verb(
+      queue,
+      'items',
+      'list the items and where each of them is',
+      'rollcall queue items --state delayed --queue /run/app/jobs',
+    ),
+  )
+    .addOption(
+      new Option('--state <state>', 'only those').choices(['ready', 'delayed', 'leased', 'done', 'dead']),
+    )
+    .option('--limit <n>', 'so many at most', integerFrom(1, Number.MAX_SAFE_INTEGER))
+    .option('--json', 'print one JSON object a line')
+    .action((options: QueueFlags & ItemsOptions) => useQueue(options, (handle) => items(handle, options)))
+  withQueue(
+    verb(
+      queue,
+      'results',
+      'print what came of each item that is done, as JSON lines',
+      'rollcall queue results --queue /run/app/jobs | jq .result',
+    ),
+  ).action((options: QueueFlags) =>
+    useQueue(options, async (handle) => {
+      for await (const result of handle.results())
+        print(JSON.stringify({ ...result, item: jsonItem(result.item) }))
+    }),
+  )
+}
+
+async function items(
+  handle: WatchdogQueue,
+  { json, state, limit }: QueueFlags & ItemsOptions,
+): Promise<void> {
+  for await (const info of handle.items({ state, limit })) {
+    if (json) {
+      print(JSON.stringify({ ...info, item: jsonItem(info.item) }))
+      continue
+    }
+    const { id, item, state: where, attempts = 0, worker, notBefore } = info
+    const more = [
+      attempts > 0 ? `${attempts} failed` : '',
+      worker === undefined ? '' : `by ${escapeControls(worker)}`,
+      notBefore === undefined ? '' : `not before ${new Date(notBefore).toISOString()}`,
+    ].filter((part) => part !== '')
+    print(
+      `${id}\t${where}\t${statusText(showItem(item), Infinity)}${more.length > 0 ? `\t${more.join(', ')}` : ''}`,
+    )
+  }
 }
 
 async function status(handle: WatchdogQueue, { json }: QueueFlags): Promise<void> {

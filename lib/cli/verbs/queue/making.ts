@@ -1,10 +1,11 @@
 // The verbs that change a queue: create, add, seal, destroy.
 
 import { type Command, Option } from 'commander'
-import type { CreateQueueOptions } from '../../../queue/types'
+import type { BackoffOptions, CreateQueueOptions } from '../../../queue/types'
+import { MAX_PRIORITY } from '../../../util/bounds'
 import { integerFrom } from '../../parse/arguments'
 import { durationFrom } from '../../parse/duration'
-import { type LineItem, readItems } from '../../parse/items'
+import { type LineItem, readItems, showItem } from '../../parse/items'
 import { parseExpect, withQueue } from '../../parse/queue-flags'
 import { useQueue } from '../../support/open-queue'
 import { note, print } from '../../support/output'
@@ -20,6 +21,17 @@ interface CreateFlags extends QueueFlags {
   onExpire?: 'report' | 'requeue'
   ifExists?: 'error' | 'attach' | 'replace'
   unsealed?: boolean
+  /** Milliseconds, as the others are. */
+  backoff?: number
+  backoffMax?: number
+  priority?: number
+  delay?: number
+  results?: boolean
+  after?: string[]
+  afterDead?: 'wait' | 'run'
+  keepDone?: 'counts' | 'all'
+  keepMembers?: number
+  unique?: boolean
   /** The older name of the same. */
   open?: boolean
   items: string | false
@@ -32,6 +44,41 @@ function itemFlags(command: Command): Command {
     .option('-0, --null', 'items end with NUL, not with the line')
 }
 
+function orderFlags(command: Command): Command {
+  return command
+    .option('--priority <n>', 'of these items: higher first (default 0)', integerFrom(0, MAX_PRIORITY))
+    .option('--delay <duration>', 'these items are not taken before', durationFrom('0ms'))
+}
+
+/** Options of a queue that is made, beyond those of its timers. */
+function keepingFlags(command: Command): Command {
+  return command
+    .option(
+      '--backoff <duration>',
+      'pause after a failed attempt: twice as long after each further one',
+      durationFrom('1ms'),
+    )
+    .option('--backoff-max <duration>', 'no longer than that (default 1d)', durationFrom('1ms'))
+    .option('--results', 'keep what workers answer, for `queue results`')
+    .option('--after <url>', 'no item is taken before that queue is done; may be given again', collect)
+    .addOption(
+      new Option('--after-dead <what>', 'what a dead item over there means (default wait)').choices([
+        'wait',
+        'run',
+      ]),
+    )
+    .addOption(
+      new Option('--keep-done <what>', 'what stays of items that are done (with --unsealed: counts)').choices(
+        ['counts', 'all'],
+      ),
+    )
+    .option('--keep-members <duration>', 'how long workers that have ended are listed', durationFrom('0ms'))
+}
+
+function collect(url: string, before: string[] = []): string[] {
+  return [...before, url]
+}
+
 export function registerMaking(queue: Command): void {
   const create = verb(
     queue,
@@ -39,7 +86,7 @@ export function registerMaking(queue: Command): void {
     'create a queue of the items on standard input',
     'ls *.fasta | rollcall queue create --queue /run/app/jobs --timer 5m',
   )
-  itemFlags(withQueue(create))
+  keepingFlags(orderFlags(itemFlags(withQueue(create))))
     .option('--no-items', 'no items: the workers are the pieces of the job')
     .option(
       '--timer <duration>',
@@ -67,20 +114,29 @@ export function registerMaking(queue: Command): void {
     .addOption(new Option('--open').hideHelp())
     .option('--json', 'print the counts as JSON')
     .action(create_)
-  itemFlags(
-    withQueue(
-      verb(
-        queue,
-        'add',
-        'add the items on standard input to an open queue',
-        'ls more/* | rollcall queue add --queue /run/app/jobs',
+  orderFlags(
+    itemFlags(
+      withQueue(
+        verb(
+          queue,
+          'add',
+          'add the items on standard input to an open queue',
+          'ls more/* | rollcall queue add --queue /run/app/jobs',
+        ),
       ),
     ),
-  ).action((options: CreateFlags) =>
-    useQueue<void, LineItem>(options, (handle) =>
-      handle.add(readItems(options.items || '-', options.null ?? false)),
-    ),
   )
+    .option('--unique', 'an item that the queue has seen before is not added again')
+    .action((options: CreateFlags) =>
+      useQueue<void, LineItem>(options, async (handle) => {
+        const { priority, delay, unique, items, null: isNul } = options
+        await handle.add(readItems(items || '-', isNul ?? false), {
+          ...(priority === undefined ? {} : { priority }),
+          ...(delay === undefined ? {} : { delayMs: delay }),
+          ...(unique ? { id: showItem } : {}),
+        })
+      }),
+    )
   withQueue(
     verb(queue, 'seal', 'say that no more items will come', 'rollcall queue seal --queue /run/app/jobs'),
   ).action((options: QueueFlags) => useQueue(options, (handle) => handle.seal()))
@@ -94,6 +150,15 @@ export function registerMaking(queue: Command): void {
   ).action((options: QueueFlags) => useQueue(options, (handle) => handle.destroy()))
 }
 
+/** Of the options of a command: a pause, and the longest. */
+export function backoffOf(flags: { backoff?: number; backoffMax?: number }): BackoffOptions | undefined {
+  if (flags.backoff === undefined) return undefined
+  return {
+    delayMs: flags.backoff,
+    ...(flags.backoffMax === undefined ? {} : { maxDelayMs: flags.backoffMax }),
+  }
+}
+
 async function create_(flags: CreateFlags): Promise<void> {
   const options: CreateQueueOptions<LineItem> = {
     timerMs: flags.timer,
@@ -103,6 +168,14 @@ async function create_(flags: CreateFlags): Promise<void> {
     onExpire: flags.onExpire,
     ifExists: flags.ifExists,
     sealed: !(flags.unsealed || flags.open),
+    priority: flags.priority,
+    delayMs: flags.delay,
+    backoff: backoffOf(flags),
+    results: flags.results,
+    after: flags.after,
+    afterDead: flags.afterDead,
+    keepDone: flags.keepDone,
+    keepMembersMs: flags.keepMembers,
   }
   // On a terminal nobody means to type the items. An empty list is a list: its queue is done at once.
   const reads = flags.items !== false && !(flags.items === '-' && process.stdin.isTTY)

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import { culpritsFirst, troubled } from '../../../queue/timer-report'
-import type { DoneReport, QueueCounts } from '../../../queue/types'
+import type { DoneReport } from '../../../queue/types'
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
 import { WatchdogError } from '../../../util/errors'
 import { escapeControls } from '../../../view/escape-controls'
@@ -71,7 +71,8 @@ export function registerWaiting(queue: Command): void {
     .addHelpText(
       'after',
       `
-Exit codes: 0 all done; 1 dead items or failed workers; 2 time-out; 3 hung or
+Exit codes: 0 all done; 1 dead items (here, or in a queue that this one comes
+after) or failed workers; 2 time-out; 3 hung or
 died workers, or given up.`,
     )
     .action(wait)
@@ -146,10 +147,7 @@ class AbandonedWatch {
   }
 
   async #look(handle: WatchdogQueue, giveUpMs: number | undefined): Promise<void> {
-    const [{ ready, leased, delayed = 0 }, { alive }] = await Promise.all([
-      handle.counts() as Promise<QueueCounts & { delayed?: number }>,
-      handle.checkTimers(),
-    ])
+    const [{ ready, leased, delayed }, { alive }] = await Promise.all([handle.counts(), handle.checkTimers()])
     const left = ready + leased + delayed
     if (alive > 0 || left === 0) {
       this.#lonelySince = undefined
@@ -173,6 +171,7 @@ class AbandonedWatch {
 
 /** A preempted worker whose items others have finished is no failure where the items alone count. */
 function codeOf(report: DoneReport, withWorkers: boolean): number {
+  if (report.blocked !== undefined) return EXIT.failed
   if (!withWorkers) return report.dead === 0 ? EXIT.fine : EXIT.failed
   if (troubled(report.workers).some(({ state }) => state !== 'failed')) return EXIT.hung
   return report.ok ? EXIT.fine : EXIT.failed
@@ -182,6 +181,12 @@ function showReport(report: DoneReport, { json }: QueueFlags): void {
   if (json) {
     print(JSON.stringify(report))
     return
+  }
+  if (report.blocked !== undefined) {
+    const urls = report.blocked.map(escapeControls).join(' and ')
+    print(
+      `blocked: items are dead in ${urls}, which this queue comes after; rollcall queue dead --redrive tries them again`,
+    )
   }
   print(`${report.done} items done, ${report.dead} dead; ${report.workers.length} workers`)
   for (const timer of culpritsFirst(troubled(report.workers))) print(describeTimer(timer))

@@ -31,10 +31,11 @@ export async function fill(queue: WatchdogQueue<LineItem>, flags: WorkFlags): Pr
   }
 }
 
-function watchdog({ timer, onExpire }: WorkFlags) {
+function watchdog({ timer, onExpire, backoff }: WorkFlags) {
   return {
     ...(timer === undefined ? {} : { timerMs: timer }),
     ...(onExpire === undefined ? {} : { onExpire }),
+    ...(backoff === undefined ? {} : { backoff: { delayMs: backoff } }),
   }
 }
 

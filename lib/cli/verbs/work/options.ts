@@ -16,6 +16,8 @@ export interface WorkFlags extends QueueOptions, KickFlags, OutputFlags {
   new?: boolean
   retryFailed?: boolean
   attempts?: number
+  /** Milliseconds. */
+  backoff?: number
   timer?: number
   onExpire?: 'report' | 'requeue'
   until: 'done' | 'empty'
@@ -60,6 +62,11 @@ export function withWorkOptions(work: Command): Command {
     .option('--new', 'with --arg-file: start over, whatever was done before')
     .option('--retry-failed', 'with --arg-file: try the failed items again')
     .option('--attempts <n>', 'with --arg-file: how often an item is tried (default 3)', integerFrom(1, 1000))
+    .option(
+      '--backoff <duration>',
+      'with --arg-file: pause after a failed attempt, twice as long after each further one',
+      durationFrom('1ms'),
+    )
     .optionsGroup('Running:')
     .option('-j, --jobs <n>', 'how many at a time; 50%: of the cores', parseJobs, 1)
     .option('--stdin', 'the item is the standard input of the command')

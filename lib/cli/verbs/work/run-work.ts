@@ -33,7 +33,7 @@ export async function runWork(words: string[], flags: WorkFlags): Promise<void> 
 }
 
 function checkTogether(flags: WorkFlags): void {
-  const onlyWithList = ['null', 'new', 'retryFailed', 'attempts', 'timer', 'onExpire'] as const
+  const onlyWithList = ['null', 'new', 'retryFailed', 'attempts', 'backoff', 'timer', 'onExpire'] as const
   const misplaced =
     flags.argFile === undefined ? onlyWithList.find((name) => flags[name] !== undefined) : undefined
   if (misplaced !== undefined) {
@@ -98,8 +98,13 @@ async function settleAll(workers: readonly Promise<void>[], session: WorkSession
 async function verdict(queue: WatchdogQueue<LineItem>, flags: WorkFlags): Promise<number> {
   if ((await summarizeFailures(queue, flags)) > 0) return EXIT.failed
   if (flags.until === 'done') return EXIT.fine
-  const { ready, leased } = await queue.counts()
-  if (ready + leased === 0 || flags.argFile === undefined) return EXIT.fine
-  note(`${ready + leased} items are still in the hands of others`)
+  const { ready, delayed, leased } = await queue.counts()
+  const left = ready + delayed + leased
+  if (left === 0 || flags.argFile === undefined) return EXIT.fine
+  note(
+    delayed > 0
+      ? `${left} items are left, ${delayed} of them wait for their time`
+      : `${left} items are still in the hands of others`,
+  )
   return EXIT.tryAgain
 }

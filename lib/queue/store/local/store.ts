@@ -24,6 +24,7 @@ import { folderError } from './folder-errors'
 import { loadLibsql } from './libsql'
 import { makeQueueFolder, QueueFolder } from './queue-folder'
 import { parentOf } from './timer-slots'
+import { readWallClock } from './wall-clock'
 import { LocalWatches } from './watches'
 
 /** About how long the kernel takes from a SIGKILL to telling of it. */
@@ -42,6 +43,7 @@ export class LocalStore implements Store {
   readonly session = undefined
   readonly needsLeader = false
   readonly deathDelayMs = DEATH_DELAY_MS
+  neighbour?: (url: string) => Promise<Store>
   readonly logs: LocalAckLogs
   readonly #directory: string
   readonly #busyLimitMs: number
@@ -313,6 +315,13 @@ export class LocalStore implements Store {
 
   async now(): Promise<number | undefined> {
     return this.#folder === undefined ? undefined : monotonicMs()
+  }
+
+  async time(node: string): Promise<number | undefined> {
+    return this.#whenFree('read the clock of', () => {
+      const folder = this.#folder
+      return folder && readWallClock(folder.database, node)
+    })
   }
 
   /** Missing directories are made with the queue. */

@@ -44,6 +44,8 @@ import { ZookeeperWatches } from './watches'
 /** More than this and the server drops the connection, without a word. */
 const MAX_REQUEST_BYTES = 1_048_500
 const ALL_RIGHTS = 31
+/** Of one transaction. */
+const MAX_STEPS = 500
 
 /** All rights for one alone, as the server tells of it to that one. */
 interface Owner {
@@ -72,6 +74,7 @@ function plainInfo(stat: Stat): NodeInfo {
 export class ZookeeperStore implements Store {
   readonly url: string
   readonly needsLeader = true
+  neighbour?: (url: string) => Promise<Store>
   readonly #root: string
   readonly #link: ZookeeperConnection
   /** What the ACL of the root must be, and nothing besides; undefined where no secret was given. */
@@ -320,14 +323,31 @@ export class ZookeeperStore implements Store {
     for (;;) {
       const names = await this.list(path)
       if (names === undefined) return
-      await Promise.all(names.map((name) => this.deleteTree(`${path}/${name}`)))
+      for (let at = 0; at < names.length; at += MAX_STEPS) {
+        await this.#deleteAll(names.slice(at, at + MAX_STEPS).map((name) => `${path}/${name}`))
+      }
       if ((await this.delete(path, ANY_VERSION)) !== 'notEmpty') return
     }
+  }
+
+  /** Leaves go all at once. Where one is none, or has gone meanwhile, nothing has happened: then each by itself. */
+  async #deleteAll(paths: string[]): Promise<void> {
+    const steps = paths.map(
+      (path) => ({ op: 'delete', path: this.#absolute(path), version: ANY_VERSION }) as const,
+    )
+    const outcome = await this.#link.call({ op: 'multi', path: steps[0]!.path, steps })
+    if (outcome.kind === 'reply' && outcome.reply.rc === OK) return
+    await Promise.all(paths.map((path) => this.deleteTree(path)))
   }
 
   async now(path: string): Promise<number | undefined> {
     const outcome = await this.set(path, Buffer.alloc(0), ANY_VERSION)
     return outcome.kind === 'set' ? outcome.info.changedAt : undefined
+  }
+
+  /** The leader's clock. */
+  time(path: string): Promise<number | undefined> {
+    return this.now(path)
   }
 
   async sync(): Promise<void> {

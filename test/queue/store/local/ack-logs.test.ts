@@ -220,7 +220,14 @@ describe('A worker that leases one item after the other on this machine', functi
       const done = await work(timer)
 
       assertSame([...items, ...done], ITEMS)
-      assert.deepEqual(await queue.counts(), { total: 600, ready: 0, leased: 1, done: 599, dead: 0 })
+      assert.deepEqual(await queue.counts(), {
+        total: 600,
+        ready: 0,
+        delayed: 0,
+        leased: 1,
+        done: 599,
+        dead: 0,
+      })
       fs.writeFileSync(release, '')
       await ended
       await worker.do('lease', 'ack')

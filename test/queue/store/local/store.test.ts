@@ -271,6 +271,13 @@ describe('A queue on this machine', function () {
     const seen = new Set<string>()
     await timer.run(async ({ item }) => seen.add(item))
     assert.equal(seen.size, 100_000)
-    assert.deepEqual(await queue.counts(), { total: 100_000, ready: 0, leased: 0, done: 100_000, dead: 0 })
+    assert.deepEqual(await queue.counts(), {
+      total: 100_000,
+      ready: 0,
+      delayed: 0,
+      leased: 0,
+      done: 100_000,
+      dead: 0,
+    })
   })
 })
