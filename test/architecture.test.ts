@@ -27,7 +27,7 @@ const MAY: Record<string, string> = {
   'queue/page-state': 'util',
   'queue/store': 'util',
   'queue/store/local': `${BOARD} binding queue/store libsql`,
-  'queue/store/zookeeper': 'util binding queue/store zookeeper',
+  'queue/store/zookeeper': 'util binding queue/types queue/store',
   'queue/incarnation': 'util queue/store queue/page-state',
   'queue/items': 'util queue/store queue/page-state queue/incarnation',
   'queue/members': BELOW_MEMBERS,
