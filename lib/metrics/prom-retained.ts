@@ -5,7 +5,7 @@
 //   folding/                 a board with one worker: whoever adds to retained.json holds its name
 //
 // A worker that is gone lies in its slot until it is in retained.json: its status is kept (`keepStatus()`). A new
-// retained.json takes the place of the old by rename, with the sum and with who is in it: that is the one
+// retained.json takes the place of the old by rename, with the sum and the workers that are in it: that is the one
 // commit. What follows, freeing slots, only tidies up: whoever is killed before it leaves workers that
 // retained.json names, and readers skip them for that. So nobody is counted twice, and nobody's last numbers are lost.
 
