@@ -95,7 +95,7 @@ describe('The published package', () => {
     const plain = tell<string>(program)
     const mapped = tell<string>(program, ['--enable-source-maps'])
 
-    const [, ours] = /at (\w+) \(.*dist\/package\/index\.js:\d+:\d+\)\n +at openBoard /.exec(plain) ?? []
+    const [, ours] = /at (\w+) \(.*dist\/package\/rollcall\.js:\d+:\d+\)\n +at openBoard /.exec(plain) ?? []
     const [, line] = /lib\/scoreboard\/open-board\.ts:(\d+):/.exec(mapped) ?? []
     const source = fs.readFileSync(path.join(ROOT, 'lib', 'scoreboard', 'open-board.ts'), 'utf8')
     assert.match(source, new RegExp(`function ${ours}\\(`), plain)
