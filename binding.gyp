@@ -30,6 +30,7 @@
         "native/core/layout.cc",
         "native/core/liveness.cc",
         "native/core/platform.cc",
+        "native/core/process.cc",
         "native/core/totals.cc",
         "native/core/wake.cc"
       ]

@@ -8,7 +8,7 @@
   const MOST_CELLS = Number(mostCells)
   /** Without a word from the server for so long, the connection counts as broken. */
   const SILENCE_MS = 8000
-  const RANK = { dead: 0, stale: 1, busy: 2, idle: 3 }
+  const RANK = { dead: 0, blocked: 1, stale: 2, busy: 3, idle: 4 }
   const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
   // web-10 comes after web-9.
   const byNumberedName = new Intl.Collator('en', { numeric: true })
@@ -63,18 +63,24 @@
   function kindOf(entry, now) {
     const { view } = entry
     if (view.isDead) return 'dead'
+    if (view.blockedMs !== undefined) return 'blocked'
     if (!view.isPatient && ageOf(entry, now) > STALE_MS) return 'stale'
     return view.isBusy ? 'busy' : 'idle'
   }
 
-  const wordOf = ({ view }, kind) => (kind === 'dead' || kind === 'stale' ? kind : view.word)
+  function wordOf({ view, learntAt }, kind, now) {
+    if (kind === 'blocked') return `blocked ${ageText(view.blockedMs + now - learntAt)}`
+    return kind === 'dead' || kind === 'stale' ? kind : view.word
+  }
 
-  const TEXTS = { text: String, age: ageText, count: countText, bytes: bytesText }
+  const percentText = (value) => `${value.toFixed(1)} %`
+
+  const TEXTS = { text: String, age: ageText, count: countText, bytes: bytesText, percent: percentText }
 
   const rawValue = (entry, { key }, now) => (key === 'age' ? ageOf(entry, now) : entry.view[key])
 
   function cellText(entry, column, kind, now) {
-    if (column.format === 'word') return wordOf(entry, kind)
+    if (column.format === 'word') return wordOf(entry, kind, now)
     const value = rawValue(entry, column, now)
     return value === undefined ? '' : TEXTS[column.format](value)
   }
@@ -96,6 +102,29 @@
     return row
   }
 
+  const canAskWhy = 'why' in document.body.dataset
+  const dialog = $('why')
+
+  async function askWhy(view) {
+    const text = dialog.querySelector('pre')
+    setText($('why-title'), `Where ${view.id} is`)
+    setText(text, 'asking its process ...')
+    dialog.showModal()
+    const headers = { 'X-Rollcall': 'why' }
+    const answer = await fetch(`?why=${view.key}`, { method: 'POST', headers }).catch(() => undefined)
+    setText(text, answer ? await answer.text() : 'The server does not answer.')
+  }
+
+  function offerWhy(cell, key) {
+    if (!canAskWhy || cell.children.length > 1) return
+    const button = document.createElement('button')
+    button.type = 'button'
+    button.className = 'why'
+    button.textContent = 'why?'
+    button.addEventListener('click', () => askWhy(known.get(key).view))
+    cell.append(button)
+  }
+
   function fillRow(entry, now) {
     const kind = kindOf(entry, now)
     const { row } = entry
@@ -103,6 +132,7 @@
     columns.forEach((column, i) => {
       const cell = row.cells[i]
       setText(column.format === 'word' ? cell.firstChild : cell, cellText(entry, column, kind, now))
+      if (column.format === 'word') offerWhy(cell, entry.view.key)
       if (column.key === 'doing') cell.classList.toggle('error', entry.view.isError === true)
     })
   }
@@ -168,8 +198,8 @@
     cells.forEach((cell, slot) => {
       const entry = bySlot.get(slot)
       const kind = entry ? kindOf(entry, now) : 'open'
-      const marks = { dead: 'x', stale: '!', open: '.' }
-      const title = entry ? `${entry.view.id}: ${wordOf(entry, kind)}` : ''
+      const marks = { dead: 'x', blocked: '#', stale: '!', open: '.' }
+      const title = entry ? `${entry.view.id}: ${wordOf(entry, kind, now)}` : ''
       if (cell.className !== kind) cell.className = kind
       if (cell.title !== title) cell.title = title
       setText(cell, marks[kind] ?? entry.view.letter)
@@ -195,10 +225,15 @@
     const row = entry?.row
     // The dead go to the end, in the order of their deaths, as the server has them.
     if (view.isDead && !entry?.view.isDead) known.delete(view.key)
-    known.set(view.key, { view, spokeAt: performance.now() - view.ageMs, row })
+    const learntAt = performance.now()
+    known.set(view.key, { view, learntAt, spokeAt: learntAt - view.ageMs, row })
   }
 
-  function showTick({ texts, paths, queues }) {
+  function showTick({ texts, paths, queues, vitals }) {
+    for (const [key, [cpu, memory]] of Object.entries(vitals)) {
+      const view = known.get(key)?.view
+      if (view) Object.assign(view, { cpu, memory })
+    }
     for (const element of document.querySelectorAll('[data-text]')) {
       const text = texts[element.dataset.text]
       if (text === undefined) continue

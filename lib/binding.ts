@@ -41,8 +41,17 @@ export const EntryField = {
   crc32c: 13,
   endedNs: 14,
   ending: 15,
+  heartNs: 16,
+  heartEveryMs: 17,
 } as const
-export const ENTRY_NUMBERS = 16
+export const ENTRY_NUMBERS = 18
+
+/** Numbers of a slot in `hearts()`: struct HeartEntry in native/core/board.h. */
+export const HEART_NUMBERS = 3
+
+/** Numbers of a process in `processStats()`: what is asked, and what is answered. */
+export const StatField = { state: 0, cpuMs: 1, threads: 2, startTicks: 3, rssBytes: 4 } as const
+export const STAT_NUMBERS = 5
 
 /** The numbers of enum EndKind in native/core/layout.h. */
 export const EndKind = { unknown: 0, exited: 1, signalled: 2, terminated: 3 } as const
@@ -65,6 +74,19 @@ export interface NativeIdentity {
   threadId: number
   uid: number
   startedAt: number
+  /** In clock ticks since boot; 0 where the system cannot say. With the pid it names one process for ever. */
+  processStart: number
+  /** The inode of its pid namespace; 0 where there is no such thing. */
+  pidNamespace: number
+}
+
+/** What an owner's line says for whoever is about to look into its process. */
+export interface NativeInspection {
+  /** The kernel's number of the thread that claimed, in its pid namespace; 0: unknown. */
+  kernelThread: number
+  handlesSigusr1: boolean
+  /** Whether somebody has opened its inspector and not closed it. */
+  isInspected: boolean
 }
 
 export interface RetiredSlot {
@@ -110,6 +132,11 @@ export interface NativeBoard {
   retire(slots: number[], includeKept: boolean): RetiredSlot[] | Failure
   /** How many slots the process had. */
   noteEnd(pid: number, kind: number, value: number): number | Failure
+  startHeart(everyMs: number): void
+  /** Whether to close an inspector that somebody has opened and not closed. */
+  beat(handlesSigusr1: boolean): boolean
+  /** Until when somebody may have its inspector open, from now; 0: nobody has. False: that owner is gone. */
+  noteInspection(slot: number, epoch: number, forMs: number): boolean
   close(): void
   /** Without a good-bye. */
   abandon(kind: number, value: number): void
@@ -123,6 +150,10 @@ export interface NativeBoard {
     to: number,
   ): number | Failure
   identity(slot: number, epoch: number): NativeIdentity | undefined
+  /** Epoch (0: no heart), last beat and interval of each slot; answers how many slots those are. */
+  hearts(out: Float64Array): number
+  /** Undefined: that owner is gone, or older than such words. */
+  inspection(slot: number, epoch: number): NativeInspection | undefined
   counters(slot: number, epoch: number, out: Float64Array): boolean
   endedByDeath(slot: number, epoch: number): boolean
   highWater(): number
@@ -160,6 +191,13 @@ interface NativeModule {
   /** Undefined where such a lock cannot be had. */
   shareDirectory(path: string): (() => void) | undefined
   crc32c(bytes: Uint8Array): number
+  /** Pid and kernel thread (0: all of the process) of each in, STAT_NUMBERS of each out. */
+  processStats(wanted: Float64Array, out: Float64Array): void
+  /** Reaches only the process that started then; 0: not asked. */
+  signalProcess(pid: number, startTicks: number, signal: number): Failure | undefined
+  sendDatagram(path: string, text: string): Failure | undefined
+  readonly pidNamespace: number
+  readonly ticksPerSecond: number
   /** Whether this is the thread that the process began with. */
   isFirstThread(): boolean
   nothing(): undefined

@@ -61,6 +61,7 @@ export type { Lease } from './queue/worker/lease'
 export type { WatchdogTimer } from './queue/worker/timer'
 export type { Counters, SharedCounters } from './scoreboard/counters'
 export { type ExitNotes, type ExitSource, noteExits } from './scoreboard/note-exits'
+export { notifySystemd } from './scoreboard/notify-systemd'
 export { type AnyScoreboard, Scoreboard } from './scoreboard/scoreboard'
 export type {
   Accepted,
@@ -72,6 +73,7 @@ export type {
   ScoreboardOptions,
   Snapshot,
   Status,
+  Vitals,
   WatchOptions,
   WorkerChange,
   WorkerEntry,
@@ -86,3 +88,13 @@ export {
   type WatchdogErrorDetails,
 } from './util/errors'
 export { type QueueReading, readQueue } from './view/queue-reading'
+export { blockedForMs } from './view/worker-state'
+export { closeLeftInspectors, stackOf } from './why/stack-of'
+export type {
+  AskedWorker,
+  KernelView,
+  StackFrame,
+  StackOptions,
+  StackRefusal,
+  WorkerStack,
+} from './why/types'

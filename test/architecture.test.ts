@@ -40,17 +40,18 @@ const MAY: Record<string, string> = {
   'queue/watchdog-queue': `${BELOW_MASTER} queue/worker queue/inside`,
   http: BOARD,
   view: `${BOARD} http ${QUEUE} string-width`,
+  why: `${BOARD} binding view ws`,
   metrics: SHOWN,
   terminal: `${SHOWN} picocolors`,
   'terminal/live': `${SHOWN} terminal`,
-  page: `${SHOWN} metrics terminal`,
-  demo: `${SHOWN} metrics page terminal autocannon`,
+  page: `${SHOWN} metrics terminal why`,
+  demo: `${SHOWN} why metrics page terminal autocannon`,
   'cli/completion': 'commander',
   'cli/parse': `${SHOWN} commander`,
   'cli/support': `${SHOWN} commander cli/parse`,
-  'cli/verbs': `${SHOWN} terminal terminal/live page demo queue/worker commander autocannon cli/parse cli/support cli/completion`,
+  'cli/verbs': `${SHOWN} binding why terminal terminal/live page demo queue/worker commander autocannon cli/parse cli/support cli/completion`,
   cli: `util commander cli/support cli/verbs ../package.json`,
-  index: `${SHOWN} metrics page queue/worker`,
+  index: `${SHOWN} metrics page why queue/worker`,
 }
 
 /** The room of a path below `lib/`: the longest line that it lies under. */

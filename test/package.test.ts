@@ -63,7 +63,7 @@ describe('The published package', () => {
       const names = files.map((file) => path.relative(ROOT, file))
       assert.deepEqual(
         names.filter((name) => name.startsWith('dist')),
-        ['index.js', 'util.js'].map((name) => path.join('dist', 'package', name)),
+        ['index.js', 'rollcall.js', 'util.js'].map((name) => path.join('dist', 'package', name)),
       )
       for (const heavy of ['crypto', 'worker_threads', 'net', 'http', 'child_process', 'stream/promises'])
         assert.ok(!modules.includes(heavy) || way === 'import', `${heavy} is loaded`)

@@ -18,12 +18,17 @@ Examples:
 
 type Register = (program: Command) => void
 
-/** What registers a verb. */
+const why = () => (require('./verbs/why') as typeof import('./verbs/why')).registerWhy
+
+/** What registers a verb. One that registers several stands here once for each. */
 const VERBS: Record<string, () => Register> = {
   ls: () => (require('./verbs/ls') as typeof import('./verbs/ls')).registerLs,
   totals: () => (require('./verbs/totals') as typeof import('./verbs/totals')).registerTotals,
   cleanup: () => (require('./verbs/cleanup') as typeof import('./verbs/cleanup')).registerCleanup,
   top: () => (require('./verbs/top') as typeof import('./verbs/top')).registerTop,
+  why,
+  kill: why,
+  check: () => (require('./verbs/check') as typeof import('./verbs/check')).registerCheck,
   watch: () => (require('./verbs/watch') as typeof import('./verbs/watch')).registerWatch,
   serve: () => (require('./verbs/serve') as typeof import('./verbs/serve')).registerServe,
   demo: () => (require('./verbs/demo') as typeof import('./verbs/demo')).registerDemo,
@@ -51,6 +56,6 @@ export function createProgram(version: string, verb?: string): Command {
     .configureHelp({ showGlobalOptions: false })
     .addHelpText('after', EXIT_CODES)
   const wanted = verb !== undefined && verb in VERBS && verb !== 'completion' ? [verb] : Object.keys(VERBS)
-  for (const name of wanted) VERBS[name]!()(program)
+  for (const register of new Set(wanted.map((name) => VERBS[name]!()))) register(program)
   return program
 }

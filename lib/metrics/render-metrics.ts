@@ -4,8 +4,9 @@ import { isBusy, isRequestStatus, type RequestStatus } from '../http/request-sta
 import type { TimerInfo } from '../queue/types'
 import type { AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
-import { checkOptions } from '../util/check-options'
+import { checkOptions, optionalInteger } from '../util/check-options'
 import type { QueueReading } from '../view/queue-reading'
+import { blockedForMs } from '../view/worker-state'
 import { exposition, type Labels, type MetricFamily, type MetricsFormat, metricName } from './exposition'
 
 /** What `renderMetrics()` takes. */
@@ -14,6 +15,8 @@ export interface MetricsOptions {
   format?: MetricsFormat
   /** What `readQueue()` said. @default none */
   queues?: readonly QueueReading[]
+  /** How old the heart of a worker may be before it counts as blocked, in milliseconds. @default three beats */
+  blockedAfterMs?: number | undefined
 }
 
 const TIMER_STATES: readonly TimerInfo['state'][] = [
@@ -27,15 +30,20 @@ const TIMER_STATES: readonly TimerInfo['state'][] = [
 
 /** See metrics.ts. */
 export function renderMetrics(board: AnyScoreboard, options: MetricsOptions = {}): string {
-  checkOptions(options, ['format', 'queues'], 'the options of renderMetrics()')
+  checkOptions(options, ['format', 'queues', 'blockedAfterMs'], 'the options of renderMetrics()')
   const { format = 'text', queues = [] } = options
-  const snapshot = board.snapshot({ includeDead: true })
-  const ours = [...boardFamilies(snapshot), ...workerFamilies(snapshot), ...queueFamilies(queues)]
+  const blockedMs = optionalInteger(options.blockedAfterMs, 'blockedAfterMs', 1, 2 ** 31 - 1)
+  const snapshot = board.snapshot({ includeDead: true, vitals: true })
+  const ours = [
+    ...boardFamilies(snapshot, blockedMs),
+    ...workerFamilies(snapshot, blockedMs),
+    ...queueFamilies(queues),
+  ]
   const taken = new Set(ours.flatMap(({ name }) => [name, `${name}_total`]))
   return exposition([...ours, ...counterFamilies(board, snapshot, taken)], format)
 }
 
-function boardFamilies({ slots, workers }: Snapshot): MetricFamily[] {
+function boardFamilies({ slots, workers }: Snapshot, blockedMs: number | undefined): MetricFamily[] {
   const count = (state: WorkerEntry['state']) => workers.filter((worker) => worker.state === state).length
   return [
     gauge('rollcall_slots', 'How many workers the board can hold.', [[{}, slots]]),
@@ -43,10 +51,13 @@ function boardFamilies({ slots, workers }: Snapshot): MetricFamily[] {
       [{ state: 'live' }, count('live')],
       [{ state: 'dead' }, count('dead')],
     ]),
+    gauge('rollcall_workers_blocked', 'Living workers whose event loop does not turn.', [
+      [{}, workers.filter((worker) => blockedForMs(worker, blockedMs) !== undefined).length],
+    ]),
   ]
 }
 
-function workerFamilies({ workers }: Snapshot): MetricFamily[] {
+function workerFamilies({ workers }: Snapshot, blockedMs: number | undefined): MetricFamily[] {
   const known = onePerId(workers)
   const each = (value: (worker: WorkerEntry) => number | undefined) =>
     known.flatMap((worker): [Labels, number][] => {
@@ -72,6 +83,31 @@ function workerFamilies({ workers }: Snapshot): MetricFamily[] {
       'How long ago it published its status.',
       each(({ ageMs }) => (ageMs === undefined ? undefined : ageMs / 1000)),
       'seconds',
+    ),
+    gauge(
+      'rollcall_worker_heartbeat_age_seconds',
+      'How long ago its event loop last turned.',
+      each(({ heartbeatAgeMs }) => (heartbeatAgeMs === undefined ? undefined : heartbeatAgeMs / 1000)),
+      'seconds',
+    ),
+    gauge(
+      'rollcall_worker_blocked',
+      'Whether it lives and its event loop does not turn.',
+      each((worker) =>
+        worker.heartbeatMs === undefined ? undefined : Number(blockedForMs(worker, blockedMs) !== undefined),
+      ),
+    ),
+    counter(
+      'rollcall_worker_cpu_seconds',
+      'Processor time of its process, or of its thread.',
+      each(({ vitals }) => (vitals === undefined ? undefined : vitals.cpuMs / 1000)),
+      'seconds',
+    ),
+    gauge(
+      'rollcall_worker_resident_memory_bytes',
+      'Memory of its process.',
+      each(({ vitals }) => vitals?.rssBytes),
+      'bytes',
     ),
     counter(
       'rollcall_worker_updates',

@@ -56,6 +56,11 @@ export class Access {
     }
   }
 
+  /** Whether there is a token, and this client has it: for what an address alone does not open. */
+  bearsToken(request: IncomingMessage, given: string | null): boolean {
+    return this.#tokenHash !== undefined && this.#hasToken(request, given)
+  }
+
   #hasToken(request: IncomingMessage, given: string | null): boolean {
     const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
     for (const one of [given, bearer]) {

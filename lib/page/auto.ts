@@ -21,9 +21,10 @@ export function renderAuto({ workers, counts, sums, uptimeMs, slots, history }: 
     ['ReqPerSec', each(sums.requests, seconds)],
     ['BytesPerSec', each(sums.bytes, seconds)],
     ['BytesPerReq', each(sums.bytes, sums.requests)],
-    // A stale worker was busy when it fell silent.
-    ['BusyWorkers', counts.busy + counts.stale],
+    // A stale worker was busy when it fell silent, and one that is blocked is.
+    ['BusyWorkers', counts.busy + counts.blocked + counts.stale],
     ['IdleWorkers', counts.idle],
+    ['BlockedWorkers', counts.blocked],
     ['StaleWorkers', counts.stale],
     ['DeadWorkers', counts.dead],
     ['Total Updates', sums.updates],
@@ -54,7 +55,13 @@ export function renderStatusJson(picture: Picture, snapshot: Snapshot, staleMs: 
   const workers = snapshot.workers.map((worker) => {
     const view = shown.get(ownerKey(worker))
     const kind = view && kindOf(view, worker.ageMs ?? view.ageMs, staleMs)
-    return { ...worker, status: boundedStatus(worker.status), kind, letter: view?.letter }
+    return {
+      ...worker,
+      status: boundedStatus(worker.status),
+      kind,
+      blockedMs: view?.blockedMs,
+      letter: view?.letter,
+    }
   })
   const { counts, sums, totals, uptimeMs, history } = picture
   const rates = {

@@ -6,7 +6,7 @@ import { ageText } from '../view/text'
 import { type Kind, type WorkerView, wordOf } from './worker-view'
 
 /** How a value reads. The script has a function of the same name for each. */
-export type Format = 'word' | 'text' | 'age' | 'count' | 'bytes'
+export type Format = 'word' | 'text' | 'age' | 'count' | 'bytes' | 'percent'
 
 export interface Column {
   /** A field of `WorkerView`, or `state` or `age`; names the style `c-<key>`, and the order in the address. */
@@ -25,19 +25,22 @@ export const COLUMNS: readonly Column[] = [
   { key: 'slot', title: 'Slot', format: 'text' },
   { key: 'age', title: 'Silent for', format: 'age', isNumber: true },
   { key: 'updates', title: 'Updates', format: 'count', isNumber: true },
+  { key: 'cpu', title: 'CPU', format: 'percent', isNumber: true },
+  { key: 'memory', title: 'Memory', format: 'bytes', isNumber: true },
   { key: 'requests', title: 'Requests', format: 'count', isNumber: true },
   { key: 'bytes', title: 'Sent', format: 'bytes', isNumber: true },
   { key: 'client', title: 'Client', format: 'text', isSearched: true },
   { key: 'doing', title: 'Doing', format: 'text', isSearched: true },
 ]
 
-const RANK: Record<Kind, number> = { dead: 0, stale: 1, busy: 2, idle: 3 }
+const RANK: Record<Kind, number> = { dead: 0, blocked: 1, stale: 2, busy: 3, idle: 4 }
 
 const TEXTS: Record<Exclude<Format, 'word'>, (value: never) => string> = {
   text: String,
   age: ageText,
   count: countText,
   bytes: bytesText,
+  percent: (value: number) => `${value.toFixed(1)} %`,
 }
 
 function rawValue({ key }: Column, view: WorkerView): unknown {

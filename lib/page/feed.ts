@@ -16,6 +16,8 @@ import { type Counts, type Difference, Workers } from './workers'
 
 export interface FeedOptions {
   staleMs: number
+  /** How old a heart may be; undefined: three beats. */
+  blockedMs: number | undefined
   intervalMs: number
   queues: Queues
   /** What an open page is sent once a second beside the changes. */
@@ -75,6 +77,7 @@ export class BoardFeed {
   async look(): Promise<Picture> {
     this.#wake()
     await this.#queues.refresh()
+    this.#lookAtVitals()
     return this.#picture()
   }
 
@@ -86,10 +89,10 @@ export class BoardFeed {
   async metrics(format: MetricsFormat): Promise<string> {
     const queues = await this.#queues.read()
     try {
-      return renderMetrics(this.#board, { format, queues })
+      return renderMetrics(this.#board, { format, queues, blockedAfterMs: this.#options.blockedMs })
     } catch (error) {
       if (!this.#reopened(error)) throw error
-      return renderMetrics(this.#board, { format, queues })
+      return renderMetrics(this.#board, { format, queues, blockedAfterMs: this.#options.blockedMs })
     }
   }
 
@@ -131,11 +134,23 @@ export class BoardFeed {
     const board = this.#board
     if (!this.#workers) {
       const snapshot = board.snapshot({ includeDead: true })
-      this.#workers = new Workers(snapshot, board.deadForMs)
+      this.#workers = new Workers(snapshot, board.deadForMs, this.#options.blockedMs)
       this.#cursor = snapshot.cursor
       this.#history.take(this.#workers.sums, this.#workers.counts(this.#options.staleMs).busy)
     }
     this.#apply(board.changes(this.#cursor))
+    this.#lookAtHearts()
+  }
+
+  #lookAtVitals(): void {
+    this.#workers?.learnVitals(this.#board.snapshot({ vitals: true }).workers)
+  }
+
+  /** Nothing is published by one that blocks, so nobody is woken. */
+  #lookAtHearts(): WorkerView[] {
+    const changed = this.#workers!.learnBlocked(this.#board.blocked(this.#options.blockedMs))
+    if (changed.length > 0) this.#all = undefined
+    return changed
   }
 
   #apply(changes: Changes): Difference {
@@ -179,9 +194,12 @@ export class BoardFeed {
     }
     try {
       if (!this.#watching) this.#refresh()
+      const changed = this.#lookAtHearts()
+      if (changed.length > 0) this.#streams.send(frame('change', { changed, removed: [] }))
       this.#history.take(this.#workers.sums, this.#workers.counts(this.#options.staleMs).busy)
       this.#all = undefined
       if (this.#streams.size === 0) return
+      this.#lookAtVitals()
       // Not waited for: a queue that does not answer must not hold up the board.
       void this.#queues.refresh()
       this.#streams.send(frame('tick', this.#options.renderTick(this.#picture())))

@@ -38,8 +38,14 @@ export interface StatusHandlerOptions {
   /** Queues to show, by the names to show. */
   queues?: Readonly<Record<string, WatchdogQueue<never> | WatchdogQueue>>
   /**
-   * A living worker silent for longer counts as stale, in milliseconds; a server that waits for requests
-   * never does.
+   * A living worker whose event loop has not turned for longer counts as blocked, in milliseconds.
+   *
+   * @default three of its heartbeats
+   */
+  blockedAfterMs?: number
+  /**
+   * A living worker without a heart that is silent for longer counts as stale, in milliseconds; a server that waits for
+   * requests never does.
    *
    * @default 10000
    */
@@ -60,6 +66,7 @@ export interface CheckedHandlerOptions {
   rules: AccessRules
   queues: Queues
   staleMs: number
+  blockedMs: number | undefined
   intervalMs: number
   maxPages: number
   title: string | undefined
@@ -72,6 +79,7 @@ const KNOWN = [
   'trustProxy',
   'queues',
   'staleAfterMs',
+  'blockedAfterMs',
   'intervalMs',
   'maxPages',
   'title',
@@ -95,6 +103,7 @@ export function checkHandlerOptions(options: StatusHandlerOptions): CheckedHandl
     },
     queues: checkQueues(options.queues),
     staleMs: optionalInteger(options.staleAfterMs, 'staleAfterMs', 1, MAX_MS) ?? 10_000,
+    blockedMs: optionalInteger(options.blockedAfterMs, 'blockedAfterMs', 1, MAX_MS),
     intervalMs: optionalInteger(options.intervalMs, 'intervalMs', 50, 60_000) ?? 1000,
     maxPages: optionalInteger(options.maxPages, 'maxPages', 0, 100_000) ?? 1000,
     title: optionalString(options.title, 'title'),

@@ -5,7 +5,7 @@ import { byNumberedName } from '../view/text'
 import { COLUMNS, type Column, searchedText, sortValue } from './columns'
 import { kindOf, type WorkerView } from './worker-view'
 
-export const STATES = ['all', 'busy', 'idle', 'stale', 'dead'] as const
+export const STATES = ['all', 'busy', 'idle', 'blocked', 'stale', 'dead'] as const
 
 export interface Choice {
   sort: Column['key']

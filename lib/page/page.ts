@@ -16,6 +16,8 @@ import { kindOf, markOf, type WorkerView, wordOf } from './worker-view'
 export interface PageOptions {
   title?: string
   staleMs: number
+  /** Whether there is a button for where a worker hangs. */
+  canAskWhy?: boolean
 }
 
 /** More rows than this help nobody; the filter finds the others. */
@@ -29,6 +31,7 @@ const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[
   ['S', 'idle', 'starting'],
   ['R', 'busy', 'reading'],
   ['W', 'busy', 'working'],
+  ['#', 'blocked', 'blocked'],
   ['!', 'stale', 'stale'],
   ['x', 'dead', 'dead'],
   ['.', 'open', 'open slot'],
@@ -42,6 +45,8 @@ export interface Tick {
   texts: Record<string, string>
   paths: Record<string, string>
   queues: string
+  /** What each worker costs, by its key: percent of a core, bytes. */
+  vitals: Record<string, [cpu: number, memory: number]>
 }
 
 interface Tile {
@@ -63,9 +68,10 @@ export function renderTick(picture: Picture): Tick {
   const { counts, sums, history } = picture
   const texts: Record<string, string> = {
     uptime: picture.workers.length > 0 ? ageText(picture.uptimeMs) : '-',
-    workers: countText(counts.busy + counts.idle + counts.stale),
+    workers: countText(counts.busy + counts.idle + counts.blocked + counts.stale),
     busy: countText(counts.busy),
     idle: countText(counts.idle),
+    blocked: countText(counts.blocked),
     stale: countText(counts.stale),
     dead: countText(counts.dead),
     open: countText(Math.max(0, picture.slots - picture.workers.length)),
@@ -80,7 +86,11 @@ export function renderTick(picture: Picture): Tick {
     paths[name] = history.line(name)
   }
   for (const [name, value] of Object.entries(picture.totals)) texts[`total-${name}`] = countText(value)
-  return { texts, paths, queues: queuesSection(picture.queues.views).text }
+  const vitals: Tick['vitals'] = {}
+  for (const { key, isDead, cpu, memory } of picture.workers) {
+    if (!isDead && cpu !== undefined && memory !== undefined) vitals[key] = [cpu, memory]
+  }
+  return { texts, paths, queues: queuesSection(picture.queues.views).text, vitals }
 }
 
 function shownSparklines({ servesRequests }: Picture): readonly Tile[] {
@@ -105,7 +115,7 @@ export function renderPage(picture: Picture, choice: Choice, options: PageOption
 <noscript><meta http-equiv="refresh" content="${RELOAD_SECONDS}"></noscript>
 <style>${style.content}</style>
 </head>
-<body data-stale-ms="${options.staleMs}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}">
+<body data-stale-ms="${options.staleMs}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}"${options.canAskWhy && html` data-why`}>
 <a class="skip" href="#workers">Skip to the workers</a>
 <header>
 <div class="name"><h1>${title}</h1><p class="path">${cut(escapeControls(baseDir), 200)}</p></div>
@@ -119,6 +129,7 @@ ${gridSection(picture, options.staleMs)}
 <div id="queues">${queuesSection(picture.queues.views)}</div>
 ${workersSection(picture, chosen, choice, options.staleMs)}
 </main>
+<dialog id="why" aria-labelledby="why-title"><h2 id="why-title"></h2><pre></pre><form method="dialog"><button>Close</button></form></dialog>
 <script>${script.content}</script>
 </body>
 </html>
@@ -137,7 +148,7 @@ function summarySection(picture: Picture, { texts, paths }: Tick): Html {
   )
   return html`<section class="summary" aria-label="Summary">
 <dl class="counts">
-${count('workers', 'Living')}${count('busy', 'Busy')}${count('idle', 'Idle')}${count('stale', 'Stale')}${count('dead', 'Dead')}${count('uptime', 'Up')}
+${count('workers', 'Living')}${count('busy', 'Busy')}${count('idle', 'Idle')}${count('blocked', 'Blocked')}${count('stale', 'Stale')}${count('dead', 'Dead')}${count('uptime', 'Up')}
 </dl>
 <div class="sparks">${SPARKLINES.map((tile) => sparkTile(tile, picture, texts, paths[tile.name]))}</div>
 ${names.length > 0 && html`<dl class="totals" aria-label="Totals of the board's counters">${totals}</dl>`}

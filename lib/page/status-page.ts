@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CONTENT_TYPES, metricsFormat } from '../metrics/exposition'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import { escapeControls } from '../view/escape-controls'
+import { ownerKey } from '../view/rates'
+import { blockedForMs } from '../view/worker-state'
 import { Access } from './access'
 import { renderAuto, renderStatusJson } from './auto'
 import { isLeft, lastHeaders } from './ending'
@@ -57,6 +59,7 @@ export class StatusPage {
       const challenge = statusCode === 401 ? { 'WWW-Authenticate': 'Bearer realm="rollcall"' } : undefined
       return answerText(request, response, statusCode, reason, challenge)
     }
+    if (request.method === 'POST' && query.has('why')) return this.#why(request, response, query)
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answerText(request, response, 405, 'Only GET and HEAD are known here.', { Allow: 'GET, HEAD' })
     }
@@ -72,8 +75,37 @@ export class StatusPage {
 
   async #page(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
     const { title, staleMs } = this.#options
-    const body = renderPage(await this.#feed.look(), readChoice(query), { title, staleMs })
+    const canAskWhy = this.#access.bearsToken(request, query.get('token'))
+    const body = renderPage(await this.#feed.look(), readChoice(query), { title, staleMs, canAskWhy })
     answer(request, response, { statusCode: 200, type: 'text/html; charset=utf-8', body })
+  }
+
+  /** Where a worker hangs. It opens a process, so whoever may only look may not; and no other site's script can send it. */
+  async #why(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    if (!this.#access.bearsToken(request, query.get('token'))) {
+      return answerText(
+        request,
+        response,
+        403,
+        "Only whoever has the option 'token' may look into a process.",
+      )
+    }
+    if (request.headers['x-rollcall'] !== 'why') {
+      return answerText(
+        request,
+        response,
+        403,
+        'This needs the header X-Rollcall: why, which no other site can send.',
+      )
+    }
+    const { board } = await this.#feed.look()
+    const worker = board.snapshot().workers.find((one) => ownerKey(one) === query.get('why'))
+    if (worker === undefined) return answerText(request, response, 404, 'This worker has gone.')
+    const { stackOnBoard } = await import('../why/on-board.js')
+    const { blockedText, stackLines } = await import('../why/stack-text.js')
+    const stack = await stackOnBoard(board, worker)
+    const blocked = blockedText(blockedForMs(worker, this.#options.blockedMs))
+    answerText(request, response, 200, [`pid ${worker.pid}, ${blocked}`, ...stackLines(stack), ''].join('\n'))
   }
 
   async #json(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,13 +1,14 @@
 // A worker as the page shows it: short texts that a terminal or a page would not obey and the numbers to sort by. What a worker publishes
 // may be megabytes of anything; past this file it is one line that does nothing but show. Pure functions.
 
-import { isBusy, isPatient, isRequestStatus, type RequestStatus, STATE_LETTERS } from '../http/request-status'
+import { isBusy, isRequestStatus, type RequestStatus, STATE_LETTERS } from '../http/request-status'
 import type { Status, WorkerEntry } from '../scoreboard/types'
 import { ownerKey } from '../view/rates'
-import { cut, escapeControls, statusText } from '../view/text'
+import { ageText, cut, escapeControls, statusText } from '../view/text'
+import { blockedForMs, mayBeSilent } from '../view/worker-state'
 
-/** What counts for a worker first: that it is dead, then that it is silent, then what it does. */
-export type Kind = 'dead' | 'stale' | 'busy' | 'idle'
+/** What counts for a worker first: that it is dead, that it hangs, that it is silent, then what it does. */
+export type Kind = 'dead' | 'blocked' | 'stale' | 'busy' | 'idle'
 
 export interface WorkerView {
   /** Slot and epoch: names this owner of the slot for ever. */
@@ -18,7 +19,9 @@ export interface WorkerView {
   isDead: boolean
   /** Whether it has something to do, as far as its status tells. */
   isBusy: boolean
-  /** As isPatient() says: its silence means nothing. */
+  /** For how long its event loop has not turned, in milliseconds; left out: it turns, as far as anybody knows. */
+  blockedMs?: number
+  /** As mayBeSilent() says: its silence means nothing. */
   isPatient: boolean
   /** Its letter in the scoreboard of Apache's mod_status. */
   letter: string
@@ -27,6 +30,9 @@ export interface WorkerView {
   /** Since its last update, or since its claim when there was none, in milliseconds. */
   ageMs: number
   updates: number
+  /** What it costs, as of the newest second; left out where nobody can say. */
+  cpu?: number
+  memory?: number
   /** Of a worker that serves requests only. */
   requests?: number
   bytes?: number
@@ -43,8 +49,11 @@ const CLIENT_COLUMNS = 64
 /** What workers without work say. */
 const IDLE_WORDS = /^\W*(idle|waiting|sleeping|ready)\b/i
 
-/** @param at when the entry was read, in milliseconds since the Unix epoch */
-export function viewWorker(worker: WorkerEntry, at: number): WorkerView {
+/**
+ * @param at when the entry was read, in milliseconds since the Unix epoch
+ * @param blockedAfterMs as blockedForMs() takes it
+ */
+export function viewWorker(worker: WorkerEntry, at: number, blockedAfterMs?: number): WorkerView {
   const { status, error } = worker
   const request = isRequestStatus(status) ? status : undefined
   const busy = request ? isBusy(request.state) : status !== undefined && !IDLE_WORDS.test(stateText(status))
@@ -55,13 +64,15 @@ export function viewWorker(worker: WorkerEntry, at: number): WorkerView {
     pid: worker.pid,
     isDead: worker.state === 'dead',
     isBusy: busy,
-    isPatient: isPatient(status),
+    isPatient: mayBeSilent(worker),
     letter: request ? STATE_LETTERS[request.state] : letterOf(worker, busy),
     word: request?.state ?? (status === undefined && !error ? 'starting' : 'live'),
     ageMs: Math.max(0, worker.ageMs ?? at - worker.startedAt),
     updates: worker.updates,
     doing: request ? requestText(request) : statusText(status, DOING_COLUMNS),
   }
+  const blockedMs = blockedForMs(worker, blockedAfterMs)
+  if (blockedMs !== undefined) view.blockedMs = blockedMs
   if (error) {
     view.doing = statusText(`${error.code}: ${error.message}`, DOING_COLUMNS)
     view.isError = true
@@ -74,18 +85,21 @@ export function viewWorker(worker: WorkerEntry, at: number): WorkerView {
 /** What counts for a worker when it has been silent for `ageMs`. */
 export function kindOf(view: WorkerView, ageMs: number, staleMs: number): Kind {
   if (view.isDead) return 'dead'
+  if (view.blockedMs !== undefined) return 'blocked'
   if (ageMs > staleMs && !view.isPatient) return 'stale'
   return view.isBusy ? 'busy' : 'idle'
 }
 
-/** The one word in its row: that it is dead or stale, otherwise what it does. */
+/** The words in its row: that it is dead, blocked or stale, otherwise what it does. */
 export function wordOf(view: WorkerView, kind: Kind): string {
+  if (kind === 'blocked') return `blocked ${ageText(view.blockedMs)}`
   return kind === 'dead' || kind === 'stale' ? kind : view.word
 }
 
-/** The one character in the grid. Dead and stale are plain without a colour too. */
+/** The one character in the grid. Dead, blocked and stale are plain without a colour too. */
 export function markOf(view: WorkerView, kind: Kind): string {
   if (kind === 'dead') return 'x'
+  if (kind === 'blocked') return '#'
   return kind === 'stale' ? '!' : view.letter
 }
 

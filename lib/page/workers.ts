@@ -24,6 +24,8 @@ interface Known {
   epoch: number
   /** When it was last silent for 0 ms, by performance.now(). */
   spokeAt: number
+  /** When its event loop last turned, by performance.now(), where it is blocked. */
+  blockedAt?: number
   diedAt?: number
 }
 
@@ -41,12 +43,15 @@ export class Workers {
   readonly slots: number
 
   readonly #deadForMs: number
+  readonly #blockedAfterMs: number | undefined
 
   /**
    * @param snapshot with the dead
    * @param deadForMs for how long they are remembered, at most
+   * @param blockedAfterMs how old a heart may be; undefined: three beats
    */
-  constructor(snapshot: Snapshot, deadForMs: number) {
+  constructor(snapshot: Snapshot, deadForMs: number, blockedAfterMs?: number) {
+    this.#blockedAfterMs = blockedAfterMs
     this.slots = snapshot.slots
     this.#deadForMs = deadForMs
     for (const worker of snapshot.workers) {
@@ -99,27 +104,54 @@ export class Workers {
     return difference
   }
 
+  /** Learns whose event loop does not turn: epoch and for how long, by slot. Gives those of whom that is news. */
+  learnBlocked(blocked: ReadonlyMap<number, { epoch: number; forMs: number }>): WorkerView[] {
+    const changed: WorkerView[] = []
+    const now = performance.now()
+    for (const [slot, known] of this.#bySlot) {
+      const one = blocked.get(slot)
+      const forMs = one?.epoch === known.epoch ? one.forMs : undefined
+      if ((forMs === undefined) === (known.blockedAt === undefined)) continue
+      known.blockedAt = forMs === undefined ? undefined : now - forMs
+      known.view = { ...known.view, ageMs: Math.max(0, now - known.spokeAt), blockedMs: forMs }
+      changed.push(known.view)
+    }
+    return changed
+  }
+
+  /** Learns what the living cost: entries with `vitals`. */
+  learnVitals(workers: readonly WorkerEntry[]): void {
+    for (const { slot, epoch, vitals } of workers) {
+      const known = this.#bySlot.get(slot)
+      if (known?.epoch !== epoch || vitals === undefined) continue
+      known.view = { ...known.view, cpu: vitals.cpuPercent, memory: vitals.rssBytes }
+    }
+  }
+
   /** The living by slot, then the dead by their time; ages as they are now. */
   views(): WorkerView[] {
     const now = performance.now()
     const living = [...this.#bySlot.values()].sort((a, b) => a.view.slot - b.view.slot)
-    return [...living, ...this.#dead.values()].map(({ view, spokeAt }) => ({
+    return [...living, ...this.#dead.values()].map(({ view, spokeAt, blockedAt }) => ({
       ...view,
       ageMs: Math.max(0, now - spokeAt),
+      blockedMs: blockedAt === undefined ? undefined : now - blockedAt,
     }))
   }
 
   counts(staleMs: number): Counts {
-    const counts = { dead: this.#dead.size, stale: 0, busy: 0, idle: 0 }
+    const counts = { dead: this.#dead.size, blocked: 0, stale: 0, busy: 0, idle: 0 }
     const now = performance.now()
     for (const { view, spokeAt } of this.#bySlot.values()) counts[kindOf(view, now - spokeAt, staleMs)]++
     return counts
   }
 
   #known(worker: WorkerEntry, at: number): Known {
-    const view = viewWorker(worker, at)
+    const view = viewWorker(worker, at, this.#blockedAfterMs)
     this.#servesRequests ||= view.requests !== undefined
-    return { view, epoch: worker.epoch, spokeAt: performance.now() - view.ageMs }
+    const now = performance.now()
+    const blockedAt = view.blockedMs === undefined ? undefined : now - view.blockedMs
+    return { view, epoch: worker.epoch, spokeAt: now - view.ageMs, blockedAt }
   }
 
   #learn(worker: WorkerEntry, at: number): WorkerView {
@@ -133,13 +165,15 @@ export class Workers {
       if (more > 0) this.#sums = { ...this.#sums, [name]: this.#sums[name] + more }
     }
     this.#oldestStart = Math.min(this.#oldestStart, worker.startedAt)
+    if (isSame) known.view = { ...view, cpu: before.view.cpu, memory: before.view.memory }
     this.#bySlot.set(worker.slot, known)
-    return view
+    return known.view
   }
 
   #bury(known: Known, deadForMs = 0): WorkerView {
-    const view = { ...known.view, isDead: true, ageMs: Math.max(0, performance.now() - known.spokeAt) }
-    this.#dead.set(view.key, { ...known, view, diedAt: performance.now() - deadForMs })
+    const ageMs = Math.max(0, performance.now() - known.spokeAt)
+    const view = { ...known.view, isDead: true, blockedMs: undefined, ageMs }
+    this.#dead.set(view.key, { ...known, view, blockedAt: undefined, diedAt: performance.now() - deadForMs })
     return view
   }
 

@@ -19,11 +19,14 @@ const OPTIONS = [
   'allowAnyFilesystem',
   'externalBuffers',
   'deadForMs',
+  'heartbeatMs',
 ] as const satisfies readonly (keyof ScoreboardOptions)[]
 
 const DEFAULT_MAX_STATUS_BYTES = 16 * 1024 * 1024
 const LARGEST_MAX_STATUS_BYTES = 1024 * 1024 * 1024
 const DEFAULT_DEAD_FOR_MS = 600_000
+const DEFAULT_HEARTBEAT_MS = 1000
+const LONGEST_HEARTBEAT_MS = 3_600_000
 const MAX_ID_BYTES = 128
 const MAX_NAMES = 64
 const MAX_NAME_BYTES = 62
@@ -50,6 +53,7 @@ export interface CheckedOptions {
   anyFilesystem: boolean
   externalBuffers: boolean
   deadForMs: number
+  heartbeatMs: number
 }
 
 function checkBaseDir(value: unknown): string {
@@ -144,6 +148,8 @@ export function checkScoreboardOptions(options: ScoreboardOptions): CheckedOptio
     anyFilesystem: optionalBoolean(options.allowAnyFilesystem, 'allowAnyFilesystem') ?? false,
     externalBuffers: optionalBoolean(options.externalBuffers, 'externalBuffers') ?? true,
     deadForMs: checkDeadFor(options.deadForMs),
+    heartbeatMs:
+      optionalInteger(options.heartbeatMs, 'heartbeatMs', 0, LONGEST_HEARTBEAT_MS) ?? DEFAULT_HEARTBEAT_MS,
   }
 }
 

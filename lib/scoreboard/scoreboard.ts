@@ -1,8 +1,9 @@
 // Scoreboard: the public face of a board, for workers and managers alike.
 
-import { isFailure, type NativeBoard, native, Outcome } from '../binding'
+import { isFailure, type NativeBoard, type NativeInspection, native, Outcome } from '../binding'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
 import { ScoreboardError } from '../util/errors'
+import { BlockedWatch } from './blocked-watch'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
 import { cursorOf, readChanges } from './changes'
 import { claimError, tryAgainWhileBusy, tryToClaim } from './claiming'
@@ -12,6 +13,8 @@ import { CounterReader, Counters, SharedCounters } from './counters'
 import { type Ending, endingOf } from './ending'
 import { scoreboardError } from './failures'
 import { livingOn } from './geometry'
+import { Heart } from './heart'
+import { Hearts } from './hearts'
 import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
 import { addOwner, idsOfThisThread, removeOwner } from './owners'
@@ -27,6 +30,7 @@ import type {
   WatchOptions,
   WorkerEntry,
 } from './types'
+import { VitalsReader } from './vitals'
 import { ChangeWatcher, WatchHub } from './watch'
 import { readEntry } from './worker-entry'
 
@@ -55,6 +59,9 @@ const { publishTextAt } = native
 export class Scoreboard<S = Status, Names extends string = string> {
   readonly baseDir: string
   readonly #options: CheckedOptions
+  readonly #heart = new Heart()
+  #hearts: Hearts | undefined
+  #vitals: VitalsReader | undefined
   #board: NativeBoard
   #reader: SlotReader
   #all: StatusReader
@@ -202,9 +209,11 @@ export class Scoreboard<S = Status, Names extends string = string> {
    *
    * @param options.includeDead also those that died and were not cleaned up yet, unless longer ago than the
    * option `deadForMs` says; default false
+   * @param options.vitals also what each of the living costs: processor time, memory; default false
    */
-  snapshot(options: { includeDead?: boolean } = {}): Snapshot<S, Names> {
-    checkOptions(options, ['includeDead'], 'the options of snapshot()')
+  snapshot(options: { includeDead?: boolean; vitals?: boolean } = {}): Snapshot<S, Names> {
+    checkOptions(options, ['includeDead', 'vitals'], 'the options of snapshot()')
+    const wantsVitals = optionalBoolean(options.vitals, 'vitals') ?? false
     const includeDead = optionalBoolean(options.includeDead, 'includeDead') ?? false
     this.#checkOpen('read')
     const workers: WorkerEntry[] = []
@@ -216,6 +225,10 @@ export class Scoreboard<S = Status, Names extends string = string> {
       if (worker === undefined) continue
       workers.push(worker)
       entries.push(entry)
+    }
+    if (wantsVitals) {
+      this.#vitals ??= new VitalsReader(this.#board)
+      this.#vitals.addTo(workers)
     }
     const { boardId, slots } = this.#board
     const cursor = cursorOf(this.#board, this.#reader, workers, entries)
@@ -244,13 +257,16 @@ export class Scoreboard<S = Status, Names extends string = string> {
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
   watch(options: WatchOptions = {}): AsyncIterableIterator<Changes<S, Names>> {
-    checkOptions(options, ['signal', 'minIntervalMs'], 'the options of watch()')
+    checkOptions(options, ['signal', 'minIntervalMs', 'blockedAfterMs'], 'the options of watch()')
     const signal = optionalSignal(options.signal, 'signal')
     const minIntervalMs = optionalInteger(options.minIntervalMs, 'minIntervalMs', 0, 2 ** 31 - 1) ?? 0
+    const blockedAfterMs = optionalInteger(options.blockedAfterMs, 'blockedAfterMs', 1, 2 ** 31 - 1)
     this.#checkOpen('watch')
     const watched = {
       changes: (since?: Cursor) => this.changes(since) as unknown as Changes,
       sharedValues: () => this.shared.values(),
+      workerIn: (slot: number) => this.#workerIn(slot),
+      blocked: blockedAfterMs === undefined ? undefined : new BlockedWatch(this.#board, blockedAfterMs),
     }
     const watcher: AsyncIterableIterator<unknown> = new ChangeWatcher(
       watched,
@@ -381,6 +397,8 @@ export class Scoreboard<S = Status, Names extends string = string> {
     this.#shared = new SharedCounters(board, this.#options.readOnly)
     this.#reader = new SlotReader(board, this.baseDir, this.#options.maxStatusBytes)
     this.#all = new StatusReader(board, this.#reader)
+    this.#hearts = undefined
+    this.#vitals = undefined
     this.#counters = undefined
     this.#files = undefined
     this.#hasFiles = false
@@ -406,6 +424,31 @@ export class Scoreboard<S = Status, Names extends string = string> {
   /** Whether opening it to write would replace it. @internal */
   get isFromEarlierBoot(): boolean {
     return this.#board.fromEarlierBoot
+  }
+
+  /**
+   * Whose event loop has not turned for longer than `afterMs` (undefined: three of its beats): epoch and for how long,
+   * in milliseconds, by slot. Dead owners too, until they are cleaned up. @internal
+   */
+  blocked(afterMs?: number): Map<number, { epoch: number; forMs: number }> {
+    this.#checkOpen('read')
+    this.#hearts ??= new Hearts(this.#board)
+    return this.#hearts.blocked(afterMs)
+  }
+
+  /** What the line of a worker says for whoever is about to look into its process. @internal */
+  inspection({ slot, epoch }: Pick<WorkerEntry, 'slot' | 'epoch'>): NativeInspection | undefined {
+    return this.#board.inspection(slot, epoch)
+  }
+
+  /** Whether somebody has opened the inspector of a worker and not closed it. @internal */
+  get hasInspected(): boolean {
+    return this.snapshot().workers.some((worker) => this.inspection(worker)?.isInspected)
+  }
+
+  /** Notes for how long somebody may have its inspector open; 0: nobody has. @internal */
+  noteInspection({ slot, epoch }: Pick<WorkerEntry, 'slot' | 'epoch'>, forMs: number): void {
+    this.#board.noteInspection(slot, epoch, forMs)
   }
 
   /** How many slots belong to dead workers. @internal */
@@ -444,6 +487,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
 
   /** Gives everything back: with a good-bye, or as one who has died in this way. */
   #leave(ending: Ending | undefined): void {
+    this.#heart.stop()
     removeOwner(this)
     this.#hub.close()
     if (ending !== undefined) {
@@ -514,8 +558,14 @@ export class Scoreboard<S = Status, Names extends string = string> {
   #settleIn(slot: number, epoch: number): void {
     const { boardId } = this.#board
     this.#ownKey = `${slot}-${epoch}`
+    this.#heart.start(this.#board, this.#options.heartbeatMs)
     this.#files = new OverflowWriter(this.baseDir, this.#options.mode, { boardId, slot, epoch })
     addOwner(this)
+  }
+
+  /** The living owner of a slot. */
+  #workerIn(slot: number): WorkerEntry | undefined {
+    return this.#reader.scan(undefined, slot, slot + 1) === 0 ? undefined : this.#liveEntry(0)
   }
 
   readonly #liveEntry = (entry: number) => readEntry(this.#reader, this.#counterReader, entry, undefined)

@@ -25,6 +25,8 @@ export interface Owner {
   readonly threadId: number
   readonly uid: number
   readonly startedAt: number
+  readonly processStart: number
+  readonly pidNamespace: number
 }
 
 /** What a record says, decoded. */

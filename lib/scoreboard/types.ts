@@ -103,6 +103,14 @@ export interface ScoreboardOptions<Names extends string = string> {
    * @default 600000, ten minutes
    */
   deadForMs?: number
+  /**
+   * How often this worker says that its event loop turns, in milliseconds, 0 to 3600000; 0: never. From the first
+   * `update()` or `claim()` on, by a timer that keeps no process alive. Readers tell by it who is blocked. A program
+   * that works without an event loop, one synchronous step after the other, says 0.
+   *
+   * @default 1000
+   */
+  heartbeatMs?: number
 }
 
 /** What went wrong with one slot. It never costs the other entries. */
@@ -111,6 +119,20 @@ export interface WorkerEntryError {
   message: string
   /** The first characters of the status, where they are known. */
   preview?: string
+}
+
+/** What a worker costs, by the kernel's account. Of a worker thread: its own time, the memory of its whole process. */
+export interface Vitals {
+  /** Of one core, since the look before at this handle; at the first, over all of its life. */
+  cpuPercent: number
+  /** User and system time since its process started, in milliseconds. */
+  cpuMs: number
+  /** Memory that is not swapped out, in bytes. */
+  rssBytes: number
+  /** How many its process has. */
+  threads: number
+  /** The state letter of `/proc`: R runs, S sleeps, D waits for a device, T is stopped, t is traced, Z has ended. */
+  procState: string
 }
 
 /** One worker as a reader sees it. */
@@ -133,7 +155,17 @@ export interface WorkerEntry<S = Status, Names extends string = string> {
   updatedAt: number | undefined
   /** How long ago that was, in milliseconds, by the monotonic clock. */
   ageMs: number | undefined
+  /** How long ago the event loop of a living worker last turned, in milliseconds; undefined: it has no heart. */
+  heartbeatAgeMs?: number | undefined
+  /** How often it says so, in milliseconds: its option `heartbeatMs`. */
+  heartbeatMs?: number | undefined
+  /** When its process started, in clock ticks since boot: with the pid this names one process for ever. 0: unknown. */
+  processStart?: number
+  /** The inode of its pid namespace, in which `pid` is a number; 0: unknown. */
+  pidNamespace?: number
   counters: Record<Names, number>
+  /** For `snapshot({ vitals: true })`, of a living worker in the reader's pid namespace, on Linux. */
+  vitals?: Vitals
   /** For how long a dead worker has been dead, in milliseconds; undefined where nobody has noted it yet. */
   deadForMs?: number
   /** How a dead worker ended, where somebody knew: `exited 1`, `SIGKILL`, `terminated` (its thread). */
@@ -165,6 +197,8 @@ export interface WorkerChange<S = Status, Names extends string = string> extends
   merged: number
   /** Whether this owner of the slot was not known before. */
   isNew: boolean
+  /** For a watch with `blockedAfterMs`: whether it is blocked now. */
+  blocked?: boolean
 }
 
 /** A worker that is there no more. A slot owned anew is one gone and one new. */
@@ -199,4 +233,12 @@ export interface WatchOptions {
    * @default 0
    */
   minIntervalMs?: number
+  /**
+   * Also tell when a worker's event loop has not turned for so many milliseconds, and when it turns again: such a
+   * change has `merged` 0, and every change of this watch has `blocked`. At least 1; less than twice the
+   * worker's `heartbeatMs` calls those blocked who are not.
+   *
+   * @default not told
+   */
+  blockedAfterMs?: number
 }

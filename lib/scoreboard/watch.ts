@@ -4,9 +4,10 @@
 // sleeps, a watcher announces that somebody waits and looks once more; so no wake-up is lost.
 
 import type { NativeBoard } from '../binding'
+import type { BlockedWatch } from './blocked-watch'
 import { isEmpty } from './changes'
 import { scoreboardError } from './failures'
-import type { Changes, Cursor } from './types'
+import type { Changes, Cursor, WorkerEntry } from './types'
 
 /** Where nobody can wake us: the first and the longest pause between two looks. */
 const FIRST_PAUSE_MS = 1
@@ -16,6 +17,10 @@ const LONGEST_PAUSE_MS = 100
 export interface Watched {
   changes(since?: Cursor): Changes
   sharedValues(): number[]
+  /** The living owner of a slot. */
+  workerIn(slot: number): WorkerEntry | undefined
+  /** Where this watcher wants to know who is blocked. */
+  blocked: BlockedWatch | undefined
 }
 
 /** Ends a pause; with an error, by throwing it. */
@@ -58,10 +63,10 @@ export class WatchHub {
 
   /**
    * Sleeps until it is time to look again: after news, after a death, after `pauseMs` where writers
-   * cannot wake us, and about once a second in any case.
+   * cannot wake us, after `mostMs`, and about once a second in any case.
    */
-  async sleep(seen: number, pauseMs: number, signal: AbortSignal): Promise<void> {
-    const pause = this.#pause(this.#sleepers, this.#canBeWoken ? undefined : pauseMs, signal)
+  async sleep(seen: number, pauseMs: number, mostMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const pause = this.#pause(this.#sleepers, this.#canBeWoken ? mostMs : pauseMs, signal)
     if (this.#sleepers.size === 1) this.#board.keepAlive(true)
     this.#board.wait(seen)
     try {
@@ -185,7 +190,31 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
     this.#hub.enter()
     this.#state = 'open'
     this.#shared = this.#board.sharedValues()
-    return this.#board.changes()
+    return this.#withBlocked(this.#board.changes())
+  }
+
+  /** The same with who is blocked, and with those who have just become so, or have come back. */
+  #withBlocked(changes: Changes): Changes {
+    const { blocked } = this.#board
+    if (blocked === undefined) return changes
+    const told = new Map(changes.workers.map((worker) => [worker.slot, worker]))
+    const workers = [...changes.workers]
+    for (const slot of blocked.look()) {
+      const worker = told.has(slot) ? undefined : this.#board.workerIn(slot)
+      if (worker !== undefined) workers.push({ ...worker, merged: 0, isNew: false })
+    }
+    return {
+      ...changes,
+      workers: workers.map((worker) => ({
+        ...worker,
+        blocked: blocked.isBlocked(worker.slot, worker.epoch),
+      })),
+    }
+  }
+
+  #untilBlocked(): number | undefined {
+    const ms = this.#board.blocked?.nextMs
+    return ms === undefined || ms > 2 ** 31 - 1 ? undefined : ms
   }
 
   async #news(): Promise<Changes> {
@@ -194,7 +223,7 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
     let announced: number | undefined
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const shared = this.#board.sharedValues()
-      const changes = this.#board.changes(this.#cursor)
+      const changes = this.#withBlocked(this.#board.changes(this.#cursor))
       const isNews = !isEmpty(changes) || shared.some((value, i) => value !== this.#shared[i])
       this.#shared = shared
       if (isNews) return changes
@@ -203,7 +232,7 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
       if (announced === undefined) {
         announced = this.#hub.announce()
       } else {
-        await this.#hub.sleep(announced, pauseMs, this.#stop.signal)
+        await this.#hub.sleep(announced, pauseMs, this.#untilBlocked(), this.#stop.signal)
         announced = undefined
       }
     }

@@ -42,7 +42,16 @@ export function readEntry(
     startedAt: owner.startedAt,
     updatedAt: isPublished ? reading.wallMs : undefined,
     ageMs: isPublished ? Math.max(0, now - reading.monotonicMs) : undefined,
+    heartbeatAgeMs: undefined,
+    heartbeatMs: undefined,
+    processStart: owner.processStart,
+    pidNamespace: owner.pidNamespace,
     counters,
+  }
+  const everyMs = reader.field(entry, EntryField.heartEveryMs)
+  if (everyMs > 0) {
+    worker.heartbeatMs = everyMs
+    worker.heartbeatAgeMs = Math.max(0, now - reader.field(entry, EntryField.heartNs) / 1e6)
   }
   if (deadFor !== undefined) worker.deadForMs = deadFor
   const ending = endingText(reader.field(entry, EntryField.ending))

@@ -1,13 +1,13 @@
 // Changes of a board as lines: for people, and as objects for programs. Pure functions.
 
-import type { Changes, Status } from '../scoreboard/types'
-import { cut, escapeControls, statusText } from '../view/text'
+import type { Changes, Status, WorkerChange } from '../scoreboard/types'
+import { ageText, cut, escapeControls, statusText } from '../view/text'
 import { colorsIf } from './colors'
 import { jsonStatus } from './render'
 
 /** One change, for programs. */
 export interface ChangeObject {
-  type: 'new' | 'update' | 'closed' | 'died'
+  type: 'new' | 'update' | 'blocked' | 'unblocked' | 'closed' | 'died'
   /** Milliseconds since the Unix epoch. */
   at: number
   id: string
@@ -16,6 +16,10 @@ export interface ChangeObject {
   pid?: number
   /** How many updates this one stands for. */
   merged?: number
+  /** Whether its event loop turns not. */
+  blocked?: boolean
+  /** For how long it has not, in milliseconds. */
+  blockedForMs?: number
   status?: unknown
   error?: unknown
 }
@@ -27,11 +31,24 @@ export function changeObjects(changes: Changes): ChangeObject[] {
     return { type: reason, at, id, slot, epoch }
   })
   const moved = changes.workers.map((worker): ChangeObject => {
-    const { id, slot, epoch, pid, merged, error } = worker
-    const type = worker.isNew ? 'new' : 'update'
-    return { type, at, id, slot, epoch, pid, merged, status: jsonStatus(worker.status), error }
+    const { id, slot, epoch, pid, merged, error, blocked } = worker
+    const type = worker.isNew
+      ? 'new'
+      : isAboutBlocking(worker)
+        ? blocked
+          ? 'blocked'
+          : 'unblocked'
+        : 'update'
+    const forMs = blocked ? worker.heartbeatAgeMs : undefined
+    const status = jsonStatus(worker.status)
+    return { type, at, id, slot, epoch, pid, merged, blocked, blockedForMs: forMs, status, error }
   })
   return [...gone, ...moved]
+}
+
+/** Told without an update, because it blocks or has come back. */
+function isAboutBlocking({ blocked, merged, isNew, error }: WorkerChange): boolean {
+  return blocked !== undefined && merged === 0 && !isNew && error === undefined
 }
 
 /** `12:34:56.789 = web-1 (x3) GET /`, cut to the width that is given. */
@@ -43,6 +60,11 @@ export function changeLines(changes: Changes, style: { columns: number; colors: 
     return reason === 'died' ? red(line) : yellow(line)
   })
   const moved = changes.workers.map((worker) => {
+    if (isAboutBlocking(worker)) {
+      const what = worker.blocked ? `blocked for ${ageText(worker.heartbeatAgeMs)}: ` : 'goes on: '
+      const line = `${time} ! ${escapeControls(worker.id)} ${what}${textOf(worker.status)}`
+      return (worker.blocked ? red : green)(cut(line, style.columns))
+    }
     const many = worker.merged > 1 ? ` (x${worker.merged})` : ''
     const head = `${time} ${worker.isNew ? '+' : '='} ${escapeControls(worker.id)}${many} `
     const text = worker.error ? `! ${worker.error.code}` : textOf(worker.status)

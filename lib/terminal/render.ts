@@ -2,6 +2,7 @@
 // them decides where the text goes and how wide and colourful it may be.
 
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
+import { bytesText } from '../view/numbers'
 import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
 import { type ShownState, shownState } from '../view/worker-state'
 import { colorsIf } from './colors'
@@ -13,13 +14,19 @@ export interface TableOptions {
   columns?: number
   /** @default false */
   colors?: boolean
-  /** Say of each worker whether it is live, stale or dead. @default false */
+  /** Say of each worker whether it is live, blocked, stale or dead. @default false */
   state?: boolean
   /** A living worker silent for longer counts as stale, in milliseconds. @default Infinity */
   staleMs?: number
+  /** How old the heart of a living worker may be before it counts as blocked, in milliseconds. @default three beats */
+  blockedMs?: number
+  /** Say of each worker what it costs, where the snapshot has it. @default false */
+  vitals?: boolean
   /** How a status reads, on one line of at most `columns` columns. @default statusText */
   statusText?: (status: Status | undefined, columns: number) => string
 }
+
+type StateOptions = Pick<TableOptions, 'staleMs' | 'blockedMs'>
 
 export interface ScreenOptions extends TableOptions {
   /** The first line, before the counts. */
@@ -31,9 +38,9 @@ export interface ScreenOptions extends TableOptions {
 }
 
 /** How many workers are in each state. */
-function countStates(snapshot: Snapshot, staleMs?: number): Record<ShownState, number> {
-  const counts = { live: 0, stale: 0, dead: 0 }
-  for (const worker of snapshot.workers) counts[shownState(worker, snapshot.takenAt, staleMs)] += 1
+function countStates({ workers, takenAt }: Snapshot, options: StateOptions): Record<ShownState, number> {
+  const counts = { live: 0, blocked: 0, stale: 0, dead: 0 }
+  for (const worker of workers) counts[shownState(worker, takenAt, options.staleMs, options.blockedMs)] += 1
   return counts
 }
 
@@ -67,10 +74,11 @@ export function renderTable(snapshot: Snapshot, options: TableOptions = {}): str
   return lines.map((line, row) => decorate(line, snapshot, row - 1, options))
 }
 
-/** `3 live, 1 stale, 1 dead, 1024 slots`. */
-export function renderLine(snapshot: Snapshot, staleMs?: number): string {
-  const { live, stale, dead } = countStates(snapshot, staleMs)
+/** `3 live, 1 blocked, 1 stale, 1 dead, 1024 slots`. */
+export function renderLine(snapshot: Snapshot, options: StateOptions = {}): string {
+  const { live, blocked, stale, dead } = countStates(snapshot, options)
   const parts = [`${live} live`]
+  if (blocked > 0) parts.push(`${blocked} blocked`)
   if (stale > 0) parts.push(`${stale} stale`)
   if (dead > 0) parts.push(`${dead} dead`)
   return [...parts, `${snapshot.slots} slots`].join(', ')
@@ -83,7 +91,7 @@ export function renderScreen(snapshot: Snapshot, options: ScreenOptions): string
   const hidden = snapshot.workers.length - room
   const shown = hidden > 0 ? snapshot.workers.slice(0, room - 1) : snapshot.workers
   const lines = [
-    cut(`${escapeControls(options.title)}  ${renderLine(snapshot, options.staleMs)}`, columns),
+    cut(`${escapeControls(options.title)}  ${renderLine(snapshot, options)}`, columns),
     '',
     ...renderTable({ ...snapshot, workers: shown }, { ...options, state: true }),
   ]
@@ -114,7 +122,7 @@ export function workerColumns(takenAt: number, options: TableOptions): TableColu
   const idColumns = Math.max(8, Math.floor((options.columns ?? Infinity) * 0.3))
   const state: TableColumn<WorkerEntry> = {
     name: 'STATE',
-    text: (worker) => shownState(worker, takenAt, options.staleMs).replace('dead', 'DEAD'),
+    text: (worker) => stateText(worker, takenAt, options).replace('dead', 'DEAD'),
   }
   return [
     { name: 'SLOT', align: 'right', dropOrder: 3, text: (worker) => String(worker.slot) },
@@ -122,8 +130,30 @@ export function workerColumns(takenAt: number, options: TableOptions): TableColu
     { name: 'PID', align: 'right', dropOrder: 2, text: (worker) => String(worker.pid) },
     { name: 'AGE', align: 'right', text: (worker) => ageText(worker.ageMs) },
     { name: 'UPDATES', align: 'right', dropOrder: 1, text: (worker) => String(worker.updates) },
+    ...(options.vitals ? VITALS : []),
     ...(options.state ? [state] : []),
   ]
+}
+
+/** A process in one of these runs nothing at all. */
+const PROC_STATES: Record<string, string> = { T: 'stopped', t: 'traced', D: 'in device' }
+
+const VITALS: TableColumn<WorkerEntry>[] = [
+  { name: 'CPU%', align: 'right', dropOrder: 1, text: ({ vitals }) => vitals?.cpuPercent.toFixed(1) ?? '-' },
+  {
+    name: 'MEM',
+    align: 'right',
+    dropOrder: 1,
+    text: ({ vitals }) => (vitals ? bytesText(vitals.rssBytes) : '-'),
+  },
+]
+
+/** `live`, `blocked 12s`; why it is blocked, where its process is not even running. */
+export function stateText(worker: WorkerEntry, takenAt: number, options: StateOptions): string {
+  const state = shownState(worker, takenAt, options.staleMs, options.blockedMs)
+  if (state !== 'blocked') return state
+  const how = PROC_STATES[worker.vitals?.procState ?? '']
+  return `${how ?? 'blocked'} ${ageText(worker.heartbeatAgeMs)}`
 }
 
 /** A status, or why there is none, on one line. */
@@ -138,7 +168,7 @@ function decorate(line: string, snapshot: Snapshot, row: number, options: TableO
   const { bold, red, yellow } = colorsIf(options.colors ?? false)
   const worker = snapshot.workers[row]
   if (!worker) return bold(line)
-  const state = shownState(worker, snapshot.takenAt, options.staleMs)
-  if (state === 'dead') return red(line)
+  const state = shownState(worker, snapshot.takenAt, options.staleMs, options.blockedMs)
+  if (state === 'dead' || state === 'blocked') return red(line)
   return state === 'stale' || worker.error ? yellow(line) : line
 }

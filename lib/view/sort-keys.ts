@@ -8,7 +8,9 @@ export const SORTS = {
   rate: 'most updates a second, between the last two looks',
   id: 'by name, web-9 before web-10',
   pid: 'by process',
-  state: 'the dead, then the stale, then the living',
+  state: 'the dead, the blocked, the stale, then the living',
+  cpu: 'most processor time, between the last two looks',
+  mem: 'most memory',
   status: 'by what they say',
 } as const
 

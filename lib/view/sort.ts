@@ -13,11 +13,13 @@ export interface SortOptions {
   rates?: ReadonlyMap<string, number>
   /** A living worker silent for longer counts as stale, in milliseconds, for `state`. @default Infinity */
   staleMs?: number
+  /** How old a heart may be, in milliseconds, for `state`. @default three beats */
+  blockedMs?: number
 }
 
 type Compare = (a: WorkerEntry, b: WorkerEntry) => number
 
-const STATES: readonly ShownState[] = ['dead', 'stale', 'live']
+const STATES: readonly ShownState[] = ['dead', 'blocked', 'stale', 'live']
 const MOST_TEXT = 100
 
 /** The same snapshot with its workers in order; equal ones by slot. */
@@ -27,7 +29,10 @@ export function sortWorkers(snapshot: Snapshot, by: SortOptions): Snapshot {
   return { ...snapshot, workers: by.reverse ? workers.toReversed() : workers }
 }
 
-function comparison({ sort, rates, staleMs }: SortOptions, { workers, takenAt }: Snapshot): Compare {
+function comparison(
+  { sort, rates, staleMs, blockedMs }: SortOptions,
+  { workers, takenAt }: Snapshot,
+): Compare {
   switch (sort) {
     case 'slot':
       return (a, b) => a.slot - b.slot
@@ -42,9 +47,13 @@ function comparison({ sort, rates, staleMs }: SortOptions, { workers, takenAt }:
     case 'pid':
       return (a, b) => a.pid - b.pid
     case 'state': {
-      const rank = (worker: WorkerEntry) => STATES.indexOf(shownState(worker, takenAt, staleMs))
+      const rank = (worker: WorkerEntry) => STATES.indexOf(shownState(worker, takenAt, staleMs, blockedMs))
       return (a, b) => rank(a) - rank(b)
     }
+    case 'cpu':
+      return (a, b) => (b.vitals?.cpuPercent ?? -1) - (a.vitals?.cpuPercent ?? -1)
+    case 'mem':
+      return (a, b) => (b.vitals?.rssBytes ?? -1) - (a.vitals?.rssBytes ?? -1)
     case 'status': {
       const texts = new Map(workers.map((worker) => [worker, statusText(worker.status, MOST_TEXT)]))
       return (a, b) => byNumberedName(texts.get(a)!, texts.get(b)!)

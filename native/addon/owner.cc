@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "../core/crc32c.h"
+#include "../core/platform.h"
 #include "handle.h"
 
 namespace rollcall {
@@ -219,6 +220,37 @@ Napi::Value NoteEnd(Handle& handle, const Napi::CallbackInfo& info) {
   return status.ok() ? Napi::Number::New(env, slots) : Failure(env, status);
 }
 
+// startHeart(everyMs) -> undefined
+Napi::Value StartHeart(Handle& handle, const Napi::CallbackInfo& info) {
+  if (CanPublish(handle).ok()) handle.board.StartHeart(Uint32At(info, 0));
+  return info.Env().Undefined();
+}
+
+// beat(handlesSigusr1) -> whether to close an inspector that somebody has left open
+napi_value Beat(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument, result;
+  void* data;
+  napi_get_cb_info(env, info, &argc, &argument, nullptr, &data);
+  Handle& handle = *static_cast<Handle*>(data);
+  bool handles_sigusr1 = false;
+  napi_get_value_bool(env, argument, &handles_sigusr1);
+  const bool left_open = CanPublish(handle).ok() && handle.board.Beat(handles_sigusr1);
+  napi_get_boolean(env, left_open, &result);
+  return result;
+}
+
+// noteInspection(slot, epoch, forMs) -> false when that owner is gone; 0 ms: nobody inspects it
+Napi::Value NoteInspection(Handle& handle, const Napi::CallbackInfo& info) {
+  const uint32_t slot = Uint32At(info, 0), for_ms = Uint32At(info, 2);
+  const BoardFile& file = handle.board.file();
+  if (handle.closed || file.read_only() || slot >= file.geometry().slot_count) {
+    return Misuse(info.Env(), "Expected a slot of a writable board");
+  }
+  const uint64_t until = for_ms == 0 ? 0 : CoarseMonotonicNs() + uint64_t{for_ms} * 1000000;
+  return Napi::Boolean::New(info.Env(), handle.board.NoteInspection(slot, Uint64At(info, 1), until));
+}
+
 // close() -> undefined. Says good-bye first, if there is a slot.
 Napi::Value Close(Handle& handle, const Napi::CallbackInfo& info) {
   handle.Close();
@@ -243,6 +275,9 @@ void BindOwner(Napi::Object object, Handle* handle) {
   Bind(object, "claim", Call<Claim>, handle);
   Bind(object, "retire", Call<Retire>, handle);
   Bind(object, "noteEnd", Call<NoteEnd>, handle);
+  Bind(object, "startHeart", Call<StartHeart>, handle);
+  Bind(object, "beat", Beat, handle);
+  Bind(object, "noteInspection", Call<NoteInspection>, handle);
   Bind(object, "close", Call<Close>, handle);
   Bind(object, "abandon", Call<Abandon>, handle);
 }

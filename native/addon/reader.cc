@@ -36,7 +36,7 @@ Napi::Value Scan(Handle& handle, const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, result.complete ? static_cast<double>(result.entries) : -1.0);
 }
 
-// identity(slot, epoch) -> { id, pid, threadId, uid, startedAt } | undefined when that owner is gone
+// identity(slot, epoch) -> { id, pid, threadId, uid, startedAt, processStart, pidNamespace } | undefined when that owner is gone
 Napi::Value ReadIdentity(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const uint32_t slot = Uint32At(info, 0);
@@ -50,6 +50,31 @@ Napi::Value ReadIdentity(Handle& handle, const Napi::CallbackInfo& info) {
   result.Set("threadId", static_cast<double>(identity.thread_id));
   result.Set("uid", static_cast<double>(identity.uid));
   result.Set("startedAt", static_cast<double>(identity.claimed_wall_ms));
+  result.Set("processStart", static_cast<double>(identity.process_start));
+  result.Set("pidNamespace", static_cast<double>(identity.pid_namespace));
+  return result;
+}
+
+// hearts(out: Float64Array) -> the number of slots that it has now: epoch, last beat and interval of each
+Napi::Value ReadHearts(Handle& handle, const Napi::CallbackInfo& info) {
+  size_t room = 0;
+  double* out = ElementsOf<double>(info[0], napi_float64_array, &room);
+  if (out == nullptr || handle.closed) return Misuse(info.Env(), "Expected a Float64Array, and an open board");
+  const uint32_t count = static_cast<uint32_t>(room / kHeartNumbers);
+  return Napi::Number::New(info.Env(), handle.board.ReadHearts(reinterpret_cast<HeartEntry*>(out), count));
+}
+
+// inspection(slot, epoch) -> { kernelThread, handlesSigusr1, isInspected } | undefined when that owner is gone
+Napi::Value ReadInspection(Handle& handle, const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const uint32_t slot = Uint32At(info, 0);
+  if (handle.closed || slot >= handle.board.file().geometry().slot_count) return env.Undefined();
+  Inspection inspection;
+  if (!handle.board.ReadInspection(slot, Uint64At(info, 1), &inspection)) return env.Undefined();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("kernelThread", static_cast<double>(inspection.kernel_thread));
+  result.Set("handlesSigusr1", inspection.handles_sigusr1);
+  result.Set("isInspected", inspection.inspected_ns != 0);
   return result;
 }
 
@@ -96,6 +121,8 @@ Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
 void BindReader(Napi::Object object, Handle* handle) {
   Bind(object, "scan", Call<Scan>, handle);
   Bind(object, "identity", Call<ReadIdentity>, handle);
+  Bind(object, "hearts", Call<ReadHearts>, handle);
+  Bind(object, "inspection", Call<ReadInspection>, handle);
   Bind(object, "counters", Call<ReadCounters>, handle);
   Bind(object, "endedByDeath", Call<EndedByDeath>, handle);
   Bind(object, "highWater", Call<HighWater>, handle);

@@ -177,6 +177,12 @@ void Board::Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id, boo
   SlotControl* control = file_.control(slot_);
   // Relaxed, as all of this line but what is said below: only holders of the claim lock ask for it.
   if (keeps_status) control->kept_epoch.store(epoch_, std::memory_order_relaxed);
+  control->heart_every_ms.store(0, std::memory_order_relaxed);
+  control->inspected_ns.store(0, std::memory_order_relaxed);
+  control->handles_sigusr1.store(0, std::memory_order_relaxed);
+  control->kernel_thread.store(KernelThread(), std::memory_order_relaxed);
+  // Release: whoever sees that the heart is this owner's sees none of the words of the owner before.
+  control->heart_epoch.store(epoch_, std::memory_order_release);
   // Release: whoever sees this epoch owned sees its whole identity. Until here a kill leaves a
   // free slot, from here on a dead worker that never published: the record is an older owner's.
   control->state.store(static_cast<uint32_t>(SlotState::kOwned), std::memory_order_release);
@@ -301,6 +307,29 @@ Status Board::PublishOverflow(Encoding encoding, uint32_t preview_length, uint64
   staging_[4] = generation;
   updates_++;
   return CheckNameSometimes(PublishStaged({preview_length, RecordKind::kOverflow, encoding, whole_length, crc32c}));
+}
+
+void Board::StartHeart(uint32_t every_ms) noexcept {
+  SlotControl* control = file_.control(slot_);
+  control->heart_ns.store(CoarseMonotonicNs(), std::memory_order_relaxed);
+  // Release: whoever sees that there is a heart sees its first beat.
+  control->heart_every_ms.store(every_ms, std::memory_order_release);
+}
+
+// Relaxed, for each word says all that it says by itself; nothing is read because of a beat.
+bool Board::Beat(bool handles_sigusr1) noexcept {
+  SlotControl* control = file_.control(slot_);
+  const uint64_t now = CoarseMonotonicNs();
+  const uint64_t before = control->heart_ns.load(std::memory_order_relaxed);
+  const uint64_t every_ns = uint64_t{control->heart_every_ms.load(std::memory_order_relaxed)} * 1000000;
+  control->heart_ns.store(now, std::memory_order_relaxed);
+  control->handles_sigusr1.store(handles_sigusr1 ? 1 : 0, std::memory_order_relaxed);
+  // Somebody may watch it for being blocked, and would not hear of its coming back otherwise.
+  if (now - before >= 2 * every_ns) WakeWaiters(file_.shared(), now);
+  const uint64_t inspected = control->inspected_ns.load(std::memory_order_relaxed);
+  if (inspected == 0 || inspected > now) return false;
+  control->inspected_ns.store(0, std::memory_order_relaxed);
+  return true;
 }
 
 void Board::Release() noexcept {

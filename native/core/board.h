@@ -50,8 +50,25 @@ struct ScanEntry {
   double crc32c;
   double ended_ns;  // by when somebody had seen that a dead owner had ended; 0: nobody has noted it
   double ending;    // how a dead owner ended: its EndKind times 256, plus the value; 0: nobody has said
+  double heart_ns;        // when a living owner's event loop last turned; 0: it has no heart
+  double heart_every_ms;  // how often that is noted
 };
 inline constexpr uint32_t kScanEntryNumbers = sizeof(ScanEntry) / sizeof(double);
+
+// The heart of a slot's owner, in numbers as above.
+struct HeartEntry {
+  double epoch;  // 0: nobody is there, or it has no heart
+  double heart_ns;
+  double every_ms;
+};
+inline constexpr uint32_t kHeartNumbers = sizeof(HeartEntry) / sizeof(double);
+
+// What else the owner's line says, for whoever is about to look into its process.
+struct Inspection {
+  uint32_t kernel_thread;
+  bool handles_sigusr1;
+  uint64_t inspected_ns;
+};
 
 // What a reader knows already about a slot: nothing newer than this is "unchanged".
 struct CursorEntry {
@@ -140,6 +157,13 @@ class Board {
   // Gives the slot up without a word: the owner has died, and its last status stays readable.
   void Abandon(Ending how) noexcept;
 
+  // From now on the owner says every so often that its event loop turns. REQUIRES: has_slot().
+  void StartHeart(uint32_t every_ms) noexcept;
+
+  // Says so. True: somebody has opened the inspector of this process, and has not closed it in time.
+  // REQUIRES: has_slot().
+  bool Beat(bool handles_sigusr1) noexcept;
+
   bool has_slot() const { return lock_.held(); }
   uint32_t slot() const { return slot_; }
   uint64_t epoch() const { return epoch_; }
@@ -155,6 +179,16 @@ class Board {
   // Copies the counters of the owner of `epoch`. kGone: it was retired, they may be another's.
   // REQUIRES: `out` has room for counter_count numbers.
   Status ReadCounters(uint32_t slot, uint64_t epoch, double* out) const noexcept;
+
+  // The hearts of slots 0 to before `count`, or to the last that was ever used. Returns how many that are.
+  uint32_t ReadHearts(HeartEntry* out, uint32_t count) const noexcept;
+
+  // False: it is another owner's by now, or its program is older than these words.
+  bool ReadInspection(uint32_t slot, uint64_t epoch, Inspection* out) const noexcept;
+
+  // Notes until when somebody may have its inspector open; 0: nobody has. False: as above.
+  // REQUIRES: open for writing.
+  bool NoteInspection(uint32_t slot, uint64_t epoch, uint64_t until_ns) noexcept;
 
   // How the owner of `epoch` ended: true: died. Reaches back 63 owners; beyond, "died".
   bool EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept;

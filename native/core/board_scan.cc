@@ -49,6 +49,42 @@ Status Board::ReadCounters(uint32_t slot, uint64_t epoch, double* out) const noe
   return owned && same ? Status::Ok() : Status::Of(Code::kGone);
 }
 
+uint32_t Board::ReadHearts(HeartEntry* out, uint32_t count) const noexcept {
+  const uint32_t used = file_.high_water() < count ? file_.high_water() : count;
+  for (uint32_t slot = 0; slot < used; slot++) {
+    const SlotControl* control = file_.control(slot);
+    out[slot] = {};
+    const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
+    const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
+    // A beat of the next owner under the name of this one only makes it look better, until the next look.
+    if (!owned || control->heart_epoch.load(std::memory_order_acquire) != epoch) continue;
+    const uint32_t every_ms = control->heart_every_ms.load(std::memory_order_acquire);
+    if (every_ms == 0) continue;
+    out[slot] = {Exact(epoch), Exact(control->heart_ns.load(std::memory_order_relaxed)), static_cast<double>(every_ms)};
+  }
+  return used;
+}
+
+bool Board::ReadInspection(uint32_t slot, uint64_t epoch, Inspection* out) const noexcept {
+  const SlotControl* control = file_.control(slot);
+  if (control->heart_epoch.load(std::memory_order_acquire) != epoch) return false;
+  out->kernel_thread = control->kernel_thread.load(std::memory_order_relaxed);
+  out->handles_sigusr1 = control->handles_sigusr1.load(std::memory_order_relaxed) != 0;
+  out->inspected_ns = control->inspected_ns.load(std::memory_order_relaxed);
+  // The fence pairs with the one in Introduce: who has copied a word of the next owner sees its epoch.
+  AcquireFence();
+  return control->epoch.load(std::memory_order_relaxed) == epoch;
+}
+
+// The word may be the next owner's by the time it is stored: then that one closes an inspector that it has not got.
+bool Board::NoteInspection(uint32_t slot, uint64_t epoch, uint64_t until_ns) noexcept {
+  SlotControl* control = file_.control(slot);
+  if (control->heart_epoch.load(std::memory_order_acquire) != epoch) return false;
+  if (control->epoch.load(std::memory_order_relaxed) != epoch) return false;
+  control->inspected_ns.store(until_ns, std::memory_order_relaxed);
+  return true;
+}
+
 bool Board::EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept {
   SlotControl* control = file_.control(slot);
   // Acquire: a state that says "free" comes with the note about its last owner.
@@ -164,6 +200,10 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
   if (!introduced && alive && BeingClaimed()) return Look::kNothing;
   // Keeps this second look behind the first. The lock was asked about with a system call, or is
   // known from the last Refresh, which was before all of this.
+  // Acquire: with the owner's own epoch come its own words, with its interval the first beat.
+  const bool has_heart = alive && control->heart_epoch.load(std::memory_order_acquire) == epoch;
+  const uint32_t heart_every_ms = has_heart ? control->heart_every_ms.load(std::memory_order_acquire) : 0;
+  const uint64_t heart_ns = heart_every_ms != 0 ? control->heart_ns.load(std::memory_order_relaxed) : 0;
   AcquireFence();
   if (control->epoch.load(std::memory_order_relaxed) != epoch) return Look::kAgain;
   // A good-bye between our copy and our question must not be told as a death.
@@ -202,6 +242,8 @@ Board::Look Board::LookAt(uint32_t slot, int tries, const ScanRequest& request, 
   const bool ended = !alive && introduced;
   entry.ended_ns = ended ? Exact(EndedAt(control->ended_ns.load(std::memory_order_relaxed), h.monotonic_ns)) : 0;
   entry.ending = ended ? EndingOf(control->ending.load(std::memory_order_relaxed), epoch) : 0;
+  entry.heart_ns = Exact(heart_ns);
+  entry.heart_every_ms = heart_every_ms;
   result->payload_bytes += WordsFor(copy.length) * 8;
   return Look::kEntry;
 }

@@ -152,8 +152,16 @@ struct alignas(kLine) SlotControl {
   Word ended_ns;    // monotonic ns by which somebody had seen that the owner had ended; see EndedAt
   Word ending;      // how it ended: see PackEnding
   Word kept_epoch;  // the owner of this epoch asked that its status outlives it until somebody has it
+  // The heart: written by the owner, but for inspected_ns. All of it is about the owner of heart_epoch.
+  Word heart_ns;                            // monotonic ns at which its event loop last turned
+  Word heart_epoch;
+  Word inspected_ns;                        // until when somebody may have its inspector open; 0: nobody has
+  std::atomic<uint32_t> heart_every_ms;     // how often it beats; 0: not at all, and heart_ns says nothing
+  std::atomic<uint32_t> kernel_thread;      // that claimed, in its pid namespace; 0: unknown
+  std::atomic<uint32_t> handles_sigusr1;    // 1: its program has a use of its own for the signal
 };
 static_assert(sizeof(SlotControl) == kLine);
+static_assert(offsetof(SlotControl, heart_ns) == 64 && offsetof(SlotControl, handles_sigusr1) == 96);
 
 // How an owner ended, where somebody knew who could say.
 enum class EndKind : uint8_t {

@@ -124,6 +124,14 @@ bool OnFirstThread() noexcept {
 #endif
 }
 
+uint32_t KernelThread() noexcept {
+#if defined(__linux__)
+  return static_cast<uint32_t>(syscall(SYS_gettid));
+#else
+  return 0;
+#endif
+}
+
 uint64_t PidNamespace() noexcept {
 #if defined(__linux__)
   struct stat st;

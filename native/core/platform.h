@@ -24,6 +24,9 @@ uint64_t ProcessStart() noexcept;
 // Whether the calling thread is the one that this process began with.
 bool OnFirstThread() noexcept;
 
+// The kernel's number of the calling thread, in its pid namespace; 0 where there is no such thing.
+uint32_t KernelThread() noexcept;
+
 // Inode of this process's pid namespace; 0 where there is no such thing.
 uint64_t PidNamespace() noexcept;
 

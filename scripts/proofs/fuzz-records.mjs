@@ -220,6 +220,9 @@ function createHarness() {
     }
     async sync() {}
     async createParents() {}
+    time(path) {
+      return this.now(path)
+    }
     async now(path) {
       return this.nodes.has(path) ? Date.now() : undefined
     }

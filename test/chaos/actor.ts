@@ -8,7 +8,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Orders } from './role'
 
-export type RoleName = 'worker' | 'producer' | 'manager'
+export type RoleName = 'worker' | 'producer' | 'manager' | 'follower'
 
 /** Where Debian and others put the library that moves clocks. */
 const FAKETIME = ['x86_64-linux-gnu', 'aarch64-linux-gnu', '']

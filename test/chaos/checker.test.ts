@@ -56,6 +56,112 @@ function violationsOf(...more: (HistoryRecord & { t?: number })[]): string[] {
 }
 
 describe('The judge of the random damage', () => {
+  const nack = (delayMs: number): HistoryRecord[] => [
+    { op: 'nacking', timer: 'w1', item: 'd', fence: '5', delayMs },
+    { op: 'gave-back', timer: 'w1', item: 'd', how: 'nack' },
+  ]
+
+  it('finds an item that was leased before its time', () => {
+    const added: HistoryRecord[] = [
+      { op: 'adding', items: ['d'], delayMs: 500 },
+      { op: 'added', items: ['d'] },
+    ]
+    const ended = [ack('acking', 'w2', 'd', '6'), ack('acked', 'w2', 'd', '6')]
+    const result: HistoryRecord = { op: 'result', total: 4, done: 3, dead: 1, deadItems: ['c'] }
+    const judge = (...records: (HistoryRecord & { t?: number })[]) =>
+      check(historyOf(...kept, ...records, ...ended, result), STRICT)
+
+    assert.deepEqual(judge(...added, { ...lease('w2', 'd', '6'), t: 600 }), [])
+    assert.deepEqual(judge(...added, { ...lease('w2', 'd', '6'), t: 400 }), [
+      'd was leased 118 ms before its time',
+    ])
+    const begin = [...added, { ...lease('w1', 'd', '5'), t: 600 }, ...nack(100)]
+    assert.deepEqual(judge(...begin, { ...lease('w2', 'd', '6'), t: 701 }), [])
+    assert.deepEqual(judge(...begin, { ...lease('w2', 'd', '6'), t: 650 }), [
+      'd was leased 51 ms before its time',
+    ])
+  })
+
+  it('finds a priority that was passed over for long', () => {
+    const added: HistoryRecord[] = [
+      { op: 'adding', items: ['low'] },
+      { op: 'added', items: ['low'] },
+      { op: 'adding', items: ['high'], priority: 1 },
+      { op: 'added', items: ['high'] },
+    ]
+    const judge = (askedAt: number) =>
+      check(
+        historyOf(
+          ...kept,
+          ...added,
+          { ...lease('w2', 'low', '6', askedAt), t: 20_000 },
+          ...nackless,
+          resultOf5,
+        ),
+        STRICT,
+      )
+    const nackless = [
+      ack('acking', 'w2', 'low', '6'),
+      ack('acked', 'w2', 'low', '6'),
+      lease('w2', 'high', '7', 19_999),
+      ack('acking', 'w2', 'high', '7'),
+      ack('acked', 'w2', 'high', '7'),
+    ]
+    const resultOf5: HistoryRecord = { op: 'result', total: 5, done: 4, dead: 1, deadItems: ['c'] }
+
+    assert.deepEqual(judge(10_000), [])
+    assert.match(judge(19_000).join(), /low was leased while high, which has a higher priority/)
+  })
+
+  it('finds a result too few, too many, or of a lease that was lost', () => {
+    const judge = (results: [string, string][]) => violationsOf({ op: 'results', results })
+
+    assert.deepEqual(
+      judge([
+        ['a', 'a 1 w1'],
+        ['b', 'b 3 w2'],
+      ]),
+      [],
+    )
+    assert.match(judge([['a', 'a 1 w1']]).join(), /b was acked and has no result/)
+    assert.match(
+      judge([
+        ['a', 'a 1 w1'],
+        ['b', 'b 2 w1'],
+      ]).join(),
+      /b was acked with another result/,
+    )
+    assert.match(
+      judge([
+        ['a', 'a 1 w1'],
+        ['a', 'a 1 w1'],
+        ['b', 'b 3 w2'],
+      ]).join(),
+      /a has two results/,
+    )
+    assert.match(
+      judge([
+        ['a', 'b 3 w2'],
+        ['b', 'b 3 w2'],
+      ]).join(),
+      /a has the result of another/,
+    )
+    assert.match(
+      judge([
+        ['a', 'a 1 w1'],
+        ['b', 'b 3 w2'],
+        ['c', 'c 9 w1'],
+      ]).join(),
+      /2 items are done, and 3 have results/,
+    )
+  })
+
+  it('finds an item of a queue that comes after, leased too early', () => {
+    assert.deepEqual(violationsOf({ op: 'followed', item: 'f' }), [])
+    const early = historyOf(...kept.slice(0, 11), { op: 'followed', item: 'f' }, ...kept.slice(11), end)
+    assert.match(check(early, STRICT).join(), /f was leased before b was done, which it comes after/)
+  })
+
   it('finds nothing wrong with a history that keeps every promise', () => {
     assert.deepEqual(violationsOf(), [])
   })

@@ -39,6 +39,10 @@ export function check(history: readonly Recorded[], promises: Promises): string[
     ...checkFences(account),
     ...checkDone(account),
     ...checkDeaths(account, promises),
+    ...checkTimes(account),
+    ...checkPriorities(account),
+    ...checkResults(account),
+    ...checkFollowers(account),
   ]
 }
 
@@ -80,6 +84,88 @@ function* checkItems(account: Account): Generator<string> {
   const atMost = new Set([...acks.keys(), ...perhaps]).size
   if (result.done < acks.size || result.done > atMost)
     yield `${result.done} items are done, where ${acks.size} to ${atMost} were acked`
+}
+
+/** Clocks of one machine, read by several processes. */
+const CLOCK_MS = 5
+
+/** Nothing is leased before its time, neither what was added with a delay nor what was nacked with one. */
+function* checkTimes(account: Account): Generator<string> {
+  const notBefore = new Map<string, number>()
+  for (const { items, delayMs = 0, t } of account.all('adding')) {
+    if (delayMs > 0) for (const item of items) notBefore.set(item, t + delayMs)
+  }
+  const nacks = new Map(account.all('nacking').map((nack) => [leaseOf(nack), nack]))
+  const known = new Set(account.all('gave-back').map(({ timer, item }) => `${timer}\0${item}`))
+  for (const lease of account.all('leased')) {
+    const due = notBefore.get(lease.item)
+    if (due !== undefined && lease.t < due - CLOCK_MS)
+      yield `${lease.item} was leased ${Math.round(due - lease.t)} ms before its time`
+    const nack = nacks.get(leaseOf(lease))
+    // One without an answer may not have happened, and the item have come back for another reason.
+    const isKnown = nack !== undefined && known.has(`${nack.timer}\0${nack.item}`)
+    if (isKnown && nack.delayMs > 0) notBefore.set(lease.item, nack.t + nack.delayMs)
+    else notBefore.delete(lease.item)
+  }
+}
+
+/** Longer than all that may hold an item up here: a worker that died with it, or was stopped with others in hand. */
+const OVERTAKEN_MS = 15_000
+
+/** Nothing of a lower priority is taken while something higher was ready for long. */
+function* checkPriorities(account: Account): Generator<string> {
+  const priorities = new Map<string, number>()
+  const readyAt = new Map<string, number>()
+  const delays = new Map<string, number>()
+  for (const { items, priority = 0, delayMs = 0 } of account.all('adding')) {
+    for (const item of items) {
+      priorities.set(item, priority)
+      delays.set(item, delayMs)
+    }
+  }
+  for (const { items, t } of account.all('added')) {
+    for (const item of items) readyAt.set(item, t + (delays.get(item) ?? 0))
+  }
+  const waiting = new Map([...readyAt].filter(([item]) => (priorities.get(item) ?? 0) > 0))
+  for (const { item, askedAt } of account.all('leased')) {
+    waiting.delete(item)
+    for (const [other, since] of waiting) {
+      const isHigher = priorities.get(other)! > (priorities.get(item) ?? 0)
+      if (isHigher && askedAt - since > OVERTAKEN_MS)
+        yield `${item} was leased while ${other}, which has a higher priority, was ready for long`
+    }
+  }
+}
+
+/** Each item that is done has one result: of the lease that was acked. */
+function* checkResults(account: Account): Generator<string> {
+  const record = account.all('results').at(-1)
+  if (record === undefined) return
+  const found = new Map<string, string>()
+  for (const [item, result] of record.results) {
+    if (found.has(item)) yield `${item} has two results`
+    found.set(item, result)
+    if (!result.startsWith(`${item} `)) yield `${item} has the result of another: ${result}`
+  }
+  for (const { item, fence, timer } of account.all('acked')) {
+    const result = found.get(item)
+    if (result === undefined) yield `${item} was acked and has no result`
+    else if (result !== `${item} ${fence} ${timer}`)
+      yield `${item} was acked with another result than ${result}`
+  }
+  const done = account.all('result').at(-1)?.done
+  if (done !== undefined && found.size !== done)
+    yield `${done} items are done, and ${found.size} have results`
+}
+
+/** Nothing of the queue that comes after is leased before all is done here. */
+function* checkFollowers(account: Account): Generator<string> {
+  const first = account.all('followed')[0]
+  if (first === undefined) return
+  // One of a worker that was overtaken, and is told so, may come at any time.
+  const acked = new Set(account.all('acked').map(leaseOf))
+  const late = account.all('acking').find((ack) => ack.t > first.t && acked.has(leaseOf(ack)))
+  if (late !== undefined) yield `${first.item} was leased before ${late.item} was done, which it comes after`
 }
 
 function leaseOf({ item, fence }: { item: string; fence: string }): string {

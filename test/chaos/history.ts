@@ -7,13 +7,15 @@ import path from 'node:path'
 
 export type HistoryRecord =
   // A producer.
-  | { op: 'adding'; items: string[] }
+  | { op: 'adding'; items: string[]; priority?: number; delayMs?: number }
   | { op: 'added'; items: string[] }
   /** Nothing of it was carried out. */
   | { op: 'refused'; items: string[]; code: string }
   // A worker. A life is one timer.
   | { op: 'timer'; timer: string; pid: number }
   | { op: 'leased'; timer: string; item: string; attempt: number; fence: string; askedAt: number }
+  /** Nobody is to have it again so soon. */
+  | { op: 'nacking'; timer: string; item: string; fence: string; delayMs: number }
   | { op: 'acking'; timer: string; item: string; fence: string }
   | { op: 'acked'; timer: string; item: string; fence: string }
   /** ERR_LEASE_LOST: this lease did not ack it. */
@@ -22,6 +24,8 @@ export type HistoryRecord =
   | { op: 'ended'; timer: string }
   /** Its handle is closed next, and nobody said that it ended. */
   | { op: 'abandoned'; timer: string }
+  /** Of a queue that comes after the other one. */
+  | { op: 'followed'; item: string }
   // A manager. A subscription is one call of events().
   | { op: 'subscribed'; subscription: string }
   | { op: 'event'; subscription: string; type: string; timer?: string; item?: string }
@@ -32,6 +36,8 @@ export type HistoryRecord =
   // Whoever does the damage.
   | { op: 'fault'; kind: FaultKind; pid?: number; until?: number }
   | { op: 'quiet' }
+  /** Of a queue that keeps them: those of one item are each on the list. */
+  | { op: 'results'; results: [item: string, result: string][] }
   | { op: 'result'; done: number; dead: number; total: number; deadItems: string[] }
 
 export type FaultKind = 'kill' | 'stop' | 'cut' | 'server' | 'clock' | 'disk'

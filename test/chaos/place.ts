@@ -18,8 +18,8 @@ export interface Place {
   readonly promises: Promises
   /** What this place can suffer; `cut` goes on by itself while `isRough`. */
   readonly faults: FaultKind[]
-  /** A place for a queue of its own. `rough`: over connections that break. */
-  url(round: number, rough: boolean): string
+  /** A place for a queue of its own. `rough`: over connections that break. `after`: for one that comes after it. */
+  url(round: number, rough: boolean, after?: boolean): string
   isRough: boolean
   suffer(fault: FaultKind, history: History): Promise<void>
   close(): Promise<void>
@@ -42,7 +42,7 @@ function openLocal(directory: string): Place {
     promises: { deathIsCertain: true, aliveAfterDeathMs: 2000 },
     faults: isMounted ? ['disk'] : [],
     isRough: false,
-    url: (round) => `local:${path.join(disk, `round-${round}`)}`,
+    url: (round, _, after) => `local:${path.join(disk, `round-${round}${after ? '-after' : ''}`)}`,
     async suffer(_fault, history) {
       fillUp(disk, 4096)
       const ms = 200 + random(1000)
@@ -68,7 +68,8 @@ async function openZookeeper(): Promise<Place> {
     promises: { deathIsCertain: false, aliveAfterDeathMs: 15_000 },
     faults: ['cut', 'server'],
     isRough: false,
-    url: (round, isRough) => `zk://${isRough ? rough : ensemble.hosts}/chaos/round-${round}`,
+    url: (round, isRough, after) =>
+      `zk://${isRough ? rough : ensemble.hosts}/chaos/round-${round}${after ? '-after' : ''}`,
     async suffer(fault, history) {
       history.write({ op: 'fault', kind: fault })
       if (fault === 'cut') {

@@ -6,6 +6,7 @@ import { codeOf, play, random } from './role'
 
 const BATCH = 40
 const PAUSE_MS = 60
+const LONGEST_DELAY_MS = 800
 /** Items that nobody has taken; a producer waits while there are more. */
 const BACKLOG = 300
 
@@ -19,9 +20,14 @@ play(async (queue, { name, history, stopped }) => {
       continue
     }
     const items = Array.from({ length: 1 + random(BATCH) }, () => `${name}/${next++}`)
-    history.write({ op: 'adding', items })
+    const delayMs = random(4) === 0 ? random(LONGEST_DELAY_MS) : 0
+    const priority = random(4) === 0 ? 1 + random(3) : 0
+    const options = { priority, delayMs, ...(random(4) === 0 ? { id: (item: string) => item } : {}) }
+    history.write({ op: 'adding', items, priority, delayMs })
     try {
-      await queue.add(items)
+      await queue.add(items, options)
+      // What has a name is not added again, also not by who does not know of the first.
+      if (options.id !== undefined) await queue.add(items, { id: options.id })
       history.write({ op: 'added', items })
     } catch (error) {
       if (!(error as WatchdogError).maybeApplied && codeOf(error) === 'ERR_NO_SPACE')

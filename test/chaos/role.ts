@@ -11,6 +11,8 @@ export interface Orders {
   name: string
   historyDir: string
   sessionMs: number
+  /** Whether the queue keeps the results of items. */
+  keepsResults: boolean
 }
 
 export interface Role extends Orders {

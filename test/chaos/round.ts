@@ -11,7 +11,8 @@ import { type FaultKind, History, type Recorded, readHistory } from './history'
 import { type Place, SESSION_MS } from './place'
 import { random } from './role'
 
-const CREW: Record<RoleName, number> = { worker: 5, producer: 2, manager: 2 }
+const CREW: Record<RoleName, number> = { worker: 5, producer: 2, manager: 2, follower: 1 }
+const FOLLOWERS = ['f1', 'f2', 'f3']
 const TIMER_MS = 4000
 const MAX_ATTEMPTS = 5
 /** Between two acts of damage, in milliseconds. */
@@ -56,6 +57,10 @@ export class Round {
   async play(faultsMs: number): Promise<RoundResult> {
     const connectOptions = { sessionTimeoutMs: 10_000, connectTimeoutMs: 60_000 }
     const master = await WatchdogQueue.connect<string>(this.#place.url(this.#number, false), connectOptions)
+    const follower = await WatchdogQueue.connect<string>(
+      this.#place.url(this.#number, false, true),
+      connectOptions,
+    )
     try {
       await master.createQueue({
         queue: [],
@@ -63,25 +68,40 @@ export class Round {
         timerMs: TIMER_MS,
         maxAttempts: MAX_ATTEMPTS,
         onExpire: this.#number % 2 === 0 ? 'requeue' : 'report',
+        // Pages that are done go, or the results of all items are kept.
+        ...(this.#keepsResults ? { results: true } : {}),
+      })
+      await follower.createQueue({
+        queue: FOLLOWERS,
+        timerMs: TIMER_MS,
+        after: this.#place.url(this.#number, false),
+        afterDead: 'run',
       })
       for (const [role, count] of Object.entries(CREW) as [RoleName, number][]) {
         for (let i = 0; i < count; i++) await this.#start(role)
       }
       await this.#damage(faultsMs)
-      await this.#finish(master)
+      await this.#finish(master, follower)
+      await follower.destroy()
       await master.destroy()
     } finally {
       await this.abort()
+      await follower.close()
       await master.close()
     }
     const history = readHistory(this.#historyDir)
     return { history, violations: [...this.#failures, ...check(history, this.#place.promises)] }
   }
 
+  get #keepsResults(): boolean {
+    return this.#number % 3 === 1
+  }
+
   async #start(role: RoleName): Promise<void> {
     const name = `${role}-${this.#started++}`
     const orders = {
-      url: this.#place.url(this.#number, true),
+      url: this.#place.url(this.#number, true, role === 'follower'),
+      keepsResults: this.#keepsResults,
       name,
       historyDir: this.#historyDir,
       sessionMs: SESSION_MS,
@@ -146,7 +166,7 @@ export class Round {
   }
 
   /** No more damage: producers go, the rest is worked off, and everybody ends by himself. */
-  async #finish(master: WatchdogQueue<string>): Promise<void> {
+  async #finish(master: WatchdogQueue<string>, follower: WatchdogQueue<string>): Promise<void> {
     const of = (role: RoleName) => [...this.#crew].filter((actor) => actor.role === role)
     const ended = (actors: Actor[]) => {
       for (const actor of actors) actor.tellToStop()
@@ -162,6 +182,15 @@ export class Round {
     if (!(await work)) this.#failures.push('A worker did not come to its end')
     if (!(await ended(of('manager')))) this.#failures.push('A manager did not come to its end')
     if (report === undefined) return
+    if (!(await ended(of('follower')))) this.#failures.push('A follower did not come to its end')
+    const after = await follower.counts()
+    if (after.done !== FOLLOWERS.length)
+      this.#failures.push(`Of the queue that comes after, ${after.done} are done`)
+    if (this.#keepsResults) {
+      const results: [string, string][] = []
+      for await (const { item, result } of master.results()) results.push([item, String(result)])
+      this.#history.write({ op: 'results', results })
+    }
     const deadItems: string[] = []
     for await (const { item } of master.deadLetters()) deadItems.push(item)
     const { total, done, dead } = await master.counts()

@@ -13,11 +13,12 @@ const TOGETHER = 50
 /** In percent of the items. */
 const NACKED = 3
 const RELEASED = 3
+const LONGEST_DELAY_MS = 400
 
 async function settle(
   lease: Lease<string>,
   { timer, isEager }: { timer: string; isEager: boolean },
-  { history }: Role,
+  { history, keepsResults }: Role,
 ): Promise<void> {
   const fence = lease.fence.toString()
   const { item } = lease
@@ -26,14 +27,16 @@ async function settle(
   const chance = random(100)
   try {
     if (chance < NACKED) {
-      await lease.nack(new Error('chaos'))
+      const delayMs = random(2) * random(LONGEST_DELAY_MS)
+      history.write({ op: 'nacking', timer, item, fence, delayMs })
+      await lease.nack(new Error('chaos'), { delayMs })
       history.write({ op: 'gave-back', timer, item, how: 'nack' })
     } else if (chance < NACKED + RELEASED) {
       await lease.release()
       history.write({ op: 'gave-back', timer, item, how: 'release' })
     } else {
       history.write({ op: 'acking', timer, item, fence })
-      await lease.ack()
+      await (keepsResults ? lease.ack(`${item} ${fence} ${timer}`) : lease.ack())
       history.write({ op: 'acked', timer, item, fence })
     }
   } catch (error) {

@@ -281,16 +281,19 @@ describe('rollcall, about a board', () => {
 
   describe('top, piped', () => {
     it('prints so many rounds, the silent and the dead marked', async () => {
-      await startWorker(baseDir, 'web-10', 'x')
-      await startWorker(baseDir, 'web-9', 'x')
+      using heartless = new Scoreboard({ baseDir, workerId: 'web-10', heartbeatMs: 0 })
+      heartless.update('x')
+      const hanging = await startWorker(baseDir, 'web-9', 'x')
       await (await startWorker(baseDir, 'web-2', 'x')).killed()
+      hanging.signal('SIGSTOP')
 
-      const options = ['--rounds', '2', '--interval', '50ms', '--stale', '0ms', '--sort', 'id', '--reverse']
+      const looks = ['--rounds', '2', '--interval', '50ms', '--sort', 'id', '--reverse']
+      const options = [...looks, '--stale', '0ms', '--blocked', '1ms']
       const { code, stdout } = await runCli(['top', ...options, baseDir])
 
       assert.equal(code, 0)
       const round =
-        'Z  0 live, 2 stale, 1 dead, 1024 slots\nSLOT .*\n.* web-10 .*stale.*\n.* web-9 .*stale.*\n.* web-2 .*DEAD.*\n\n'
+        'Z  0 live, 1 blocked, 1 stale, 1 dead, 1024 slots\nSLOT .*\n.* web-10 .*stale.*\n.* web-9 .*blocked \\d.*\n.* web-2 .*DEAD.*\n\n'
       assert.match(stdout, new RegExp(`^.*${round}.*${round}$`))
     })
 

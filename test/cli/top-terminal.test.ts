@@ -192,8 +192,8 @@ describe('rollcall top, on a terminal', function () {
 
   it('uses no colour for NO_COLOR, and says by a mark what is chosen', async () => {
     workers({ 'web-1': 'GET /' })
-    const terminal = top(['--stale', '0ms'], { env: { NO_COLOR: '1' } })
-    await terminal.shows(/web-1 .*stale/)
+    const terminal = top(['--blocked', '1ms'], { env: { NO_COLOR: '1' } })
+    await terminal.shows(/web-1 .*blocked/)
     terminal.press('Down')
     await terminal.shows(/^> .*web-1/m)
 

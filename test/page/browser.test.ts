@@ -66,7 +66,9 @@ describeBrowser('the status page in a browser', () => {
     const steady = await startReady('status-crowd', JSON.stringify({ baseDir, count: 1, perSecond: 50 }))
     await row(page, 'crowd-0').locator('.c-state b:text-is("live")').waitFor()
     steady.signal('SIGSTOP')
-    await row(page, 'crowd-0').locator('.c-state b:text-is("stale")').waitFor()
+    await row(page, 'crowd-0')
+      .locator('.c-state b', { hasText: /^blocked \d/ })
+      .waitFor()
     const young = await row(page, 'crowd-0').locator('.c-age').textContent()
     await eventually(
       async () => (await row(page, 'crowd-0').locator('.c-age').textContent()) !== young,

@@ -170,7 +170,7 @@ describe('statusHandler', () => {
     assert.equal(headers['content-type'], 'application/json; charset=utf-8')
     assert.equal(all.slots, 1024)
     assert.equal(all.baseDir, baseDir)
-    assert.deepEqual(all.counts, { dead: 1, stale: 0, busy: 3, idle: 0 })
+    assert.deepEqual(all.counts, { dead: 1, blocked: 0, stale: 0, busy: 3, idle: 0 })
     assert.deepEqual(all.sums, { updates: 3, requests: 40, bytes: 4096 })
     assert.deepEqual(byId['web-1'].status, BUSY)
     assert.deepEqual([byId['web-1'].kind, byId['web-1'].letter], ['busy', 'W'])
@@ -184,10 +184,11 @@ describe('statusHandler', () => {
     assert.ok(body.length < 100_000)
   })
 
-  it('calls a silent worker stale, but not a server that waits for requests', async () => {
-    const waiting = open({ baseDir, workerId: 'waiting' })
-    waiting.update({ ...BUSY, state: 'waiting', inFlight: 0 })
-    const { port } = await listen(statusHandler(board, { staleAfterMs: 1 }))
+  it('calls a silent worker without a heart stale, but not a server that waits for requests', async () => {
+    const heartless = { baseDir: tempDir(), heartbeatMs: 0 }
+    open({ ...heartless, workerId: 'working' }).update(BUSY)
+    open({ ...heartless, workerId: 'waiting' }).update({ ...BUSY, state: 'waiting', inFlight: 0 })
+    const { port } = await listen(statusHandler(open(heartless), { staleAfterMs: 1 }))
 
     const kinds = await eventually(async () => {
       const { workers } = JSON.parse((await ask(port, { path: '/?json' })).body)

@@ -176,7 +176,7 @@ describe('Scoreboard', () => {
     assert.equal(snapshot.slots, 7)
     const [entry] = snapshot.workers
     assert.deepEqual(
-      { ...entry, startedAt: 0, updatedAt: 0, ageMs: 0 },
+      { ...entry, startedAt: 0, updatedAt: 0, ageMs: 0, heartbeatAgeMs: 0 },
       {
         id: 'w',
         pid: process.pid,
@@ -189,6 +189,10 @@ describe('Scoreboard', () => {
         startedAt: 0,
         updatedAt: 0,
         ageMs: 0,
+        heartbeatAgeMs: 0,
+        heartbeatMs: 1000,
+        processStart: Number(fs.readFileSync('/proc/self/stat', 'utf8').split(') ')[1]!.split(' ')[19]),
+        pidNamespace: fs.statSync('/proc/self/ns/pid').ino,
         counters: {},
       },
     )

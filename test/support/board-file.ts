@@ -31,7 +31,20 @@ export const HEADER_FIELDS = {
 export type HeaderField = keyof typeof HEADER_FIELDS
 
 /** Offsets inside a slot. */
-export const SLOT = { seq: 0, epoch: 8, state: 16, identity: 128, idBytes: 128 + 36, id: 128 + 40 } as const
+export const SLOT = {
+  seq: 0,
+  epoch: 8,
+  state: 16,
+  heartNs: 64,
+  heartEpoch: 72,
+  inspectedNs: 80,
+  heartEveryMs: 88,
+  identity: 128,
+  processStart: 128 + 8,
+  pidNamespace: 128 + 16,
+  idBytes: 128 + 36,
+  id: 128 + 40,
+} as const
 
 /** Offsets inside a record. */
 export const RECORD = {

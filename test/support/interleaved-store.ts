@@ -23,7 +23,7 @@ export function interleaved(store: Store, before: (call: StoreCall) => Promise<v
     }
     Object.defineProperty(wrapped, method, { value, writable: true })
   }
-  for (const method of ['now', 'watch', 'onEvent', 'close'] as const) {
+  for (const method of ['now', 'time', 'watch', 'onEvent', 'close'] as const) {
     const value = (store[method] as () => unknown).bind(store)
     Object.defineProperty(wrapped, method, { value, writable: true })
   }

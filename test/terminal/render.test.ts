@@ -65,7 +65,7 @@ describe('A snapshot as text', () => {
       { id: 'web-2', slot: 1, ageMs: 20_000, status: { ...request, state: 'working' } },
     )
 
-    assert.equal(renderLine(servers, 10_000), '1 live, 1 stale, 16 slots')
+    assert.equal(renderLine(servers, { staleMs: 10_000 }), '1 live, 1 stale, 16 slots')
   })
 
   it('is coloured only when asked: the dead red, the silent yellow', () => {
@@ -80,7 +80,7 @@ describe('A snapshot as text', () => {
   })
 
   it('is one line', () => {
-    assert.equal(renderLine(mixed, 10_000), '2 live, 2 stale, 1 dead, 16 slots')
+    assert.equal(renderLine(mixed, { staleMs: 10_000 }), '2 live, 2 stale, 1 dead, 16 slots')
     assert.equal(renderLine(snapshot()), '0 live, 16 slots')
   })
 

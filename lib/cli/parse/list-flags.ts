@@ -2,6 +2,16 @@
 
 import { type Command, Option } from 'commander'
 import { integerFrom } from './arguments'
+import { durationFrom } from './duration'
+
+/** Adds what says who counts as blocked. */
+export function withBlocked(command: Command): Command {
+  return command.option(
+    '--blocked <duration>',
+    'mark living workers whose event loop has not turned for longer (default: three heartbeats)',
+    durationFrom('1ms'),
+  )
+}
 
 /** Adds the options of a live list that can be sorted by `keys`. */
 export function withListOptions(command: Command, keys: readonly string[], byDefault: string): Command {

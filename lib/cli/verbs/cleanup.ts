@@ -18,7 +18,9 @@ export function registerCleanup(program: Command): void {
   const clean = program
     .command('cleanup')
     .summary('free what dead workers left behind')
-    .description('Free the slots of dead workers and remove the files that they left behind.')
+    .description(
+      'Free the slots of dead workers, remove the files that they left behind, and close inspectors that a `why` which was killed has left open.',
+    )
     .argument('<dir>', 'the directory of the board', directory)
   withBoard(clean)
     .option('--mode <octal>', 'what the workers gave as `mode`, where others may write to the board', octal)
@@ -26,7 +28,7 @@ export function registerCleanup(program: Command): void {
       '--reset',
       'give up the whole board: statuses, counters and totals, whoever is on it; the next worker makes a new one',
     )
-    .option('--json', 'print {"slots":N,"files":N}')
+    .option('--json', 'print {"slots":N,"files":N,"inspectors":N}')
     .addHelpText('after', '\nExamples:\n  $ rollcall cleanup /run/app\n  $ rollcall cleanup --reset /run/app')
     .action(cleanup)
 }
@@ -38,8 +40,18 @@ async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
     return
   }
   const { slots, files } = board.cleanup()
-  if (options.json) print(JSON.stringify({ slots, files }))
-  else print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}`)
+  const inspectors = board.hasInspected ? await closeInspectors(board) : 0
+  if (options.json) print(JSON.stringify({ slots, files, inspectors }))
+  else {
+    const closed =
+      inspectors > 0 ? `, closed ${count(inspectors, 'inspector')} that somebody had left open` : ''
+    print(`freed ${count(slots, 'slot')}, removed ${count(files, 'file')}${closed}`)
+  }
+}
+
+async function closeInspectors(board: Scoreboard): Promise<number> {
+  const { closeLeftInspectors } = await import('../../why/stack-of.js')
+  return closeLeftInspectors(board)
 }
 
 async function reset(board: Scoreboard, { json }: CleanupOptions): Promise<void> {

@@ -25,6 +25,7 @@ export interface ServeOptions extends BoardFlags, ServerOptions {
   sharedDirectory?: boolean
   /** Milliseconds. */
   stale: number
+  blocked?: number
   title?: string
   json?: boolean
 }
@@ -49,6 +50,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
       trustProxy: options.trustProxy,
       queues,
       staleAfterMs: options.stale,
+      blockedAfterMs: options.blocked,
       title: options.title,
     })
     const server = createServer(onlyHere(handler))

@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 
 import { directory, integerFrom } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
+import { withBlocked } from '../parse/list-flags'
 import { withServer } from '../parse/queue-flags'
 import { secretIn } from '../parse/secret'
 import { withBoard } from '../support/open-board'
@@ -20,7 +21,7 @@ export function registerServe(program: Command): void {
       'Serve the status page of a board: for people at /, for programs at /?json and /?auto, for Prometheus at /metrics.',
     )
     .argument('<dir>', 'the directory of the board', directory)
-  withBoard(serve)
+  withBlocked(withBoard(serve))
     .option(
       '-p, --port <port>',
       `where to listen; 0 takes a free one (default ${DEFAULT_PORT})`,
@@ -47,7 +48,7 @@ export function registerServe(program: Command): void {
     .option('--shared-directory', 'show a queue of this machine although others may write above it')
     .option(
       '--stale <duration>',
-      'mark living workers that have been silent for longer',
+      'mark living workers without a heart that have been silent for longer',
       durationFrom('1ms'),
       10_000,
     )

@@ -2,13 +2,14 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
-import type { Snapshot } from '../../scoreboard/types'
+import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
 import { BoardSource } from '../../terminal/live/board-source'
 import { matches } from '../../terminal/live/list-model'
 import { ListView } from '../../terminal/live/list-view'
 import { renderJson, renderLine, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
 import type { SortKey } from '../../view/sort-keys'
+import { blockedForMs } from '../../view/worker-state'
 import { type BoardFlags, checkExists, openToRead } from '../support/open-board'
 import { isScreen, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
@@ -17,6 +18,7 @@ export interface TopOptions extends BoardFlags {
   /** Milliseconds, as is `stale`. */
   interval: number
   stale: number
+  blocked?: number
   rounds?: number
   sort: SortKey
   reverse?: boolean
@@ -29,11 +31,29 @@ export async function top(dir: string, options: TopOptions): Promise<void> {
   using stop = new StopSignal()
   using board = await openToRead(dir, options)
   const look = () => lookAgain(board)
-  const source = new BoardSource({ title: dir, look, staleMs: options.stale })
+  const source = new BoardSource({
+    title: dir,
+    look,
+    staleMs: options.stale,
+    blockedMs: options.blocked,
+    why: whyOn(board),
+  })
   const isLive = isScreen() && !options.json && options.rounds === undefined
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
   else await topAsText(source, options, stop)
   process.exitCode = stop.exitCode
+}
+
+/** What says where a worker hangs. */
+function whyOn(board: Scoreboard): (worker: WorkerEntry) => Promise<string[]> {
+  return async (worker) => {
+    const [{ stackOnBoard }, { blockedText, stackLines }] = await Promise.all([
+      import('../../why/on-board.js'),
+      import('../../why/stack-text.js'),
+    ])
+    const stack = await stackOnBoard(board, worker)
+    return [`  ${blockedText(blockedForMs(worker))}`, '', ...stackLines(stack)]
+  }
 }
 
 async function topAsText(source: BoardSource, options: TopOptions, stop: StopSignal): Promise<void> {
@@ -50,11 +70,11 @@ async function topAsText(source: BoardSource, options: TopOptions, stop: StopSig
   }
 }
 
-function textRound(snapshot: Snapshot, { stale }: TopOptions): string {
-  const table = renderTable(snapshot, { ...outputStyle(), state: true, staleMs: stale })
-  return [`${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, stale)}`, ...table, ''].join(
-    '\n',
-  )
+function textRound(snapshot: Snapshot, { stale, blocked }: TopOptions): string {
+  const states = { staleMs: stale, blockedMs: blocked }
+  const table = renderTable(snapshot, { ...outputStyle(), state: true, ...states })
+  const head = `${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, states)}`
+  return [head, ...table, ''].join('\n')
 }
 
 /** A board may be replaced while it is looked at. Throws when there is none any more. */
@@ -63,5 +83,5 @@ function lookAgain(board: Scoreboard): Snapshot {
     checkExists(board.baseDir)
     board.reopen()
   }
-  return board.snapshot({ includeDead: true })
+  return board.snapshot({ includeDead: true, vitals: true })
 }

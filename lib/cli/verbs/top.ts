@@ -5,7 +5,7 @@ import { KEYS_HELP } from '../../terminal/live/help'
 import { SORT_KEYS } from '../../view/sort-keys'
 import { directory } from '../parse/arguments'
 import { durationFrom, parseDuration } from '../parse/duration'
-import { withListOptions } from '../parse/list-flags'
+import { withBlocked, withListOptions } from '../parse/list-flags'
 import { withBoard } from '../support/open-board'
 import type { TopOptions } from './top-view'
 
@@ -20,11 +20,11 @@ export function registerTop(program: Command): void {
     .option('-i, --interval <duration>', 'time between two looks', durationFrom('50ms'), 1000)
     .option(
       '--stale <duration>',
-      'mark living workers that have been silent for longer',
+      'mark living workers without a heart that have been silent for longer',
       parseDuration,
       10_000,
     )
-  withListOptions(withBoard(top), SORT_KEYS, 'slot')
+  withListOptions(withBlocked(withBoard(top)), SORT_KEYS, 'slot')
     .addHelpText(
       'after',
       `

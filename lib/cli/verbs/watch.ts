@@ -11,6 +11,7 @@ import { StopSignal } from '../support/stop-signal'
 
 interface WatchOptions extends BoardFlags {
   minInterval?: number
+  blocked: number
   json?: boolean
 }
 
@@ -24,11 +25,17 @@ export function registerWatch(program: Command): void {
     .argument('<dir>', 'the directory of the board', directory)
   withBoard(verb)
     .option('--min-interval <duration>', 'merge what happens within this time', durationFrom('1ms'))
-    .option('--json', 'one JSON object a line: type new, update, closed or died')
+    .option(
+      '--blocked <duration>',
+      'tell when the event loop of a worker has not turned for so long, and when it turns again',
+      durationFrom('1ms'),
+      3000,
+    )
+    .option('--json', 'one JSON object a line: type new, update, blocked, unblocked, closed or died')
     .addHelpText(
       'after',
       `
-A line is the time, a mark (+ new, = update, - gone), the id, how many updates were merged into the line
+A line is the time, a mark (+ new, = update, ! blocked or not any more, - gone), the id, how many updates were merged into the line
 if more than one, and the status. Ctrl-C ends it.
 
 Examples:
@@ -47,7 +54,8 @@ async function watch(dir: string, options: WatchOptions): Promise<void> {
     return changeLines(changes, outputStyle())
   }
   try {
-    for await (const changes of board.watch({ signal: stop.signal, minIntervalMs: options.minInterval })) {
+    const { minInterval: minIntervalMs, blocked: blockedAfterMs } = options
+    for await (const changes of board.watch({ signal: stop.signal, minIntervalMs, blockedAfterMs })) {
       for (const line of render(changes)) print(line)
     }
   } catch (error) {

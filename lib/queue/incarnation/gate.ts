@@ -3,7 +3,8 @@
 // over there does not close it again. Its data say what the leader of the reapers has found last, so that a
 // thousand waiting workers need not all ask.
 //
-// A predecessor is done when `open` is gone there, and stays gone until it is known that none of its items is dead.
+// A predecessor is done when `open` is gone there, and then no letter tells of a dead item, and nobody has queued
+// dead items again in between, which the node `signal` tells (native/test/models/after.pml).
 
 import { isRecord, parseItemId, parseRecord } from '../../util/bounds'
 import { WatchdogError } from '../../util/errors'
@@ -44,12 +45,17 @@ async function stateOf(
       const why = `The queue at ${store.url} has no items, so that nothing can come after them`
       throw new WatchdogError('ERR_UNSUPPORTED', why)
     }
-    const isDone = async () => (await store.list(incarnation.at('open'))) === undefined
-    if (!(await isDone())) return 'waiting'
+    const told = await store.info(incarnation.at('signal'))
+    if ((await store.list(incarnation.at('open'))) !== undefined) return 'waiting'
     const isBlocked = afterDead === 'wait' && (await hasDead(incarnation))
-    // Somebody may have queued its dead items again before they were looked at, or destroyed it.
+    // Whoever queues dead items again tells so between opening their page and giving them their new life.
+    const again = await store.info(incarnation.at('signal'))
     const now = await readRecord(store)
-    if (now?.record.run === stored.record.run && isUsable(now.record.phase) && (await isDone()))
+    if (
+      now?.record.run === stored.record.run &&
+      isUsable(now.record.phase) &&
+      again?.version === told?.version
+    )
       return isBlocked ? 'blocked' : 'done'
   }
 }

@@ -26,7 +26,8 @@ export interface TotalsRecord {
 }
 
 /** In place of a page of items with names, which are kept as long as their queue: that it was. */
-export const KEPT_PAGE = Buffer.from('kept')
+const KEPT_TEXT = 'kept'
+export const KEPT_PAGE = Buffer.from(KEPT_TEXT)
 
 const NODE = 'totals'
 const MAX_LEAVING = 100_000
@@ -82,6 +83,8 @@ export class Totals {
       const { done, leaving, version } = await this.read()
       if (leaving.includes(page)) return true
       const node = await store.get(this.#incarnation.at('states', page))
+      // Gone: by somebody who has put it on the list since, and may have been killed with the rest to do.
+      if (node === undefined && (await this.read()).version !== version) continue
       const state = node && decodeState(node.data)
       if (state === undefined || !isComplete(state) || state.dead.length > 0) return false
       const data = encodeTotals({ done: done + state.done, leaving: [...leaving, page] })

@@ -21,7 +21,8 @@ import { isComplete } from '../page-state/page-state'
 
 const FOLDER = 'ids'
 /** In place of a page that never was. */
-const NEVER = Buffer.from('never')
+const NEVER_TEXT = 'never'
+const NEVER = Buffer.from(NEVER_TEXT)
 const DIGEST = /^[\w-]{16}$/
 const DIGEST_BYTES = 12
 /** Of one node: with two million names in all, it is still below half of what ZooKeeper takes. */

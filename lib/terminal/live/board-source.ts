@@ -1,12 +1,13 @@
 // The workers of a board as the rows of a live list.
 
 import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
+import { bytesText } from '../../view/numbers'
 import { ownerKey, updateRates } from '../../view/rates'
 import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
 import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../../view/text'
 import { shownState } from '../../view/worker-state'
-import { boardColumns, entryText, jsonStatus, renderLine, type TableOptions } from '../render'
+import { boardColumns, entryText, jsonStatus, renderLine, stateText, type TableOptions } from '../render'
 import { type TableColumn, tableLines } from '../table'
 import type { ListSource, Order, Tone } from './list-source'
 import { nameLines, wrap } from './texts'
@@ -18,22 +19,32 @@ export class BoardSource implements ListSource<WorkerEntry> {
   readonly noun = 'worker'
   readonly sorts = SORTS
   readonly notes = [
-    'Yellow: living, and silent for longer than --stale says, or with a status that cannot be read. Red: dead.',
+    'Red: dead, or blocked: its event loop has not turned for so long; w shows where it is.',
+    'Yellow: without a heart and silent for longer than --stale says, or with a status that cannot be read.',
     'Where most workers serve requests, S is the state letter of mod_status (_ waiting, K keep-alive,',
     'R reading, W working or writing), and SECS the time in that state.',
   ]
+  readonly why: ((worker: WorkerEntry) => Promise<string[]>) | undefined
   readonly #title: string
   readonly #look: () => Snapshot
   readonly #now: () => number
-  readonly #staleMs: number
+  readonly #states: { staleMs: number; blockedMs?: number }
   #snapshot = EMPTY
   #lookedAt = 0
   #rates: ReadonlyMap<string, number> = new Map()
 
-  constructor(source: { title: string; look: () => Snapshot; staleMs: number; now?: () => number }) {
+  constructor(source: {
+    title: string
+    look: () => Snapshot
+    staleMs: number
+    blockedMs?: number
+    why?: (worker: WorkerEntry) => Promise<string[]>
+    now?: () => number
+  }) {
     this.#title = source.title
     this.#look = source.look
-    this.#staleMs = source.staleMs
+    this.#states = { staleMs: source.staleMs, blockedMs: source.blockedMs }
+    this.why = source.why
     this.#now = source.now ?? (() => performance.now())
   }
 
@@ -57,7 +68,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
       sort: sort as SortKey,
       reverse,
       rates: this.#rates,
-      staleMs: this.#staleMs,
+      ...this.#states,
     })
   }
 
@@ -67,7 +78,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
 
   head(columns: number): string[] {
     const perSecond = [...this.#rates.values()].reduce((sum, rate) => sum + rate, 0)
-    const counts = renderLine(this.#snapshot, this.#staleMs)
+    const counts = renderLine(this.#snapshot, this.#states)
     return [cut(`${escapeControls(this.#title)}  ${counts}, ${rateText(perSecond)} updates/s`, columns)]
   }
 
@@ -88,13 +99,14 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   toneOf(worker: WorkerEntry): Tone {
-    const state = this.#stateOf(worker)
-    if (state === 'dead') return 'bad'
+    const { staleMs, blockedMs } = this.#states
+    const state = shownState(worker, this.#snapshot.takenAt, staleMs, blockedMs)
+    if (state === 'dead' || state === 'blocked') return 'bad'
     return state === 'stale' || worker.error ? 'warning' : 'plain'
   }
 
   table(workers: WorkerEntry[], columns: number): string[] {
-    const options: TableOptions = { columns, state: true, staleMs: this.#staleMs }
+    const options: TableOptions = { columns, state: true, vitals: true, ...this.#states }
     const rate: TableColumn<WorkerEntry> = {
       name: 'RATE',
       align: 'right',
@@ -119,6 +131,9 @@ export class BoardSource implements ListSource<WorkerEntry> {
       started: ago(worker.startedAt),
       updated: ago(worker.updatedAt) ?? 'never',
       updates: `${worker.updates}, ${rateText(this.#rates.get(ownerKey(worker)))} a second`,
+      processor: worker.vitals && `${worker.vitals.cpuPercent} %, ${ageText(worker.vitals.cpuMs)} in all`,
+      memory: worker.vitals && bytesText(worker.vitals.rssBytes),
+      threads: worker.vitals?.threads,
       ended: worker.ending,
       error: error && `${error.code}: ${error.message}`,
       preview: error?.preview,
@@ -134,7 +149,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   #stateOf(worker: WorkerEntry): string {
-    return shownState(worker, this.#snapshot.takenAt, this.#staleMs)
+    return stateText(worker, this.#snapshot.takenAt, this.#states)
   }
 }
 

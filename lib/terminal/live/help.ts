@@ -7,6 +7,7 @@ const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
   ['?, h', 'this help'],
   ['up, down, j, k', 'choose one; also PgUp, PgDn, Home, End, g, G'],
   ['Enter', 'everything about it; Esc goes back'],
+  ['w', 'where a worker hangs: its stack (Linux); asks its process'],
   ['/', 'filter: words that a line must have, !word: must not have'],
   ['Esc', 'choose none; once more: no filter'],
   ['d', 'hide or show what has ended'],
@@ -20,7 +21,7 @@ const KEYS: readonly (readonly [keys: string, meaning: string])[] = [
 
 /** For `--help`: the keys in a few lines. */
 export const KEYS_HELP = `Keys: q or Ctrl-C ends, ? explains them all; s, r and 1 to 9 sort, / filters, arrows and Enter show
-all about one, d hides what has ended, p pauses, + and - change the interval.
+all about one, w shows where it hangs, d hides what has ended, p pauses, + and - change the interval.
 Colours: none where NO_COLOR is set or TERM is dumb; FORCE_COLOR wants them in a pipe too.`
 
 export function helpLines({ sorts, notes }: Pick<ListSource<unknown>, 'sorts' | 'notes'>): string[] {

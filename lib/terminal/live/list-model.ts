@@ -4,8 +4,8 @@
 import { isText } from '../keys'
 
 export interface ListModel {
-  /** The list; the list while a filter is being typed; one row in full; the keys explained. */
-  readonly page: 'list' | 'filter' | 'details' | 'help'
+  /** The list; the list while a filter is being typed; one row in full; where it hangs; the keys explained. */
+  readonly page: 'list' | 'filter' | 'details' | 'why' | 'help'
   readonly sort: string
   readonly isReversed: boolean
   /** Words that a row must have, or with `!` must not have; see `matches`. */
@@ -31,6 +31,8 @@ export interface ListFacts {
   rows: readonly string[]
   /** How many lines a page down goes. */
   pageRows: number
+  /** Whether the source can say where a row hangs. */
+  canAskWhy?: boolean
 }
 
 export const INTERVALS_MS = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const
@@ -67,7 +69,7 @@ export function press(model: ListModel, key: string, facts: ListFacts): ListMode
 
 /** The state after the list has changed under it: a chosen row that has gone leaves the choice to a neighbour. */
 export function settle(model: ListModel, rows: readonly string[]): ListModel {
-  if (model.chosen === undefined || model.page === 'details') return model
+  if (model.chosen === undefined || model.page === 'details' || model.page === 'why') return model
   const position = rows.indexOf(model.chosen)
   return choose(model, position >= 0 ? position : model.position, rows)
 }
@@ -106,6 +108,11 @@ function pressInList(model: ListModel, key: string, facts: ListFacts): ListModel
       const chosen = model.chosen === undefined ? choose(model, 0, facts.rows) : model
       return chosen.chosen === undefined ? model : { ...chosen, page: 'details', scroll: 0 }
     }
+    case 'w': {
+      if (!facts.canAskWhy) return model
+      const chosen = model.chosen === undefined ? choose(model, 0, facts.rows) : model
+      return chosen.chosen === undefined ? model : { ...chosen, page: 'why', scroll: 0 }
+    }
     case '/':
       return { ...model, page: 'filter', filterBefore: model.filter }
     case 'escape':
@@ -119,7 +126,7 @@ function pressInList(model: ListModel, key: string, facts: ListFacts): ListModel
   }
 }
 
-function pressInPage(model: ListModel, key: string, { pageRows }: ListFacts): ListModel {
+function pressInPage(model: ListModel, key: string, { pageRows, canAskWhy }: ListFacts): ListModel {
   const scroll = (by: number) => ({ ...model, scroll: Math.max(0, model.scroll + by) })
   switch (key) {
     case 'escape':
@@ -128,6 +135,8 @@ function pressInPage(model: ListModel, key: string, { pageRows }: ListFacts): Li
     case 'backspace':
     case 'q':
       return { ...model, page: 'list', scroll: 0 }
+    case 'w':
+      return model.page === 'details' && canAskWhy ? { ...model, page: 'why', scroll: 0 } : model
     case '?':
     case 'h':
       return { ...model, page: model.page === 'help' ? 'list' : 'help', scroll: 0 }

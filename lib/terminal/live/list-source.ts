@@ -30,6 +30,8 @@ export interface ListSource<Row> {
   toneOf(row: Row): Tone
   /** A header, and a line for each row. */
   table(rows: Row[], columns: number): string[]
+  /** Where a row hangs: lines, as they come. Left out where nobody can say. */
+  readonly why?: ((row: Row) => Promise<string[]>) | undefined
   /** Everything about one row. */
   details(row: Row, columns: number): string[]
 }

@@ -30,8 +30,10 @@ export class ListView<Row> implements LiveView {
   #keys: string[] = []
   #first = 0
   #pageRows = 1
-  /** The row of the details page, as it was last seen. */
+  /** The row of the page about one, as it was last seen. */
   #opened: Row | undefined
+  /** What was found about it; undefined while that is being asked. */
+  #why: string[] | undefined
 
   constructor(source: ListSource<Row>, start: ListStart, colors: boolean) {
     this.#source = source
@@ -58,23 +60,39 @@ export class ListView<Row> implements LiveView {
   }
 
   onKey(key: string): 'end' | undefined {
+    const before = this.#model.page
     this.#model = press(this.#model, key, this.#facts())
     this.#arrange()
+    if (this.#model.page === 'why' && before !== 'why') void this.#askWhy(this.#opened!)
     return this.#model.isOver ? 'end' : undefined
   }
 
   lines(columns: number, rows: number): string[] {
     const { page } = this.#model
     if (page === 'help') return this.#page(helpLines(this.#source), 'keys', columns, rows)
-    if (page !== 'details') return this.#list(columns, rows)
+    if (page !== 'details' && page !== 'why') return this.#list(columns, rows)
     const opened = this.#opened!
     const gone = this.#keys.includes(this.#model.chosen!) ? '' : ', which has gone; as it was last seen'
     const title = `${this.#source.noun} ${escapeControls(this.#source.nameOf(opened))}${gone}`
-    return this.#page(this.#source.details(opened, columns), title, columns, rows)
+    const asking = ['  asking its process ...']
+    const text = page === 'why' ? (this.#why ?? asking) : this.#source.details(opened, columns)
+    return this.#page(text, title, columns, rows)
+  }
+
+  async #askWhy(row: Row): Promise<void> {
+    this.#why = undefined
+    const lines = await this.#source.why!(row).catch((error: unknown) => [`  ${String(error)}`])
+    // Drawn with the next look, unless something else is open by then.
+    if (this.#opened === row) this.#why = lines
   }
 
   #facts(): ListFacts {
-    return { sortKeys: Object.keys(this.#source.sorts), rows: this.#keys, pageRows: this.#pageRows }
+    return {
+      sortKeys: Object.keys(this.#source.sorts),
+      rows: this.#keys,
+      pageRows: this.#pageRows,
+      canAskWhy: this.#source.why !== undefined,
+    }
   }
 
   /** Filters and sorts anew, after a look or a key. */
@@ -83,12 +101,14 @@ export class ListView<Row> implements LiveView {
     const { sort, isReversed, filter, hidesEnded, page } = this.#model
     this.#rows = source.rows({ sort, reverse: isReversed }).filter((row) => {
       // What is looked at in full stays, whatever becomes of it.
-      if (page === 'details' && source.keyOf(row) === this.#model.chosen) return true
+      if ((page === 'details' || page === 'why') && source.keyOf(row) === this.#model.chosen) return true
       if (hidesEnded && source.isEnded(row)) return false
       return filter === '' || matches(source.textOf(row), filter)
     })
     this.#keys = this.#rows.map((row) => source.keyOf(row))
     this.#model = settle(this.#model, this.#keys)
+    if (page === 'why') this.#opened ??= this.#rows[this.#keys.indexOf(this.#model.chosen!)]
+    if (page === 'list') this.#opened = undefined
     if (page === 'details') this.#opened = this.#rows[this.#keys.indexOf(this.#model.chosen!)] ?? this.#opened
   }
 

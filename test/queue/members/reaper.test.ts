@@ -35,7 +35,8 @@ describe('The reaper of a queue with a silent worker', () => {
   beforeEach(async () => {
     const directory = join(tempDir(), 'queue')
     queue = await connect(directory)
-    await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS, onExpire: 'requeue' })
+    // Not 'requeue': the worker's own process would take the timer away as well, and be first now and then.
+    await queue.createQueue({ queue: ['a'], timerMs: TIMER_MS })
     worker = await connect(directory)
     silent = await worker.createTimer('silent')
     ;({ store, incarnation } = await inspect(directory))
@@ -46,10 +47,14 @@ describe('The reaper of a queue with a silent worker', () => {
     const kept = interleaved(store, async (call) => {
       if ((await before(call)) === 'last') release()
     })
-    const keptIncarnation = await attach(kept, {})
+    const keptIncarnation = requeuing(await attach(kept, {}))
     const reaper = new Reaper(keptIncarnation, new PageSet(keptIncarnation))
     const release = reaper.hold()
     await reaper.idle()
+  }
+
+  function requeuing({ store, id, capability, settings }: Incarnation): Incarnation {
+    return new Incarnation(store, id, capability, { ...settings, onExpire: 'requeue' })
   }
 
   function isOf(what: 'timers' | 'members', method: StoreCall['method'], call: StoreCall): boolean {
@@ -79,6 +84,12 @@ describe('The reaper of a queue with a silent worker', () => {
 
       assert.equal((await member()).status, 'expired')
     })
+  }
+
+  /** It is gone without a word, as when its process is killed. */
+  async function die(): Promise<void> {
+    const [wid] = (await store.list(incarnation.at('timers')))!
+    await store.delete(incarnation.at('timers', wid!), ANY_VERSION)
   }
 
   it('takes its timer and its lease', async () => {
@@ -147,7 +158,7 @@ describe('The reaper of a queue with a silent worker', () => {
         if (call.method === 'set' && call.path === incarnation.at('signal')) notifications++
         if (notifications === 0 || call.method !== 'list' || call.path !== incarnation.at('timers'))
           return undefined
-        await worker.close()
+        await die()
         // What was seen in this turn of the event loop is not looked at again.
         await nextTurn()
         return 'last'
@@ -203,7 +214,7 @@ describe('The reaper of a queue with a silent worker', () => {
   })
 
   it('is done once all that wait have let go, and not when one has done so twice', async () => {
-    const reaper = new Reaper(incarnation, new PageSet(incarnation))
+    const reaper = new Reaper(requeuing(incarnation), new PageSet(incarnation))
     const [one, another] = [reaper.hold(), reaper.hold()]
 
     one()
@@ -224,7 +235,7 @@ describe('The reaper of a queue with a silent worker', () => {
     })
 
     it('leaves a worker that is silent for good, and is told to have expired when its timer goes', async () => {
-      await worker.close()
+      await die()
 
       assert.deepEqual(await states(), ['expired'])
     })
@@ -239,7 +250,7 @@ describe('The reaper of a queue with a silent worker', () => {
         return undefined
       })
       assert.equal((await member()).expiring, undefined)
-      await worker.close()
+      await die()
 
       assert.deepEqual(await states(), ['died'])
     })

@@ -27,6 +27,8 @@ export function openSlotBoard(folder: string, workerId?: string): Scoreboard {
   return new Scoreboard({
     baseDir: folder,
     workerId,
+    // Whoever holds a timer kicks it: that is its sign of life.
+    heartbeatMs: 0,
     ...GEOMETRY,
     ...SHARED,
   })

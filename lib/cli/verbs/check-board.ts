@@ -1,0 +1,173 @@
+// What `check` does. Exit codes and the line are those of monitoring plug-ins (monitoring-plugins.org).
+
+import type { WorkerEntry } from '../../scoreboard/types'
+import { ageText, escapeControls } from '../../view/text'
+import { blockedForMs } from '../../view/worker-state'
+import type { QueueOptions } from '../parse/queue-flags'
+import { type BoardFlags, openToRead } from '../support/open-board'
+import { useQueue } from '../support/open-queue'
+import { print } from '../support/output'
+
+/** Beyond it is worse; a minimum is worse below it. */
+export interface Limits {
+  warning?: number
+  critical: number
+}
+
+export interface CheckOptions extends BoardFlags, QueueOptions {
+  minLive?: Limits
+  maxBlocked?: Limits
+  maxDead?: Limits
+  maxAge?: Limits
+  maxExpired?: Limits
+  maxDeadItems?: Limits
+  json?: boolean
+}
+
+const STATES = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const
+const UNKNOWN = 3
+
+interface Measure {
+  label: string
+  value: number
+  /** As performance data has it: `s` for seconds. */
+  unit: '' | 's'
+  limits: Limits | undefined
+  isMinimum?: boolean
+  /** What is wrong, where it is. */
+  text: string
+}
+
+export async function check(dir: string, options: CheckOptions): Promise<void> {
+  try {
+    const measures = [...(await boardMeasures(dir, options)), ...(await queueMeasures(options))]
+    const code = Math.max(...measures.map(severity))
+    tell(code, measures, options)
+  } catch (error) {
+    const message = escapeControls(error instanceof Error ? error.message : String(error)).replaceAll(
+      '|',
+      '/',
+    )
+    if (options.json) print(JSON.stringify({ state: STATES[UNKNOWN], message, measures: [] }))
+    else print(`ROLLCALL ${STATES[UNKNOWN]} - ${message}`)
+    process.exitCode = UNKNOWN
+  }
+}
+
+async function boardMeasures(dir: string, options: CheckOptions): Promise<Measure[]> {
+  using board = await openToRead(dir, options)
+  const { workers } = board.snapshot({ includeDead: true })
+  const living = workers.filter(({ state }) => state === 'live')
+  const blocked = living.filter((worker) => blockedForMs(worker, options.maxBlocked?.warning) !== undefined)
+  const longest = worst(living, (worker) => blockedForMs(worker, 0) ?? 0)
+  const oldest = worst(living, ({ ageMs }) => ageMs ?? 0)
+  const dead = workers.length - living.length
+  const who = (worst: Worst) => (worst.worker === undefined ? '' : ` (${escapeControls(worst.worker.id)})`)
+  const minLive = options.minLive ?? { critical: 1 }
+  return [
+    {
+      label: 'live',
+      value: living.length,
+      unit: '',
+      limits: minLive,
+      isMinimum: true,
+      text: `${living.length} live`,
+    },
+    {
+      label: 'blocked_longest',
+      value: longest.value / 1000,
+      unit: 's',
+      limits: inSeconds(options.maxBlocked),
+      text: `${blocked.length} blocked, for up to ${ageText(longest.value)}${who(longest)}`,
+    },
+    { label: 'dead', value: dead, unit: '', limits: options.maxDead, text: `${dead} dead` },
+    {
+      label: 'oldest_status',
+      value: oldest.value / 1000,
+      unit: 's',
+      limits: inSeconds(options.maxAge),
+      text: `oldest status ${ageText(oldest.value)}${who(oldest)}`,
+    },
+    {
+      label: 'blocked',
+      value: blocked.length,
+      unit: '',
+      limits: undefined,
+      text: `${blocked.length} blocked`,
+    },
+  ]
+}
+
+async function queueMeasures(options: CheckOptions): Promise<Measure[]> {
+  const { maxExpired, maxDeadItems } = options
+  // A queue of the environment is meant only where something is asked of it.
+  if (maxExpired === undefined && maxDeadItems === undefined) return []
+  return useQueue(options, async (queue) => {
+    const [{ expired }, counts] = await Promise.all([queue.checkTimers(), queue.counts()])
+    return [
+      {
+        label: 'expired_timers',
+        value: expired,
+        unit: '',
+        limits: maxExpired,
+        text: `${expired} expired timers`,
+      },
+      {
+        label: 'dead_items',
+        value: counts.dead,
+        unit: '',
+        limits: maxDeadItems,
+        text: `${counts.dead} dead items`,
+      },
+    ]
+  })
+}
+
+interface Worst {
+  value: number
+  worker: WorkerEntry | undefined
+}
+
+function worst(workers: readonly WorkerEntry[], value: (worker: WorkerEntry) => number): Worst {
+  return workers.reduce<Worst>(
+    (most, worker) => (value(worker) > most.value ? { value: value(worker), worker } : most),
+    {
+      value: 0,
+      worker: undefined,
+    },
+  )
+}
+
+function inSeconds(limits: Limits | undefined): Limits | undefined {
+  if (limits === undefined) return undefined
+  const { warning, critical } = limits
+  return { critical: critical / 1000, ...(warning === undefined ? {} : { warning: warning / 1000 }) }
+}
+
+function severity({ value, limits, isMinimum }: Measure): number {
+  const isBeyond = (limit: number | undefined) =>
+    limit !== undefined && (isMinimum ? value < limit : value > limit)
+  if (isBeyond(limits?.critical)) return 2
+  return isBeyond(limits?.warning) ? 1 : 0
+}
+
+function tell(code: number, measures: readonly Measure[], { json }: CheckOptions): void {
+  const state = STATES[code]!
+  process.exitCode = code
+  if (json) {
+    const shown = measures.map((one) => ({ ...one, state: STATES[severity(one)] }))
+    print(JSON.stringify({ state, measures: shown }))
+    return
+  }
+  // Where all is well, the numbers that matter; else what is wrong, the worst first.
+  const wrong = measures.filter((one) => severity(one) > 0).sort((a, b) => severity(b) - severity(a))
+  const said = wrong.length > 0 ? wrong : measures.filter(({ label }) => /^(live|blocked|dead)$/.test(label))
+  const text = said.map(({ text }) => text.replaceAll('|', '/')).join(', ')
+  print(`ROLLCALL ${state} - ${text} | ${measures.map(performance).join(' ')}`)
+}
+
+/** `live=4;5:;3:;0`: a minimum is a range that begins there. */
+function performance({ label, value, unit, limits, isMinimum }: Measure): string {
+  const range = (limit: number | undefined) => (limit === undefined ? '' : `${limit}${isMinimum ? ':' : ''}`)
+  return `${label}=${Number(value.toFixed(3))}${unit};${range(limits?.warning)};${range(limits?.critical)};0`
+}

@@ -1,0 +1,352 @@
+// The stack of a worker that hangs, without its having planned for it: its process is asked by SIGUSR1 to open Node's
+// inspector, V8 says what runs, and the inspector is closed again. First everything that makes this safe is asked of
+// the kernel; where it is not, or where nothing answers, the kernel's own view is told instead.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { isFailure, native } from '../binding'
+import { MISSED_BEATS } from '../scoreboard/hearts'
+import type { AnyScoreboard } from '../scoreboard/scoreboard'
+import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
+import { abortable } from '../util/wait'
+import { debuggerUrl, Inspector, stackNow } from './inspector'
+import { takeTurn } from './one-at-a-time'
+import {
+  catchesSignal,
+  isNode,
+  kernelView,
+  linkOf,
+  ownerOf,
+  readText,
+  SIGUSR1,
+  socketsOf,
+  statusField,
+  type TcpSocket,
+  tcpSockets,
+} from './proc'
+import { mapped } from './source-maps'
+import type { AskedWorker, KernelView, StackFrame, StackOptions, StackRefusal, WorkerStack } from './types'
+
+const OPTIONS = ['board', 'timeoutMs', 'samples', 'inspector', 'signal']
+const DEFAULT_TIMEOUT_MS = 2000
+const SAMPLE_EVERY_MS = 100
+/** How much later than we promise an inspector counts as left open by somebody who was killed. */
+const GRACE_MS = 2000
+const LOOK_EVERY_MS = 3
+const SETTLE_MS = 10
+const LOOKS_BEFORE_ALL = 100
+
+/** In these a signal does no harm: they begin anew by themselves, or by libuv's hand. */
+const HARMLESS_CALLS = /^(futex|epoll_wait|epoll_pwait2?|restart_syscall)$/
+const HARMLESS_WAITS = /^(futex|ep_poll|do_epoll|hrtimer)/
+/** Among them those of an event loop: with a heart that stands still, it is a loop inside of a synchronous call. */
+const LOOPS = /^epoll/
+
+class Refused extends Error {
+  constructor(readonly refusal: StackRefusal) {
+    super(refusal.message)
+  }
+}
+
+function refuse(code: StackRefusal['code'], message: string): never {
+  throw new Refused({ code, message })
+}
+
+/** One worker, as everything below needs it. */
+interface Subject {
+  worker: AskedWorker
+  board: AnyScoreboard | undefined
+  /** The kernel's number of its thread. */
+  thread: number
+  handlesSigusr1: boolean
+  /** Whether somebody was killed who had its inspector open. */
+  isLeftOpen: boolean
+}
+
+/**
+ * Where a living worker is, now: its stack of JavaScript, be it in an endless loop, in a regular expression or in
+ * `Atomics.wait`, in its main thread or in a worker thread; or why there is none, and what the kernel knows. The worker
+ * is not stopped and goes on unharmed. Node's inspector of its process is open meanwhile, to every user of the machine.
+ *
+ * @param worker of `snapshot()`, `changes()` or `watch()`
+ * @throws {TypeError | RangeError} an option is wrong
+ */
+export async function stackOf(worker: AskedWorker, options: StackOptions = {}): Promise<WorkerStack> {
+  checkOptions(options, OPTIONS, 'the options of stackOf()')
+  const timeoutMs = optionalInteger(options.timeoutMs, 'timeoutMs', 50, 60_000) ?? DEFAULT_TIMEOUT_MS
+  const samples = optionalInteger(options.samples, 'samples', 1, 1000) ?? 1
+  const mayInspect = optionalBoolean(options.inspector, 'inspector') ?? true
+  const signal = optionalSignal(options.signal, 'signal')
+  signal?.throwIfAborted()
+  const startedAt = performance.now()
+  const { id, pid, threadId } = worker
+  const base = { id, pid, threadId }
+  const inspection = options.board?.inspection(worker)
+  const subject: Subject = {
+    worker,
+    board: options.board,
+    thread: inspection?.kernelThread || pid,
+    handlesSigusr1: inspection?.handlesSigusr1 ?? false,
+    isLeftOpen: inspection?.isInspected ?? false,
+  }
+  try {
+    checkProcess(worker)
+    if (!mayInspect) refuse('not-wanted', 'its inspector was not to be used')
+    checkInspectable(subject)
+    const found = await inspect(subject, { timeoutMs, samples, signal })
+    return { ...base, frames: found.samples.at(-1)!, ...found, tookMs: found.at - startedAt }
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    const isOther = /^(dead|gone|unsupported|other-namespace)$/.test(error.refusal.code)
+    const kernel = isOther ? undefined : kernelView(pid, subject.thread)
+    return { ...base, refusal: error.refusal, kernel, tookMs: performance.now() - startedAt }
+  }
+}
+
+/**
+ * Closes inspectors that somebody has opened for a stack and, killed meanwhile, has not closed.
+ *
+ * @param board open for writing
+ * @returns how many
+ */
+export async function closeLeftInspectors(board: AnyScoreboard): Promise<number> {
+  let closed = 0
+  for (const worker of board.snapshot().workers) {
+    // Its note is still good for whoever is at it now: the turn is theirs until then.
+    if (!board.inspection(worker)?.isInspected) continue
+    // The next look at it finds the note, and closes what it finds open.
+    const stack = await stackOf(worker, { board })
+    if (stack.frames !== undefined) closed++
+  }
+  return closed
+}
+
+/** Whether the worker's pid still names its process, for us. */
+function checkProcess({ state, pid, processStart, pidNamespace }: AskedWorker): void {
+  if (state === 'dead') refuse('dead', 'it is dead')
+  if (process.platform !== 'linux') refuse('unsupported', 'only Linux tells enough of another process')
+  if (!pidNamespace || pidNamespace !== native.pidNamespace) {
+    refuse(
+      'other-namespace',
+      'it runs in another pid namespace (another container), where its pid names another process than here',
+    )
+  }
+  const stat = new Float64Array(5)
+  native.processStats(Float64Array.of(pid, 0), stat)
+  const [found, , , start] = stat
+  if (found === 0 || start !== processStart) refuse('gone', `its process ${pid} has ended`)
+}
+
+/** Whether SIGUSR1 opens its inspector, and does nothing else. */
+function checkInspectable({ worker: { pid }, handlesSigusr1, isLeftOpen }: Subject): void {
+  const owner = ownerOf(pid)
+  const us = process.geteuid!()
+  if (owner !== us && us !== 0)
+    refuse(
+      'other-user',
+      `its process belongs to user ${owner}, and we are ${us}: ask as that user or as root`,
+    )
+  if (linkOf(`/proc/${pid}/ns/net`) !== linkOf('/proc/self/ns/net')) {
+    refuse(
+      'other-namespace',
+      'it runs in another network namespace, where its inspector cannot be reached from here',
+    )
+  }
+  if (!isNode(pid))
+    refuse('not-node', `its program is ${linkOf(`/proc/${pid}/exe`) ?? 'unknown'}, which is not Node`)
+  const tracer = statusField(pid, 'TracerPid')
+  if (tracer !== undefined && tracer !== '0')
+    refuse('traced', `process ${tracer} traces it, such as gdb or strace`)
+  if (isLeftOpen) return
+  if (handlesSigusr1)
+    refuse('own-handler', 'its program has a listener of its own for SIGUSR1, which would run')
+  if (!catchesSignal(pid, SIGUSR1)) {
+    refuse(
+      'no-handler',
+      'it does not catch SIGUSR1 (--disable-sigusr1, or another runtime), which would end it',
+    )
+  }
+}
+
+interface Limits {
+  timeoutMs: number
+  samples: number
+  signal: AbortSignal | undefined
+}
+
+interface Found {
+  samples: StackFrame[][]
+  inspectorOpenMs: number
+  /** When the first stack was there. */
+  at: number
+}
+
+async function inspect(subject: Subject, limits: Limits): Promise<Found> {
+  const deadline = AbortSignal.timeout(limits.timeoutMs)
+  const signal = limits.signal === undefined ? deadline : AbortSignal.any([deadline, limits.signal])
+  // All processes of a machine have the same port for their inspector unless they were told otherwise.
+  using turn = await takeTurn(signal)
+  if (turn === undefined) {
+    limits.signal?.throwIfAborted()
+    refuse(
+      'busy',
+      'somebody else looks into a process of this machine; one at a time, since all share a port',
+    )
+  }
+  try {
+    return await open(subject, limits, signal)
+  } catch (error) {
+    limits.signal?.throwIfAborted()
+    if (error instanceof Refused) throw error
+    refuse(
+      'no-answer',
+      `its process has not answered within ${limits.timeoutMs} ms: it may be in native code`,
+    )
+  }
+}
+
+async function open(subject: Subject, limits: Limits, signal: AbortSignal): Promise<Found> {
+  const { worker } = subject
+  // Before we connect to anything ourselves.
+  const debugged = connectedPorts(worker.pid)
+  const before = await openInspector(worker.pid, signal)
+  if (before === undefined) await waitUntilHarmless(subject, signal)
+  if (before === undefined) note(subject, limits.timeoutMs + limits.samples * SAMPLE_EVERY_MS + GRACE_MS)
+  let inspector: Inspector | undefined
+  let found = before
+  const isOurs = () => found === undefined || !found.wasOpen || subject.isLeftOpen
+  try {
+    found ??= await wake(worker, signal)
+    const openedAt = performance.now()
+    if (!isOurs() && debugged.has(found.socket.port)) {
+      refuse('debugger-attached', 'a debugger is connected to its inspector already')
+    }
+    inspector = await Inspector.connect(found.url, signal)
+    const { threadId } = worker
+    const target = threadId === 0 ? inspector : await abortable(inspector.thread(threadId), signal)
+    if (target === undefined) refuse('gone', `its process has no thread ${threadId} that answers`)
+    const samples = [mapped(await abortable(stackNow(target), signal))]
+    const at = performance.now()
+    while (samples.length < limits.samples) {
+      await abortable(delay(SAMPLE_EVERY_MS), limits.signal)
+      samples.push(mapped(await abortable(stackNow(target), limits.signal)))
+    }
+    await inspector.close(isOurs())
+    return { samples, at, inspectorOpenMs: isOurs() ? performance.now() - openedAt : 0 }
+  } catch (error) {
+    await inspector?.close(isOurs())
+    throw error
+  } finally {
+    // Where it has not opened it may open yet, when what holds it up is over: then its own heart closes it.
+    if (isOurs()) note(subject, inspector === undefined ? 1 : 0)
+    else if (before === undefined) note(subject, 0)
+  }
+}
+
+/** For how long its inspector may be open; 0: it is closed. */
+function note({ board, worker }: Subject, forMs: number): void {
+  if (board !== undefined && !board.isReadOnly) board.noteInspection(worker, forMs)
+}
+
+/** A signal ends some system calls with an error that a program does not expect: EINTR. Waits until it is in none. */
+async function waitUntilHarmless({ worker }: Subject, signal: AbortSignal): Promise<void> {
+  const { heartbeatAgeMs, heartbeatMs } = worker
+  const isBlocked = heartbeatMs !== undefined && (heartbeatAgeMs ?? 0) > MISSED_BEATS * heartbeatMs
+  for (let settled = false; ; settled = true) {
+    // The signal goes to the main thread, whichever thread is asked about.
+    const view = kernelView(worker.pid, worker.pid)
+    if (view === undefined) refuse('gone', `its process ${worker.pid} has ended`)
+    if (/[TtZX]/.test(view.state))
+      refuse('stopped', `its process is stopped (state ${view.state}); SIGCONT lets it go on`)
+    const isInLoop = isBlocked && worker.threadId === 0 && LOOPS.test(view.syscall ?? '')
+    if (view.state === 'R' || (isHarmless(view) && !isInLoop)) return
+    if ((settled && isBlocked) || signal.aborted) refuse('in-kernel', whereText(view, isInLoop))
+    await delay(SETTLE_MS)
+  }
+}
+
+function isHarmless({ state, syscall, waitsIn }: KernelView): boolean {
+  if (state !== 'S') return false
+  return syscall === undefined ? HARMLESS_WAITS.test(waitsIn ?? '') : HARMLESS_CALLS.test(syscall)
+}
+
+function whereText({ syscall, waitsIn }: KernelView, isInLoop: boolean): string {
+  if (isInLoop) return 'it waits inside of a synchronous call (execSync, spawnSync), which runs no JavaScript'
+  return `it waits in the kernel (${syscall ?? waitsIn ?? 'nobody may ask where'}), where a signal could make the call fail`
+}
+
+interface OpenInspector {
+  socket: TcpSocket
+  url: string
+  /** Whether it listened before we have asked for it. */
+  wasOpen: boolean
+}
+
+/** Node's default, and what a process was told. */
+const DEFAULT_PORT = 9229
+const PORT_OPTION = /--(?:inspect|debug)(?:-port|-brk|-wait)?[= ](?:[^\s:]*:|\[[^\]]*\]:)?(\d+)/g
+
+/** The inspector of a process that listens already. Only a port that is an inspector's by its number is asked. */
+async function openInspector(pid: number, signal: AbortSignal): Promise<OpenInspector | undefined> {
+  const told = ['cmdline', 'environ']
+    .map((name) => readText(`/proc/${pid}/${name}`) ?? '')
+    .join('\0')
+    .replaceAll('\0', ' ')
+  const ports = new Set([DEFAULT_PORT, ...[...told.matchAll(PORT_OPTION)].map(([, port]) => Number(port))])
+  const candidates = listening(pid).filter(({ port }) => ports.has(port))
+  return firstInspector(candidates, true, signal)
+}
+
+async function firstInspector(
+  sockets: TcpSocket[],
+  wasOpen: boolean,
+  signal: AbortSignal,
+): Promise<OpenInspector | undefined> {
+  for (const socket of sockets) {
+    const url = await debuggerUrl(socket, signal)
+    if (url !== undefined) return { socket, url, wasOpen }
+  }
+  return undefined
+}
+
+function listening(pid: number): TcpSocket[] {
+  const sockets = tcpSockets(pid).filter(({ isListening }) => isListening)
+  if (sockets.length === 0) return []
+  const own = socketsOf(pid)
+  return sockets.filter(({ inode }) => own.has(inode))
+}
+
+/** The ports of a process to which somebody is connected. */
+function connectedPorts(pid: number): Set<number> {
+  const connected = tcpSockets(pid).filter(({ isConnected }) => isConnected)
+  if (connected.length === 0) return new Set()
+  const own = socketsOf(pid)
+  return new Set(connected.filter(({ inode }) => own.has(inode)).map(({ port }) => port))
+}
+
+/** Sends the signal and waits for the inspector: the socket of that very process that was not there before. */
+async function wake({ pid, processStart }: AskedWorker, signal: AbortSignal): Promise<OpenInspector> {
+  const before = new Set(tcpSockets(pid).map(({ inode }) => inode))
+  const failure = native.signalProcess(pid, processStart!, SIGUSR1)
+  if (isFailure(failure)) {
+    if (failure.code === 'GONE') refuse('gone', `its process ${pid} has ended`)
+    const why = `${failure.syscall} failed (errno ${failure.errno})`
+    refuse('other-user', `SIGUSR1 cannot be sent to process ${pid}: ${why}`)
+  }
+  for (let looks = 1; ; looks++) {
+    signal.throwIfAborted()
+    const isNew = tcpSockets(pid).some(({ inode, isListening }) => isListening && !before.has(inode))
+    const fresh = isNew ? listening(pid).filter(({ inode }) => !before.has(inode)) : []
+    // One that was open on a port that nobody can guess stays where it was: after a while all that can be it are asked.
+    const found =
+      (await firstInspector(fresh, false, signal)) ??
+      (looks % LOOKS_BEFORE_ALL === 0
+        ? await firstInspector(listening(pid).filter(isLoopback), true, signal)
+        : undefined)
+    if (found !== undefined) return found
+    await delay(LOOK_EVERY_MS)
+  }
+}
+
+function isLoopback({ host }: TcpSocket): boolean {
+  return host.startsWith('127.') || host === '[::1]'
+}
