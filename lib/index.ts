@@ -24,14 +24,10 @@ export {
   STATE_LETTERS,
 } from './http/request-status'
 export { CONTENT_TYPES, type MetricsFormat, metricsFormat } from './metrics/exposition'
-export { type ClusterMetricsOptions, clusterMetrics } from './metrics/prom-client'
-export {
-  type MetricsPublication,
-  type MetricsRegistry,
-  type PublishMetricsOptions,
-  publishMetrics,
-} from './metrics/prom-publisher'
-export { type MetricsOptions, renderMetrics } from './metrics/render-metrics'
+export { clusterMetrics, publishMetrics, renderMetrics } from './metrics/metrics'
+export type { ClusterMetricsOptions } from './metrics/prom-client'
+export type { MetricsPublication, MetricsRegistry, PublishMetricsOptions } from './metrics/prom-publisher'
+export type { MetricsOptions } from './metrics/render-metrics'
 export { type StatusHandler, statusHandler } from './page/handler'
 export type { StatusHandlerOptions } from './page/handler-options'
 export type {
