@@ -89,7 +89,6 @@ export {
 } from './util/errors'
 export { type QueueReading, readQueue } from './view/queue-reading'
 export { blockedForMs } from './view/worker-state'
-export { closeLeftInspectors, stackOf } from './why/stack-of'
 export type {
   AskedWorker,
   KernelView,
@@ -98,3 +97,4 @@ export type {
   StackRefusal,
   WorkerStack,
 } from './why/types'
+export { closeLeftInspectors, stackOf } from './why/why'
