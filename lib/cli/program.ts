@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { redactWords } from '../util/redact'
 import { fitted, withExitCodes } from './support/help-text'
 import { noteLines, print } from './support/output'
-import { withVerbHint } from './support/verb-hints'
+import { withVerbHint, withVerbsOf } from './support/verb-hints'
 
 const EXIT_CODES = `
 Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not possible here; 70 a bug of ours; 71 the
@@ -19,14 +19,13 @@ Examples:
 
 type Register = (program: Command) => void
 
-const boards = () => (require('./verbs/boards') as typeof import('./verbs/boards')).registerBoards
 const why = () => (require('./verbs/why') as typeof import('./verbs/why')).registerWhy
 
 /** What registers a verb. One that registers several stands here once for each. */
 const VERBS: Record<string, () => Register> = {
-  ls: boards,
-  totals: boards,
-  cleanup: boards,
+  ls: () => (require('./verbs/ls') as typeof import('./verbs/ls')).registerLs,
+  totals: () => (require('./verbs/totals') as typeof import('./verbs/totals')).registerTotals,
+  cleanup: () => (require('./verbs/cleanup') as typeof import('./verbs/cleanup')).registerCleanup,
   top: () => (require('./verbs/top') as typeof import('./verbs/top')).registerTop,
   why,
   kill: why,
@@ -56,8 +55,8 @@ export function createProgram(version: string, verb?: string): Command {
     .configureOutput({
       writeOut: (text) => void process.stdout.write(fitted(text)),
       outputError: (text) => {
-        const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), program)
-        noteLines(redactWords(hinted).trimEnd())
+        const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), () => createProgram(version))
+        noteLines(redactWords(withVerbsOf(hinted, program, verb)).trimEnd())
       },
     })
     .showHelpAfterError('(--help tells more, with an example)')
