@@ -449,6 +449,7 @@
     )
     document.title = `(no news) ${title}`
     say('off', 'connection lost, trying again')
+    draw()
   }
 
   let triedAt = 0

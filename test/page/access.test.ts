@@ -153,8 +153,13 @@ describe('The access of statusHandler()', () => {
       assert.equal(await statusOf({ token: TOKEN }, { path: `/?token=${wrong}` }), 401, wrong)
       assert.equal(await statusOf({ token: TOKEN }, { headers: { cookie: `token=${wrong}` } }), 401, wrong)
     }
-    const basic = Buffer.from(`x:${TOKEN}`).toString('base64')
-    assert.equal(await statusOf({ token: TOKEN }, { headers: { authorization: `Basic ${basic}` } }), 401)
+    const basic = (pair: string) => ({
+      headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` },
+    })
+    assert.equal(await statusOf({ token: TOKEN }, basic(`x:${TOKEN}`)), 200)
+    for (const wrong of ['x:y', `${TOKEN}:x`, TOKEN, ':']) {
+      assert.equal(await statusOf({ token: TOKEN }, basic(wrong)), 401, wrong)
+    }
     assert.equal(await statusOf({ token: TOKEN, allow: ['loopback'] }), 200)
     // Whoever has the token may come by any name and through any proxy.
     const headers = {
