@@ -138,7 +138,7 @@ Status Board::TakeSlot(uint32_t slot, Claimed* out) {
     out->ended_generation = ended.generation;
   }
   if (file_.high_water() <= slot) {
-    // Before the epoch and the state, which are released later: who has heard of the new owner finds
+    // Before the epoch and the state, which are released later: whoever has heard of the new owner finds
     // its slot below the mark. Release here costs nothing and pairs with high_water().
     file_.shared()->high_water.value.store(slot + 1, std::memory_order_release);
   }

@@ -33,6 +33,35 @@ afterEach(async () => {
 })
 
 describe('The examples', () => {
+  it('make thumbnails, try again what failed, keep results, and end when they are told to', async () => {
+    const env = { ...process.env, THUMBNAILS: path.join(tempDir(), 'thumbnails') }
+    const run = async (...words: string[]) => {
+      const child = spawn(process.execPath, [path.join(EXAMPLES, 'thumbnails.js'), ...words], {
+        env,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      children.push(child)
+      let text = ''
+      child.stdout.setEncoding('utf8').on('data', (data) => {
+        text += data
+        if (text.includes('made broken.jpg')) child.kill('SIGTERM')
+      })
+      const [code] = await once(child, 'close')
+      return { code, text }
+    }
+    assert.equal((await run('add', 'cat.jpg', 'broken.jpg')).code, 0)
+    assert.equal((await run('add', 'cat.jpg')).text, '[]\n')
+
+    const { code } = await run('work')
+
+    assert.equal(code, 0)
+    assert.deepEqual((await run('results')).text.trim().split('\n'), [
+      "cat.jpg { thumbnail: 'cat.jpg-320.webp' }",
+      "broken.jpg { thumbnail: 'broken.jpg-320.webp' }",
+    ])
+    assert.equal((await run('failed')).text, '')
+  })
+
   it('show the workers of a cluster and what they serve', async () => {
     const { output } = start('cluster', tempDir())
     await eventually(() => /listening on/.test(output.text), 'a worker that listens')

@@ -9,6 +9,7 @@
 import { isRecord, parseItemId, parseRecord } from '../../util/bounds'
 import { WatchdogError } from '../../util/errors'
 import { decodeState } from '../page-state/codec'
+import { isComplete } from '../page-state/page-state'
 import * as ranges from '../page-state/ranges'
 import { ANY_VERSION, type Store } from '../store/store'
 import { type Incarnation, incarnationOf } from './incarnation'
@@ -47,8 +48,9 @@ async function stateOf(
     }
     const told = await store.info(incarnation.at('signal'))
     if ((await store.list(incarnation.at('open'))) !== undefined) return 'waiting'
-    const isBlocked = afterDead === 'wait' && (await hasDead(incarnation))
-    // Whoever queues dead items again tells so between opening their page and giving them their new life.
+    const left = await leftOver(incarnation)
+    if (left === 'items') return 'waiting'
+    // Whoever queues dead items again tells so once their page is open, and before their letters go.
     const again = await store.info(incarnation.at('signal'))
     const now = await readRecord(store)
     if (
@@ -56,21 +58,25 @@ async function stateOf(
       isUsable(now.record.phase) &&
       again?.version === told?.version
     )
-      return isBlocked ? 'blocked' : 'done'
+      return left === 'dead' && afterDead === 'wait' ? 'blocked' : 'done'
   }
 }
 
-async function hasDead(incarnation: Incarnation): Promise<boolean> {
+/** What letters tell of: dead items, or some that have a new life already. */
+async function leftOver(incarnation: Incarnation): Promise<'nothing' | 'dead' | 'items'> {
   const { store } = incarnation
+  let left: 'nothing' | 'dead' = 'nothing'
   // A letter is on record before its item is dead.
   for (const id of (await store.list(incarnation.at('dead'))) ?? []) {
     const place = parseItemId(id)
     if (place === undefined) continue
     const node = await store.get(incarnation.at('states', place.page))
     const state = node && decodeState(node.data)
-    if (state !== undefined && ranges.has(state.dead, place.index)) return true
+    if (state === undefined) continue
+    if (!isComplete(state)) return 'items'
+    if (ranges.has(state.dead, place.index)) left = 'dead'
   }
-  return false
+  return left
 }
 
 /** Connections to the predecessors of a queue, for as long as somebody waits for them. */

@@ -129,8 +129,6 @@ export class Settlements {
   /** Gives those dead items of the page a new life. Returns how many were dead. */
   async redrive(page: string, indexes: readonly number[]): Promise<number> {
     await this.#open.reopen(page)
-    // Who asks whether the queue is done and nothing dead looks at this before and after (incarnation/gate.ts).
-    await this.#incarnation.notify()
     const revived = await this.#states.writer(page).submit<number>({
       name: 'redrive',
       apply: (state) => redrive(state, indexes),

@@ -73,6 +73,8 @@ export async function redrive(queue: AttachedQueue): Promise<number> {
   for (const { page, index } of letters) byPage.set(page, [...(byPage.get(page) ?? []), index])
   let revived = 0
   for (const [page, indexes] of byPage) revived += await pages.settlements.redrive(page, indexes)
+  // Before their letters go, so that whoever looks for them meanwhile asks again (incarnation/gate.ts).
+  if (revived > 0) await incarnation.notify()
   await Promise.all(
     letters.map(({ id, version }) =>
       incarnation.store.delete(incarnation.at('dead', id), version ?? ANY_VERSION),
@@ -80,6 +82,5 @@ export async function redrive(queue: AttachedQueue): Promise<number> {
   )
   // A page that had nothing to revive was opened for nothing.
   for (const page of byPage.keys()) await pages.open.finish(page)
-  if (revived > 0) await incarnation.notify()
   return revived
 }

@@ -2,7 +2,7 @@
  * done and none of its items is dead, and open the gate. Meanwhile a worker over there takes its last item to an end, as
  * done or as dead, and a master queues dead items again.
  *
- * Must fail with: NO_VERSION DEAD_FIRST LETTER_LATE BUMP_FIRST BUMP_LATE
+ * Must fail with: NO_VERSION DEAD_FIRST LETTER_LATE BUMP_FIRST BUMP_LATE OPEN_ONCE NOT_DEAD_IS_DONE
  *
  * Every step is one request to the store over there. `is_open` is its node `open`, which is there while an item is not
  * done or dead. The gate never closes again, so what counts is the moment at which an asker was certain: at some moment
@@ -47,12 +47,21 @@ end:
      d_step { has_letter = true; letter_version++ };
      d_step { if :: item == READY -> item = DEAD :: else fi }
 #endif
-  :: d_step { item != READY && is_open -> is_open = false }
-  :: item == DONE && !is_open -> break
+  :: item == DONE -> break
   od
 }
 
-/* Opens first, then tells everybody, then gives the item a new life, then takes the letter away. */
+/* Whoever sees that nothing is left to do. */
+proctype Closer() {
+end:
+  do
+  :: d_step { item != READY && is_open -> is_open = false }
+  od
+}
+
+/* Opens, gives the item a new life, opens again since somebody may have closed what was complete until then, tells
+ * everybody, then takes the letter away.
+ */
 proctype Master() {
   byte n = 0;
   byte letter;
@@ -64,15 +73,18 @@ end:
      version++;
 #endif
      is_open = true;
-#if !defined(BUMP_FIRST) && !defined(BUMP_LATE)
-     version++;
-#endif
      d_step { if :: item == DEAD -> item = READY :: else fi };
-#ifdef BUMP_LATE
+#ifndef OPEN_ONCE
+     is_open = true;
+#endif
+#if !defined(BUMP_FIRST) && !defined(BUMP_LATE)
      version++;
 #endif
      /* A letter of a later death stays. */
      d_step { if :: letter == letter_version -> has_letter = false :: else fi };
+#ifdef BUMP_LATE
+     version++;
+#endif
      n++
   :: n == REDRIVES -> break
   :: item == DONE -> break
@@ -97,7 +109,11 @@ ask:
   /* The letters first, then the state of the page of each. */
   if
   :: !has_letter -> is_dead = false
+#ifdef NOT_DEAD_IS_DONE
   :: else -> is_dead = (item == DEAD)
+#else
+  :: else -> is_dead = (item != DONE)
+#endif
   fi;
 #endif
 #ifndef NO_VERSION
@@ -124,6 +140,7 @@ over:
 init {
   atomic {
     run Worker();
+    run Closer();
     run Master();
     run Asker(0);
     run Asker(1)
