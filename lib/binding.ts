@@ -1,7 +1,7 @@
 // The only importer of the native addons: what they offer, and what to do when one is missing.
 
 import { existsSync } from 'node:fs'
-import path from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { NodeBuffer } from './util/node-types'
 
 /** A call that failed: what native/addon/handle.cc makes of a Status. */
@@ -134,7 +134,8 @@ export interface NativeBoard {
   noteEnd(pid: number, kind: number, value: number): number | Failure
   startHeart(everyMs: number): void
   /** Whether to close an inspector that somebody has opened and not closed. */
-  beat(handlesSigusr1: boolean): boolean
+  beat(): true | undefined
+  noteSigusr1(handles: boolean): void
   /** Until when somebody may have its inspector open, from now; 0: nobody has. False: that owner is gone. */
   noteInspection(slot: number, epoch: number, forMs: number): boolean
   close(): void
@@ -260,7 +261,7 @@ interface NativeZookeeper {
 
 const nodeGypBuild = require('node-gyp-build') as { path(root: string): string }
 
-const ROOT = path.join(__dirname, '..', '..')
+const ROOT = join(__dirname, '..', '..')
 
 function load(): NativeModule {
   if (process.platform !== 'linux' && process.platform !== 'darwin') {
@@ -302,7 +303,7 @@ function whyNone(root: string): string {
 
 function isOurPackage(root: string): boolean {
   try {
-    return (require(path.join(root, 'package.json')) as { name?: string }).name === 'rollcall'
+    return (require(join(root, 'package.json')) as { name?: string }).name === 'rollcall'
   } catch {
     return false
   }
@@ -343,7 +344,7 @@ let zookeeper: NativeZookeeper | undefined
 export function loadZookeeper(): NativeZookeeper {
   if (zookeeper !== undefined) return zookeeper
   const first = nodeGypBuild.path(ROOT)
-  const file = path.join(path.dirname(first), path.basename(first).replace('rollcall', 'rollcall_zookeeper'))
+  const file = join(dirname(first), basename(first).replace('rollcall', 'rollcall_zookeeper'))
   if (!existsSync(file)) {
     throw new Error(
       `rollcall has no native addon for ZooKeeper for ${machine()}. The sources of its client come with the package zookeeper: ` +

@@ -24,14 +24,10 @@ export {
   STATE_LETTERS,
 } from './http/request-status'
 export { CONTENT_TYPES, type MetricsFormat, metricsFormat } from './metrics/exposition'
-export { type ClusterMetricsOptions, clusterMetrics } from './metrics/prom-client'
-export {
-  type MetricsPublication,
-  type MetricsRegistry,
-  type PublishMetricsOptions,
-  publishMetrics,
-} from './metrics/prom-publisher'
-export { type MetricsOptions, renderMetrics } from './metrics/render-metrics'
+export { clusterMetrics, publishMetrics, renderMetrics } from './metrics/metrics'
+export type { ClusterMetricsOptions } from './metrics/prom-client'
+export type { MetricsPublication, MetricsRegistry, PublishMetricsOptions } from './metrics/prom-publisher'
+export type { MetricsOptions } from './metrics/render-metrics'
 export { type StatusHandler, statusHandler } from './page/handler'
 export type { StatusHandlerOptions } from './page/handler-options'
 export type {
@@ -93,7 +89,6 @@ export {
 } from './util/errors'
 export { type QueueReading, readQueue } from './view/queue-reading'
 export { blockedForMs } from './view/worker-state'
-export { closeLeftInspectors, stackOf } from './why/stack-of'
 export type {
   AskedWorker,
   KernelView,
@@ -102,3 +97,4 @@ export type {
   StackRefusal,
   WorkerStack,
 } from './why/types'
+export { closeLeftInspectors, stackOf } from './why/why'

@@ -80,7 +80,9 @@ async function buildAddons(names) {
   needCompiler()
   // By npm, which knows where this machine has Node's headers.
   const args = ['run', '--silent', 'build:native', '--', ...names]
-  await step(`building the addon${names.length > 1 ? 's' : ''}`, 10, () => run('npm', args, { JOBS: 'max' }))
+  await step(`building the addon${names.length > 1 ? 's' : ''}`, names.length > 1 ? 20 : 10, () =>
+    run('npm', args, { JOBS: 'max' }),
+  )
   // make leaves a file alone that needs no change; it counts as new all the same.
   const now = new Date()
   for (const name of names) utimesSync(productOf(name), now, now)

@@ -15,18 +15,26 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const LIB = join(ROOT, 'lib')
 const require = createRequire(import.meta.url)
 
+/** What index.js, the main file, hands out. */
+const FACE = 'rollcall.js'
+
 /**
  * In this order. `main` is a module whose exports are the bundle's own; `packages` become a part of it, each with its
  * licence, and so do not have to be installed.
  */
 const BUNDLES = [
-  { file: 'util.js', entries: modules().filter((name) => name.startsWith('util/')), isShared: true },
-  { file: 'index.js', main: 'index', entries: ['index'], isShared: true },
+  {
+    file: 'util.js',
+    entries: [...modules().filter((name) => name.startsWith('util/')), 'view/escape-controls'],
+    isShared: true,
+  },
+  { file: FACE, main: 'index', entries: ['index'], packages: ['node-gyp-build'], isShared: true },
   { file: 'queue/inside.js', main: 'queue/inside', entries: ['queue/inside'] },
+  { file: 'metrics/prom.js', main: 'metrics/prom', entries: ['metrics/prom'] },
   { file: 'page/status-page.js', main: 'page/status-page', entries: ['page/status-page'] },
   { file: 'http/tracker.js', main: 'http/tracker', entries: ['http/tracker', 'http/request-hook'] },
   { file: 'cli/main.js', main: 'cli/main', entries: ['cli/main'], isShared: true },
-  { file: 'cli/verbs/boards.js', main: 'cli/verbs/boards', entries: ['cli/verbs/boards'] },
+  { file: 'cli/verbs/ls.js', main: 'cli/verbs/ls', entries: ['cli/verbs/ls'] },
   {
     file: 'terminal/render.js',
     main: 'terminal/render',
@@ -69,6 +77,9 @@ async function bundlePackage(out) {
   for (const bundle of shared) {
     for (const name of await modulesOf(bundle, homes)) homes.set(name, bundle.file)
   }
+  const lost = [...homes].find(([name, home]) => home === 'cli/main.js' && !name.startsWith('cli/'))
+  // Whoever loads that file runs the command.
+  if (lost) throw new Error(`${lost[0]} would be in the bundle of the command: give it an earlier one`)
   const reached = new Map()
   for (const bundle of BUNDLES.filter(({ isShared }) => !isShared)) {
     for (const name of await modulesOf(bundle, homes))
@@ -87,6 +98,16 @@ async function bundlePackage(out) {
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, `module.exports = ${takenFrom(home, name)}\n`)
   }
+  writeFace(out)
+}
+
+/**
+ * The main file: only the names. `import` searches the whole text of a CommonJS file for them, which takes it longer than
+ * loading the file does; what is called `module.exports = require(...)` it would search too.
+ */
+function writeFace(out) {
+  const [names] = /0\s*&&\s*\(module\.exports\s*=\s*\{[^}]*\}\)/.exec(readFileSync(join(out, FACE), 'utf8'))
+  writeFileSync(join(out, 'index.js'), `const all = require('./${FACE}')\nmodule.exports = all\n${names}\n`)
 }
 
 /** The names of all modules: their paths below lib/, without the ending. */
@@ -160,6 +181,8 @@ function optionsOf(out, { file, main, packages = [] }, homes, names, write) {
     },
     outfile: join(out, file),
     sourcemap: 'linked',
+    minifyWhitespace: true,
+    lineLimit: 120,
     legalComments: 'none',
     metafile: true,
     write,
@@ -176,16 +199,16 @@ function boundaries(file, homes, packages) {
       builder.onResolve({ filter: /^\.\.?\// }, ({ path, kind, importer, namespace }) => {
         if (namespace !== 'file' || !importer.startsWith(LIB)) return undefined
         const target = relative(LIB, resolve(dirname(importer), path)).replace(/\.(js|ts)$/, '')
-        if (kind === 'require-call' || kind === 'dynamic-import' || kind === 'require-resolve') {
-          return { path: from(file, target), external: true }
+        const isLate = kind === 'require-call' || kind === 'dynamic-import' || kind === 'require-resolve'
+        const home = homes?.get(target)
+        if (home !== undefined && home !== file && home !== `${target}.js`) {
+          return { path: target, namespace: 'elsewhere' }
         }
-        if (homes === undefined) return { path: from(file, target), external: true }
-        const home = homes.get(target)
-        return home === undefined || home === file ? undefined : { path: target, namespace: 'elsewhere' }
+        if (isLate || homes === undefined) return { path: from(file, target), external: true }
+        return undefined
       })
-      builder.onResolve({ filter: /^[^.(/]/ }, ({ path, kind, importer }) => {
-        const isOwn = kind === 'import-statement' || !importer.startsWith(LIB)
-        if (isOwn && packages.includes(path)) return undefined
+      builder.onResolve({ filter: /^[^.(/]/ }, ({ path }) => {
+        if (packages.includes(path)) return undefined
         return { path: path in VENDORED ? from(file, VENDORED[path]) : path, external: true }
       })
       builder.onLoad({ filter: /.*/, namespace: 'elsewhere' }, ({ path }) => ({

@@ -63,7 +63,7 @@ describe('The published package', () => {
       const names = files.map((file) => path.relative(ROOT, file))
       assert.deepEqual(
         names.filter((name) => name.startsWith('dist')),
-        ['index.js', 'util.js'].map((name) => path.join('dist', 'package', name)),
+        ['index.js', 'rollcall.js', 'util.js'].map((name) => path.join('dist', 'package', name)),
       )
       for (const heavy of ['crypto', 'worker_threads', 'net', 'http', 'child_process', 'stream/promises'])
         assert.ok(!modules.includes(heavy) || way === 'import', `${heavy} is loaded`)
@@ -95,16 +95,38 @@ describe('The published package', () => {
     const plain = tell<string>(program)
     const mapped = tell<string>(program, ['--enable-source-maps'])
 
-    assert.match(plain, /at checkDirectory \(.*dist\/package\/index\.js:\d+:\d+\)\n +at openBoard /)
+    const [, ours] = /at (\w+) \(.*dist\/package\/rollcall\.js:\d+:\d+\)\n +at openBoard /.exec(plain) ?? []
     const [, line] = /lib\/scoreboard\/open-board\.ts:(\d+):/.exec(mapped) ?? []
     const source = fs.readFileSync(path.join(ROOT, 'lib', 'scoreboard', 'open-board.ts'), 'utf8')
-    assert.match(source.split('\n')[Number(line) - 1]!, /fileSystemError/, mapped)
+    assert.match(source, new RegExp(`function ${ours}\\(`), plain)
+    assert.match(source.split('\n')[Number(line) - 1]!, /^ +throw /, mapped)
+  })
+
+  it('runs nothing of the command in a server with a status page and instrumented requests', () => {
+    const directory = tempDir()
+    const program = `
+      const { Scoreboard, instrument, renderMetrics, statusHandler } = ${loading}
+      const board = new Scoreboard({ baseDir: ${JSON.stringify(directory)} })
+      const page = statusHandler(board)
+      const server = require('node:http').createServer(page)
+      instrument(server, { board })
+      renderMetrics(board)
+      server.listen(0, '127.0.0.1', async () => {
+        const { status } = await fetch('http://127.0.0.1:' + server.address().port + '/')
+        const files = Object.keys(require.cache).filter((file) => /[\\/]dist[\\/]package[\\/]cli[\\/]/.test(file))
+        console.log(JSON.stringify({ status, files }))
+        process.exit()
+      })`
+
+    assert.deepEqual(tell(program), { status: 200, files: [] })
   })
 
   it('has a command that says what the compiled one says, of every verb', () => {
     const verbs = [
       '',
       'ls',
+      'totals',
+      'cleanup',
       'top',
       'watch',
       'serve',

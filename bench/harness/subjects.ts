@@ -10,6 +10,7 @@ import { read } from '../read'
 import { scale } from '../scale'
 import { update } from '../update'
 import { watch } from '../watch'
+import { why } from '../why'
 import { work } from '../work'
 import type { Row, Subject } from './plan'
 
@@ -19,6 +20,7 @@ export const SUBJECTS: readonly Subject[] = [
   changes,
   counters,
   watch,
+  why,
   scale,
   loadSubject,
   faces,

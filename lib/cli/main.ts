@@ -5,15 +5,15 @@
 import { CommanderError } from 'commander'
 import { createProgram } from './program'
 import { EXIT, exitCodeOf, isExpected } from './support/exit-codes'
-import { note, noteLines, tolerateClosedOutput } from './support/output'
+import { isClosedOutput, note, noteLines } from './support/output'
 
 // As seen from the compiled file, dist/lib/cli/main.js.
 const { version } = require('../../../package.json') as { version: string }
 
 async function main(argv: string[]): Promise<void> {
-  tolerateClosedOutput()
   // Node's own code for this is 1, which here would speak of failed work.
   process.on('uncaughtException', (error) => {
+    if (isClosedOutput(error)) return
     report(error)
     process.exit(EXIT.bug)
   })

@@ -18,14 +18,13 @@ Examples:
 
 type Register = (program: Command) => void
 
-const boards = () => (require('./verbs/boards') as typeof import('./verbs/boards')).registerBoards
 const why = () => (require('./verbs/why') as typeof import('./verbs/why')).registerWhy
 
 /** What registers a verb. One that registers several stands here once for each. */
 const VERBS: Record<string, () => Register> = {
-  ls: boards,
-  totals: boards,
-  cleanup: boards,
+  ls: () => (require('./verbs/ls') as typeof import('./verbs/ls')).registerLs,
+  totals: () => (require('./verbs/totals') as typeof import('./verbs/totals')).registerTotals,
+  cleanup: () => (require('./verbs/cleanup') as typeof import('./verbs/cleanup')).registerCleanup,
   top: () => (require('./verbs/top') as typeof import('./verbs/top')).registerTop,
   why,
   kill: why,
@@ -49,7 +48,7 @@ export function createProgram(version: string, verb?: string): Command {
     .enablePositionalOptions()
     .configureOutput({
       outputError: (text) => {
-        const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), program)
+        const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), () => createProgram(version))
         noteLines(redactWords(hinted).trimEnd())
       },
     })

@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import type { LoadResult } from './load'
@@ -20,13 +21,15 @@ export class Servers {
   constructor(baseDir: string, onFailure: (error: Error) => void) {
     this.#baseDir = baseDir
     this.#onFailure = onFailure
-    cluster.setupPrimary({ exec: join(__dirname, 'worker.js'), args: [], execArgv: [] })
+    const stdio: ('ignore' | 'inherit' | 'pipe' | 'ipc')[] = ['ignore', 'inherit', 'pipe', 'ipc']
+    cluster.setupPrimary({ exec: join(__dirname, 'worker.js'), args: [], execArgv: [], stdio })
   }
 
   /** Starts a worker and gives the port it listens on, the same for all of them. */
   start(id: string, signal: AbortSignal): Promise<number> {
     const worker = cluster.fork({ ROLLCALL_DEMO_DIR: this.#baseDir, ROLLCALL_DEMO_ID: id })
     this.#workers.set(worker, id)
+    passOn(worker.process.stderr)
     worker.on('exit', (code, how) => {
       const isWanted = !this.#workers.delete(worker) || this.#isStopping
       // A worker so young that it does not ignore Ctrl-C yet: this process hears of it too.
@@ -55,10 +58,25 @@ export class Servers {
     return { pid: worker.process.pid!, noticed }
   }
 
+  /** Lets one worker block its event loop for a while, and gives its pid. */
+  hang(id: string): number {
+    const [worker] = [...this.#workers].find(([, name]) => name === id)!
+    worker.send('hang')
+    return worker.process.pid!
+  }
+
   async stop(): Promise<void> {
     this.#isStopping = true
     await Promise.all([...this.#workers.keys()].map((worker) => endOf(worker.process, 'end')))
   }
+}
+
+/** What a worker says, but for what Node says when somebody asks it for a stack: the screen is another's. */
+function passOn(stderr: NodeJS.ReadableStream | null): void {
+  if (stderr === null) return
+  createInterface({ input: stderr }).on('line', (line) => {
+    if (!/^(Debugger |For help, see: https:\/\/nodejs)/.test(line)) process.stderr.write(`${line}\n`)
+  })
 }
 
 /** autocannon, asking for every route of the demo's server. */

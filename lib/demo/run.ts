@@ -1,4 +1,4 @@
-// The demo: a real cluster under real load, one worker killed, and what the board said about it.
+// The demo: a real cluster under real load, one worker killed, another one hanging, and what the board said about them.
 
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -8,15 +8,22 @@ import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 
 import { Scoreboard } from '../scoreboard/scoreboard'
-import type { Snapshot } from '../scoreboard/types'
+import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 import { ownerKey } from '../view/rates'
+import { blockedForMs } from '../view/worker-state'
+import { stackOnBoard } from '../why/on-board'
+import { stackLines } from '../why/stack-text'
 import { Load, Servers } from './children'
 import type { LoadResult } from './load'
 
 const WORKERS = ['web-1', 'web-2', 'web-3', 'web-4']
 const VICTIM = 'web-2'
+const HANGING = 'web-3'
 const READ_EVERY_MS = 5
 const DEATH_DEADLINE_MS = 5000
+const LOOK_EVERY_MS = 20
+const SHOWN_FRAMES = 3
+const STACK_TIMEOUT_MS = 5000
 
 export interface DemoOptions {
   /** How long the load lasts. */
@@ -27,8 +34,8 @@ export interface DemoOptions {
   say(sentence: string): void
   /** Hears when there is something to look at; `look` gives the board as it is now. */
   onReady(look: () => Look): void
-  /** Hears that the board has a dead worker to show. */
-  onDeath(): void
+  /** Hears that the board has a dead or a blocked worker to show. */
+  onNews(): void
 }
 
 /** The board now, and how busy it is. */
@@ -47,6 +54,17 @@ export interface Death {
   exitEventAfterMs: number
 }
 
+export interface Hang {
+  id: string
+  pid: number
+  /** From the word to the worker until a read of the board said blocked. */
+  seenAfterMs: number
+  /** From the question to the stack; null where there was none. */
+  stackAfterMs: number | null
+  /** Where it was, the innermost call first; or why nobody can say. */
+  stack: string[]
+}
+
 export interface DemoReport {
   seconds: number
   workers: number
@@ -58,6 +76,7 @@ export interface DemoReport {
   meanReadMs: number | null
   medianReadMs: number | null
   deaths: Death[]
+  hangs: Hang[]
   freedSlots: number
   /** Whether no process and no file of the demo is left. */
   isClean: boolean
@@ -89,6 +108,7 @@ class Demo {
   readonly #tally = new Tally()
   readonly #readNs = createHistogram()
   readonly #deaths: Death[] = []
+  readonly #hangs: Hang[] = []
   #load: Load | undefined
   #loadResult: LoadResult | undefined
   #reading: Promise<void> | undefined
@@ -142,6 +162,8 @@ class Demo {
     this.#freedSlots += slots
     await this.#servers.start(VICTIM, this.#signal)
     say(`cleaned up ${slots} dead slot, and a new ${VICTIM} is at work`)
+    await this.#until(seconds * 0.6)
+    await this.#hangOne()
     await this.#until(seconds)
   }
 
@@ -164,7 +186,32 @@ class Demo {
     say(
       `the board knew after ${seenAfterMs.toFixed(1)} ms (node:cluster after ${exitEventAfterMs.toFixed(1)} ms)`,
     )
-    this.#options.onDeath()
+    this.#options.onNews()
+  }
+
+  async #hangOne(): Promise<void> {
+    const { say } = this.#options
+    const toldAt = performance.now()
+    const pid = this.#servers.hang(HANGING)
+    say(`${HANGING}, pid ${pid}, computes something long, and its event loop turns no more`)
+    const isIt = (worker: WorkerEntry) => worker.pid === pid && blockedForMs(worker) !== undefined
+    let worker = this.#look().snapshot.workers.find(isIt)
+    while (worker === undefined) {
+      if (performance.now() - toldAt > DEATH_DEADLINE_MS)
+        throw new Error(`The board never said that ${pid} is blocked`)
+      await delay(LOOK_EVERY_MS, undefined, { signal: this.#signal })
+      worker = this.#look().snapshot.workers.find(isIt)
+    }
+    const seenAfterMs = performance.now() - toldAt
+    const found = await stackOnBoard(this.#owner, worker, { timeoutMs: STACK_TIMEOUT_MS })
+    const stack = stackLines(found).slice(0, SHOWN_FRAMES)
+    const stackAfterMs = found.frames === undefined ? null : found.tookMs
+    this.#hangs.push({ id: HANGING, pid, seenAfterMs, stackAfterMs, stack: stack.map((line) => line.trim()) })
+    say(
+      `the board called it blocked after ${seenAfterMs.toFixed(0)} ms; rollcall why ${HANGING}, ${found.tookMs.toFixed(0)} ms later:`,
+    )
+    for (const line of stack) say(line)
+    this.#options.onNews()
   }
 
   async #readAgainAndAgain(): Promise<void> {
@@ -201,6 +248,7 @@ class Demo {
       meanReadMs: hasRead ? this.#readNs.mean / 1e6 : null,
       medianReadMs: hasRead ? this.#readNs.percentile(50) / 1e6 : null,
       deaths: this.#deaths,
+      hangs: this.#hangs,
       freedSlots: this.#freedSlots,
       isClean,
     }

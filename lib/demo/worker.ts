@@ -8,7 +8,8 @@ import { Scoreboard } from '../scoreboard/scoreboard'
 import { ROUTES } from './routes'
 
 const [baseDir, workerId] = [process.env.ROLLCALL_DEMO_DIR!, process.env.ROLLCALL_DEMO_ID!]
-const board = new Scoreboard({ baseDir, workerId })
+// Four beats a second, so that nobody has to watch the demo for long until a worker counts as blocked.
+const board = new Scoreboard({ baseDir, workerId, heartbeatMs: 250 })
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let received = 0
@@ -25,7 +26,22 @@ const server = createServer((request, response) => {
 })
 const undo = instrument(server, { board })
 
+const HANG_MS = 6000
+
+/** What nobody should do in a server: nothing else runs meanwhile. */
+function exportYear(): number {
+  const end = performance.now() + HANG_MS
+  return addUp(end)
+}
+
+function addUp(end: number): number {
+  let sum = 0
+  while (performance.now() < end) sum += 1
+  return sum
+}
+
 process.on('message', (message) => {
+  if (message === 'hang') exportYear()
   if (message !== 'end') return
   undo()
   board.close()

@@ -36,19 +36,7 @@ export interface ClusterMetricsOptions {
   onError?: (error: Error) => void
 }
 
-/**
- * The metrics of all workers as text: of the living what they have published last, however they are now, added up
- * by each metric's own aggregator as prom-client does it; of all that ever lived, what only grows (counters,
- * histograms, the sums and counts of summaries). Needs the package prom-client.
- *
- * What a worker had published before it ended is in the sum once, and stays there, however it ended and whoever is killed
- * while it is being retained. Reading goes on in slices, between which the event loop turns.
- *
- * Where releases differ in what a name means, the newest living worker says it: a metric of another type is left out, counts
- * of other buckets are shown in the next higher one.
- *
- * @throws {ScoreboardError} there is no board yet (`ERR_NOT_A_BOARD`; none is made), or it cannot be opened or trusted
- */
+/** See metrics.ts. */
 export async function clusterMetrics(options: ClusterMetricsOptions): Promise<string> {
   checkOptions(
     options,

@@ -56,14 +56,7 @@ export interface MetricsPublication {
 /** How many of the dead may lie on the board before a new worker makes room, if nobody scrapes. */
 const MANY_DEAD = 64
 
-/**
- * Publishes the metrics of a registry of prom-client again and again, for `clusterMetrics()` of any process of the
- * machine. However the process or thread ends, what it has published last stays in the totals.
- * Where the board is deleted or replaced, it goes on with the next.
- *
- * @throws {TypeError | RangeError} no registry, or wrong options
- * @throws {ScoreboardError} the board cannot be made, opened or trusted
- */
+/** See metrics.ts. */
 export function publishMetrics(
   registry: MetricsRegistry,
   options: PublishMetricsOptions,

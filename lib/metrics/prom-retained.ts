@@ -5,11 +5,11 @@
 //   folding/                 a board with one worker: whoever adds to retained.json holds its name
 //
 // A worker that is gone lies in its slot until it is in retained.json: its status is kept (`keepStatus()`). A new
-// retained.json takes the place of the old by rename, with the sum and with who is in it: that is the one
+// retained.json takes the place of the old by rename, with the sum and the workers that are in it: that is the one
 // commit. What follows, freeing slots, only tidies up: whoever is killed before it leaves workers that
 // retained.json names, and readers skip them for that. So nobody is counted twice, and nobody's last numbers are lost.
 
-import path from 'node:path'
+import { join } from 'node:path'
 import { Scoreboard } from '../scoreboard/scoreboard'
 import type { ScoreboardOptions } from '../scoreboard/types'
 import { ScoreboardError } from '../util/errors'
@@ -56,7 +56,7 @@ function isRetained(value: unknown): value is Retained {
  * nothing, and is told of.
  */
 export function readRetained(baseDir: string, boardId: string, tell: (problem: string) => void): Retained {
-  const file = path.join(baseDir, FILE)
+  const file = join(baseDir, FILE)
   let retained: Retained | undefined
   try {
     retained = readFile(file)
@@ -77,7 +77,7 @@ export function writeRetained(
   { baseDir, mode = 0o600 }: SharedPlace,
   retained: Omit<Retained, 'generation'>,
 ): void {
-  const file = path.join(baseDir, FILE)
+  const file = join(baseDir, FILE)
   const now: Retained = { ...retained, generation: randomName(8) }
   // Under a temporary name that TEMPORARY knows; the disk may be full.
   replaceFile(file, Buffer.from(JSON.stringify(now)), mode, () => setAsideWhatIsBad(file))
@@ -96,13 +96,13 @@ function setAsideWhatIsBad(file: string): void {
 /** Removes what writers left that were killed. REQUIRES: nobody writes (`whileAlone`). */
 export function removeTemporaries(baseDir: string): void {
   for (const name of namesIn(baseDir) ?? []) {
-    if (TEMPORARY.test(name)) removeFile(path.join(baseDir, name))
+    if (TEMPORARY.test(name)) removeFile(join(baseDir, name))
   }
 }
 
 /** Holds the name of the one who changes what is retained. Undefined: somebody else has it. */
 export function tryToBeAlone(place: SharedPlace): Disposable | undefined {
-  const baseDir = path.join(place.baseDir, 'folding')
+  const baseDir = join(place.baseDir, 'folding')
   const lock = new Scoreboard({ ...place, baseDir, workerId: 'folder', slots: 4 })
   try {
     lock.claim()

@@ -28,14 +28,7 @@ const TIMER_STATES: readonly TimerInfo['state'][] = [
   'never-started',
 ]
 
-/**
- * The metrics of a board, as text for Prometheus: how many workers live, for each whether it does, how old its
- * status is, how often it has published, what it serves; the board's counters, which outlive their workers,
- * and gauges; the items and timers of queues. A worker is one label, its id: of those that had the same id one
- * after another the living one, or the last.
- *
- * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`
- */
+/** See metrics.ts. */
 export function renderMetrics(board: AnyScoreboard, options: MetricsOptions = {}): string {
   checkOptions(options, ['format', 'queues', 'blockedAfterMs'], 'the options of renderMetrics()')
   const { format = 'text', queues = [] } = options

@@ -31,7 +31,7 @@ export class Access {
   readonly #cookieValue: string
 
   constructor({ allow, token, hosts, trustProxy }: AccessRules) {
-    // Giving either replaces the default: who asks for a token asks it of everybody.
+    // Giving either replaces the default: whoever asks for a token asks it of everybody.
     this.#allowed = new AddressSet(allow ?? (token === undefined ? ['loopback'] : []), 'allow')
     this.#proxies = trustProxy && new AddressSet(trustProxy, 'trustProxy')
     this.#hosts = new Set(hosts?.map((host) => host.toLowerCase()))

@@ -14,8 +14,6 @@ import type { AddRequest, AddTraits } from './items/adder'
 import type { Backoff, Settings } from './store/settings'
 import type { AddOptions, BackoffOptions, ConnectOptions, CreateQueueOptions, ItemsOptions } from './types'
 
-export { MAX_MS }
-
 const DEFAULT_TIMER_MS = 120_000
 const DEFAULT_MAX_ATTEMPTS = 3
 const DAY_MS = 24 * 3_600_000

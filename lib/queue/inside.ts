@@ -1,5 +1,12 @@
 // What an open queue works with. WatchdogQueue loads it when the first one is opened.
 
+export {
+  checkAddOptions,
+  checkConnectOptions,
+  checkCreateOptions,
+  checkItemsOptions,
+  checkTimerId,
+} from './check-options'
 export { canonicalUrl, openStore } from './connect'
 export { attach, seal } from './incarnation/attach'
 export { create } from './incarnation/create'

@@ -1,6 +1,7 @@
 // A queue that masters and workers on many machines share, with a watchdog over the workers. The
 // protocol is described in docs/PROTOCOL.md; this class is its public face.
 
+import { MAX_MS } from '../util/bounds'
 import {
   checkOptions,
   describeValue,
@@ -11,14 +12,6 @@ import {
 import { WatchdogError } from '../util/errors'
 import type { NodeBuffer } from '../util/node-types'
 import { abortable } from '../util/wait'
-import {
-  checkAddOptions,
-  checkConnectOptions,
-  checkCreateOptions,
-  checkItemsOptions,
-  checkTimerId,
-  MAX_MS,
-} from './check-options'
 import type { Incarnation } from './incarnation/incarnation'
 import type { AttachedQueue } from './members/attached-queue'
 import type { Store } from './store/store'
@@ -74,7 +67,7 @@ export class WatchdogQueue<Item = string> {
     url: string,
     options: ConnectOptions = {},
   ): Promise<WatchdogQueue<Item>> {
-    checkConnectOptions(options)
+    inside().checkConnectOptions(options)
     return new WatchdogQueue<Item>(await inside().openStore(url, options))
   }
 
@@ -87,7 +80,7 @@ export class WatchdogQueue<Item = string> {
 
   /** Creates the queue: visible all at once, with all its items, or not at all. */
   async createQueue(options: CreateQueueOptions<Item> = {}): Promise<void> {
-    const request = checkCreateOptions(options)
+    const request = inside().checkCreateOptions(options)
     this.#assertOpen()
     const after = request.settings.after?.map(inside().canonicalUrl)
     if (after !== undefined)
@@ -110,7 +103,7 @@ export class WatchdogQueue<Item = string> {
 
   /** Adds items to a queue that was created with `sealed: false`. Gives the ids of those that it added. */
   add(items: Iterable<Item> | AsyncIterable<Item>, options: AddOptions<Item> = {}): Promise<string[]> {
-    const request = checkAddOptions(options)
+    const request = inside().checkAddOptions(options)
     return this.#with(({ pages }) => pages.adder.add(items, request))
   }
 
@@ -235,7 +228,7 @@ export class WatchdogQueue<Item = string> {
 
   /** Items and where each is, as they are found: those that come first, first. Looking changes nothing. */
   async *items(options: ItemsOptions = {}): AsyncGenerator<ItemInfo<Item>, void, undefined> {
-    checkItemsOptions(options)
+    inside().checkItemsOptions(options)
     yield* inside().listItems(await this.#attach(), options) as AsyncGenerator<
       ItemInfo<Item>,
       void,
@@ -294,7 +287,7 @@ export class WatchdogQueue<Item = string> {
 
   /** Starts this worker's timer, and removes the start barrier. The id need not be unique. */
   async createTimer(id: string): Promise<WatchdogTimer<Item>> {
-    checkTimerId(id)
+    inside().checkTimerId(id)
     return this.#with(async (queue) => {
       this.#lastTimer = await inside().createTimer<Item>(queue, id)
       return this.#lastTimer

@@ -1,6 +1,6 @@
 // What a caller asks of a board, checked and completed.
 
-import path from 'node:path'
+import { resolve } from 'node:path'
 import { CounterKind } from '../binding'
 import { checkOptions, describeValue, optionalBoolean, optionalInteger } from '../util/check-options'
 import { threadId } from './thread-id'
@@ -61,7 +61,7 @@ function checkBaseDir(value: unknown): string {
   if (typeof value !== 'string') throw new TypeError(expected)
   if (value === '' || value.includes('\0')) throw new RangeError(expected)
   // Absolute: the program may change its working directory later.
-  return path.resolve(value)
+  return resolve(value)
 }
 
 function checkWorkerId(value: unknown): string | undefined {

@@ -1,6 +1,6 @@
 // Removing what workers that are gone have left: their slots and their files.
 
-import path from 'node:path'
+import { join } from 'node:path'
 import { isFailure, type NativeBoard } from '../binding'
 import { isRegularFile, namesIn, removeFile } from '../util/trust'
 import { fileSystemError, scoreboardError } from './failures'
@@ -53,7 +53,7 @@ export function cleanBoard(board: NativeBoard, directory: string, slots: number[
     // Another board that had this name before the files were listed does not get it back.
     if (!isOurs) isInPlace ??= hasItsName(board, directory)
     const isOrphan = isOurs ? hasLostItsSlot(board, file) : isInPlace
-    const orphan = path.join(directory, name)
+    const orphan = join(directory, name)
     if (isOrphan && isRegularFile(orphan) && removeFile(orphan)) cleaned.files++
   }
   cleaned.files += removeAbandonedTemporaries(directory, names)
@@ -62,7 +62,7 @@ export function cleanBoard(board: NativeBoard, directory: string, slots: number[
 
 /** Removes a board and its files, unless another has its name by now. Returns how many files that were. */
 export function removeBoard(board: NativeBoard, directory: string): number {
-  if (!hasItsName(board, directory) || !removeFile(path.join(directory, BOARD_FILE))) return 0
+  if (!hasItsName(board, directory) || !removeFile(join(directory, BOARD_FILE))) return 0
   return 1 + removeFilesOfBoard(directory, board.boardId)
 }
 

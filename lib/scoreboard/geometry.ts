@@ -1,6 +1,6 @@
 // What a board was made with, and what its openers want: whether the two agree, and what to say where they do not.
 
-import path from 'node:path'
+import { dirname } from 'node:path'
 import { CounterKind, type NativeBoard } from '../binding'
 import { ScoreboardError } from '../util/errors'
 import type { NamedKind, WantedGeometry } from './board-options'
@@ -47,7 +47,7 @@ export function checkGeometry(board: NativeBoard, boardPath: string, wanted: Wan
     if (asked === undefined || asked === has) return
     throw new ScoreboardError(
       'ERR_GEOMETRY_MISMATCH',
-      `Cannot open ${boardPath} with ${what} ${asked}: it was made with ${has}${inTheWay(board, boardPath)}; leave the option out to use the board as it is, or give it up with all that is on it: rollcall cleanup --reset ${path.dirname(boardPath)}`,
+      `Cannot open ${boardPath} with ${what} ${asked}: it was made with ${has}${inTheWay(board, boardPath)}; leave the option out to use the board as it is, or give it up with all that is on it: rollcall cleanup --reset ${dirname(boardPath)}`,
     )
   }
   compare('slots', wanted.slots, board.slots)
@@ -66,7 +66,7 @@ function describeNames(names: NamedKind[]): string {
 
 /** The living by name, or that there are others; nothing where nobody is in the way. */
 function inTheWay(board: NativeBoard, boardPath: string): string {
-  const living = livingOn(board, path.dirname(boardPath))
+  const living = livingOn(board, dirname(boardPath))
   if (living.length === 0) return ''
   const named = living.slice(0, MOST_NAMED).join(', ')
   const more = living.length > MOST_NAMED ? ` and ${living.length - MOST_NAMED} more` : ''

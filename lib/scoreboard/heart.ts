@@ -9,10 +9,13 @@ export class Heart {
   start(board: NativeBoard, everyMs: number): void {
     if (everyMs === 0) return
     board.startHeart(everyMs)
+    let isHandled = false
     const beat = () => {
       // Whoever looks for a stack wakes Node's inspector by SIGUSR1, and must not where the program uses it itself.
-      const isLeftOpen = board.beat(process.listenerCount('SIGUSR1') > 0)
-      if (isLeftOpen) process.getBuiltinModule('node:inspector').close()
+      const isHandledNow = process.listenerCount('SIGUSR1') > 0
+      if (isHandledNow !== isHandled) board.noteSigusr1(isHandledNow)
+      isHandled = isHandledNow
+      if (board.beat()) process.getBuiltinModule('node:inspector').close()
     }
     this.#timer = setInterval(beat, everyMs).unref()
   }

@@ -1,7 +1,7 @@
 // From a directory's name to an open board: makes what is missing, refuses what cannot be trusted.
 
 import type { Stats } from 'node:fs'
-import path from 'node:path'
+import { dirname, join } from 'node:path'
 import { type BoardPlan, type Failure, isFailure, type NativeBoard, native } from '../binding'
 import { ScoreboardError } from '../util/errors'
 import { randomBytes, randomName } from '../util/random-name'
@@ -33,7 +33,7 @@ const MAX_ROUNDS = 100
 /** @param like what a new board shall be like where the options say nothing: one that was here before */
 export function openBoard(options: CheckedOptions, like?: NativeBoard): NativeBoard {
   const directory = prepareDirectory(options)
-  const boardPath = path.join(options.baseDir, BOARD_FILE)
+  const boardPath = join(options.baseDir, BOARD_FILE)
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const board = native.open(boardPath, options.readOnly, options.anyFilesystem, options.maxStatusBytes)
     if (isFailure(board)) {
@@ -99,7 +99,7 @@ function prepareDirectory({ baseDir, mode, readOnly }: CheckedOptions): Stats {
   } catch (cause) {
     if (cause instanceof ScoreboardError) throw cause
     const { code, syscall } = cause as NodeJS.ErrnoException
-    if (code === 'ENOENT' && readOnly) throw missing(path.join(baseDir, BOARD_FILE))
+    if (code === 'ENOENT' && readOnly) throw missing(join(baseDir, BOARD_FILE))
     if (code === 'ENOTDIR' && syscall === 'lstat') {
       const why = `Cannot open the board in ${baseDir}: this is not a directory`
       throw new ScoreboardError('ERR_NOT_A_BOARD', why, { cause })
@@ -112,7 +112,7 @@ function planFor(boardPath: string, options: CheckedOptions, old?: NativeBoard):
   const { geometry } = options
   return {
     path: boardPath,
-    temporary: path.join(options.baseDir, `${TEMPORARY_PREFIX}${randomName(8)}`),
+    temporary: join(options.baseDir, `${TEMPORARY_PREFIX}${randomName(8)}`),
     slots: geometry.slots ?? old?.slots ?? DEFAULT_SLOTS,
     inlineBytes: geometry.inlineBytes ?? old?.inlineBytes ?? DEFAULT_INLINE_BYTES,
     counters: geometry.counters ?? (old ? ownNames(old) : []),
@@ -177,8 +177,8 @@ function checkOwner(board: NativeBoard, boardPath: string, directory: Stats, opt
  */
 function hasOneName(board: NativeBoard, boardPath: string): boolean {
   if (board.links <= 1) return true
-  const directory = path.dirname(boardPath)
-  const isSame = (name: string) => statsOf(path.join(directory, name))?.ino === board.inode
+  const directory = dirname(boardPath)
+  const isSame = (name: string) => statsOf(join(directory, name))?.ino === board.inode
   const ours = (namesIn(directory) ?? []).filter((name) => TEMPORARY.test(name) && isSame(name))
   // After the names: a maker that has removed its own meanwhile is not missed.
   const now = statsOf(boardPath)
@@ -187,7 +187,7 @@ function hasOneName(board: NativeBoard, boardPath: string): boolean {
 
 /** Whether the directory's name for a board leads to this one, and not to one that has taken its place. */
 export function hasItsName(board: NativeBoard, baseDir: string): boolean {
-  const named = native.open(path.join(baseDir, BOARD_FILE), true, true, 1)
+  const named = native.open(join(baseDir, BOARD_FILE), true, true, 1)
   if (isFailure(named)) return false
   named.close()
   return named.boardId === board.boardId
@@ -197,7 +197,7 @@ export function hasItsName(board: NativeBoard, baseDir: string): boolean {
 export function removeAbandonedTemporaries(baseDir: string, names: readonly string[]): number {
   let removed = 0
   for (const name of names) {
-    const temporary = path.join(baseDir, name)
+    const temporary = join(baseDir, name)
     if (!TEMPORARY.test(name) || !isRegularFile(temporary) || !native.isAbandoned(temporary)) continue
     if (removeFile(temporary)) removed++
   }

@@ -6,7 +6,7 @@
 // of its two newest records can name it any more; whoever retires a dead owner removes the rest.
 
 import { closeSync, type Stats } from 'node:fs'
-import path from 'node:path'
+import { join } from 'node:path'
 import { native } from '../binding'
 import { ScoreboardError } from '../util/errors'
 import { isRegularFile, namesIn, openToRead, readInto, removeFile, userHint, writeNew } from '../util/trust'
@@ -53,7 +53,7 @@ export class OverflowWriter {
   #publications = 0
 
   constructor(directory: string, mode: number, owner: Omit<OverflowName, 'generation'>) {
-    this.#pathPrefix = path.join(directory, overflowFileName({ ...owner, generation: 0 })).slice(0, -1)
+    this.#pathPrefix = join(directory, overflowFileName({ ...owner, generation: 0 })).slice(0, -1)
     this.#mode = mode
   }
 
@@ -132,7 +132,7 @@ export function readOverflow(directory: string, expected: ExpectedFile, maxBytes
   }
   let opened: ReturnType<typeof openToRead>
   try {
-    opened = openToRead(path.join(directory, name))
+    opened = openToRead(join(directory, name))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     // Another one may be there in a moment; what is no file at all is not the worker's.
@@ -176,7 +176,7 @@ export function removeFilesOfOwner(directory: string, newest: OverflowName): num
   let removed = 0
   for (const generation of [newest.generation - 1, newest.generation, newest.generation + 1]) {
     if (generation < 1) continue
-    if (removeFile(path.join(directory, overflowFileName({ ...newest, generation })))) removed++
+    if (removeFile(join(directory, overflowFileName({ ...newest, generation })))) removed++
   }
   return removed
 }
@@ -186,7 +186,7 @@ export function removeFilesOfBoard(directory: string, boardId: string): number {
   let removed = 0
   for (const name of namesIn(directory) ?? []) {
     if (parseOverflowFileName(name)?.boardId !== boardId) continue
-    const file = path.join(directory, name)
+    const file = join(directory, name)
     if (isRegularFile(file) && removeFile(file)) removed++
   }
   return removed

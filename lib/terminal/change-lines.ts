@@ -1,9 +1,8 @@
 // Changes of a board as lines: for people, and as objects for programs. Pure functions.
 
-import pc from 'picocolors'
-
 import type { Changes, Status, WorkerChange } from '../scoreboard/types'
 import { ageText, cut, escapeControls, statusText } from '../view/text'
+import { colorsIf } from './colors'
 import { jsonStatus } from './render'
 
 /** One change, for programs. */
@@ -54,7 +53,7 @@ function isAboutBlocking({ blocked, merged, isNew, error }: WorkerChange): boole
 
 /** `12:34:56.789 = web-1 (x3) GET /`, cut to the width that is given. */
 export function changeLines(changes: Changes, style: { columns: number; colors: boolean }): string[] {
-  const { green, red, yellow } = pc.createColors(style.colors)
+  const { green, red, yellow } = colorsIf(style.colors)
   const time = clockText(changes.takenAt)
   const gone = changes.gone.map(({ id, reason }) => {
     const line = cut(`${time} - ${escapeControls(id)} ${reason}`, style.columns)

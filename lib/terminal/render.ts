@@ -1,11 +1,11 @@
 // A snapshot as text: a table, one line, a full screen, JSON. Pure functions; whoever calls
 // them decides where the text goes and how wide and colourful it may be.
 
-import pc from 'picocolors'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
 import { bytesText } from '../view/numbers'
 import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
 import { type ShownState, shownState } from '../view/worker-state'
+import { colorsIf } from './colors'
 import { REQUEST_PATH, requestColumns, servesRequests } from './request-columns'
 import { type LastColumn, type TableColumn, tableLines } from './table'
 
@@ -165,7 +165,7 @@ export function entryText(worker: WorkerEntry, columns: number, options: TableOp
 }
 
 function decorate(line: string, snapshot: Snapshot, row: number, options: TableOptions): string {
-  const { bold, red, yellow } = pc.createColors(options.colors ?? false)
+  const { bold, red, yellow } = colorsIf(options.colors ?? false)
   const worker = snapshot.workers[row]
   if (!worker) return bold(line)
   const state = shownState(worker, snapshot.takenAt, options.staleMs, options.blockedMs)

@@ -1,6 +1,6 @@
 // What comes out of a store or a slot, and how much of it is believed. Whoever may write there may write
 // anything: a number that fills the memory of its reader, a name that is a path, brackets ten million deep. Each
-// bound is also that of the check of who writes (check-options.ts), so nothing that we write is refused here.
+// bound is also that of the check before a write (check-options.ts), so nothing that we write is refused here.
 
 import { describeValue } from './check-options'
 

@@ -7,12 +7,33 @@
 // can do that, so it need not be one step with the use; where others can, what is opened is checked by its
 // descriptor. Nothing is opened through a link, and nothing that would wait, as a FIFO does.
 
-import fs from 'node:fs'
-import path from 'node:path'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { ScoreboardError } from './errors'
 import { randomName } from './random-name'
 
-const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 const OTHERS_WRITE = 0o022
 const STICKY = 0o1000
 /** As many links as the kernel follows in one path. */
@@ -58,8 +79,8 @@ function ownerError(file: string, uid: number, could: string, remedy: string): S
 }
 
 /** The directory itself, not what a link leads to. ENOTDIR where it is something else. */
-export function directoryAt(directory: string): fs.Stats {
-  const stats = fs.lstatSync(directory)
+export function directoryAt(directory: string): Stats {
+  const stats = lstatSync(directory)
   if (stats.isSymbolicLink()) throw linkError(directory)
   if (stats.isDirectory()) return stats
   const details = { code: 'ENOTDIR', errno: -20, syscall: 'lstat', path: directory }
@@ -70,7 +91,7 @@ export function directoryAt(directory: string): fs.Stats {
  * A directory in which things are made, written and removed: of this user or root, and nobody writes to it whom
  * `mode`, the bits of the files in it, does not let write; without, nobody else.
  */
-export function checkDirectory(directory: string, mode?: number): fs.Stats {
+export function checkDirectory(directory: string, mode?: number): Stats {
   const stats = directoryAt(directory)
   if (!isTrusted(stats.uid)) {
     throw ownerError(
@@ -94,14 +115,14 @@ export function checkDirectory(directory: string, mode?: number): fs.Stats {
  * `hasAcl` says that the group's bits stand for others too.
  */
 export function checkWayTo(directory: string, hasAcl: (directory: string) => boolean): void {
-  const rest = path.resolve(directory).split('/').filter(Boolean)
+  const rest = resolve(directory).split('/').filter(Boolean)
   let links = 0
   for (let at = '/'; ; ) {
     checkStep(at, hasAcl)
     const name = rest.shift()
     if (name === undefined) return
-    const next = path.join(at, name)
-    const stats = name === '..' ? undefined : fs.lstatSync(next)
+    const next = join(at, name)
+    const stats = name === '..' ? undefined : lstatSync(next)
     if (stats?.isSymbolicLink() !== true) {
       at = next
       continue
@@ -111,7 +132,7 @@ export function checkWayTo(directory: string, hasAcl: (directory: string) => boo
       throw ownerError(next, stats.uid, 'point this link elsewhere', 'use a path of your own or of root')
     }
     if (++links > MAX_LINKS) throw refuse(directory, 'its path has too many symbolic links')
-    const target = fs.readlinkSync(next)
+    const target = readlinkSync(next)
     if (target.startsWith('/')) at = '/'
     rest.unshift(...target.split('/').filter((part) => part !== '' && part !== '.'))
   }
@@ -131,7 +152,7 @@ function checkStep(directory: string, hasAcl: (directory: string) => boolean): v
 }
 
 /** A file that a library is about to open by its name, as this user or root has left it; undefined: there is none. */
-export function checkFile(file: string): fs.Stats | undefined {
+export function checkFile(file: string): Stats | undefined {
   const stats = statsOf(file)
   if (stats === undefined) return undefined
   if (stats.isSymbolicLink())
@@ -148,8 +169,8 @@ export function checkFile(file: string): fs.Stats | undefined {
 }
 
 /** What is at a path, links not followed; undefined: nothing. */
-export function statsOf(file: string): fs.Stats | undefined {
-  return fs.lstatSync(file, { throwIfNoEntry: false })
+export function statsOf(file: string): Stats | undefined {
+  return lstatSync(file, { throwIfNoEntry: false })
 }
 
 export function isRegularFile(file: string): boolean {
@@ -158,9 +179,9 @@ export function isRegularFile(file: string): boolean {
 
 /** Whether something has that name. EACCES where this process may not know. */
 export function isThere(file: string): boolean {
-  if (fs.existsSync(file)) return true
+  if (existsSync(file)) return true
   try {
-    return fs.statSync(file, { throwIfNoEntry: false }) !== undefined
+    return statSync(file, { throwIfNoEntry: false }) !== undefined
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false
     throw error
@@ -170,7 +191,7 @@ export function isThere(file: string): boolean {
 /** The names in a directory; undefined when it is missing. */
 export function namesIn(directory: string): string[] | undefined {
   try {
-    return fs.readdirSync(directory)
+    return readdirSync(directory)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
@@ -178,14 +199,14 @@ export function namesIn(directory: string): string[] | undefined {
 }
 
 /** Opens a regular file to read it; whoever puts it under that name. ELOOP: it is a link. */
-export function openToRead(file: string): { descriptor: number; stats: fs.Stats } {
-  const descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+export function openToRead(file: string): { descriptor: number; stats: Stats } {
+  const descriptor = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   try {
-    const stats = fs.fstatSync(descriptor)
-    if (!stats.isFile()) throw new Error(`${path.basename(file)} is not a regular file`)
+    const stats = fstatSync(descriptor)
+    if (!stats.isFile()) throw new Error(`${basename(file)} is not a regular file`)
     return { descriptor, stats }
   } catch (error) {
-    fs.closeSync(descriptor)
+    closeSync(descriptor)
     throw error
   }
 }
@@ -194,7 +215,7 @@ export function openToRead(file: string): { descriptor: number; stats: fs.Stats 
 export function readInto(descriptor: number, bytes: Buffer): number {
   let length = 0
   while (length < bytes.length) {
-    const count = fs.readSync(descriptor, bytes, length, bytes.length - length, length)
+    const count = readSync(descriptor, bytes, length, bytes.length - length, length)
     if (count === 0) break
     length += count
   }
@@ -216,18 +237,18 @@ export function readWhole(file: string, maxBytes: number): Buffer | undefined {
     const bytes = Buffer.allocUnsafe(stats.size)
     return bytes.subarray(0, readInto(descriptor, bytes))
   } finally {
-    fs.closeSync(descriptor)
+    closeSync(descriptor)
   }
 }
 
 /** Makes a file that was not there, with exactly these permission bits: the umask is for programs that were not told. */
 export function createFile(file: string, mode: number): number {
-  const descriptor = fs.openSync(file, O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_NOFOLLOW, mode)
+  const descriptor = openSync(file, O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_NOFOLLOW, mode)
   try {
-    fs.fchmodSync(descriptor, mode)
+    fchmodSync(descriptor, mode)
     return descriptor
   } catch (error) {
-    fs.closeSync(descriptor)
+    closeSync(descriptor)
     removeFile(file)
     throw error
   }
@@ -238,18 +259,18 @@ export function createFile(file: string, mode: number): number {
  * what another has put under that name to have something else overwritten, or to read along.
  */
 export function openToWrite(file: string): number {
-  const descriptor = fs.openSync(file, O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o666)
+  const descriptor = openSync(file, O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o666)
   try {
-    const stats = fs.fstatSync(descriptor)
+    const stats = fstatSync(descriptor)
     if (!stats.isFile()) throw refuse(file, 'it is not a regular file; remove it')
     if (!isTrusted(stats.uid))
       throw ownerError(file, stats.uid, 'read along', 'use a directory of your own or of root')
     if (stats.nlink > 1)
       throw refuse(file, `it has ${stats.nlink} names (hard links); remove it, or the others`)
-    fs.ftruncateSync(descriptor)
+    ftruncateSync(descriptor)
     return descriptor
   } catch (error) {
-    fs.closeSync(descriptor)
+    closeSync(descriptor)
     throw error
   }
 }
@@ -259,11 +280,11 @@ export function writeNew(file: string, bytes: Uint8Array, mode: number, sync = f
   const descriptor = createFile(file, mode)
   let isWhole = false
   try {
-    for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at)
-    if (sync) fs.fsyncSync(descriptor)
+    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
+    if (sync) fsyncSync(descriptor)
     isWhole = true
   } finally {
-    fs.closeSync(descriptor)
+    closeSync(descriptor)
     if (!isWhole) removeFile(file)
   }
 }
@@ -277,7 +298,7 @@ export function replaceFile(file: string, bytes: Uint8Array, mode: number, befor
   writeNew(temporary, bytes, mode, true)
   try {
     beforehand?.()
-    fs.renameSync(temporary, file)
+    renameSync(temporary, file)
   } catch (error) {
     removeFile(temporary)
     throw error
@@ -287,7 +308,7 @@ export function replaceFile(file: string, bytes: Uint8Array, mode: number, befor
 /** Whether there was one, by that very name. Never a directory, never what a link leads to. */
 export function removeFile(file: string): boolean {
   try {
-    fs.unlinkSync(file)
+    unlinkSync(file)
     return true
   } catch {
     return false
@@ -300,7 +321,7 @@ export function removeFile(file: string): boolean {
  */
 export function removeFolder(folder: string, isOurs: (name: string) => boolean): boolean {
   for (const name of namesIn(folder) ?? []) {
-    const file = path.join(folder, name)
+    const file = join(folder, name)
     if (isOurs(name) && isRegularFile(file)) removeFile(file)
   }
   return removeEmpty(folder)
@@ -309,7 +330,7 @@ export function removeFolder(folder: string, isOurs: (name: string) => boolean):
 /** Removes a directory that has nothing in it; false: it stays. */
 export function removeEmpty(directory: string): boolean {
   try {
-    fs.rmdirSync(directory)
+    rmdirSync(directory)
     return true
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT'
@@ -319,38 +340,38 @@ export function removeEmpty(directory: string): boolean {
 /** Makes a directory with exactly these bits; false: something of that name is there. */
 export function makeDirectory(directory: string, mode: number): boolean {
   try {
-    fs.mkdirSync(path.dirname(directory), { recursive: true, mode: PARENT_MODE })
-    fs.mkdirSync(directory, { mode })
+    mkdirSync(dirname(directory), { recursive: true, mode: PARENT_MODE })
+    mkdirSync(directory, { mode })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
   }
   // By its descriptor: another may have taken its name already, and a link there leads anywhere.
-  const descriptor = fs.openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  const descriptor = openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   try {
-    if (fs.fstatSync(descriptor).uid === process.geteuid?.()) fs.fchmodSync(descriptor, mode)
+    if (fstatSync(descriptor).uid === process.geteuid?.()) fchmodSync(descriptor, mode)
   } finally {
-    fs.closeSync(descriptor)
+    closeSync(descriptor)
   }
   return true
 }
 
 /** Gives what this user has made, or has checked, another name. */
 export function move(from: string, to: string): void {
-  fs.renameSync(from, to)
+  renameSync(from, to)
 }
 
 /** EACCES where this process may not read and write it. */
 export function checkAccess(file: string): void {
-  fs.accessSync(file, fs.constants.R_OK | fs.constants.W_OK)
+  accessSync(file, constants.R_OK | constants.W_OK)
 }
 
 /** What is in the file, or the names in the directory, is on the disk on return. */
 export function syncToDisk(file: string): void {
-  const descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  const descriptor = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   try {
-    fs.fsyncSync(descriptor)
+    fsyncSync(descriptor)
   } finally {
-    fs.closeSync(descriptor)
+    closeSync(descriptor)
   }
 }

@@ -62,14 +62,7 @@ interface Subject {
   isLeftOpen: boolean
 }
 
-/**
- * Where a living worker is, now: its stack of JavaScript, be it in an endless loop, in a regular expression or in
- * `Atomics.wait`, in its main thread or in a worker thread; or why there is none, and what the kernel knows. The worker
- * is not stopped and goes on unharmed. Node's inspector of its process is open meanwhile, to every user of the machine.
- *
- * @param worker of `snapshot()`, `changes()` or `watch()`
- * @throws {TypeError | RangeError} an option is wrong
- */
+/** See why.ts. */
 export async function stackOf(worker: AskedWorker, options: StackOptions = {}): Promise<WorkerStack> {
   checkOptions(options, OPTIONS, 'the options of stackOf()')
   const timeoutMs = optionalInteger(options.timeoutMs, 'timeoutMs', 50, 60_000) ?? DEFAULT_TIMEOUT_MS
@@ -102,12 +95,7 @@ export async function stackOf(worker: AskedWorker, options: StackOptions = {}): 
   }
 }
 
-/**
- * Closes inspectors that somebody has opened for a stack and, killed meanwhile, has not closed.
- *
- * @param board open for writing
- * @returns how many
- */
+/** See why.ts. */
 export async function closeLeftInspectors(board: AnyScoreboard): Promise<number> {
   let closed = 0
   for (const worker of board.snapshot().workers) {

@@ -226,18 +226,20 @@ Napi::Value StartHeart(Handle& handle, const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// beat(handlesSigusr1) -> whether to close an inspector that somebody has left open
+// beat() -> true: close an inspector that somebody has left open; else undefined, which costs nothing to make
 napi_value Beat(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
-  napi_value argument, result;
   void* data;
-  napi_get_cb_info(env, info, &argc, &argument, nullptr, &data);
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
   Handle& handle = *static_cast<Handle*>(data);
-  bool handles_sigusr1 = false;
-  napi_get_value_bool(env, argument, &handles_sigusr1);
-  const bool left_open = CanPublish(handle).ok() && handle.board.Beat(handles_sigusr1);
-  napi_get_boolean(env, left_open, &result);
-  return result;
+  napi_value left_open = nullptr;
+  if (CanPublish(handle).ok() && handle.board.Beat()) napi_get_boolean(env, true, &left_open);
+  return left_open;
+}
+
+// noteSigusr1(handles) -> undefined
+Napi::Value NoteSigusr1(Handle& handle, const Napi::CallbackInfo& info) {
+  if (CanPublish(handle).ok()) handle.board.NoteSigusr1(BooleanAt(info, 0));
+  return info.Env().Undefined();
 }
 
 // noteInspection(slot, epoch, forMs) -> false when that owner is gone; 0 ms: nobody inspects it
@@ -277,6 +279,7 @@ void BindOwner(Napi::Object object, Handle* handle) {
   Bind(object, "noteEnd", Call<NoteEnd>, handle);
   Bind(object, "startHeart", Call<StartHeart>, handle);
   Bind(object, "beat", Beat, handle);
+  Bind(object, "noteSigusr1", Call<NoteSigusr1>, handle);
   Bind(object, "noteInspection", Call<NoteInspection>, handle);
   Bind(object, "close", Call<Close>, handle);
   Bind(object, "abandon", Call<Abandon>, handle);

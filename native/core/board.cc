@@ -138,7 +138,7 @@ Status Board::TakeSlot(uint32_t slot, Claimed* out) {
     out->ended_generation = ended.generation;
   }
   if (file_.high_water() <= slot) {
-    // Before the epoch and the state, which are released later: who has heard of the new owner finds
+    // Before the epoch and the state, which are released later: whoever has heard of the new owner finds
     // its slot below the mark. Release here costs nothing and pairs with high_water().
     file_.shared()->high_water.value.store(slot + 1, std::memory_order_release);
   }
@@ -317,19 +317,22 @@ void Board::StartHeart(uint32_t every_ms) noexcept {
 }
 
 // Relaxed, for each word says all that it says by itself; nothing is read because of a beat.
-bool Board::Beat(bool handles_sigusr1) noexcept {
+bool Board::Beat() noexcept {
   SlotControl* control = file_.control(slot_);
   const uint64_t now = CoarseMonotonicNs();
   const uint64_t before = control->heart_ns.load(std::memory_order_relaxed);
   const uint64_t every_ns = uint64_t{control->heart_every_ms.load(std::memory_order_relaxed)} * 1000000;
   control->heart_ns.store(now, std::memory_order_relaxed);
-  control->handles_sigusr1.store(handles_sigusr1 ? 1 : 0, std::memory_order_relaxed);
   // Somebody may watch it for being blocked, and would not hear of its coming back otherwise.
   if (now - before >= 2 * every_ns) WakeWaiters(file_.shared(), now);
   const uint64_t inspected = control->inspected_ns.load(std::memory_order_relaxed);
   if (inspected == 0 || inspected > now) return false;
   control->inspected_ns.store(0, std::memory_order_relaxed);
   return true;
+}
+
+void Board::NoteSigusr1(bool handles) noexcept {
+  file_.control(slot_)->handles_sigusr1.store(handles ? 1 : 0, std::memory_order_relaxed);
 }
 
 void Board::Release() noexcept {

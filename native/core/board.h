@@ -162,7 +162,10 @@ class Board {
 
   // Says so. True: somebody has opened the inspector of this process, and has not closed it in time.
   // REQUIRES: has_slot().
-  bool Beat(bool handles_sigusr1) noexcept;
+  bool Beat() noexcept;
+
+  // Says whether the program has a use of its own for SIGUSR1. REQUIRES: has_slot().
+  void NoteSigusr1(bool handles) noexcept;
 
   bool has_slot() const { return lock_.held(); }
   uint32_t slot() const { return slot_; }

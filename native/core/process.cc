@@ -51,6 +51,7 @@ Status ReadProcess(uint32_t pid, uint32_t thread, ProcessStat* out) noexcept {
   const char* p = strrchr(text, ')');
   if (p == nullptr || p[1] != ' ') return Status::Of(Code::kGone);
   p += 2;
+  static const uint64_t page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   *out = {};
   out->state = *p;
   for (int field = 3; p != nullptr && field <= 24; field++) {
@@ -58,7 +59,7 @@ Status ReadProcess(uint32_t pid, uint32_t thread, ProcessStat* out) noexcept {
     if (field == 14 || field == 15) out->cpu_ticks += value;
     if (field == 20) out->threads = static_cast<uint32_t>(value);
     if (field == 22) out->start_ticks = value;
-    if (field == 24) out->rss_bytes = value * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    if (field == 24) out->rss_bytes = value * page_bytes;
     p = strchr(p, ' ');
     if (p != nullptr) p++;
   }

@@ -327,7 +327,7 @@ void EndAll(void) {
     if (!is_ours) spared[spared_count++] = spared[i];
   }
   for (struct command* command = commands; command != NULL; command = command->next) {
-    // Nobody reads any more; who writes while it cleans up must not wait for that.
+    // Nobody reads any more; whoever writes while it cleans up must not wait for that.
     CloseAll(command->output, 2);
     command->output[0] = command->output[1] = -1;
     SignalCommand(command, SIGTERM);

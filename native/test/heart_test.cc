@@ -45,7 +45,8 @@ TEST("a beat moves the heart, and nothing else that a reader compares") {
   const Seen before = ScanAll(*reader)[0];
   SleepMs(10);
 
-  CHECK(!worker->Beat(true));
+  worker->NoteSigusr1(true);
+  CHECK(!worker->Beat());
 
   const Seen after = ScanAll(*reader)[0];
   CHECK(after.numbers.heart_ns > before.numbers.heart_ns);
@@ -61,7 +62,7 @@ TEST("the next owner has nothing of the heart before it, nor has one that knows 
   auto first = world.Open(), reader = world.Open(true);
   CHECK_OK(Claim(*first, "a"));
   first->StartHeart(7);
-  first->Beat(true);
+  first->NoteSigusr1(true);
   CHECK(first->NoteInspection(0, 1, 1));
   first->Abandon({});
   auto next = world.Open();
@@ -87,12 +88,12 @@ TEST("an owner is told, once, of an inspection that has not ended in time") {
   CHECK_OK(Claim(*worker, "w"));
   worker->StartHeart(1000);
   CHECK(other->NoteInspection(0, 1, CoarseMonotonicNs() + 60000000000u));
-  CHECK(!worker->Beat(false));
+  CHECK(!worker->Beat());
 
   CHECK(other->NoteInspection(0, 1, 1));
 
-  CHECK(worker->Beat(false));
-  CHECK(!worker->Beat(false));
+  CHECK(worker->Beat());
+  CHECK(!worker->Beat());
   CHECK(!other->NoteInspection(0, 2, 1));
 }
 
@@ -106,11 +107,11 @@ TEST("a beat that comes late wakes whoever watches") {
 
   worker->StartHeart(60000);
   announce();
-  worker->Beat(false);
+  worker->Beat();
   const uint32_t quiet = shared->wake.value.load();
   worker->StartHeart(1);
   SleepMs(20);
-  worker->Beat(false);
+  worker->Beat();
 
   CHECK_EQ(shared->wake.value.load(), quiet + 1);
 }

@@ -150,7 +150,12 @@ async function photograph(url) {
     await page.goto(`${url}?sort=state`)
     await page.locator('#live.on').waitFor()
     await delay(1500)
-    const path = join(ROOT, 'docs', colorScheme === 'light' ? 'status-page.png' : 'status-page-dark.png')
+    const path = join(
+      ROOT,
+      'docs',
+      'images',
+      colorScheme === 'light' ? 'status-page.png' : 'status-page-dark.png',
+    )
     await page.screenshot({ path })
     console.log(`${path}: ${Math.round(statSync(path).size / 1000)} kB`)
   }

@@ -1,4 +1,4 @@
-// Draws docs/top.svg and docs/queue-top.svg: `rollcall top` and `rollcall queue top` as they are on a real terminal,
+// Draws docs/images/top.svg and queue-top.svg: `rollcall top` and `rollcall queue top` as they are on a real terminal,
 // which tmux makes, with real workers. Uses what is compiled.
 //
 //   npm run docs:top
@@ -130,7 +130,7 @@ async function draw() {
   }
 }
 
-/** Runs the command on a terminal until what is wanted is on it, and writes that as docs/<name>.svg. */
+/** Runs the command on a terminal until what is wanted is on it, and writes that as docs/images/<name>.svg. */
 async function picture({ folder, name, title, args, isShown }) {
   const tmux = (...words) =>
     execFileSync('tmux', ['-u', '-S', join(folder, 'tmux'), '-f', '/dev/null', ...words], {
@@ -145,8 +145,8 @@ async function picture({ folder, name, title, args, isShown }) {
       await delay(100)
     }
     const screen = tmux('capture-pane', '-p', '-e').replaceAll(`${folder}/`, '/run/')
-    writeFileSync(join(ROOT, 'docs', `${name}.svg`), svg(screen, title))
-    console.log(`docs/${name}.svg`)
+    writeFileSync(join(ROOT, 'docs', 'images', `${name}.svg`), svg(screen, title))
+    console.log(`docs/images/${name}.svg`)
   } finally {
     tmux('kill-server')
   }

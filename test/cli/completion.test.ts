@@ -79,7 +79,7 @@ describe('The completion of shells', function () {
         printf '%s\\n' "== $line" "\${COMPREPLY[@]}"
       done`
 
-    const run = spawnSync('bash', ['-uc', program, 'bash', ...TYPED.map(([line]) => line)], {
+    const run = spawnSync('bash', ['--norc', '-uc', program, 'bash', ...TYPED.map(([line]) => line)], {
       cwd: directory,
       encoding: 'utf8',
     })
@@ -94,7 +94,7 @@ describe('The completion of shells', function () {
     const file = await script('bash')
     const program = `source ${file}; COMP_WORDS=(rollcall top --sort = st) COMP_CWORD=4; _rollcall; echo "\${COMPREPLY[@]}"`
 
-    const run = spawnSync('bash', ['-c', program], { cwd: directory, encoding: 'utf8' })
+    const run = spawnSync('bash', ['--norc', '-c', program], { cwd: directory, encoding: 'utf8' })
 
     assert.equal(run.stdout, 'state status\n')
   })

@@ -10,7 +10,7 @@ import { open } from '../support/boards'
 import { MAIN, startWorker } from '../support/cli'
 import { eventually } from '../support/eventually'
 import { tempDir } from '../support/temp-dir'
-import { Terminal, type TerminalOptions, tmuxSkipped } from '../support/tmux'
+import { quoted, Terminal, type TerminalOptions, tmuxSkipped } from '../support/tmux'
 
 /** Ended, and not yet missed by whoever adopted it. */
 function isZombie(pid: number): boolean {
@@ -211,7 +211,9 @@ describe('rollcall top, on a terminal', function () {
 
   it('needs no keyboard', async () => {
     workers({ 'web-1': 'first' })
-    const terminal = new Terminal(`${process.execPath} ${MAIN} top --interval 100ms ${baseDir} < /dev/null`)
+    const terminal = new Terminal(
+      `${quoted(process.execPath)} ${quoted(MAIN)} top --interval 100ms ${quoted(baseDir)} < /dev/null`,
+    )
     await terminal.shows(/web-1 /)
 
     process.kill(await terminal.pid(), 'SIGINT')
@@ -280,7 +282,9 @@ describe('rollcall top, on a terminal', function () {
     workers({ 'web-1': 'GET /' })
     const terminal = new Terminal('bash --norc --noprofile -i 2>&1', { env: { PS1: 'ready$ ' } })
     await terminal.shows(/ready\$$/m)
-    terminal.type(`${process.execPath} ${MAIN} top --interval 100ms ${baseDir}; echo "ended with $?"\n`)
+    terminal.type(
+      `${quoted(process.execPath)} ${quoted(MAIN)} top --interval 100ms ${quoted(baseDir)}; echo "ended with $?"\n`,
+    )
     await terminal.shows(/web-1 [\s\S]*q quit/)
 
     terminal.press('C-z')

@@ -32,6 +32,8 @@ describe('rollcall demo', () => {
       stdout,
       /SIGKILL to web-2[\s\S]*the board knew after [\d.]+ ms[\s\S]*web-2 .*DEAD[\s\S]*a new web-2 is at work/,
     )
+    assert.match(stdout, /web-3, pid \d+, computes[\s\S]*blocked after \d+ ms[\s\S]*web-3 .*blocked \d/)
+    if (process.platform === 'linux') assert.match(stdout, /at addUp .*worker\.[jt]s[\s\S]*at exportYear /)
     assert.match(stdout, /left +nothing: no process, no file; 1 dead slot freed\n$/)
   })
 
@@ -49,6 +51,9 @@ describe('rollcall demo', () => {
     assert.ok(report.reads > 0 && report.meanReadMs > 0)
     assert.equal(report.deaths.length, 1)
     assert.ok(report.deaths[0].seenAfterMs > 0)
+    assert.equal(report.hangs.length, 1)
+    assert.ok(report.hangs[0].seenAfterMs > 0)
+    if (process.platform === 'linux') assert.match(report.hangs[0].stack[0], /^at addUp /)
     assert.equal(report.freedSlots, 1)
     assert.equal(report.isClean, true)
   })
@@ -65,7 +70,7 @@ describe('rollcall demo', () => {
 
       assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
       assertNothingLeft()
-      assert.match(stdout, /deaths +0 seen\n.*left +nothing/)
+      assert.match(stdout, /deaths +0 seen\n.*hangs +0 seen\n.*left +nothing/)
     })
   }
 

@@ -5,6 +5,8 @@
 import { Counter, Registry } from 'prom-client'
 import { clusterMetrics, publishMetrics, Scoreboard, WatchdogQueue } from '../../lib'
 import { loadLibsql } from '../../lib/queue/store/local/libsql'
+import '../../lib/metrics/prom'
+import '../../lib/queue/inside'
 import '../../lib/queue/store/local/store'
 
 export interface OtherUserRequest {
@@ -39,8 +41,9 @@ async function perform({ what, options, method, args = [] }: OtherUserRequest): 
 }
 
 loadLibsql()
-// Loads what prom-client loads when it is first asked.
-void registry.metrics().then(() => {
+// Loads what prom-client loads when it is first asked, and looks up prom-client as each scrape does.
+const noBoard = clusterMetrics({ baseDir: '/dev/null/none' }).catch(() => {})
+void Promise.all([registry.metrics(), noBoard]).then(() => {
   process.umask(0o022)
   process.setgroups!([gid])
   process.setgid!(gid)

@@ -16,7 +16,7 @@ export function sourcesBelow(root: string, folders: readonly string[]): Sources 
   return new Map(paths.sort().map((path) => [path, readFileSync(join(root, path), 'utf8')]))
 }
 
-const IMPORT = /(?:\bfrom|\bimport|\brequire(?:\.resolve)?)\s*\(?\s*(['"])([@.\w][\w@:./-]*)\1/g
+const IMPORT = /(?:\bfrom|\bimport\s*\(?|\brequire(?:\.resolve)?\s*\()\s*(['"])([@.\w][\w@:./-]*)\1/g
 
 /** What that source imports: paths of ours, names of packages; nothing of Node's own. */
 export function importsOf(sources: Sources, path: string): string[] {

@@ -37,7 +37,7 @@ export function commandFolder(commands: Record<string, string> = {}): string {
 export function startShell(script: string, { cwd, env = {}, commands }: ShellOptions): ChildProcess {
   const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env
   const path = `${commandFolder(commands)}${delimiter}${process.env.PATH}`
-  const child = spawn('bash', ['-c', script], {
+  const child = spawn('bash', ['--norc', '-c', script], {
     cwd,
     env: { ...inherited, ...env, PATH: path },
     detached: true,

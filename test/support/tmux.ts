@@ -149,7 +149,7 @@ export class Terminal {
   }
 }
 
-function quoted(word: string): string {
+export function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`
 }
 

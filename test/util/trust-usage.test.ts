@@ -20,6 +20,7 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'scoreboard/open-board.ts': [['Stats'], 'a type'],
   'scoreboard/overflow.ts': [['Stats', 'closeSync'], 'a type; of a descriptor that trust has opened'],
   'cli/parse/secret.ts': [['readFileSync'], 'a file that the user named, which may be a pipe'],
+  'cli/support/output.ts': [['fstatSync', 'writeSync'], 'standard output'],
   'cli/support/place-hints.ts': [
     ['closeSync', 'existsSync', 'readdirSync'],
     'names for a hint; of a descriptor that trust has opened',

@@ -9,11 +9,15 @@ import { redactUrl } from '../../util/redact'
 
 const UNKNOWN = /unknown command '(.*)'\n/
 
-/** The message of an error with a guess in it, where it is about a verb that is not known. */
-export function withVerbHint(message: string, program: Command): string {
+/**
+ * The message of an error with a guess in it, where it is about a verb that is not known.
+ *
+ * @param all makes the program with all of its verbs
+ */
+export function withVerbHint(message: string, all: () => Command): string {
   const [line, word] = UNKNOWN.exec(message) ?? []
   if (line === undefined || word === undefined) return message
-  const hint = placeOf(word) ?? (message.includes('(Did you mean') ? undefined : elsewhere(word, program))
+  const hint = placeOf(word) ?? (message.includes('(Did you mean') ? undefined : elsewhere(word, all()))
   if (hint === undefined) return message
   return `${message.slice(0, message.indexOf(line) + line.length)}(Did you mean ${hint}?)\n`
 }

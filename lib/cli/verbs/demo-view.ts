@@ -10,17 +10,17 @@ import { outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
 /** How the demo is shown. */
-export interface Audience extends Pick<DemoOptions, 'say' | 'onReady' | 'onDeath'> {
+export interface Audience extends Pick<DemoOptions, 'say' | 'onReady' | 'onNews'> {
   /** After it all is over: the screen restored, the timers stopped. */
   end(): Promise<void>
 }
 
 /** For `--json`: the summary alone. */
 export function silence(): Audience {
-  return { say() {}, onReady() {}, onDeath() {}, async end() {} }
+  return { say() {}, onReady() {}, onNews() {}, async end() {} }
 }
 
-/** A line for all that happens and for each second, and the table when somebody has died. */
+/** A line for all that happens and for each second, and the table when somebody has died or hangs. */
 export function asText(): Audience {
   const startedAt = performance.now()
   let timer: NodeJS.Timeout | undefined
@@ -29,7 +29,7 @@ export function asText(): Audience {
     print(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(5)}s  ${sentence}`)
   return {
     say,
-    onDeath: () => print(`\n${tableOf(look!()).join('\n')}\n`),
+    onNews: () => print(`\n${tableOf(look!()).join('\n')}\n`),
     onReady(lookNow) {
       look = lookNow
       timer = setInterval(() => {
@@ -68,7 +68,7 @@ export function onScreen(stop: StopSignal): Audience {
   let shown: Promise<void> | undefined
   return {
     say: (sentence) => void said.push(sentence),
-    onDeath() {},
+    onNews() {},
     onReady(lookNow) {
       look = lookNow
       shown = showLive({ intervalMs: 200, lines }, over)
@@ -97,7 +97,8 @@ function requestText(status: Status | undefined, columns: number): string {
 
 /** What happened, in a few lines. */
 export function summary(report: DemoReport): string {
-  const { seconds, requests, connectionErrors, updates, updatesPerSecond, reads, deaths, freedSlots } = report
+  const { seconds, requests, connectionErrors, updates, updatesPerSecond, reads, deaths, hangs, freedSlots } =
+    report
   const lines = [
     `${seconds.toFixed(1)} s of load on ${report.workers} workers`,
     `  requests  ${whole(requests)} answered (${whole(requests / (seconds || 1))}/s), ${whole(connectionErrors)} connection errors`,
@@ -108,6 +109,11 @@ export function summary(report: DemoReport): string {
       ({ id, pid, seenAfterMs, exitEventAfterMs }) =>
         `            ${id}, pid ${pid}: dead on the board ${seenAfterMs.toFixed(1)} ms after SIGKILL (exit event: ${exitEventAfterMs.toFixed(1)} ms)`,
     ),
+    `  hangs     ${hangs.length} seen`,
+    ...hangs.flatMap(({ id, pid, seenAfterMs, stackAfterMs, stack }) => [
+      `            ${id}, pid ${pid}: blocked on the board after ${seenAfterMs.toFixed(0)} ms${stackAfterMs === null ? '' : `, its stack ${stackAfterMs.toFixed(0)} ms later`}`,
+      ...stack.map((line) => `              ${line}`),
+    ]),
     `  left      ${report.isClean ? 'nothing: no process, no file' : 'files, which could not be removed'}; ${freedSlots} dead slot freed`,
   ]
   return lines.join('\n')

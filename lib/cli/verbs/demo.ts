@@ -18,7 +18,7 @@ export function registerDemo(program: Command): void {
     .command('demo')
     .summary('a real cluster under load, watched live')
     .description(
-      'Start a cluster of four HTTP workers, put load on it, show its board, SIGKILL one worker, and sum up. ' +
+      'Start a cluster of four HTTP workers, put load on it, show its board, SIGKILL one worker, let another one hang and show where, and sum up. ' +
         'Needs no set-up but the package autocannon, uses a temporary directory and a free port of this machine, ' +
         'and leaves nothing behind.',
     )

@@ -1,5 +1,5 @@
-// The thread behind `heartbeat: 'thread'`: its sessions live on the event loop of this thread, and so does
-// who looks after the runs that the main thread waits on, over a connection of their own. So a
+// The thread behind `heartbeat: 'thread'`: its sessions live on the event loop of this thread, and so do
+// the reapers of the incarnations that the main thread waits on, over a connection of their own. So a
 // blocked main thread neither loses its session nor leaves dead and silent workers unnoticed.
 
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,18 +17,18 @@ import { parseZookeeperUrl } from '../store/zookeeper/url'
 
 interface Post {
   readonly run: ReapedIncarnation
-  keeper?: Reaper
+  reaper?: Reaper
   readonly releases: (() => void)[]
   holders: number
 }
 
-/** The keepers of one handle of the main thread. */
+/** The reapers of one handle of the main thread. */
 class SessionWorker {
   readonly #options: SessionWorkerOptions
   readonly #posts = new Map<number, Post>()
   #store: ZookeeperStore | undefined
   #opening: Promise<void> | undefined
-  readonly #dismissal = new AbortController()
+  readonly #stopping = new AbortController()
 
   constructor(options: SessionWorkerOptions) {
     this.#options = options
@@ -42,7 +42,7 @@ class SessionWorker {
     this.#posts.set(id, post)
     post.holders++
     this.#opening ??= this.#open()
-    this.#man(post)
+    this.#start(post)
   }
 
   release(id: number): void {
@@ -52,17 +52,17 @@ class SessionWorker {
     post.releases.pop()?.()
   }
 
-  async dismiss(): Promise<void> {
-    this.#dismissal.abort()
+  async stop(): Promise<void> {
+    this.#stopping.abort()
     for (const post of this.#posts.values()) for (const release of post.releases.splice(0)) release()
     await this.#opening
     await this.#store?.close()
-    await Promise.all([...this.#posts.values()].map(({ keeper }) => keeper?.idle()))
+    await Promise.all([...this.#posts.values()].map(({ reaper }) => reaper?.idle()))
   }
 
   /** Connects, however long that takes; the handle's own calls say what is wrong. */
   async #open(): Promise<void> {
-    const { signal } = this.#dismissal
+    const { signal } = this.#stopping
     while (!signal.aborted) {
       try {
         this.#store = await ZookeeperStore.connect({ ...this.#options, heartbeat: 'loop', signal })
@@ -71,7 +71,7 @@ class SessionWorker {
           const address = parseZookeeperUrl(url)
           return ZookeeperStore.connect({ ...this.#options, url, address, heartbeat: 'loop' })
         }
-        for (const post of this.#posts.values()) this.#man(post)
+        for (const post of this.#posts.values()) this.#start(post)
         return
       } catch (error) {
         if (!(error as WatchdogError).retryable) return
@@ -80,19 +80,19 @@ class SessionWorker {
     }
   }
 
-  #man(post: Post): void {
-    if (this.#store === undefined || this.#dismissal.signal.aborted) return
-    if (post.keeper === undefined) {
+  #start(post: Post): void {
+    if (this.#store === undefined || this.#stopping.signal.aborted) return
+    if (post.reaper === undefined) {
       const run = new Incarnation(this.#store, post.run.id, post.run.capability, post.run.settings)
-      post.keeper = new Reaper(run, new PageSet(run))
+      post.reaper = new Reaper(run, new PageSet(run))
     }
-    while (post.releases.length < post.holders) post.releases.push(post.keeper.hold())
+    while (post.releases.length < post.holders) post.releases.push(post.reaper.hold())
   }
 }
 
 const port = parentPort!
 const sessions = new Map<number, Session>()
-const staffs = new Map<number, SessionWorker>()
+const workers = new Map<number, SessionWorker>()
 
 function post(message: FromHost): void {
   port.postMessage(message)
@@ -127,16 +127,16 @@ async function obey(message: ToHost): Promise<void> {
       await sessions.get(message.session)?.close()
       return forget(message.session)
     case 'hold': {
-      const staff = staffs.get(message.staff) ?? new SessionWorker(message.options)
-      staffs.set(message.staff, staff)
-      return staff.hold(message.keeper, message.run)
+      const worker = workers.get(message.worker) ?? new SessionWorker(message.options)
+      workers.set(message.worker, worker)
+      return worker.hold(message.reaper, message.run)
     }
     case 'release':
-      return staffs.get(message.staff)?.release(message.keeper)
-    case 'dismiss':
-      await staffs.get(message.staff)?.dismiss()
-      staffs.delete(message.staff)
-      return post({ kind: 'dismissed', staff: message.staff })
+      return workers.get(message.worker)?.release(message.reaper)
+    case 'stop':
+      await workers.get(message.worker)?.stop()
+      workers.delete(message.worker)
+      return post({ kind: 'stopped', worker: message.worker })
   }
 }
 

@@ -1,10 +1,9 @@
 // A list that lives on a terminal: a source of rows, the keys pressed so far, and the lines that show both.
 // `top` of a board and `top` of a queue are this, with a source each.
 
-import pc from 'picocolors'
-
 import { cut, escapeControls } from '../../view/text'
 import { textWidth } from '../../view/text-width'
+import { colorsIf } from '../colors'
 import type { LiveView } from '../screen'
 import { helpLines } from './help'
 import { firstRow, type ListFacts, type ListModel, matches, newListModel, press, settle } from './list-model'
@@ -25,7 +24,7 @@ const FEW_ROWS = 4
 
 export class ListView<Row> implements LiveView {
   readonly #source: ListSource<Row>
-  readonly #colors: ReturnType<typeof pc.createColors>
+  readonly #colors: ReturnType<typeof colorsIf>
   #model: ListModel
   #rows: Row[] = []
   #keys: string[] = []
@@ -38,7 +37,7 @@ export class ListView<Row> implements LiveView {
 
   constructor(source: ListSource<Row>, start: ListStart, colors: boolean) {
     this.#source = source
-    this.#colors = pc.createColors(colors)
+    this.#colors = colorsIf(colors)
     this.#model = newListModel({
       sort: start.sort,
       isReversed: start.reverse,

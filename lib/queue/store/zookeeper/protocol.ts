@@ -31,7 +31,7 @@ export type Request =
   /** `path` is for messages. */
   | { op: 'multi'; path: string; steps: Step[] }
 
-/** `ownerOnly`: all rights for who holds the secret (or certificate) of this session, none for others. */
+/** `ownerOnly`: all rights for the holder of the secret (or certificate) of this session, none for others. */
 interface CreateRequest {
   op: 'create'
   path: string

@@ -20,29 +20,29 @@ import {
 
 const HOST = join(__dirname, '..', '..', 'thread', 'session-worker-main.js')
 
-/** What a handle has in the thread besides its session: a store of its own, with keepers. */
+/** What a handle has in the thread besides its session: a store of its own, with reapers. */
 export type SessionWorkerOptions = Omit<ConnectionOptions, 'signal' | 'session' | 'heartbeat'>
 
 export type ToHost =
   | { kind: 'open'; session: number; config: SessionConfig }
   | { kind: 'call'; session: number; call: number; request: Request }
   | { kind: 'close'; session: number }
-  | { kind: 'hold'; staff: number; options: SessionWorkerOptions; keeper: number; run: ReapedIncarnation }
-  | { kind: 'release'; staff: number; keeper: number }
-  | { kind: 'dismiss'; staff: number }
+  | { kind: 'hold'; worker: number; options: SessionWorkerOptions; reaper: number; run: ReapedIncarnation }
+  | { kind: 'release'; worker: number; reaper: number }
+  | { kind: 'stop'; worker: number }
 export type FromHost =
   | { kind: 'event'; session: number; event: SessionEvent }
   | { kind: 'reply'; call: number; reply: Reply }
   /** Of an error that passes from thread to thread only its message is left. */
   | { kind: 'failed'; session: number; code: WatchdogErrorCode | undefined; message: string }
   | { kind: 'closed'; session: number }
-  | { kind: 'dismissed'; staff: number }
+  | { kind: 'stopped'; worker: number }
 
 /** Who looks after the runs that one handle waits on. */
 export interface SessionWorker {
-  caretaker(run: ReapedIncarnation): RemoteReaper
+  remoteReaper(run: ReapedIncarnation): RemoteReaper
   /** Ends their work, and the connection that they share. */
-  dismiss(): Promise<void>
+  stop(): Promise<void>
 }
 
 interface Proxy {
@@ -55,7 +55,7 @@ class Host {
   #hasEnded = false
   readonly #proxies = new Map<number, Proxy>()
   readonly #calls = new Map<number, { session: number; resolve: (reply: Reply) => void }>()
-  readonly #dismissals = new Map<number, () => void>()
+  readonly #stops = new Map<number, () => void>()
   #next = 1
 
   constructor() {
@@ -66,7 +66,7 @@ class Host {
       if (host === this) host = undefined
       this.#hasEnded = true
       for (const session of [...this.#proxies.keys()]) this.#fail(session, error)
-      for (const staff of [...this.#dismissals.keys()]) this.#dismissed(staff)
+      for (const worker of [...this.#stops.keys()]) this.#stopped(worker)
     })
     this.#worker.unref()
   }
@@ -85,8 +85,8 @@ class Host {
     } else if (message.kind === 'failed') {
       const { session, code, message: why } = message
       this.#fail(session, code === undefined ? new Error(why) : new WatchdogError(code, why))
-    } else if (message.kind === 'dismissed') {
-      this.#dismissed(message.staff)
+    } else if (message.kind === 'stopped') {
+      this.#stopped(message.worker)
     } else {
       this.#proxies.get(message.session)?.onClosed()
       this.#forget(message.session)
@@ -110,41 +110,41 @@ class Host {
     if (this.#proxies.size === 0) this.#worker.unref()
   }
 
-  #dismissed(staff: number): void {
-    this.#dismissals.get(staff)?.()
-    this.#dismissals.delete(staff)
+  #stopped(worker: number): void {
+    this.#stops.get(worker)?.()
+    this.#stops.delete(worker)
   }
 
-  /** REQUIRES: a session that stays open until they are dismissed; it keeps the thread. */
-  staff(options: SessionWorkerOptions): SessionWorker {
-    const staff = this.#next++
-    let hired = false
-    let dismissal: Promise<void> | undefined
+  /** REQUIRES: a session that stays open until they are stopped; it keeps the thread. */
+  worker(options: SessionWorkerOptions): SessionWorker {
+    const worker = this.#next++
+    let isStarted = false
+    let stopping: Promise<void> | undefined
     return {
-      caretaker: (run) => {
-        const keeper = this.#next++
+      remoteReaper: (run) => {
+        const reaper = this.#next++
         return {
           hold: () => {
-            let held = dismissal === undefined
-            if (held) this.#post({ kind: 'hold', staff, options, keeper, run })
-            hired ||= held
+            let held = stopping === undefined
+            if (held) this.#post({ kind: 'hold', worker, options, reaper, run })
+            isStarted ||= held
             return () => {
-              if (held && dismissal === undefined) this.#post({ kind: 'release', staff, keeper })
+              if (held && stopping === undefined) this.#post({ kind: 'release', worker, reaper })
               held = false
             }
           },
-          idle: async () => dismissal,
+          idle: async () => stopping,
         }
       },
-      dismiss: () => {
-        dismissal ??=
-          hired && !this.#hasEnded
+      stop: () => {
+        stopping ??=
+          isStarted && !this.#hasEnded
             ? new Promise((resolve) => {
-                this.#dismissals.set(staff, resolve)
-                this.#post({ kind: 'dismiss', staff })
+                this.#stops.set(worker, resolve)
+                this.#post({ kind: 'stop', worker })
               })
             : Promise.resolve()
-        return dismissal
+        return stopping
       },
     }
   }
@@ -184,7 +184,7 @@ function theHost(): Host {
 
 export const openThreadSession: OpenSession = (config, onEvent) => theHost().open(config, onEvent)
 
-/** Hires who looks after runs in the thread; they begin when something is first held. */
+/** Starts what looks after runs in the thread; it begins when something is first held. */
 export function startSessionWorker(options: SessionWorkerOptions): SessionWorker {
-  return theHost().staff(options)
+  return theHost().worker(options)
 }

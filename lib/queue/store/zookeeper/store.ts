@@ -82,7 +82,7 @@ export class ZookeeperStore implements Store {
   /** Whether the root was seen to be closed to everybody else, in this session. */
   #isTrusted = false
   readonly #watches: ZookeeperWatches
-  readonly #staff: SessionWorker | undefined
+  readonly #sessionWorker: SessionWorker | undefined
   readonly #listeners = new Set<(event: StoreEvent) => void>()
 
   private constructor(options: ConnectionOptions, link: ZookeeperConnection) {
@@ -90,8 +90,8 @@ export class ZookeeperStore implements Store {
     this.#root = options.address.root
     this.#owner = options.auth && ownerOf(options.auth)
     this.#link = link
-    const { signal: _, session: __, heartbeat, ...staffOptions } = options
-    if (heartbeat === 'thread') this.#staff = startSessionWorker(staffOptions)
+    const { signal: _, session: __, heartbeat, ...workerOptions } = options
+    if (heartbeat === 'thread') this.#sessionWorker = startSessionWorker(workerOptions)
     this.#watches = new ZookeeperWatches((request) => link.call(request))
     link.onWatch = (event) => this.#watches.receive(event)
     link.onEvent = (event) => {
@@ -389,11 +389,11 @@ export class ZookeeperStore implements Store {
 
   remoteReaper(run: ReapedIncarnation): RemoteReaper | undefined {
     const { id, capability, settings } = run
-    return this.#staff?.caretaker({ id, capability, settings })
+    return this.#sessionWorker?.remoteReaper({ id, capability, settings })
   }
 
   async close(): Promise<void> {
-    await this.#staff?.dismiss()
+    await this.#sessionWorker?.stop()
     await this.#link.close()
     this.#watches.end()
   }
