@@ -135,6 +135,8 @@ export interface NativeBoard {
   startHeart(everyMs: number): void
   /** Whether to close an inspector that somebody has opened and not closed. */
   beat(): true | undefined
+  /** Nobody has it open any more. */
+  endInspection(): void
   noteSigusr1(handles: boolean): void
   /** Until when somebody may have its inspector open, from now; 0: nobody has. False: that owner is gone. */
   noteInspection(slot: number, epoch: number, forMs: number): boolean

@@ -10,12 +10,14 @@ export class Heart {
     if (everyMs === 0) return
     board.startHeart(everyMs)
     let isHandled = false
+    let overdue = 0
     const beat = () => {
       // Whoever looks for a stack wakes Node's inspector by SIGUSR1, and must not where the program uses it itself.
       const isHandledNow = process.listenerCount('SIGUSR1') > 0
       if (isHandledNow !== isHandled) board.noteSigusr1(isHandledNow)
       isHandled = isHandledNow
-      if (board.beat()) process.getBuiltinModule('node:inspector').close()
+      overdue = board.beat() ? overdue + 1 : 0
+      if (overdue > 0 && closesInspector(overdue)) board.endInspection()
     }
     this.#timer = setInterval(beat, everyMs).unref()
   }
@@ -23,4 +25,14 @@ export class Heart {
   stop(): void {
     clearInterval(this.#timer)
   }
+}
+
+/** One that was asked for while nothing could run opens some turns later, once or, as Node asks itself in two ways, twice. */
+const BEATS_TO_WATCH = 6
+
+/** Closes an inspector that somebody has opened and left. Says whether that is over. */
+function closesInspector(beat: number): boolean {
+  const inspector = process.getBuiltinModule('node:inspector')
+  if (inspector.url() !== undefined) inspector.close()
+  return beat >= BEATS_TO_WATCH
 }

@@ -108,13 +108,16 @@ export class Inspector implements Target {
     return undefined
   }
 
-  /** Lets the process close its inspector, this connection with it. */
-  async close(isOurs: boolean): Promise<void> {
+  /** Lets the process close its inspector, this connection with it. False: it has not, because nothing runs there. */
+  async close(isOurs: boolean): Promise<boolean> {
+    let isClosed = true
     if (isOurs) {
       void this.call('Runtime.evaluate', { expression: "process.getBuiltinModule('node:inspector').close()" })
-      await Promise.race([this.#closed, later(CLOSE_MS)])
+      const closed = this.#closed.then(() => true)
+      isClosed = (await Promise.race([closed, later(CLOSE_MS)])) ?? false
     }
     this.#socket.terminate()
+    return isClosed
   }
 
   #call(sessionId: string, method: string, params: object): Promise<unknown> {

@@ -200,6 +200,7 @@ async function open(subject: Subject, limits: Limits, signal: AbortSignal): Prom
   if (before === undefined) await waitUntilHarmless(subject, signal)
   if (before === undefined) note(subject, limits.timeoutMs + limits.samples * SAMPLE_EVERY_MS + GRACE_MS)
   let inspector: Inspector | undefined
+  let isClosed = false
   let found = before
   const isOurs = () => found === undefined || !found.wasOpen || subject.isLeftOpen
   try {
@@ -218,14 +219,14 @@ async function open(subject: Subject, limits: Limits, signal: AbortSignal): Prom
       await abortable(delay(SAMPLE_EVERY_MS), limits.signal)
       samples.push(mapped(await abortable(stackNow(target), limits.signal)))
     }
-    await inspector.close(isOurs())
+    isClosed = await inspector.close(isOurs())
     return { samples, at, inspectorOpenMs: isOurs() ? performance.now() - openedAt : 0 }
   } catch (error) {
-    await inspector?.close(isOurs())
+    isClosed = (await inspector?.close(isOurs())) ?? false
     throw error
   } finally {
-    // Where it has not opened it may open yet, when what holds it up is over: then its own heart closes it.
-    if (isOurs()) note(subject, inspector === undefined ? 1 : 0)
+    // What holds it up may be over later, and then it opens, or hears of us: its own heart closes it.
+    if (isOurs()) note(subject, isClosed ? 0 : 1)
     else if (before === undefined) note(subject, 0)
   }
 }

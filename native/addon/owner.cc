@@ -236,6 +236,12 @@ napi_value Beat(napi_env env, napi_callback_info info) {
   return left_open;
 }
 
+// endInspection() -> undefined
+Napi::Value EndInspection(Handle& handle, const Napi::CallbackInfo& info) {
+  if (CanPublish(handle).ok()) handle.board.EndInspection();
+  return info.Env().Undefined();
+}
+
 // noteSigusr1(handles) -> undefined
 Napi::Value NoteSigusr1(Handle& handle, const Napi::CallbackInfo& info) {
   if (CanPublish(handle).ok()) handle.board.NoteSigusr1(BooleanAt(info, 0));
@@ -279,6 +285,7 @@ void BindOwner(Napi::Object object, Handle* handle) {
   Bind(object, "noteEnd", Call<NoteEnd>, handle);
   Bind(object, "startHeart", Call<StartHeart>, handle);
   Bind(object, "beat", Beat, handle);
+  Bind(object, "endInspection", Call<EndInspection>, handle);
   Bind(object, "noteSigusr1", Call<NoteSigusr1>, handle);
   Bind(object, "noteInspection", Call<NoteInspection>, handle);
   Bind(object, "close", Call<Close>, handle);

@@ -326,10 +326,10 @@ bool Board::Beat() noexcept {
   // Somebody may watch it for being blocked, and would not hear of its coming back otherwise.
   if (now - before >= 2 * every_ns) WakeWaiters(file_.shared(), now);
   const uint64_t inspected = control->inspected_ns.load(std::memory_order_relaxed);
-  if (inspected == 0 || inspected > now) return false;
-  control->inspected_ns.store(0, std::memory_order_relaxed);
-  return true;
+  return inspected != 0 && inspected <= now;
 }
+
+void Board::EndInspection() noexcept { file_.control(slot_)->inspected_ns.store(0, std::memory_order_relaxed); }
 
 void Board::NoteSigusr1(bool handles) noexcept {
   file_.control(slot_)->handles_sigusr1.store(handles ? 1 : 0, std::memory_order_relaxed);

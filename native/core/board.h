@@ -164,6 +164,9 @@ class Board {
   // REQUIRES: has_slot().
   bool Beat() noexcept;
 
+  // Notes that nobody has it open any more. REQUIRES: has_slot().
+  void EndInspection() noexcept;
+
   // Says whether the program has a use of its own for SIGUSR1. REQUIRES: has_slot().
   void NoteSigusr1(bool handles) noexcept;
 

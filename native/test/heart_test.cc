@@ -82,7 +82,7 @@ TEST("the next owner has nothing of the heart before it, nor has one that knows 
   CHECK(!reader->ReadInspection(0, 2, &inspection));
 }
 
-TEST("an owner is told, once, of an inspection that has not ended in time") {
+TEST("an owner is told of an inspection that has not ended in time, until it is over") {
   World world(1);
   auto worker = world.Open(), other = world.Open();
   CHECK_OK(Claim(*worker, "w"));
@@ -93,6 +93,8 @@ TEST("an owner is told, once, of an inspection that has not ended in time") {
   CHECK(other->NoteInspection(0, 1, 1));
 
   CHECK(worker->Beat());
+  CHECK(worker->Beat());
+  worker->EndInspection();
   CHECK(!worker->Beat());
   CHECK(!other->NoteInspection(0, 2, 1));
 }

@@ -293,7 +293,7 @@ describe('rollcall, about a board', () => {
 
       assert.equal(code, 0)
       const round =
-        'Z  2 living, 1 stale, 1 blocked, 1 dead, 1024 slots\nSLOT .*\n.* web-10 .*stale.*\n.* web-9 .*blocked \\d.*\n.* web-2 .*DEAD.*\n\n'
+        'Z  2 living, 1 stale, 1 blocked, 1 dead, 1024 slots\nSLOT .*\n.* web-10 .*stale.*\n.* web-9 .*stopped \\d.*\n.* web-2 .*DEAD.*\n\n'
       assert.match(stdout, new RegExp(`^.*${round}.*${round}$`))
     })
 

@@ -17,7 +17,7 @@ const BLOCKED_MS = 5000
 const LIMITS = ['--stale', '1ms', '--blocked', `${BLOCKED_MS}ms`]
 
 /** What a list on a terminal says of them. */
-const WORDS: Record<string, string> = { dead: 'DEAD', blocked: 'blocked [\\d.]+s' }
+const WORDS: Record<string, string> = { dead: 'DEAD', blocked: '(blocked|stopped) [\\d.]+s' }
 
 type Counts = Record<(typeof KINDS)[number] | 'living', number>
 

@@ -28,7 +28,7 @@ export function registerCleanup(program: Command): void {
       '--reset',
       'give up the whole board: statuses, counters and totals, whoever is on it; the next worker makes a new one',
     )
-    .option('--json', 'print {"slots":N,"files":N,"inspectors":N}')
+    .option('--json', 'print {"slots":N,"files":N}; also "inspectors":N where some were left open')
     .addHelpText('after', '\nExamples:\n  $ rollcall cleanup /run/app\n  $ rollcall cleanup --reset /run/app')
     .action(cleanup)
 }
@@ -41,7 +41,7 @@ async function cleanup(dir: string, options: CleanupOptions): Promise<void> {
   }
   const { slots, files } = board.cleanup()
   const inspectors = board.hasInspected ? await closeInspectors(board) : 0
-  if (options.json) print(JSON.stringify({ slots, files, inspectors }))
+  if (options.json) print(JSON.stringify(inspectors > 0 ? { slots, files, inspectors } : { slots, files }))
   else {
     const closed =
       inspectors > 0 ? `, closed ${count(inspectors, 'inspector')} that somebody had left open` : ''

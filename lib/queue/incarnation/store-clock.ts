@@ -26,6 +26,13 @@ export class StoreClock {
     return time + performance.now() - heardAt
   }
 
+  /** The same without a question; undefined where that is too long ago. */
+  get known(): number | undefined {
+    const { time, heardAt } = this.#sample ?? {}
+    if (time === undefined || performance.now() - heardAt! >= ASK_AGAIN_MS) return undefined
+    return time + performance.now() - heardAt!
+  }
+
   /** Not earlier than it is: so long after that, so long has passed. */
   async atMost(): Promise<number> {
     const { time, askedAt } = await this.#fresh()

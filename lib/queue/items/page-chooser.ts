@@ -79,6 +79,8 @@ export class PageChooser {
   readonly #states: PageStates
   readonly #open: OpenPages
   readonly #gate: Gate
+  /** The same in one list. */
+  #order: readonly string[] = []
   /** Open pages by priority, oldest first; shuffled where another process takes from the same, so that each has its own. */
   #levels: string[][] = []
   #isContended = false
@@ -100,7 +102,7 @@ export class PageChooser {
     this.#refreshedAt = performance.now()
     const names = new Set(open?.pages)
     if (this.#incarnation.forgetsDone) this.#states.keepOnly(names)
-    const known = this.#levels.flat().filter((name) => names.delete(name))
+    const known = this.#order.filter((name) => names.delete(name))
     const fresh = [...names].sort(comparePages)
     const levels = new Map<number, string[]>()
     for (const name of [...known, ...(this.#isContended ? shuffle(fresh) : fresh)]) {
@@ -110,6 +112,7 @@ export class PageChooser {
       else level.push(name)
     }
     this.#levels = [...levels].sort(([a], [b]) => b - a).map(([, pages]) => pages)
+    this.#order = this.#levels.flat()
     this.#mayOvertake = open?.held === true || this.#levels.length > 1
     return open === undefined ? 'done' : 'open'
   }
@@ -121,7 +124,7 @@ export class PageChooser {
 
   /** Items that are likely to be ready, from what was last seen. */
   get estimate(): number {
-    const states = this.#levels.flat().map((name) => this.#states.cached(name))
+    const states = this.#order.map((name) => this.#states.cached(name))
     const known = states.filter((state): state is PageState => state !== undefined)
     const typical = known[0]?.size ?? 1
     return known.reduce((total, state) => total + ready(state), 0) + (states.length - known.length) * typical
@@ -160,7 +163,7 @@ export class PageChooser {
 
   /** Reads again what has no fresh items of its own, and comes before something that has. */
   async #lookBack(): Promise<void> {
-    const order = this.#levels.flat()
+    const order = this.#order
     const hasFresh = (page: string) => {
       const state = this.#states.cached(page)
       return state === undefined || readyIn(state, 'fresh') > 0
@@ -197,7 +200,7 @@ export class PageChooser {
       const state = this.#states.cached(page)
       // Fresh items only become fewer, so an old state that has none is as good as a new one.
       if (state !== undefined && readyIn(state, 'fresh') === 0) {
-        if (readyIn(state, 'retry') === 0 && nextDue(state) === undefined) continue
+        if (readyIn(state, 'retry') === 0 && !this.#mayBeDue(state)) continue
         // What came back to an older page is older than what is fresh in the next.
         const returned = await this.#takeSeen(page, 'retry', make)
         if (returned !== undefined) return returned
@@ -207,6 +210,14 @@ export class PageChooser {
       if (taken !== undefined) return taken
     }
     return undefined
+  }
+
+  /** Unless it is known that it is not, without a question to the store. */
+  #mayBeDue(state: PageState): boolean {
+    const due = nextDue(state)
+    if (due === undefined) return false
+    const now = this.#incarnation.clock.known
+    return now === undefined || due <= now
   }
 
   /** Takes what has come back to that page, or is due, as far as this process has seen. */
@@ -238,6 +249,7 @@ export class PageChooser {
     if (this.#isContended) return
     this.#isContended = true
     this.#levels = this.#levels.map((level) => shuffle([...level]))
+    this.#order = this.#levels.flat()
   }
 
   async #takeReturned<R>(

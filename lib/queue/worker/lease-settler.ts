@@ -29,7 +29,7 @@ export class LeaseSettler {
   async settle(
     ticket: LeaseTicket,
     as: Settlement,
-    { letter, delayMs, result }: SettleDetails = {},
+    more?: SettleDetails,
   ): Promise<'settled' | 'dead' | 'lost'> {
     const { page, token, index } = ticket
     const { queue, kicks, prefetched, prefetcher } = this.#parts
@@ -39,8 +39,9 @@ export class LeaseSettler {
     const claim = prefetcher.leave(ticket)
     // In the same write as what follows.
     const ending = claim && prefetched.end(claim)
-    if (as === 'ack') return this.#ack(ticket, { ending, result })
+    if (as === 'ack') return this.#ack(ticket, ending, more?.result)
     const { inDoubt } = ticket
+    const { letter, delayMs } = more ?? {}
     const settled = queue.pages.settlements.settle(page, { token, index, as, letter, delayMs, inDoubt })
     const [outcome] = await Promise.all([settled, ending])
     if (outcome === 'settled') await this.#notify()
@@ -49,7 +50,8 @@ export class LeaseSettler {
 
   async #ack(
     ticket: LeaseTicket,
-    { ending, result }: { ending: Promise<void> | undefined; result: OwnResult | undefined },
+    ending: Promise<void> | undefined,
+    result: OwnResult | undefined,
   ): Promise<'settled' | 'lost'> {
     const { page, token, index, inDoubt } = ticket
     const { queue, tickets, prefetcher } = this.#parts

@@ -40,6 +40,56 @@ describe('The arguments of queue verbs', () => {
   })
 })
 
+describe('rollcall queue, on this machine', () => {
+  const create = (url: string, ...args: string[]) => run(url, ['queue', 'create', ...args], 'b\na\n')
+
+  it('orders, delays, names and lists items, and prints results', async () => {
+    const url = join(tempDir(), 'queue')
+    assert.equal((await create(url, '--unsealed', '--backoff', '1s', '--results')).code, 0)
+    assert.equal((await run(url, ['queue', 'add', '--priority', '9', '--unique'], 'top\n')).code, 0)
+    assert.equal((await run(url, ['queue', 'add', '--unique'], 'top\n')).code, 0)
+    assert.equal((await run(url, ['queue', 'add', '--delay', '1h'], 'late\n')).code, 0)
+
+    const items = (await run(url, ['queue', 'items'])).stdout
+    const rows = items
+      .trim()
+      .split('\n')
+      .map((line) => line.split('\t').slice(1, 3))
+    assert.deepEqual(rows, [
+      ['ready', 'top'],
+      ['ready', 'b'],
+      ['ready', 'a'],
+      ['delayed', 'late'],
+    ])
+    assert.match(items, /late\tnot before 20\d\d-/)
+    const [late] = (
+      await run(url, ['queue', 'items', '--state', 'delayed', '--limit', '1', '--json'])
+    ).stdout.split('\n')
+    assert.equal(JSON.parse(late!).item, 'late')
+    const queue = await connect(url)
+    await (await (await queue.createTimer('w')).lease())!.ack({ x: 1 })
+    const result = JSON.parse((await run(url, ['queue', 'results'])).stdout)
+    assert.deepEqual([result.item, result.result], ['top', { x: 1 }])
+    assert.equal((await create(url, '--backoff', '0s')).code, 64)
+  })
+
+  it('waits for a queue that comes after another, and answers 1 when that has dead items', async () => {
+    const [first, second] = [join(tempDir(), 'first'), join(tempDir(), 'second')]
+    assert.equal((await create(first, '--attempts', '1')).code, 0)
+    assert.equal((await create(second, '--after', first)).code, 0)
+    assert.equal((await run(second, ['queue', 'consume'])).code, 4)
+    const queue = await connect(first)
+    await (await queue.createTimer('w')).run(async ({ item }) => {
+      if (item === 'a') throw new Error('no')
+    })
+
+    const { code, stdout } = await run(second, ['queue', 'wait', '--items', '--timeout', '60s'])
+
+    assert.equal(code, 1)
+    assert.match(stdout, /^blocked: items are dead in local:.*first/)
+  })
+})
+
 describeZookeeper('rollcall queue', () => {
   it('makes, counts, consumes and ends a queue', async () => {
     const url = await uniqueUrl()
