@@ -9,9 +9,9 @@ export const SORTS = {
   id: 'by name, web-9 before web-10',
   pid: 'by process',
   state: 'trouble first: the blocked, stale, dead, busy, idle',
+  status: 'by what they say',
   cpu: 'most processor time, between the last two looks',
   mem: 'most memory',
-  status: 'by what they say',
 } as const
 
 export type SortKey = keyof typeof SORTS
