@@ -134,9 +134,10 @@ export function timerVerdicts(place: QueuePlace): void {
       await worker.createQueue({ queue: ['a'], timerMs, onExpire: 'requeue' })
       const timer = await worker.createTimer('worker')
       const lease = (await timer.lease())!
-      const manager = await Hand.on(url, { sessionTimeoutMs: 20_000 })
+      // From now on: its own process would find it silent while the other one starts.
       const kicking = setInterval(() => void timer.kick().catch(() => {}), timerMs / 10)
       try {
+        const manager = await Hand.on(url, { sessionTimeoutMs: 20_000 })
         assert.equal((await manager.do<{ alive: number }>('queue', 'checkTimers')).alive, 1)
         // The manager samples while it waits; its answer comes only when the wait runs out.
         const waiting = manager.do('queue', 'waitDone', { timeoutMs: 5 * timerMs })

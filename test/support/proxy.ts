@@ -20,6 +20,8 @@ export const REQUEST_TYPES = {
 export interface ProxiedRequest {
   readonly type: number
   readonly xid: number
+  /** Of the node it is about; empty where a request is about none, or about several. */
+  readonly path: string
 }
 
 /**
@@ -119,7 +121,7 @@ export class BreakingProxy {
     const doomed = new Map<number, Verdict>()
     this.#forward(client, server, 'toServer', (frame, first) => {
       if (first || frame.length < 12) return 'pass'
-      const request = { xid: frame.readInt32BE(4), type: frame.readInt32BE(8) }
+      const request = { xid: frame.readInt32BE(4), type: frame.readInt32BE(8), path: pathOf(frame) }
       const verdict = request.xid < 0 ? 'pass' : this.judge(request)
       if (verdict === 'withhold') return 'drop'
       this.seen.add(request.type)
@@ -192,4 +194,11 @@ export class BreakingProxy {
     this.cutAll()
     await new Promise((resolve) => this.#server.close(resolve))
   }
+}
+
+/** Most requests begin with a path: an i32 length, then its bytes. */
+function pathOf(frame: Buffer): string {
+  if (frame.length < 16) return ''
+  const path = frame.subarray(16, 16 + Math.max(0, frame.readInt32BE(12))).toString()
+  return path.startsWith('/') ? path : ''
 }

@@ -100,7 +100,7 @@ describeZookeeper('Destroying a queue', function () {
   it('is resumed by another, wherever the first was killed', async () => {
     const { hosts } = await sharedServer()
     const steps = await eachStep(async (part) => {
-      const step = 1 + (part - 1) * 3
+      const step = 1 + (part - 1) * 2
       const root = uniqueRoot()
       const observer = await connect(`zk://${hosts}${root}`)
       await observer.createQueue({ queue: ITEMS, syncStart: true })

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { TimerCounts, TimerInfo, WatchdogQueue } from '../../../lib'
 import { eventually } from '../../support/eventually'
 import { Hand } from '../../support/hand'
-import { BreakingProxy, REQUEST_TYPES } from '../../support/proxy'
+import { BreakingProxy, type ProxiedRequest, REQUEST_TYPES } from '../../support/proxy'
 import { connect, describeZookeeper, sharedServer, uniqueRoot, uniqueUrl } from '../../support/queue'
 
 describeZookeeper('The watchdog', () => {
@@ -68,21 +68,28 @@ describeZookeeper('A silent worker whose timer is taken away by a reaper that is
     proxy = await BreakingProxy.start(servers[0]!.port)
     queue = await connect(`zk://${hosts}${root}`)
     await queue.createQueue({ queue: ['a'], timerMs: 400, onExpire: 'requeue' })
-    silent = await Hand.on(`zk://${hosts}${root}`)
+    silent = await Hand.on(`zk://${hosts}${root}`, { sessionTimeoutMs: 20_000 })
     await silent.do('queue', 'createTimer', 'silent')
   })
   afterEach(() => proxy.stop())
 
   /** Somebody waits, and so looks after the run, until he is killed in place of a request. */
-  async function keepUntil(isLast: (type: number) => boolean): Promise<void> {
+  async function keepUntil(isLast: (request: ProxiedRequest) => boolean): Promise<void> {
+    // Stopped, since its own process looks after its timer, too.
+    silent.child.signal('SIGSTOP')
     const reaper = await Hand.on(`zk://127.0.0.1:${proxy.port}${root}`)
-    proxy.judge = ({ type }) => {
-      if (!isLast(type)) return 'pass'
+    proxy.judge = (request) => {
+      if (!isLast(request)) return 'pass'
       reaper.child.signal('SIGKILL')
       return 'withhold'
     }
     void reaper.do('queue', 'waitDone').catch(() => {})
     await reaper.child.exited
+    silent.child.signal('SIGCONT')
+  }
+
+  function isOfTimer({ type, path }: ProxiedRequest): boolean {
+    return type === REQUEST_TYPES.delete && path.includes('/timers/')
   }
 
   async function states(): Promise<string[]> {
@@ -90,14 +97,18 @@ describeZookeeper('A silent worker whose timer is taken away by a reaper that is
   }
 
   it('has expired and did not die, once its timer is gone', async () => {
-    await keepUntil((type) => type === REQUEST_TYPES.set && proxy.seen.has(REQUEST_TYPES.delete))
+    let isTaken = false
+    await keepUntil((request) => {
+      isTaken ||= isOfTimer(request)
+      return isTaken && request.type === REQUEST_TYPES.set && request.path.includes('/members/')
+    })
 
     assert.equal(await silent.do('timer', 'kick'), false)
     assert.deepEqual(await states(), ['expired'])
   })
 
   it('has died when it kicked again and was killed later', async () => {
-    await keepUntil((type) => type === REQUEST_TYPES.delete)
+    await keepUntil(isOfTimer)
     assert.equal(await silent.do('timer', 'kick'), true)
     const stop = new AbortController()
     const waiting = assert.rejects(queue.waitDone({ signal: stop.signal }), { name: 'AbortError' })

@@ -121,11 +121,9 @@ export class Attempt {
     const lost = () => command.stop('lost')
     const { timeout } = flags
     const clock = timeout === undefined ? undefined : setTimeout(() => command.stop('timeout'), timeout)
-    running.add(command)
+    this.#session.begun(command)
     signal.addEventListener('abort', lost, { once: true })
     if (signal.aborted) lost()
-    // Ctrl-C may have come while it was being started.
-    if (this.#session.interrupted.aborted && !flags.drain) command.stop('stopped')
     try {
       return await command.ended
     } finally {

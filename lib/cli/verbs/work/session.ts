@@ -35,6 +35,8 @@ export class WorkSession {
   readonly #interrupted = new AbortController()
   #signal: NodeJS.Signals | undefined
   #heard = 0
+  /** What was last sent to all that run. */
+  #ending: NodeJS.Signals | undefined
   #exitCode: number | undefined
   #drain: NodeJS.Timeout | undefined
   #nextStart = 0
@@ -144,12 +146,16 @@ export class WorkSession {
     if (at > now) await new Promise((resolve) => setTimeout(resolve, at - now))
   }
 
+  /** A command runs. What ends all may have come while it was being started. */
+  begun(command: ChildCommand): void {
+    this.running.add(command)
+    if (this.#ending !== undefined) endCommand(command, this.#ending)
+  }
+
   #end(signal: NodeJS.Signals): void {
     clearTimeout(this.#drain)
-    for (const command of this.running) {
-      if (signal === 'SIGKILL') command.kill('stopped')
-      else command.stop('stopped', signal)
-    }
+    this.#ending = signal
+    for (const command of this.running) endCommand(command, signal)
   }
 
   async close(): Promise<void> {
@@ -159,4 +165,9 @@ export class WorkSession {
     this.jobLog?.close()
     this.results?.close()
   }
+}
+
+function endCommand(command: ChildCommand, signal: NodeJS.Signals): void {
+  if (signal === 'SIGKILL') command.kill('stopped')
+  else command.stop('stopped', signal)
 }
