@@ -220,7 +220,7 @@ export const StepKind = { create: 0, set: 1, delete: 2, check: 3 } as const
 export type NativeStat = [number, number, number, number, boolean]
 
 /** `[kind, call, code, value, stat]`, again and again. */
-export type NativeNews = (number | Buffer | string | string[] | NativeStat | undefined)[]
+export type NativeNews = (number | NodeBuffer | string | string[] | NativeStat | undefined)[]
 
 /** One session of the ZooKeeper client. Requests answer 0, or why they will have no reply. */
 export interface NativeSession {

@@ -60,7 +60,7 @@ describe('A package', () => {
   it('moved into a bundle says that it must stay out of it', () => {
     const bundle = path.join(tempDir(), 'a', 'b', 'bundle.js')
     fs.mkdirSync(path.dirname(bundle), { recursive: true })
-    const code = fs.readFileSync(path.join(copy, 'dist', 'package', 'index.js'), 'utf8')
+    const code = fs.readFileSync(path.join(copy, 'dist', 'package', 'rollcall.js'), 'utf8')
     const nearby = JSON.stringify(path.join(copy, 'dist', 'package', 'util.js'))
     const gyp = JSON.stringify(path.join(ROOT, 'node_modules', 'node-gyp-build'))
     fs.writeFileSync(

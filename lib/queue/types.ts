@@ -1,6 +1,7 @@
 // The shapes that a watchdog queue takes and gives.
 
 import type { JsonValue } from '../scoreboard/types'
+import type { NodeBuffer } from '../util/node-types'
 
 /** What a queue is made of, and how it behaves for everybody that shares it. */
 export interface CreateQueueOptions<Item = string> {
@@ -189,11 +190,11 @@ export interface EventsOptions {
 /** How to speak TLS with a server: as for Node's `tls.connect()`. Certificates and keys are PEM. */
 export interface TlsOptions {
   /** Authorities to trust instead of the well-known ones. */
-  ca?: string | Buffer | (string | Buffer)[]
+  ca?: string | NodeBuffer | (string | NodeBuffer)[]
   /** The client's certificate, for a server that asks for one. */
-  cert?: string | Buffer
+  cert?: string | NodeBuffer
   /** Its private key. */
-  key?: string | Buffer
+  key?: string | NodeBuffer
   passphrase?: string
   /** The name that must be in the server's certificate. @default the host of the URL */
   servername?: string

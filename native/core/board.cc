@@ -213,7 +213,7 @@ bool Board::IsLongDead(uint32_t slot, uint64_t dead_for_ns) const noexcept {
   if (control->ended_ns.load(std::memory_order_relaxed) == 0) return false;
   const uint64_t ended = EndedNs(slot, control->epoch.load(std::memory_order_relaxed));
   const uint64_t now = CoarseMonotonicNs();
-  return ended != 0 && now > ended && now - ended >= dead_for_ns;
+  return ended != 0 && now >= ended && now - ended >= dead_for_ns;
 }
 
 // REQUIRES: we are that owner, or it is dead and we have the claim lock. Two stores, each of which means

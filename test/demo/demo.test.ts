@@ -59,7 +59,7 @@ describe('rollcall demo', () => {
   })
 
   // The first moment is when the workers are too young to leave the decision to their parent.
-  for (const moment of [/starting a cluster/, /autocannon puts load/, /4 live/]) {
+  for (const moment of [/starting a cluster/, /autocannon puts load/, /4 living/]) {
     it(`ends early on Ctrl-C after "${moment.source}", with a summary`, async () => {
       const demo = startCli(['demo', '--seconds', '600'], { TMPDIR: temp })
       await demo.says(moment)
@@ -76,7 +76,7 @@ describe('rollcall demo', () => {
 
   it('ends early when its reader goes away', async () => {
     const demo = startCli(['demo', '--seconds', '600'], { TMPDIR: temp })
-    await demo.says(/4 live/)
+    await demo.says(/4 living/)
     demo.child.stdout!.destroy()
 
     const { code, stderr } = await demo.ended()
@@ -88,7 +88,7 @@ describe('rollcall demo', () => {
   it('leaves no process behind even when it is SIGKILLed', async function () {
     if (process.platform !== 'linux') this.skip()
     const demo = startCli(['demo', '--seconds', '600'], { TMPDIR: temp })
-    await demo.says(/4 live/)
+    await demo.says(/4 living/)
     const before = pidsWithEnv('TMPDIR', temp)
     demo.child.kill('SIGKILL')
 
@@ -105,7 +105,7 @@ describe('rollcall demo', () => {
     const demo = startOnTerminal(['demo', '--seconds', '600'], { TMPDIR: temp })
     // Only lines that change are drawn again, so each is waited for by itself.
     await demo.says(/q ends it early/)
-    await demo.says(/rollcall demo .*4 live/)
+    await demo.says(/rollcall demo .*4 living/)
     await demo.says(/web-4 .*live +[\w-]+ +(GET|POST) \//)
     demo.child.stdin!.write('q')
 

@@ -144,7 +144,7 @@ describe('The metrics directory, damaged', () => {
     for (let i = 0; i < workers; i++) {
       await publish(baseDir, (registers) => {
         const wide = new Gauge({ name: 'wide', help: 'Wide', registers, labelNames: ['n'] })
-        for (let n = 0; n < 5000; n++) wide.set({ n }, 1)
+        for (let n = 0; n < 15_000; n++) wide.set({ n }, 1)
       })
     }
     let turns = 0

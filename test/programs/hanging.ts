@@ -1,6 +1,7 @@
 // A worker that blocks its event loop when it is told to, in the way that its second argument says.
 
 import { execSync } from 'node:child_process'
+import { pbkdf2Sync } from 'node:crypto'
 import { openSync, readSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -50,9 +51,8 @@ const BLOCKS: Record<string, () => void> = {
     execSync('sleep 60')
   },
   native() {
-    // A long time in C++, without a look at interrupts.
-    const text = 'ä'.repeat(2 ** 25)
-    text.localeCompare(`${text}y`, 'de')
+    // Seconds in C++, without a look at interrupts, a lock or memory to wait for.
+    pbkdf2Sync('password', 'salt', 4_000_000, 64, 'sha512')
   },
   serves() {
     const server = createServer((_, response) => {

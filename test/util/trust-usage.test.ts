@@ -51,7 +51,19 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'cli/parse/items.ts': [['createReadStream'], 'a file that the user named, which may be a pipe'],
   'demo/run.ts': [['existsSync', 'mkdtemp', 'rm'], 'a directory of its own that it has just made, 0700'],
   'page/assets.ts': [['readFileSync'], 'files of the package'],
-  'queue/store/zookeeper/client-thread.ts': [['readFileSync'], 'a file of the package'],
+  'metrics/release.ts': [['readFileSync'], 'a file of the package'],
+  'binding.ts': [['existsSync'], 'whether a file of the package is there, for the error that says so'],
+  'http/request-metrics.ts': [['statSync'], 'the mode of a board that is open, for the one beside it'],
+  'why/proc.ts': [
+    ['readFileSync', 'readdirSync', 'readlinkSync', 'statSync'],
+    'what the kernel says in /proc',
+  ],
+  'why/source-maps.ts': [
+    ['readFileSync'],
+    'files of the program that is asked, whose owner is trusted (on-board.ts)',
+  ],
+  'cli/support/open-queue.ts': [['readFileSync'], 'a file that the user named, which may be a pipe'],
+  'queue/store/local/wall-clock.ts': [['readFileSync'], 'what the kernel says in /proc'],
 }
 
 const LIB = path.join(ROOT, 'lib')

@@ -1,7 +1,9 @@
 // Where a worker hangs, asked from the status page and from `top`.
 
 import assert from 'node:assert/strict'
+import type { Page } from 'playwright-core'
 import { Scoreboard, statusHandler } from '../../lib'
+import { describeBrowser, openPage, troubles } from '../support/browser'
 import { type Hanging, portsOf, startHanging } from '../support/hanging'
 import { ask, listen } from '../support/raw-http'
 import { tempDir } from '../support/temp-dir'
@@ -56,7 +58,36 @@ const BEARER = { authorization: `Bearer ${TOKEN}` }
 
     assert.match(with_.body, /<body [^>]*data-why>/)
     assert.doesNotMatch(without.body, /<body [^>]*data-why>/)
-    assert.match(with_.body, /<b>blocked \d/)
+    const { slot, epoch } = hanging.worker
+    const [, row] = with_.body.split(`data-key="${slot}:${epoch}">\n`)
+    assert.match(row ?? 'no row of the worker', /^<td class="c-state"><b>blocked<\/b>/)
+    assert.match(with_.body, /<li class="blocked">.*<b>blocked<\/b>.*<span>for \d/)
+  })
+
+  describeBrowser('in a browser', () => {
+    const rowOf = (page: Page) =>
+      page.locator(`#rows tr.blocked:has(td.c-pid:text-is("${hanging.worker.pid}"))`)
+
+    it('is shown by the button in its row, to whoever has the token', async () => {
+      const { url } = await listen(statusHandler(board, { token: TOKEN }))
+      const page = await openPage(`${url}?token=${TOKEN}`)
+
+      await rowOf(page).locator('button.why').click()
+
+      await page.locator('dialog[open] pre:text-matches("at spinForEver +/")').waitFor()
+      assert.deepEqual(portsOf(hanging.worker.pid), [])
+      assert.deepEqual(troubles(), [])
+    })
+
+    it('has no button for whoever may only look', async () => {
+      const { url } = await listen(statusHandler(board, { allow: ['loopback'], token: TOKEN }))
+      const page = await openPage(url)
+      await page.locator('#live.on').waitFor()
+
+      await rowOf(page).waitFor()
+
+      assert.equal(await page.locator('button.why').count(), 0)
+    })
   })
 
   it('is shown by top for the key w', async function () {

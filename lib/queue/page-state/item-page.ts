@@ -10,6 +10,7 @@
 import { isTooDeep, MAX_DEPTH, MAX_ITEM_BYTES, MAX_PAGE_ITEMS, parseJson } from '../../util/bounds'
 import { describeValue } from '../../util/check-options'
 import { WatchdogError } from '../../util/errors'
+import type { NodeBuffer } from '../../util/node-types'
 
 export const MAX_PAGE_BYTES = 512 * 1024
 
@@ -77,7 +78,7 @@ function encodePage(items: readonly EncodedItem[], bytes: number): Buffer {
 
 export interface EncodedPage {
   readonly size: number
-  readonly bytes: Buffer
+  readonly bytes: NodeBuffer
 }
 
 /** Cuts items into pages as they come; nothing but the page at hand is kept. `isLong`: no short ones at first. */
@@ -114,14 +115,14 @@ export function joinPages(first: EncodedPage, then: EncodedPage): EncodedPage {
 }
 
 /** How many items a page has; undefined where the bytes are no page. */
-export function pageSize(page: Buffer): number | undefined {
+export function pageSize(page: NodeBuffer): number | undefined {
   if (page.length < HEADER_BYTES || page.readUInt32LE(0) !== MAGIC) return undefined
   const size = page.readUInt32LE(4)
   return size <= MAX_PAGE_ITEMS && size * PREFIX_BYTES <= page.length - HEADER_BYTES ? size : undefined
 }
 
 /** The offsets of all items of a page, so that one can be read without decoding the rest. */
-export function pageIndex(page: Buffer): Uint32Array | undefined {
+export function pageIndex(page: NodeBuffer): Uint32Array | undefined {
   const size = pageSize(page)
   if (size === undefined) return undefined
   const offsets = new Uint32Array(size)
@@ -135,7 +136,7 @@ export function pageIndex(page: Buffer): Uint32Array | undefined {
 }
 
 /** @throws {SyntaxError} JSON that is none, or nested too deep */
-export function itemAt(page: Buffer, offset: number): unknown {
+export function itemAt(page: NodeBuffer, offset: number): unknown {
   const kind = page.readUInt8(offset)
   const from = offset + PREFIX_BYTES
   const to = from + page.readUInt32LE(offset + 1)
