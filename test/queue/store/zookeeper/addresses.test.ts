@@ -24,11 +24,11 @@ describe('The URL of a queue on ZooKeeper', () => {
     'zk://a:65536/x': /port 65536/,
     'zk://a:port/x': /'a:port' is not host/,
     'zk://::1:2181/x': /IPv6 address goes in brackets/,
-    'zk://[::g]/x': /'::g' is not an IPv6 address/,
-    'zk://[localhost]/x': /'localhost' is not an IPv6 address/,
+    'zk://[::g]/x': /'\[::g\]' is not an IPv6 address/,
+    'zk://[localhost]/x': /'\[localhost\]' is not an IPv6 address/,
     'zk://a b/x': /'a b' is not host/,
     'zk://a,/x': /'' is not host/,
-    'zk://a:1/x,b:1/x': /the path comes once, after the last host/,
+    'zk://a:1/x,b:1/x': /did you mean 'zk:\/\/a:1,b:1\/x'\?/,
     'zk://a:1': /the path of the queue is missing/,
     'zk:///x': /no host is named/,
   }
@@ -88,6 +88,7 @@ describeZookeeper('The servers of a queue', () => {
 
       assert.equal(unused.connections, 1)
       assert.equal(timer.signal.aborted, false)
+      await queue.close()
     } finally {
       await one.stop()
       await other.stop()
