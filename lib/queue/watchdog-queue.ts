@@ -33,6 +33,9 @@ import type {
 } from './types'
 import type { WatchdogTimer } from './worker/timer'
 
+/** How long `close()` tries to end timers well, and to give back what is leased. */
+const GOODBYE_MS = 2000
+
 /** Loaded by the first `connect()`: whoever wants only a board has the class, and nothing behind it. */
 const inside = () => require('./inside') as typeof import('./inside')
 
@@ -337,7 +340,7 @@ export class WatchdogQueue<Item = string> {
   async #close(): Promise<void> {
     const queue = this.#attached
     const timers = [...(queue?.timers ?? [])]
-    await Promise.all(timers.map((timer) => timer.close()))
+    await withinGoodbye(Promise.allSettled(timers.map((timer) => timer.close())))
     this.#forget()
     await this.#store.close()
     const why = new WatchdogError('ERR_CLOSED', `This handle of ${this.#store.url} is closed`, {
@@ -351,4 +354,14 @@ export class WatchdogQueue<Item = string> {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+/** A place that does not answer must not hold up whoever closes: its timers are then died, as after a kill. */
+async function withinGoodbye(goodbyes: Promise<unknown>): Promise<void> {
+  let clock: NodeJS.Timeout | undefined
+  const limit = new Promise<void>((resolve) => {
+    clock = setTimeout(resolve, GOODBYE_MS)
+  })
+  await Promise.race([goodbyes, limit])
+  clearTimeout(clock)
 }
