@@ -22,7 +22,7 @@ const MAY: Record<string, string> = {
   binding: 'util node-gyp-build',
   'scoreboard/types': '',
   scoreboard: 'util binding scoreboard/types',
-  'queue/types': 'scoreboard/types',
+  'queue/types': 'util scoreboard/types',
   'queue/timer-report': 'queue/types',
   'queue/page-state': 'util',
   'queue/store': 'util',
