@@ -106,7 +106,7 @@ describe('rollcall demo', () => {
     // Only lines that change are drawn again, so each is waited for by itself.
     await demo.says(/q ends it early/)
     await demo.says(/rollcall demo .*4 living/)
-    await demo.says(/web-4 .*live +[\w-]+ +(GET|POST) \//)
+    await demo.says(/web-4 .*(live|idle|working) +[\w-]+ +(GET|POST) \//)
     demo.child.stdin!.write('q')
 
     const { code, stdout } = await demo.ended()
