@@ -99,6 +99,13 @@ async function bundlePackage(out) {
     writeFileSync(file, `module.exports = ${takenFrom(home, name)}\n`)
   }
   writeFace(out)
+  startByName(join(out, 'cli', 'main.js'))
+}
+
+/** The command of the package: the bundler keeps the line that says what runs it of no entry but its own stand-in's. */
+function startByName(file) {
+  const text = readFileSync(file, 'utf8')
+  if (!text.startsWith('#!')) writeFileSync(file, `#!/usr/bin/env node\n${text}`)
 }
 
 /**

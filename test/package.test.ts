@@ -121,6 +121,10 @@ describe('The published package', () => {
     assert.deepEqual(tell(program), { status: 200, files: [] })
   })
 
+  it('has a command that starts by its name', () => {
+    assert.ok(fs.readFileSync(PACKAGE_COMMAND, 'utf8').startsWith('#!/usr/bin/env node\n'))
+  })
+
   it('has a command that says what the compiled one says, of every verb', () => {
     const verbs = [
       '',
