@@ -180,8 +180,8 @@ class RunOfCommand {
   #follow(timer: WatchdogTimer, command: ChildCommand): void {
     const lost = () => void this.#lost(timer.signal.reason, command)
     // It may have gone while the command was being started.
-    if (timer.signal.aborted) return lost()
-    timer.signal.addEventListener('abort', lost, { once: true })
+    if (timer.signal.aborted) lost()
+    else timer.signal.addEventListener('abort', lost, { once: true })
   }
 
   async #lost(reason: Error & { code?: string }, command: ChildCommand): Promise<void> {
