@@ -1,6 +1,6 @@
 // A board, and queues, as metrics for Prometheus.
-import { readRequestTotals } from '../http/request-metrics'
-import { isRequestStatus, type RequestStatus } from '../http/request-status'
+import { type RouteTotals, readRequestTotals } from '../http/request-counts'
+import { isRequestStatus, type RequestStatus, requestTimes } from '../http/request-status'
 import type { TimerInfo } from '../queue/types'
 import type { AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
@@ -63,32 +63,40 @@ export function renderMetrics(board: AnyScoreboard, options: MetricsOptions = {}
 }
 
 function requestFamilies(board: AnyScoreboard): MetricFamily[] {
-  const totals = readRequestTotals(board)
-  if (totals === undefined) return []
-  const { counts, buckets, seconds, requests } = totals
-  const name = 'rollcall_http_request_duration_seconds'
-  const samples: MetricFamily['samples'] = [
-    ...buckets.map(({ bound, count }): [Labels, number, string] => [
-      { le: bound === Number.POSITIVE_INFINITY ? '+Inf' : String(bound) },
+  const routes = readRequestTotals(board)?.routes ?? []
+  if (routes.length === 0) return []
+  const labelsOf = ({ route }: RouteTotals): Labels => (route === undefined ? {} : { route })
+  const counted = routes.flatMap((one) =>
+    one.counts.map(({ method, outcome, count }): [Labels, number] => [
+      { method, status: outcome, ...labelsOf(one) },
       count,
-      '_bucket',
     ]),
-    [{}, seconds, '_sum'],
-    [{}, requests, '_count'],
-  ]
+  )
   return [
     counter(
       'rollcall_http_requests',
-      'Requests by method and outcome, over all workers that ever were.',
-      counts.map(({ method, outcome, count }): [Labels, number] => [{ method, status: outcome }, count]),
+      'Requests by method, outcome and route, over all workers that ever were.',
+      counted,
     ),
     {
-      name,
+      name: 'rollcall_http_request_duration_seconds',
       type: 'histogram',
       help: 'How long requests took, until their last byte.',
       unit: 'seconds',
-      samples,
+      samples: routes.flatMap((one) => histogramOf(one, labelsOf(one))),
     },
+  ]
+}
+
+function histogramOf({ buckets, seconds, requests }: RouteTotals, labels: Labels): MetricFamily['samples'] {
+  return [
+    ...buckets.map(({ bound, count }): [Labels, number, string] => [
+      { ...labels, le: bound === Number.POSITIVE_INFINITY ? '+Inf' : String(bound) },
+      count,
+      '_bucket',
+    ]),
+    [labels, seconds, '_sum'],
+    [labels, requests, '_count'],
   ]
 }
 
@@ -228,6 +236,12 @@ function workerFamilies(
       'rollcall_worker_requests_in_flight',
       'Requests that have begun and not ended.',
       serving(({ inFlight }) => inFlight),
+    ),
+    gauge(
+      'rollcall_worker_oldest_request_seconds',
+      'For how long the oldest request in flight has run; 0 while there is none.',
+      serving((status) => Math.max(0, takenAt - (requestTimes(status)?.oldestAt ?? takenAt)) / 1000),
+      'seconds',
     ),
     counter(
       'rollcall_worker_requests',

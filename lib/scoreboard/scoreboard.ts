@@ -81,6 +81,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
   #hasFiles = false
   #isClosed = false
   #ownKey: string | undefined
+  #companions: Disposable[] = []
 
   /**
    * Opens the board in `baseDir`, and makes it when it is missing.
@@ -411,6 +412,11 @@ export class Scoreboard<S = Status, Names extends string = string> {
     return this.#options.deadForMs
   }
 
+  /** What belongs to the board that is open now, and ends with it. @internal */
+  closeWith(companion: Disposable): void {
+    this.#companions.push(companion)
+  }
+
   /** How often this handle has changed boards. @internal */
   get generation(): number {
     return this.#generation
@@ -487,6 +493,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
 
   /** Gives everything back: with a good-bye, or as one who has died in this way. */
   #leave(ending: Ending | undefined): void {
+    for (const companion of this.#companions.splice(0)) companion[Symbol.dispose]()
     this.#heart.stop()
     removeOwner(this)
     this.#hub.close()
