@@ -6,8 +6,8 @@ import type { AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 import { checkOptions, optionalInteger } from '../util/check-options'
 import { activityOf, countKinds, countsAsBusy, kindOfWorker, letterOf, livingOf } from '../view/activity'
+import { DeadTimes } from '../view/dead-times'
 import type { QueueReading } from '../view/queue-reading'
-import { ownerKey } from '../view/rates'
 import { blockedForMs, type StateLimits, shownState } from '../view/worker-state'
 import { exposition, type Labels, type MetricFamily, type MetricsFormat, metricName } from './exposition'
 
@@ -100,20 +100,13 @@ function histogramOf({ buckets, seconds, requests }: RouteTotals, labels: Labels
   ]
 }
 
-/** By which owner of a slot: when it was first seen dead. Who only reads finds no note of it on the board. */
-const seenDead = new WeakMap<Scoreboard, Map<string, number>>()
+const deadTimes = new WeakMap<Scoreboard, DeadTimes>()
 
 /** Those of the dead that are still told of. */
-function deadNow(board: Scoreboard, { workers }: Snapshot): WorkerEntry[] {
-  const before = seenDead.get(board)
-  const now = performance.now()
-  const dead = workers.filter(({ state }) => state === 'dead')
-  const seen = new Map(dead.map((worker) => [ownerKey(worker), before?.get(ownerKey(worker)) ?? now]))
-  seenDead.set(board, seen)
-  return dead.filter((worker) => {
-    const forMs = Math.max(worker.deadForMs ?? 0, now - seen.get(ownerKey(worker))!)
-    return forMs < DEAD_SERIES_MS
-  })
+function deadNow(board: Scoreboard, snapshot: Snapshot): WorkerEntry[] {
+  const times = deadTimes.get(board) ?? new DeadTimes()
+  deadTimes.set(board, times)
+  return times.split(snapshot, DEAD_SERIES_MS).fresh
 }
 
 function buildFamily(): MetricFamily {

@@ -310,13 +310,17 @@ export class Scoreboard<S = Status, Names extends string = string> {
    *
    * @returns how many slots and files were removed
    */
-  cleanup(): { slots: number; files: number } {
+  cleanup(): { slots: number; files: number }
+  /** Of those slots alone. @internal */
+  cleanup(slots: readonly number[] | undefined): { slots: number; files: number }
+  cleanup(slots?: readonly number[]): { slots: number; files: number } {
     this.#checkWritable('clean up')
     const reader = this.#reader
     const count = reader.scan()
     const ended: number[] = []
     for (let entry = 0; entry < count; entry++) {
-      if (!reader.isLive(entry)) ended.push(reader.slot(entry))
+      if (reader.isLive(entry)) continue
+      if (slots?.includes(reader.slot(entry)) !== false) ended.push(reader.slot(entry))
     }
     return cleanBoard(this.#board, this.baseDir, ended)
   }
