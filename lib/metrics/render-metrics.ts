@@ -304,6 +304,16 @@ function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
   )
   return [
     gauge('rollcall_queue_items', 'Items of the queue, by state.', items),
+    counter(
+      'rollcall_queue_failed_attempts',
+      'Attempts that failed: they were nacked, or their worker died with the item in hand.',
+      queues.map(({ name, counts }): [Labels, number] => [{ queue: name }, counts.failed]),
+    ),
+    counter(
+      'rollcall_queue_retried_attempts',
+      'Those of them after which the item was to be tried again.',
+      queues.map(({ name, counts }): [Labels, number] => [{ queue: name }, counts.retried]),
+    ),
     gauge('rollcall_queue_timers', 'Timers of the queue, by state.', timers),
   ]
 }
