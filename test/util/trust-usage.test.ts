@@ -53,7 +53,6 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'page/assets.ts': [['readFileSync'], 'files of the package'],
   'metrics/release.ts': [['readFileSync'], 'a file of the package'],
   'binding.ts': [['existsSync'], 'whether a file of the package is there, for the error that says so'],
-  'http/request-metrics.ts': [['statSync'], 'the mode of a board that is open, for the one beside it'],
   'why/proc.ts': [
     ['readFileSync', 'readdirSync', 'readlinkSync', 'statSync'],
     'what the kernel says in /proc',
