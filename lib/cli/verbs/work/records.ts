@@ -19,6 +19,8 @@ export interface AttemptRecord {
   readonly signal: number
   /** `timeout` and the like, where it was not the command that ended itself. */
   readonly reason?: string
+  /** What it was doing when it had run out of time, for people. */
+  readonly stack?: string
 }
 
 const HEADER = 'Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand'
