@@ -96,7 +96,7 @@ async function runCommand(words: string[], flags: RunFlags): Promise<void> {
   process.exitCode = code
 }
 
-class RunOfCommand {
+export class RunOfCommand {
   readonly #queue: WatchdogQueue
   readonly #id: string
   readonly #flags: RunFlags

@@ -210,7 +210,7 @@ export class Attempt {
       this.#session.jobLog?.add(record)
     } catch (error) {
       // What the command did is done; without its log nobody would know what else is.
-      this.#session.giveUp(EXIT.io, `cannot write the job log: ${(error as Error).message}`)
+      this.#session.giveUp(EXIT.io, (error as Error).message)
     }
   }
 
