@@ -48,7 +48,7 @@ const MAY: Record<string, string> = {
   demo: `${SHOWN} why metrics page terminal autocannon`,
   'cli/completion': 'commander',
   'cli/parse': `${SHOWN} commander`,
-  'cli/support': `${SHOWN} commander cli/parse`,
+  'cli/support': `${SHOWN} why commander cli/parse`,
   'cli/verbs': `${SHOWN} binding why terminal terminal/live page demo queue/worker commander autocannon cli/parse cli/support cli/completion`,
   cli: `util commander cli/support cli/verbs ../package.json`,
   index: `${SHOWN} metrics page why queue/worker`,
