@@ -75,6 +75,7 @@ export class Agent {
   #followMs = 0
   #writtenFor = 0
   #written = ''
+  #hasNews = false
   #partsAt = Number.NEGATIVE_INFINITY
   #thoroughAt = Number.NEGATIVE_INFINITY
   #beganAt = Number.NEGATIVE_INFINITY
@@ -87,7 +88,7 @@ export class Agent {
     this.#store = store
     this.#options = options
     const { statusBytes, blockedAfterMs } = options
-    const following = { statusBytes, blockedAfterMs, onNews: this.#notifier.notify }
+    const following = { statusBytes, blockedAfterMs, onNews: this.#onNews }
     this.#boards = options.boards.map((board) => new FollowedBoard(board, following))
     this.#base = memberIdOf(
       options.name,
@@ -129,7 +130,6 @@ export class Agent {
     while (!signal.aborted) {
       try {
         await this.#rest(signal)
-        if (signal.aborted) return
         await this.#write()
         this.trouble = undefined
       } catch (error) {
@@ -137,19 +137,27 @@ export class Agent {
         this.trouble = error as Error
         debug('%s: %s', this.#mid, (error as Error).message)
         await new Notifier().wait(RETRY_MS, signal).catch(() => {})
-        this.#notifier.notify()
+        this.#hasNews = true
       }
     }
   }
 
   /** Until there may be something to write, and since the last write there was the time that it wants. */
   async #rest(signal: AbortSignal): Promise<void> {
-    const sinceMs = () => performance.now() - this.#beganAt
-    const tickMs = this.#followMs > 0 ? Math.max(this.#followMs, this.#pace.intervalMs) : LAST_WORDS_MS
-    await this.#notifier.wait(Math.max(0, tickMs - sinceMs()), signal).catch(() => {})
-    // Whoever comes to look waits for the answer.
-    const leftMs = this.#isMoreWanted && !this.#pace.isSlow ? 0 : this.#pace.intervalMs - sinceMs()
-    if (leftMs > 0 && !signal.aborted) await new Notifier().wait(leftMs, signal).catch(() => {})
+    for (;;) {
+      // Whoever comes to look waits for the answer.
+      if (this.#isMoreWanted && !this.#pace.isSlow) return
+      const tickMs = this.#followMs > 0 ? this.#followMs : LAST_WORDS_MS
+      const restMs = this.#hasNews ? this.#pace.intervalMs : Math.max(tickMs, this.#pace.intervalMs)
+      const leftMs = restMs - (performance.now() - this.#beganAt)
+      if (leftMs <= 0) return
+      await this.#notifier.wait(leftMs, signal)
+    }
+  }
+
+  readonly #onNews = (): void => {
+    this.#hasNews = true
+    this.#notifier.notify()
   }
 
   /** Whether somebody looks whom the record does not answer yet. */
@@ -161,7 +169,7 @@ export class Agent {
   #lose(): void {
     this.#isIn = false
     this.#life = ''
-    this.#notifier.notify()
+    this.#onNews()
   }
 
   /** The presence of a life is gone though its session is not: another agent of the same has taken the place. */
@@ -180,6 +188,7 @@ export class Agent {
 
   async #write(): Promise<void> {
     this.#beganAt = performance.now()
+    this.#hasNews = false
     const isEntry = !this.#isIn
     const before = isEntry ? await this.#begin() : undefined
     const life = this.#life

@@ -13,7 +13,7 @@ import { type BoardRecord, SLOTS_PER_PART } from './record'
 /** The longest that a burst of news waits for more of it. */
 const GATHER_MS = 200
 /** Between two looks for a board that is not there. */
-const LOOK_MS = 1000
+const LOOK_MS = 250
 /** For how long the end of a worker is told to viewers that have known it. */
 const ENDED_MS = 60_000
 

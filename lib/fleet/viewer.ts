@@ -55,7 +55,7 @@ export class Viewer {
   readonly #readers = new Map<string, Reader>()
   readonly #lists = new Coalesced(() => this.#readLists())
   readonly #presence = new Coalesced(() => this.#show())
-  readonly #sweeping = new Coalesced(() => this.#sweep())
+  readonly #sweeping = new Coalesced(() => this.sweep())
   readonly #cleanups: (() => void)[] = []
   /** What the parts of each machine were inflated to. */
   readonly #sizes = new Map<string, number>()
@@ -296,7 +296,7 @@ export class Viewer {
   }
 
   /** Takes off the list what has been on it for as long as it may, and removes what nobody has any more. */
-  async #sweep(): Promise<void> {
+  async sweep(): Promise<void> {
     await this.#readClock()
     const now = performance.now()
     for (const machine of [...this.model.machines]) {
