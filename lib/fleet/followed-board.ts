@@ -149,8 +149,8 @@ export class FollowedBoard {
     this.#totals = totals
     this.#hasMoved = false
     this.#look = this.#read()
-    // What is judged by the beats of its own may become blocked without news.
-    this.#hasMoved = this.#blocked.size > 0
+    // Whom this look finds blocked the watch may not have found so yet, and may never: then nobody tells of its return.
+    this.#hasMoved = this.#blocked.size > 0 || (this.#look?.workers.some(this.#isBlocked) ?? false)
     const boardId = this.#look?.boardId ?? ''
     if (boardId === this.#boardId) return
     this.#boardId = boardId
