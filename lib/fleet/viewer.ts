@@ -264,11 +264,13 @@ export class Viewer {
     return { key, dir, parts: new Map((await Promise.all(parts.map(read))).flat()) }
   }
 
-  async #readPart(
-    { id, life, faults }: Attempt,
-    board: number,
-    part: number,
-  ): Promise<KnownPart | undefined> {
+  /** Then it is read again, because its watch has said so. */
+  async #hasMoved(id: string, version: number): Promise<boolean> {
+    return (await this.#store.info(memberPath(id)))?.version !== version
+  }
+
+  async #readPart(attempt: Attempt, board: number, part: number): Promise<KnownPart | undefined> {
+    const { id, life, faults } = attempt
     const path = partPath(id, life, board, part)
     const node = await this.#store.get(path)
     if (node === undefined) {
