@@ -35,7 +35,15 @@ export async function openQueue<Item = string>(
   return queue
 }
 
-function serverOptions({ auth, authFile, tls, tlsCa, tlsCert, tlsKey }: ServerOptions): ConnectOptions {
+/** What the flags say of a server, as `connect` takes it. */
+export function serverOptions({
+  auth,
+  authFile,
+  tls,
+  tlsCa,
+  tlsCert,
+  tlsKey,
+}: ServerOptions): ConnectOptions {
   const options: ConnectOptions = {}
   const secret = authFile ?? auth
   if (secret !== undefined)
