@@ -13,7 +13,12 @@ export function isFleetUrl(text: string): boolean {
   return /^(zks?|local):/i.test(text)
 }
 
-/** An option that may be given several times: `key=value`. */
+/** An option that may be given several times. */
+export function several(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
+/** The same, of `key=value`. */
 export function keyValue(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=')
   if (at < 1) throw new InvalidArgumentError('Expected a name and a value, like zone=a.')

@@ -91,6 +91,7 @@ async function fleetMeasures(url: string, options: CheckOptions): Promise<Measur
       { label: 'machines', value: states.live, unit: '', limits: undefined, text: `${states.live} machines` },
     ]
   })
+  if (measures.length === 0) throw new Error('Interrupted before there was an answer')
   return measures
 }
 

@@ -3,7 +3,7 @@
 
 import { type Command, Option } from 'commander'
 
-import { directory, integerFrom } from '../parse/arguments'
+import { directory, integerFrom, several } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
 import { withBlocked } from '../parse/list-flags'
 import { withServer } from '../parse/queue-flags'
@@ -74,9 +74,4 @@ Examples:
     .action(async (dir: string, options: ServeOptions) =>
       (await import('./serve-page.js')).serve(dir, { ...options, port: options.port ?? DEFAULT_PORT }),
     )
-}
-
-/** An option that may be given several times. */
-function several(value: string, before: string[] = []): string[] {
-  return [...before, value]
 }
