@@ -1,7 +1,7 @@
 // Everything about one worker, as a piece of the page: where its row opens, or above the table for those without
 // JavaScript.
 
-import type { Snapshot, WorkerEntry } from '../scoreboard/types'
+import type { WorkerEntry } from '../scoreboard/types'
 import { jsonStatus } from '../terminal/render'
 import { bytesText, countText } from '../view/numbers'
 import { ownerKey } from '../view/rates'
@@ -13,16 +13,23 @@ import { viewWorker } from './worker-view'
 const MOST_STATUS = 16 * 1024
 
 /** The worker of that key, living or dead. */
-export function findWorker({ workers }: Snapshot, key: string): WorkerEntry | undefined {
+export function findWorker<W extends WorkerEntry>(workers: readonly W[], key: string): W | undefined {
   return workers.find((worker) => ownerKey(worker) === key)
 }
 
-export function workerDetails(worker: WorkerEntry, takenAt: number, limits: StateLimits): Html {
+/** @param more facts that come first, such as where it is */
+export function workerDetails(
+  worker: WorkerEntry,
+  takenAt: number,
+  limits: StateLimits,
+  more: [string, string | undefined][] = [],
+): Html {
   const { view } = viewWorker(worker, takenAt, limits)
   const since = (at: number | undefined) =>
     at === undefined ? undefined : `${timeText(at)} (${ageText(takenAt - at)} ago)`
   const facts: [string, string | number | undefined][] = [
     ['Worker', view.id],
+    ...more,
     ['State', view.word],
     ['Event loop stands still for', view.blockedMs === undefined ? undefined : ageText(view.blockedMs)],
     ['Process', worker.pid],
