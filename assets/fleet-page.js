@@ -64,7 +64,7 @@
   const machines = $('machines')
   for (const block of machines?.children ?? []) blocks.set(block.dataset.id, block)
 
-  function showBlocks({ order, blocks: changed }) {
+  function showBlocks({ order, blocks: changed, pictures }) {
     if (!machines) return
     for (const [id, html] of changed) {
       template.innerHTML = html
@@ -76,6 +76,12 @@
         before.title = block.title
         before.replaceChildren(...block.childNodes)
       } else blocks.set(id, block)
+    }
+    for (const [id, url, text] of pictures) {
+      const block = blocks.get(id)
+      if (!block) continue
+      block.firstElementChild.src = url
+      block.title = text
     }
     if (!order) return
     const wanted = new Set(order)

@@ -39,7 +39,7 @@ const MAY: Record<string, string> = {
   'queue/inside': `${BELOW_MASTER} queue/check-options queue/master queue/worker queue/connect`,
   'queue/watchdog-queue': `${BELOW_MASTER} queue/worker queue/inside`,
   'fleet/types': 'queue/types scoreboard',
-  fleet: 'scoreboard/types fleet/types',
+  fleet: `${BOARD} queue/types queue/store queue/connect queue/check-options view fleet/types`,
   http: BOARD,
   view: `${BOARD} http ${QUEUE} fleet/types string-width`,
   why: `${BOARD} binding view ws`,

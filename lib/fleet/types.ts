@@ -64,7 +64,7 @@ export interface FleetBoard {
   slots: number
   /** Workers that live, blocked ones included. */
   live: number
-  /** Of those, the ones that serve a request. */
+  /** Of those, the ones that have something to do, as the page counts them. */
   busy: number
   /** Of those that live, the ones whose event loop does not turn. */
   blocked: number

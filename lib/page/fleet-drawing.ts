@@ -32,8 +32,8 @@ export interface FleetScene {
   look: FleetLook
   /** Trouble first, then by name. */
   machines: MachineView[]
-  /** By the machine's id: its block, as HTML. */
-  blocks: ReadonlyMap<string, string>
+  /** By the machine's id. */
+  blocks: ReadonlyMap<string, Block>
   history: History
   queues: readonly QueueView[]
   limits: StateLimits
@@ -46,7 +46,7 @@ export interface Drawn {
   /** Of our own making, whatever comes from others escaped. */
   pieces: Record<string, string>
   /** By the machine's id, in their order; none where one machine is open. */
-  blocks: ReadonlyMap<string, string>
+  blocks: ReadonlyMap<string, Block>
 }
 
 /** Three elements each. Of more machines than this the filter finds the others. */
@@ -66,7 +66,7 @@ export function drawFleet(scene: FleetScene, choice: FleetChoice): Drawn {
     opened === undefined ? scene.machines.filter((view) => hasWords(machineText(view), choice.filter)) : []
   const shown = found
     .slice(0, MOST_BLOCKS)
-    .map(({ machine }): [string, string] => [machine.id, scene.blocks.get(machine.id)!])
+    .map(({ machine }): [string, Block] => [machine.id, scene.blocks.get(machine.id)!])
   const more = found.length - shown.length
   const texts: Record<string, string> = {
     clock: timeText(look.snapshot.takenAt).slice(11, 19),
@@ -121,18 +121,32 @@ function totalsList({ machines }: FleetLook): Html {
 const machineLink = ({ id }: MachineEntry) => `?machine=${encodeURIComponent(id)}`
 
 /** A machine in the grid. */
-export function block(view: MachineView, cells: string): Html {
+export interface Block {
+  html: string
+  /** Its picture, and what is said of it under the pointer: what moves while nothing else of it does. */
+  url: string
+  title: string
+  /** The rest of it. */
+  frame: string
+}
+
+export function block(view: MachineView, cells: string): Block {
   const { machine, counts, lost } = view
   const worst = FLEET_KINDS.find((kind) => kind !== 'lost' && isTrouble(kind) && counts[kind] > 0)
   const said = `${machine.name} on ${machine.host}, ${machine.state}: ${workersText({ counts, lost })}`
   const title = cut(escapeControls([said, labelsText(machine.labels)].join('; ')), 400)
-  const trouble =
-    machine.state === 'live' ? worst && `${counts[worst as keyof typeof counts]} ${worst}` : machine.state
-  return html`<a class="machine ${machine.state} ${worst}" data-id="${machine.id}" href="${machineLink(machine)}" title="${title}">${picture(cellPicture(cells))}${cut(escapeControls(machine.name), NAME_COLUMNS)}${trouble !== undefined && html`<b>${trouble}</b>`}</a>`
+  const isLive = machine.state === 'live'
+  const trouble = isLive ? worst && `${counts[worst as keyof typeof counts]} ${worst}` : machine.state
+  const drawn = cellPicture(cells)
+  const name = cut(escapeControls(machine.name), NAME_COLUMNS)
+  const kind = isLive ? (worst ?? 'well') : machine.state
+  const link = html`<a class="machine ${kind}" data-id="${machine.id}" href="${machineLink(machine)}" title="${title}">${picture(drawn)}${name}${trouble !== undefined && html`<b>${trouble}</b>`}</a>`
+  const frame = JSON.stringify([kind, name, trouble, drawn.rows])
+  return { html: link.text, url: drawn.url, title, frame }
 }
 
 function picture({ url, columns, rows }: CellPicture): Html {
-  return html`<img src="${url}" alt="" width="${columns * CELL_PX}" height="${rows * CELL_PX}">`
+  return html`<img loading="lazy" src="${url}" alt="" width="${columns * CELL_PX}" height="${rows * CELL_PX}">`
 }
 
 // ------------------------------------------------------------------ what to look at first

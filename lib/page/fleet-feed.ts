@@ -7,11 +7,17 @@ import { type FleetLook, lookAt, type MachineView, troubleOf } from '../view/fle
 import type { QueueReading } from '../view/queue-reading'
 import type { StateLimits } from '../view/worker-state'
 import { cellsOf } from './cells'
-import { block, type Drawn, drawFleet, type FleetScene } from './fleet-drawing'
+import { type Block, block, type Drawn, drawFleet, type FleetScene } from './fleet-drawing'
 import type { FleetChoice } from './fleet-order'
 import { History } from './history'
 import { QueueFeed, type Queues } from './queue-feed'
 import { frame, Streams } from './streams'
+
+interface KnownBlock {
+  cells: string
+  said: string
+  block: Block
+}
 
 interface OpenView {
   choice: FleetChoice
@@ -29,7 +35,7 @@ export class FleetFeed {
   readonly #history = new History()
   readonly #views = new Map<string, OpenView>()
   /** By machine: what its block was made of, and the block. */
-  #blocks = new Map<string, { cells: string; said: string; html: string }>()
+  #blocks = new Map<string, KnownBlock>()
   /** By machine: how many updates its workers have published. */
   #updates = new Map<string, number>()
   #sum = 0
@@ -138,7 +144,7 @@ export class FleetFeed {
     return {
       look,
       machines: look.machines.toSorted((a, b) => troubleOf(b) - troubleOf(a) || 0),
-      blocks: new Map([...this.#blocks].map(([id, { html }]) => [id, html])),
+      blocks: new Map([...this.#blocks].map(([id, one]) => [id, one.block])),
       history: this.#history,
       queues: this.#queues.views,
       limits: this.#limits,
@@ -146,23 +152,30 @@ export class FleetFeed {
   }
 
   /** Most machines look as they did a second ago. */
-  #blockOf(view: MachineView, before: { cells: string; said: string; html: string } | undefined) {
+  #blockOf(view: MachineView, before: KnownBlock | undefined): KnownBlock {
     const cells = cellsOf(view.kinds)
     const { name, host, state, labels } = view.machine
     const said = JSON.stringify([name, host, state, labels, view.counts, view.lost])
     if (before?.cells === cells && before.said === said) return before
-    return { cells, said, html: block(view, cells).text }
+    return { cells, said, block: block(view, cells) }
   }
 }
 
 /** All of it, for a page that knows nothing yet. */
 function whole(drawn: Drawn) {
-  return { ...drawn, order: [...drawn.blocks.keys()], blocks: [...drawn.blocks] }
+  return {
+    ...drawn,
+    order: [...drawn.blocks.keys()],
+    blocks: [...drawn.blocks].map(([id, { html }]) => [id, html]),
+    pictures: [],
+  }
 }
 
 /** What a page that has the first needs to show the second. */
 function difference(before: Drawn, now: Drawn) {
   const order = [...now.blocks.keys()]
+  const moved = [...now.blocks].filter(([id, one]) => before.blocks.get(id) !== one)
+  const frameBefore = (id: string) => before.blocks.get(id)?.frame
   const orderBefore = [...before.blocks.keys()]
   const isSameOrder = order.length === orderBefore.length && order.every((id, at) => id === orderBefore[at])
   return {
@@ -172,6 +185,9 @@ function difference(before: Drawn, now: Drawn) {
       Object.entries(now.pieces).filter(([name, html]) => before.pieces[name] !== html),
     ),
     ...(isSameOrder ? {} : { order }),
-    blocks: [...now.blocks].filter(([id, html]) => before.blocks.get(id) !== html),
+    blocks: moved.filter(([id, one]) => frameBefore(id) !== one.frame).map(([id, { html }]) => [id, html]),
+    pictures: moved
+      .filter(([id, one]) => frameBefore(id) === one.frame)
+      .map(([id, { url, title }]) => [id, url, title]),
   }
 }

@@ -103,7 +103,7 @@ function gridSection({ blocks, texts }: Drawn): Html {
   const legend = LEGEND_KINDS.map((kind) => html`<li><i class="${kind}"></i> ${kind}</li>`)
   return html`<section aria-label="Machines">
 <ul class="legend" aria-label="Legend">${legend}</ul>
-<div class="machines" id="machines">${trusted([...blocks.values()].join('\n'))}</div>
+<div class="machines" id="machines">${trusted([...blocks.values()].map((one) => one.html).join(''))}</div>
 ${blocks.size === 0 && html`<p class="note">No machine to show.</p>`}
 <p class="note" data-text="left">${texts.left}</p>
 </section>`
