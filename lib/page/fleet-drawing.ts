@@ -34,6 +34,8 @@ export interface FleetScene {
   machines: MachineView[]
   /** By the machine's id. */
   blocks: ReadonlyMap<string, Block>
+  /** Of all machines. */
+  totals: Readonly<Record<string, number>>
   history: History
   queues: readonly QueueView[]
   limits: StateLimits
@@ -52,6 +54,7 @@ export interface Drawn {
 /** Three elements each. Of more machines than this the filter finds the others. */
 const MOST_BLOCKS = 1200
 const MOST_TROUBLES = 8
+const MOST_TOTALS = 64
 const MOST_ROWS = 150
 const CELL_PX = 7
 const NAME_COLUMNS = 40
@@ -88,7 +91,7 @@ export function drawFleet(scene: FleetScene, choice: FleetChoice): Drawn {
     pieces: {
       away: awayBanner(look).text,
       trouble: troubleSection(scene).text,
-      totals: totalsList(look).text,
+      totals: totalsList(scene).text,
       queues: queuesSection(scene.queues).text,
       ...(opened === undefined ? {} : { opened: opened.text }),
     },
@@ -104,12 +107,9 @@ function awayBanner({ snapshot: { disconnectedMs } }: FleetLook): Html {
   return html`<p class="banner" role="alert">The fleet's store has not been reached for ${ageText(disconnectedMs)}. What is below is old.</p>`
 }
 
-function totalsList({ machines }: FleetLook): Html {
-  const sums = new Map<string, number>()
-  for (const { machine } of machines)
-    for (const [name, sum] of Object.entries(machine.totals)) sums.set(name, (sums.get(name) ?? 0) + sum)
-  if (sums.size === 0) return html``
-  const all = [...sums].slice(0, 64)
+function totalsList({ totals }: FleetScene): Html {
+  const all = Object.entries(totals).slice(0, MOST_TOTALS)
+  if (all.length === 0) return html``
   return html`<dl class="totals" aria-label="Totals of the boards' counters">${all.map(
     ([name, sum]) =>
       html`<div><dt>${cut(escapeControls(name), NAME_COLUMNS)}</dt><dd>${countText(sum)}</dd></div>`,

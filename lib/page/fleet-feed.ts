@@ -67,7 +67,7 @@ export class FleetFeed {
     this.#wantedAt = performance.now()
     this.#timer ??= setInterval(() => void this.#tick(), this.#intervalMs).unref()
     await this.#queues.refresh()
-    return this.#sceneOf(await this.look())
+    return this.#sceneOf(await this.look(), await this.#fleet.totals())
   }
 
   /** Keeps a response up to date until it is closed. */
@@ -112,7 +112,7 @@ export class FleetFeed {
     try {
       // Not waited for: a queue that does not answer must not hold up the fleet.
       void this.#queues.refresh()
-      const scene = this.#sceneOf(await this.look())
+      const scene = this.#sceneOf(await this.look(), await this.#fleet.totals())
       this.#history.take({ updates: this.#sum, requests: 0, bytes: 0 }, scene.look.counts.busy)
       for (const view of this.#views.values()) {
         const before = view.drawn
@@ -127,7 +127,7 @@ export class FleetFeed {
     }
   }
 
-  #sceneOf(look: FleetLook): FleetScene {
+  #sceneOf(look: FleetLook, totals: Record<string, number>): FleetScene {
     const before = this.#blocks
     const updates = new Map<string, number>()
     this.#blocks = new Map()
@@ -145,6 +145,7 @@ export class FleetFeed {
       look,
       machines: look.machines.toSorted((a, b) => troubleOf(b) - troubleOf(a) || 0),
       blocks: new Map([...this.#blocks].map(([id, one]) => [id, one.block])),
+      totals,
       history: this.#history,
       queues: this.#queues.views,
       limits: this.#limits,

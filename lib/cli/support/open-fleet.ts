@@ -9,6 +9,7 @@ import { StopSignal } from './stop-signal'
 export interface FleetPlace extends ServerOptions {
   sharedDirectory?: boolean
   connectTimeout?: number
+  sessionTimeout?: number
 }
 
 /** The way to a store, as `Fleet.connect` and `Fleet.join` take it. */
@@ -17,6 +18,7 @@ export function fleetOptions(flags: FleetPlace, signal?: AbortSignal): FleetView
     ...serverOptions(flags),
     ...(flags.sharedDirectory ? { allowSharedDirectory: true } : {}),
     ...(flags.connectTimeout === undefined ? {} : { connectTimeoutMs: flags.connectTimeout }),
+    ...(flags.sessionTimeout === undefined ? {} : { sessionTimeoutMs: flags.sessionTimeout }),
     ...(signal === undefined ? {} : { signal }),
   }
 }
@@ -34,7 +36,7 @@ export async function useFleet(
     await using fleet = await Fleet.connect(url, { ...fleetOptions(flags, stop.signal), ...view })
     await work(fleet, stop)
   } catch (error) {
-    if (!stop.signal.aborted) throw withPlaceHint(error, url)
+    if (!stop.signal.aborted) throw withPlaceHint(error, url, 'fleet')
   }
   if (stop.signal.aborted) process.exitCode = stop.exitCode
 }

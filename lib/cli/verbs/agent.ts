@@ -44,6 +44,11 @@ export function registerAgent(program: Command): void {
       "how long a worker's event loop may stand still before it counts as blocked (default 3s)",
       durationFrom('1ms'),
     )
+    .option(
+      '--session-timeout <duration>',
+      'how long a silent agent counts as live (default 15s)',
+      durationFrom('100ms'),
+    )
     .option('--shared-directory', 'use a local: fleet although others may write to a directory above it')
     .option('--forget <name>', 'take a machine that is lost or has left off the list, then end', several)
     .option('--json', 'print {"name":"...","id":"...","pid":N} when it has joined')

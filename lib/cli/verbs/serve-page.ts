@@ -108,7 +108,7 @@ async function openFleet(url: string, options: ServeOptions, signal: AbortSignal
   try {
     return await Fleet.connect(url, fleetOptions(options, signal))
   } catch (error) {
-    throw withPlaceHint(error, url)
+    throw withPlaceHint(error, url, 'fleet')
   }
 }
 

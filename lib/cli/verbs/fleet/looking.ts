@@ -47,7 +47,9 @@ function tellOfMachines(
     if (machine.error) note(`${machine.name} has written what cannot be read: ${machine.error.message}`)
     if (machine.state !== 'lost') continue
     const hint = dead || lost === 0 ? '' : `; rollcall ls --dead ${url} shows what they were doing`
-    note(`${machine.name} is ${machineStateText(machine)}, with ${lost} workers${hint}`)
+    note(
+      `${machine.name} is ${machineStateText(machine)}, with ${lost} worker${lost === 1 ? '' : 's'}${hint}`,
+    )
   }
 }
 
