@@ -153,8 +153,7 @@ export class Viewer {
     const [names, lives] = await Promise.all([this.#store.list(MEMBERS), readLives(this.#store)])
     await this.#readEnded(lives)
     this.model.setLives(lives)
-    const ids = (names ?? []).filter(isMemberId)
-    const shown = ids.length <= MAX_MACHINES ? ids : mostImportant(ids, (id) => lives.has(id))
+    const shown = listedOf(names ?? [], (id) => lives.has(id))
     const wanted = new Set(shown)
     for (const id of [...this.#readers.keys()]) if (!wanted.has(id)) this.#drop(id)
     await Promise.all(shown.map((id) => this.#follow(id)))
@@ -325,6 +324,9 @@ export class Viewer {
   }
 }
 
-function mostImportant(ids: readonly string[], isImportant: (id: string) => boolean): string[] {
-  return [...ids.filter(isImportant), ...ids.filter((id) => !isImportant(id))].slice(0, MAX_MACHINES)
+/** Which of these names are followed: no more than a viewer can, and those first that are connected. */
+export function listedOf(names: readonly string[], isConnected: (id: string) => boolean): string[] {
+  const ids = names.filter(isMemberId)
+  if (ids.length <= MAX_MACHINES) return ids
+  return [...ids.filter(isConnected), ...ids.filter((id) => !isConnected(id))].slice(0, MAX_MACHINES)
 }

@@ -287,7 +287,10 @@ export function unique(name: string, taken: Set<string>): string {
 
 export function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
   const items = queues.flatMap(({ name, counts }): [Labels, number][] =>
-    (['ready', 'leased', 'done', 'dead'] as const).map((state) => [{ queue: name, state }, counts[state]]),
+    (['ready', 'delayed', 'leased', 'done', 'dead'] as const).map((state) => [
+      { queue: name, state },
+      counts[state],
+    ]),
   )
   const timers = queues.flatMap(({ name, timers }) =>
     TIMER_STATES.map((state): [Labels, number] => [

@@ -118,6 +118,7 @@ describe('renderMetrics', () => {
     await using queue = await WatchdogQueue.connect<string>(`${tempDir()}/queue`)
     await queue.createQueue({ queue: ['1', '2', '3'] })
     await using timer = await queue.createTimer('w')
+    await (await timer.lease())!.nack('later', { delayMs: 3_600_000 })
     const lease = await timer.lease()
 
     const found = samples(
@@ -127,8 +128,8 @@ describe('renderMetrics', () => {
 
     const of = (kind: string, state: string) => found[`rollcall_queue_${kind}{queue="jobs",state="${state}"}`]
     assert.deepEqual(
-      ['ready', 'leased', 'done', 'dead'].map((state) => of('items', state)),
-      [2, 1, 0, 0],
+      ['ready', 'delayed', 'leased', 'done', 'dead'].map((state) => of('items', state)),
+      [1, 1, 1, 0, 0],
     )
     assert.deepEqual(
       ['alive', 'expired', 'died', 'never-started'].map((state) => of('timers', state)),
