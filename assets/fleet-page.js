@@ -74,6 +74,8 @@
         // The same element stays: it may have the focus, and its neighbours do not move.
         before.className = block.className
         before.title = block.title
+        if (block.dataset.trouble === undefined) delete before.dataset.trouble
+        else before.dataset.trouble = block.dataset.trouble
         before.replaceChildren(...block.childNodes)
       } else blocks.set(id, block)
     }

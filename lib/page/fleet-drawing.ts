@@ -51,7 +51,7 @@ export interface Drawn {
   blocks: ReadonlyMap<string, Block>
 }
 
-/** Three elements each. Of more machines than this the filter finds the others. */
+/** Two elements and a text each. Of more machines than this the filter finds the others. */
 const MOST_BLOCKS = 1200
 const MOST_TROUBLES = 8
 const MOST_TOTALS = 64
@@ -140,7 +140,7 @@ export function block(view: MachineView, cells: string): Block {
   const drawn = cellPicture(cells)
   const name = cut(escapeControls(machine.name), NAME_COLUMNS)
   const kind = isLive ? (worst ?? 'well') : machine.state
-  const link = html`<a class="machine ${kind}" data-id="${machine.id}" href="${machineLink(machine)}" title="${title}">${picture(drawn)}${name}${trouble !== undefined && html`<b>${trouble}</b>`}</a>`
+  const link = html`<a class="machine ${kind}" data-id="${machine.id}" href="${machineLink(machine)}" title="${title}"${trouble !== undefined && html` data-trouble="${trouble}"`}>${picture(drawn)}${name}</a>`
   const frame = JSON.stringify([kind, name, trouble, drawn.rows])
   return { html: link.text, url: drawn.url, title, frame }
 }
