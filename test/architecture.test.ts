@@ -50,7 +50,7 @@ const MAY: Record<string, string> = {
   demo: `${SHOWN} fleet why metrics page terminal autocannon`,
   'cli/completion': 'commander',
   'cli/parse': `${SHOWN} commander`,
-  'cli/support': `${SHOWN} fleet commander cli/parse`,
+  'cli/support': `${SHOWN} fleet why commander cli/parse`,
   'cli/verbs': `${SHOWN} fleet binding why terminal terminal/live page demo queue/worker commander autocannon cli/parse cli/support cli/completion`,
   cli: `util commander cli/support cli/verbs ../package.json`,
   index: `${SHOWN} fleet fleet/types metrics page why queue/worker`,

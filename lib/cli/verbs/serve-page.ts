@@ -19,6 +19,7 @@ import { fleetOptions } from '../support/open-fleet'
 import { openQueue, withPlaceHint } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
+import { Cleaner } from './serve-cleanup'
 
 export interface ServeOptions extends BoardFlags, ServerOptions {
   port: number
@@ -34,6 +35,9 @@ export interface ServeOptions extends BoardFlags, ServerOptions {
   stale: number
   blocked?: number
   title?: string
+  cleanup?: boolean
+  /** Milliseconds after which the dead are cleaned up. */
+  cleanupAfter?: number
   /** Whether to wait for a board that is not there yet. */
   wait?: boolean
   json?: boolean
@@ -41,6 +45,9 @@ export interface ServeOptions extends BoardFlags, ServerOptions {
 
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
+  if (isFleetUrl(dir) && (options.cleanup || options.cleanupAfter !== undefined)) {
+    throw new CliError(EXIT.usage, 'A fleet is only looked at: --cleanup is for a board, on its own machine')
+  }
   const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
   let opened: Scoreboard | Fleet | undefined
@@ -75,7 +82,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     tell(server, { ...options, token })
     const late = handler === undefined ? await waitForBoard(open, stop.signal) : undefined
     if (late !== undefined) begin(late)
-    if (!stop.signal.aborted) await once(stop.signal, 'abort')
+    if (!stop.signal.aborted) await Promise.race([once(stop.signal, 'abort'), keepClean(dir, options, stop)])
     handler?.close()
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
@@ -89,6 +96,16 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
   process.exitCode = stop.exitCode
 }
 
+/** Where that was asked for; ends with an error where it cannot be done. */
+async function keepClean(dir: string, options: ServeOptions, { signal }: StopSignal): Promise<void> {
+  const { cleanup, cleanupAfter } = options
+  if (!cleanup && cleanupAfter === undefined) return new Promise(() => {})
+  const cleaner = new Cleaner(dir, options, cleanupAfter ?? CLEANUP_AFTER_MS)
+  await cleaner.clean()
+  await cleaner.run(signal)
+}
+
+const CLEANUP_AFTER_MS = 5 * 60_000
 const LOOK_FOR_BOARD_MS = 500
 
 /** Until the first worker has made one. What else is wrong with it is an error, as without the wait. */
