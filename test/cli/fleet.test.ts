@@ -1,11 +1,14 @@
 // rollcall agent, and the verbs that take a fleet's URL where a board's directory may stand.
 
 import assert from 'node:assert/strict'
+import { existsSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join as pathJoin } from 'node:path'
 
-import type { Scoreboard } from '../../lib'
+import type { MachineEntry, Scoreboard } from '../../lib'
 import { open } from '../support/boards'
 import { type Ended, type RunningCli, runCli, startCli } from '../support/cli'
+import { eventually } from '../support/eventually'
 import { join as joinFleet, look, machine } from '../support/machines'
 import { describeZookeeper, uniqueUrl } from '../support/queue'
 import { ask } from '../support/raw-http'
@@ -198,6 +201,28 @@ describe('The verbs of a fleet', () => {
 
     assert.deepEqual([here.code, named.code, nobody.code], [0, 0, 66])
     assert.match(here.stdout, new RegExp(`^a-1 {2}pid ${process.pid} `))
+  })
+
+  it('have the commands of rollcall work in them, without an agent', async () => {
+    const list = pathJoin(tempDir(), 'list')
+    const go = pathJoin(tempDir(), 'go')
+    writeFileSync(list, 'a photo\n')
+    const words = ['sh', '-c', 'until [ -e "$0" ]; do sleep 0.05; done', go]
+    const work = startCli(['work', '-a', list, '--fleet', url, '--id', 'w-1', '--', ...words])
+    await eventually(async () => (await runCli(['ls', url])).stdout.includes('a photo'), 'the command')
+
+    const { machines } = await (await look(url)).snapshot()
+    writeFileSync(go, '')
+
+    const [{ name, labels, workers, boards }] = machines as [MachineEntry]
+    assert.deepEqual([name, labels], [`${hostname()}.${work.child.pid}`, { command: 'sh' }])
+    assert.deepEqual(
+      workers.map(({ id, status }) => [id, (status as { item: string }).item]),
+      [['w-1', 'a photo']],
+    )
+    assert.equal((await work.ended()).code, 0)
+    assert.equal(existsSync(boards[0]!.dir), false)
+    await machine(await look(url), name, ({ state }) => state === 'left')
   })
 
   it('say what is missing, and what to give instead', async () => {
