@@ -1,11 +1,12 @@
 // What `agent` does: joins a fleet with the boards of this machine, stays, and takes leave.
 
 import { once } from 'node:events'
+import type { FleetMember } from '../../../fleet/member'
 import type { JoinOptions } from '../../../fleet/types'
 import { CliError, EXIT } from '../../support/exit-codes'
 import { type FleetPlace, fleetOptions } from '../../support/open-fleet'
 import { withPlaceHint } from '../../support/open-queue'
-import { print } from '../../support/output'
+import { note, print } from '../../support/output'
 import { StopSignal } from '../../support/stop-signal'
 
 export interface AgentOptions extends FleetPlace {
@@ -57,11 +58,26 @@ async function join(url: string, boards: string[], options: AgentOptions): Promi
     const { name, id } = member
     if (options.json) print(JSON.stringify({ name, id, pid: process.pid }))
     else print(`${name} is in ${url}, with ${boards.join(', ')}`)
+    const telling = tellTrouble(member)
     if (!stop.signal.aborted) await once(stop.signal, 'abort')
+    clearInterval(telling)
   } catch (error) {
     if (!stop.signal.aborted) throw error
   }
   process.exitCode = stop.exitCode
+}
+
+const TELL_EVERY_MS = 2000
+
+/** Others see the machine as lost then, and only its own log can say why. */
+function tellTrouble(member: FleetMember): NodeJS.Timeout {
+  let told: string | undefined
+  return setInterval(() => {
+    const why = member.trouble?.message
+    if (why === told) return
+    note(why === undefined ? 'writes to the fleet again' : `cannot write to the fleet: ${why}`)
+    told = why
+  }, TELL_EVERY_MS)
 }
 
 async function forget(url: string, names: string[], dirs: string[], options: AgentOptions): Promise<void> {
