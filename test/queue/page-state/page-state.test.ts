@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import {
+  ack,
   claim,
   consume,
   consumedItem,
@@ -41,6 +42,31 @@ describe('A page of items, step by step', () => {
 
     assert.deepEqual(outcomes, ['settled', 'settled', 'dead'])
     assert.ok(isComplete(state))
+  })
+
+  it('leases together what came back one by one, with as many attempts behind it', () => {
+    let state = claim(newState(9), { token: 'all', wid: 'w', max: 9, source: 'fresh' }).state
+    const back = (index: number, as: 'nack' | 'release') => {
+      state = settle(state, { token: 'all', index, as, maxAttempts: MAX_ATTEMPTS }).state
+    }
+    for (const index of [7, 1, 4, 5]) back(index, 'nack')
+    back(2, 'release')
+    back(8, 'nack')
+
+    const first = claim(state, { token: 'first', wid: 'w', max: 3, source: 'retry' })
+    const rest = claim(first.state, { token: 'rest', wid: 'w', max: 9, source: 'retry' })
+    const done = ack(rest.state, { token: 'first', indexes: [1, 3, 4, 7] })
+
+    assert.deepEqual(first.result?.items, [
+      [1, 2],
+      [4, 5],
+      [7, 8],
+    ])
+    assert.deepEqual(rest.result?.items, [[5, 6]], 'another number of attempts follows')
+    assert.deepEqual(done.result, [3], 'what lies between is not its own')
+    assert.equal(done.state.done, 3)
+    const logged = claim(state, { token: 'logged', wid: 'w', max: 9, source: 'retry', log: 1 })
+    assert.deepEqual(logged.result?.items, [[7, 8]], 'those of a log stand together')
   })
 
   it('does not count the death of a worker with a batch, and counts each one with a single item', () => {
