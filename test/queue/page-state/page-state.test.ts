@@ -7,6 +7,7 @@ import {
   consume,
   consumedItem,
   fold,
+  GONE,
   isComplete,
   MAX_CONSUMERS,
   MAX_REVOKED,
@@ -139,6 +140,60 @@ describe('A page of items, step by step', () => {
       { from: 3, to: 4, attempts: 0 },
     ])
     assert.equal(redrive(after, [0, 2]).state, after)
+  })
+
+  it('names each item that a death has made a dead letter', () => {
+    const nacked = claim(newState(3), { token: 'a', wid: 'w', max: 3, source: 'fresh' }).state
+    let state = nacked
+    for (const index of [1, 2])
+      state = settle(state, { token: 'a', index, as: 'nack', maxAttempts: MAX_ATTEMPTS }).state
+    state = settle(state, { token: 'a', index: 0, as: 'release', maxAttempts: MAX_ATTEMPTS }).state
+    const single = claim(state, { token: 'b', wid: 'w2', max: 1, source: 'retry' }).state
+    const pair = claim(state, { token: 'b', wid: 'w2', max: 2, source: 'retry' }).state
+    const dying = (from: PageState, maxAttempts: number) => reap(from, { isGone: () => true, maxAttempts })
+
+    assert.deepEqual(dying(single, 2).result, {
+      returned: 0,
+      dead: [{ index: 1, attempts: 2, wid: 'w2' }],
+    })
+    assert.deepEqual(dying(pair, 1).result.dead, [
+      { index: 1, attempts: 1, wid: 'w2' },
+      { index: 2, attempts: 1, wid: 'w2' },
+    ])
+    assert.deepEqual(dying(pair, 1).state.dead, [[1, 3]])
+  })
+
+  it('keeps delayed neighbours together that are due together after as many attempts', () => {
+    let state = claim(newState(8), { token: 't', wid: 'w', max: 8, source: 'fresh' }).state
+    const nack = (index: number, until: number) => {
+      state = settle(state, { token: 't', index, as: 'nack', maxAttempts: MAX_ATTEMPTS, until }).state
+    }
+    nack(7, 10)
+    nack(0, 20)
+    nack(1, 20)
+    nack(2, 20)
+    nack(3, 30)
+    nack(4, 20)
+    const until = [
+      { from: 7, to: 8, attempts: 1, until: 10 },
+      { from: 0, to: 3, attempts: 1, until: 20 },
+      { from: 4, to: 5, attempts: 1, until: 20 },
+      { from: 3, to: 4, attempts: 1, until: 30 },
+    ]
+
+    assert.deepEqual(state.delayed, until)
+    const others = { ...state, delayed: [{ from: 4, to: 5, attempts: 2, until: 20 }] }
+    const last = settle(others, { token: 't', index: 5, as: 'nack', maxAttempts: MAX_ATTEMPTS, until: 20 })
+    assert.deepEqual(last.state.delayed, [
+      { from: 4, to: 5, attempts: 2, until: 20 },
+      { from: 5, to: 6, attempts: 1, until: 20 },
+    ])
+  })
+
+  it('knows nothing of a page that is gone, and says so', () => {
+    assert.equal(consumedItem(GONE, 'h', 1), 'forgotten')
+    assert.equal(wasSettled(GONE, 't', 0), 'forgotten')
+    assert.ok(isComplete(GONE))
   })
 
   it('says what is off the record, instead of guessing', () => {
