@@ -1,5 +1,22 @@
 // The public names, nothing else.
 
+export { Fleet } from './fleet/fleet'
+export type { FleetMember } from './fleet/member'
+export type {
+  FleetBoard,
+  FleetChange,
+  FleetConnectOptions,
+  FleetGoneWorker,
+  FleetSnapshot,
+  FleetViewOptions,
+  FleetWatchOptions,
+  FleetWorker,
+  FleetWorkerChange,
+  JoinOptions,
+  MachineChange,
+  MachineEntry,
+  MachineState,
+} from './fleet/types'
 export {
   type ExpressMiddleware,
   expressMiddleware,

@@ -38,6 +38,8 @@ const MAY: Record<string, string> = {
   'queue/connect': 'util queue/types queue/store queue/store/local queue/store/zookeeper',
   'queue/inside': `${BELOW_MASTER} queue/check-options queue/master queue/worker queue/connect`,
   'queue/watchdog-queue': `${BELOW_MASTER} queue/worker queue/inside`,
+  'fleet/types': 'queue/types scoreboard',
+  fleet: `${BOARD} queue/types queue/store queue/connect queue/check-options view fleet/types`,
   http: BOARD,
   view: `${BOARD} http ${QUEUE} string-width`,
   why: `${BOARD} binding view ws`,
@@ -48,10 +50,10 @@ const MAY: Record<string, string> = {
   demo: `${SHOWN} why metrics page terminal autocannon`,
   'cli/completion': 'commander',
   'cli/parse': `${SHOWN} commander`,
-  'cli/support': `${SHOWN} commander cli/parse`,
+  'cli/support': `${SHOWN} why commander cli/parse`,
   'cli/verbs': `${SHOWN} binding why terminal terminal/live page demo queue/worker commander autocannon cli/parse cli/support cli/completion`,
   cli: `util commander cli/support cli/verbs ../package.json`,
-  index: `${SHOWN} metrics page why queue/worker`,
+  index: `${SHOWN} fleet fleet/types metrics page why queue/worker`,
 }
 
 /** The room of a path below `lib/`: the longest line that it lies under. */

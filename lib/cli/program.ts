@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { redactWords } from '../util/redact'
 import { fitted, withExitCodes } from './support/help-text'
 import { noteLines, print } from './support/output'
-import { withVerbHint, withVerbsOf } from './support/verb-hints'
+import { withOptionHint, withVerbHint, withVerbsOf } from './support/verb-hints'
 
 const EXIT_CODES = `
 Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not possible here; 70 a bug of ours; 71 the
@@ -56,7 +56,7 @@ export function createProgram(version: string, verb?: string): Command {
       writeOut: (text) => void process.stdout.write(fitted(text)),
       outputError: (text) => {
         const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), () => createProgram(version))
-        noteLines(redactWords(withVerbsOf(hinted, program, verb)).trimEnd())
+        noteLines(redactWords(withOptionHint(withVerbsOf(hinted, program, verb), verb)).trimEnd())
       },
     })
     .showHelpAfterError('(--help tells more, with an example)')

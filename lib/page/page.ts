@@ -136,8 +136,8 @@ function hiddenColumns({ workers, servesRequests }: Picture): string[] {
 
 /** Of all requests that ever were: how long nearly all of them took at most, and how many went wrong. */
 function requestTexts({ requests: totals }: Picture): Record<string, string> {
-  if (totals === undefined || totals.requests === 0) return {}
-  const { requests, buckets, counts } = totals
+  if (totals === undefined || totals.timed.requests === 0) return {}
+  const { requests, buckets, counts } = totals.timed
   const bound = buckets.find(({ count }) => count >= 0.95 * requests)!.bound
   const failed = counts.reduce((sum, { outcome, count }) => sum + (outcome === '5xx' ? count : 0), 0)
   return {

@@ -44,6 +44,7 @@ export class PageModel {
   readonly #consumed = new Map<string, [seq: number, index: number]>()
   #fence = 0
   #returned = 0
+  #failed = 0
 
   constructor(size: number, until?: number) {
     this.#items = []
@@ -155,13 +156,19 @@ export class PageModel {
     const item = this.#items[index]!
     if (as === 'ack') item.place = 'done'
     else if (as === 'release') this.#giveBack(index, claim.suspect ? 'suspects' : 'retry')
-    else if (++item.attempts >= maxAttempts) item.place = 'dead'
+    else if (this.#fail(item) >= maxAttempts) item.place = 'dead'
     else if (until === undefined) this.#giveBack(index, 'retry')
     else {
       this.#delay(index, until)
       this.#returned++
     }
     return item.place === 'dead' ? 'dead' : 'settled'
+  }
+
+  #fail(item: Item): number {
+    this.#failed++
+    item.attempts++
+    return item.attempts
   }
 
   /** Whether the holder ended that lease, be the claim still there or not. */
@@ -206,7 +213,7 @@ export class PageModel {
           this.#giveBack(index, 'retry')
           continue
         }
-        if (claim.indexes.length === 1 || claim.log !== 0) item.attempts++
+        if (claim.indexes.length === 1 || claim.log !== 0) this.#fail(item)
         if (item.attempts < maxAttempts) {
           this.#giveBack(index, 'suspects')
         } else {
@@ -265,6 +272,7 @@ export class PageModel {
       consumed: Object.fromEntries(this.#consumed),
       fence: this.#fence,
       returned: this.#returned,
+      failed: this.#failed,
     }
   }
 

@@ -15,6 +15,7 @@ import { type BoardFlags, openToRead } from '../support/open-board'
 import { openQueue } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
+import { Cleaner } from './serve-cleanup'
 
 export interface ServeOptions extends BoardFlags, ServerOptions {
   port: number
@@ -30,6 +31,9 @@ export interface ServeOptions extends BoardFlags, ServerOptions {
   stale: number
   blocked?: number
   title?: string
+  cleanup?: boolean
+  /** Milliseconds after which the dead are cleaned up. */
+  cleanupAfter?: number
   /** Whether to wait for a board that is not there yet. */
   wait?: boolean
   json?: boolean
@@ -67,7 +71,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     await listen(server, options)
     tell(server, { ...options, token })
     if (handler === undefined) await waitForBoard(dir, options, stop.signal, begin)
-    if (!stop.signal.aborted) await once(stop.signal, 'abort')
+    if (!stop.signal.aborted) await Promise.race([once(stop.signal, 'abort'), keepClean(dir, options, stop)])
     handler?.close()
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
@@ -81,6 +85,16 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
   process.exitCode = stop.exitCode
 }
 
+/** Where that was asked for; ends with an error where it cannot be done. */
+async function keepClean(dir: string, options: ServeOptions, { signal }: StopSignal): Promise<void> {
+  const { cleanup, cleanupAfter } = options
+  if (!cleanup && cleanupAfter === undefined) return new Promise(() => {})
+  const cleaner = new Cleaner(dir, options, cleanupAfter ?? CLEANUP_AFTER_MS)
+  await cleaner.clean()
+  await cleaner.run(signal)
+}
+
+const CLEANUP_AFTER_MS = 5 * 60_000
 const LOOK_FOR_BOARD_MS = 500
 
 /** Until the first worker has made one. What else is wrong with it is an error, as without the wait. */

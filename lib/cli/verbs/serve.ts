@@ -53,6 +53,8 @@ export function registerServe(program: Command): void {
       10_000,
     )
     .option('--title <text>', "what the page is called (default: the directory's name)")
+    .option('--cleanup', 'free the slots of workers that have been dead for five minutes')
+    .option('--cleanup-after <duration>', 'the same, after that time', durationFrom('0ms'))
     .option('--wait', 'wait for a board that is not there yet, and answer 503 until then')
     .option('--json', 'print {"url":"...","port":N,"pid":N} when it listens')
     .addHelpText(

@@ -1,6 +1,7 @@
 // What `top` does: on a terminal a screen that lives, elsewhere a round of text or JSON at a time.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import { readRequestTotals } from '../../http/request-counts'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
 import { BoardSource } from '../../terminal/live/board-source'
@@ -34,6 +35,7 @@ export async function top(dir: string, options: TopOptions): Promise<void> {
   const source = new BoardSource({
     title: dir,
     look,
+    totals: () => totalsOf(board),
     staleMs: options.stale,
     blockedMs: options.blocked,
     why: whyOn(board),
@@ -42,6 +44,14 @@ export async function top(dir: string, options: TopOptions): Promise<void> {
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
   else await topAsText(source, options, stop)
   process.exitCode = stop.exitCode
+}
+
+/** What the board counts; where it has no counter for what servers have served, what they count beside it. */
+function totalsOf(board: Scoreboard): Record<string, number> {
+  const totals = board.totals()
+  if (totals.requests !== undefined) return totals
+  const served = readRequestTotals(board)
+  return served === undefined ? totals : { requests: served.requests, bytes: served.bytes, ...totals }
 }
 
 /** What says where a worker hangs. */
@@ -66,7 +76,7 @@ async function topAsText(source: BoardSource, options: TopOptions, stop: StopSig
     print(
       options.json
         ? renderJson(snapshot, undefined, { staleMs: options.stale, blockedMs: options.blocked })
-        : textRound(snapshot, options),
+        : textRound(snapshot, source.totalsLines(), options),
     )
     if (round === options.rounds) return
     // Rejects when it is time to stop, which the loop's condition says better.
@@ -74,11 +84,11 @@ async function topAsText(source: BoardSource, options: TopOptions, stop: StopSig
   }
 }
 
-function textRound(snapshot: Snapshot, { stale, blocked }: TopOptions): string {
+function textRound(snapshot: Snapshot, totals: string[], { stale, blocked }: TopOptions): string {
   const states = { staleMs: stale, blockedMs: blocked }
   const table = renderTable(snapshot, { ...outputStyle(), state: true, ...states })
   const head = `${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, states)}`
-  return [head, ...table, ''].join('\n')
+  return [head, ...totals, ...table, ''].join('\n')
 }
 
 /** A board may be replaced while it is looked at. Throws when there is none any more. */

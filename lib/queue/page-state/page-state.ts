@@ -80,6 +80,8 @@ export interface PageState {
   readonly fence: number
   /** How many items have ever come back from a lease. */
   readonly returned: number
+  /** How many attempts have ever failed: by a nack, or because the holder of that item died. */
+  readonly failed: number
 }
 
 /** A state and what the step found out. */
@@ -122,6 +124,7 @@ export function newState(size: number, until?: number): PageState {
     consumed: {},
     fence: 0,
     returned: 0,
+    failed: 0,
   }
 }
 
@@ -146,6 +149,7 @@ function changed(state: PageState, changes: Partial<PageState>): PageState {
     consumed: changes.consumed ?? state.consumed,
     fence: changes.fence ?? state.fence,
     returned: changes.returned ?? state.returned,
+    failed: changes.failed ?? state.failed,
   }
 }
 
@@ -181,13 +185,17 @@ export function isComplete(state: PageState): boolean {
 /** At that time, by the clock of the store: a delayed item that is due is ready. */
 export function counts(state: PageState, now = 0) {
   const delayed = waitingSize(state.delayed.filter(({ until }) => until > now))
+  const dead = ranges.size(state.dead)
   return {
     total: state.size,
     ready: ready(state) + waitingSize(state.delayed) - delayed,
     delayed,
     leased: leased(state),
     done: state.done,
-    dead: ranges.size(state.dead),
+    dead,
+    failed: state.failed,
+    // All but those that were the last of their item.
+    retried: Math.max(0, state.failed - dead),
   }
 }
 
@@ -390,17 +398,18 @@ export function settle(
     return { state: changed(state, changes), result: 'settled' }
   }
   const attempts = entry.attempts + 1
+  const failed = state.failed + 1
   if (attempts >= request.maxAttempts) {
     const dead = ranges.add(state.dead, index, index + 1)
-    return { state: changed(state, { claims, dead }), result: 'dead' }
+    return { state: changed(state, { claims, dead, failed }), result: 'dead' }
   }
   const back = { from: index, to: index + 1, attempts }
   if (request.until !== undefined) {
     const delayed = addDelayed(state.delayed, { ...back, until: request.until })
-    return { state: changed(state, { claims, returned, delayed }), result: 'settled' }
+    return { state: changed(state, { claims, returned, failed, delayed }), result: 'settled' }
   }
   const retry = addWaiting(state.retry, back)
-  return { state: changed(state, { claims, returned, retry }), result: 'settled' }
+  return { state: changed(state, { claims, returned, failed, retry }), result: 'settled' }
 }
 
 /**
@@ -495,12 +504,13 @@ export function reap(
   state: PageState,
   request: { isGone: (wid: string) => boolean; maxAttempts: number },
 ): Outcome<Reaped> {
-  let { suspects, retry, dead, returned } = state
+  let { suspects, retry, dead, returned, failed } = state
   const claims: Claim[] = []
   const revoked: Revoked[] = []
   const letters: { index: number; attempts: number; wid: string }[] = []
-  const back = (entry: Claim, from: number, to: number, failed: number) => {
-    const attempts = entry.attempts + failed
+  const back = (entry: Claim, from: number, to: number, failures: number) => {
+    const attempts = entry.attempts + failures
+    failed += failures
     if (attempts >= request.maxAttempts) {
       for (let index = from; index < to; index++) letters.push({ index, attempts, wid: entry.wid })
       dead = ranges.add(dead, from, to)
@@ -530,7 +540,10 @@ export function reap(
   const result = { returned: returned - state.returned, dead: letters }
   if (revoked.length === 0) return { state, result }
   const remembered = [...state.revoked, ...revoked].slice(-MAX_REVOKED)
-  return { state: changed(state, { claims, suspects, retry, dead, returned, revoked: remembered }), result }
+  return {
+    state: changed(state, { claims, suspects, retry, dead, returned, failed, revoked: remembered }),
+    result,
+  }
 }
 
 /** Gives dead items a new life with all attempts ahead; those that are not dead stay as they are. */

@@ -82,7 +82,7 @@ export function withWorkOptions(work: Command): Command {
     .option('--group', 'hold the output of a command until it ends (the default)')
     .option('--line-buffer', 'pass on whole lines as they come')
     .option('--ungroup', 'commands write to this terminal themselves')
-    .option('--keep-order', 'show output in the order of the list')
+    .option('-k, --keep-order', 'show output in the order of the list')
     .option('--tag', 'begin each line with the item')
     .option('--log-dir <dir>', 'keep the output of each attempt in files there')
     .option('--joblog <file>', "a line for each attempt, in GNU parallel's columns")

@@ -233,6 +233,8 @@ describe('A worker that leases one item after the other on this machine', functi
         leased: 1,
         done: 599,
         dead: 0,
+        failed: 0,
+        retried: 0,
       })
       fs.writeFileSync(release, '')
       await ended
