@@ -44,7 +44,7 @@ export class PageModel {
   readonly #consumed = new Map<string, [seq: number, index: number]>()
   #fence = 0
   #returned = 0
-  #failed = 0
+  failed = 0
 
   constructor(size: number, until?: number) {
     this.#items = []
@@ -166,7 +166,7 @@ export class PageModel {
   }
 
   #fail(item: Item): number {
-    this.#failed++
+    this.failed++
     item.attempts++
     return item.attempts
   }
@@ -272,7 +272,7 @@ export class PageModel {
       consumed: Object.fromEntries(this.#consumed),
       fence: this.#fence,
       returned: this.#returned,
-      failed: this.#failed,
+      failed: this.failed,
     }
   }
 
