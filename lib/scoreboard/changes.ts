@@ -139,6 +139,18 @@ function tellEnd(
   if (!isLive) state.known[2 * slot] = -epoch
 }
 
+/** Whether two readers have seen the same. */
+export function isSameCursor(a: Cursor | undefined, b: Cursor | undefined): boolean {
+  if (a === b) return true
+  const [one, other] = [a && states.get(a), b && states.get(b)]
+  if (one === undefined || other === undefined || one.boardId !== other.boardId) return false
+  return one.known.length === other.known.length && Buffer.compare(bytesOf(one), bytesOf(other)) === 0
+}
+
+function bytesOf({ known }: CursorState): Buffer {
+  return Buffer.from(known.buffer, known.byteOffset, known.byteLength)
+}
+
 /** Whether there is nothing in it. */
 export function isEmpty(changes: Changes): boolean {
   return changes.workers.length === 0 && changes.gone.length === 0

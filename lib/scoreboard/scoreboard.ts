@@ -264,7 +264,8 @@ export class Scoreboard<S = Status, Names extends string = string> {
    * most ten times a second while nothing happens.
    *
    * From its first `next()` until it ends, two threads wait for all watchers of this handle. `for await` ends it by
-   * itself; code that calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`.
+   * itself; code that calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`. Watchers of one
+   * handle that are woken together get the same entries, each in a list of its own.
    *
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
