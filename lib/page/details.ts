@@ -1,7 +1,7 @@
 // Everything about one worker, as a piece of the page: where its row opens, or above the table for those without
 // JavaScript.
 
-import type { Snapshot, WorkerEntry } from '../scoreboard/types'
+import type { WorkerEntry } from '../scoreboard/types'
 import { jsonStatus } from '../terminal/render'
 import { bytesText, countText } from '../view/numbers'
 import { ownerKey } from '../view/rates'
@@ -14,24 +14,32 @@ import { viewWorker } from './worker-view'
 const MOST_STATUS = 16 * 1024
 
 /** The worker of that key, living or dead. */
-export function findWorker({ workers }: Snapshot, key: string): WorkerEntry | undefined {
+export function findWorker<W extends WorkerEntry>(workers: readonly W[], key: string): W | undefined {
   return workers.find((worker) => ownerKey(worker) === key)
 }
 
-/** @param baseDir of its board */
+/**
+ * @param options.baseDir of its board, where it is on this machine
+ * @param options.more facts that come first, such as where it is
+ */
 export function workerDetails(
   worker: WorkerEntry,
-  { takenAt, baseDir }: { takenAt: number; baseDir: string },
+  options: { takenAt: number; baseDir?: string; more?: [string, string | undefined][] },
   limits: StateLimits,
 ): Html {
+  const { takenAt, baseDir, more = [] } = options
   const { view } = viewWorker(worker, takenAt, limits)
   const since = (at: number | undefined) =>
     at === undefined ? undefined : `${clockText(at)}, ${ageText(takenAt - at)} ago`
   const facts: [string, string | number | undefined][] = [
     ['Worker', view.id],
+    ...more,
     ['State', view.word],
     ['Event loop stands still for', view.blockedMs === undefined ? undefined : ageText(view.blockedMs)],
-    ['Where, in a terminal', view.blockedMs === undefined ? undefined : whyCommand(baseDir, worker.id)],
+    [
+      'Where, in a terminal',
+      view.blockedMs === undefined || baseDir === undefined ? undefined : whyCommand(baseDir, worker.id),
+    ],
     ['Process', worker.pid],
     ['Thread', worker.threadId === 0 ? undefined : worker.threadId],
     ['Slot', `${worker.slot}, owner number ${worker.epoch}`],

@@ -28,7 +28,7 @@ export interface PageOptions {
 const ROWS_AT_ONCE = 100
 /** More rows than this help nobody; the filter finds the others. */
 const MOST_ROWS = 2000
-const RELOAD_SECONDS = 5
+export const RELOAD_SECONDS = 5
 
 const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[] = [
   ['_', 'idle', 'waiting'],
@@ -42,7 +42,7 @@ const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[
   ['.', 'open', 'open slot'],
 ]
 
-const ICON =
+export const ICON =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Cg fill=%22%232f6f5e%22%3E%3Crect x=%221%22 y=%221%22 width=%226%22 height=%226%22 rx=%221%22/%3E%3Crect x=%229%22 y=%229%22 width=%226%22 height=%226%22 rx=%221%22/%3E%3Crect x=%221%22 y=%229%22 width=%226%22 height=%226%22 rx=%221%22 opacity=%22.45%22/%3E%3Crect x=%229%22 y=%221%22 width=%226%22 height=%226%22 rx=%221%22 opacity=%22.45%22/%3E%3C/g%3E%3C/svg%3E'
 
 /** What changes on the page besides the workers: texts, sparklines and pieces of HTML, by their names. */
