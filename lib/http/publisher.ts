@@ -87,6 +87,7 @@ export class RequestPublisher {
     if (this.#isPaused) return
     // Whoever else uses this handle may have opened the next board already.
     if (this.#isInPlace() ? this.#board.generation !== this.#counted : this.#reopen()) this.#onResume()
+    if (this.#counted === this.#board.generation && !this.#isPaused) this.#findCounters()
   }
 
   /** A handle of a copy of the package that cannot say counts as in its place. */
@@ -133,21 +134,27 @@ export class RequestPublisher {
 
   /** After the first update, because asking for counters claims a slot. */
   #findCounters(): void {
+    if (this.#counted !== this.#board.generation) {
+      this.#addRequest = undefined
+      this.#addBytes = undefined
+    }
     this.#counted = this.#board.generation
-    this.#addRequest = this.#adderOf('requests')
-    this.#addBytes = this.#adderOf('bytes')
-    this.#addRequest?.(this.requests)
-    this.#addBytes?.(this.bytes)
+    if (this.#addRequest === undefined) {
+      this.#addRequest = this.#adderOf('requests')
+      this.#addRequest?.(this.requests)
+    }
+    if (this.#addBytes === undefined) {
+      this.#addBytes = this.#adderOf('bytes')
+      this.#addBytes?.(this.bytes)
+    }
   }
 
   /** Where the board has no such counter, one beside it: what a worker has served must not be forgotten with it. */
   #adderOf(name: 'requests' | 'bytes'): ((n: number) => void) | undefined {
-    const own = adderOf(this.#board, name)
-    if (own !== undefined) return own
     try {
-      return requestCountsOf(this.#board).adderOf(name)
+      return adderOf(this.#board, name) ?? requestCountsOf(this.#board).adderOf(name)
     } catch {
-      // A directory that this user may not write to: then the status alone says it.
+      // Busy, or a directory that this user may not write to. Until it works the status alone says it.
       return undefined
     }
   }

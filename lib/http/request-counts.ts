@@ -16,6 +16,7 @@ export const MOST_ROUTES = 32
 /** Workers that begin at once may each have made the last one. */
 const MOST_READ = 2 * MOST_ROUTES
 const MOST_FOLDER_LENGTH = 200
+const TRY_AGAIN_MS = 1000
 /** Workers of one route: more of them than a machine has, and an eighth of the memory. */
 const MOST_ROUTE_SLOTS = 256
 
@@ -69,6 +70,8 @@ export class RequestCounts {
   /** By route; undefined: it counts as none. */
   readonly #routes = new Map<string, Adders | undefined>()
   #generation = -1
+  #failure: unknown
+  #failedAt = 0
 
   constructor(of: AnyScoreboard) {
     this.#of = of
@@ -101,8 +104,20 @@ export class RequestCounts {
       this.#routes.clear()
     }
     this.#generation = this.#of.generation
-    this.#all ??= this.#make(join(this.#of.baseDir, FOLDER), ALL, 65_535)
+    this.#all ??= this.#tryToMake()
     return this.#all
+  }
+
+  /** A board that is busy now will not always be; but to try takes longer than a request should wait. */
+  #tryToMake(): Adders {
+    if (this.#failure !== undefined && performance.now() - this.#failedAt < TRY_AGAIN_MS) throw this.#failure
+    try {
+      return this.#make(join(this.#of.baseDir, FOLDER), ALL, 65_535)
+    } catch (error) {
+      this.#failure = error
+      this.#failedAt = performance.now()
+      throw error
+    }
   }
 
   #route(route: string): Adders | undefined {
@@ -117,7 +132,12 @@ export class RequestCounts {
     if (folder.length > MOST_FOLDER_LENGTH || route === '') return undefined
     const names = routeFolders(this.#of)
     if (!names.includes(folder) && names.length >= MOST_ROUTES) return undefined
-    return this.#make(join(this.#of.baseDir, FOLDER, folder), TIMED, MOST_ROUTE_SLOTS)
+    try {
+      return this.#make(join(this.#of.baseDir, FOLDER, folder), TIMED, MOST_ROUTE_SLOTS)
+    } catch {
+      // Full, or busy for long: then it counts with those that have no route.
+      return undefined
+    }
   }
 
   #make(baseDir: string, names: readonly string[], mostSlots: number): Adders {

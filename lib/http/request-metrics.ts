@@ -15,8 +15,9 @@ export class RequestMetrics {
   readonly #unseen = new WeakSet<AnyResponse>()
   readonly #onError: (error: Error) => void
   #isClosed = false
+  #hasTold = false
 
-  /** @param onError hears of a board that cannot be made, after which nothing is counted */
+  /** @param onError hears the first time that something cannot be counted */
   constructor(of: AnyScoreboard, onError: (error: Error) => void) {
     this.#counts = requestCountsOf(of)
     this.#counts.users += 1
@@ -38,9 +39,8 @@ export class RequestMetrics {
           route: routeOf(request),
         })
       } catch (error) {
-        // Once: a board that cannot be made now is asked for no more.
-        this.close()
-        this.#onError(error as Error)
+        if (!this.#hasTold) this.#onError(error as Error)
+        this.#hasTold = true
       }
     })
   }

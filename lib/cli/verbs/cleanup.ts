@@ -55,9 +55,10 @@ async function closeInspectors(board: Scoreboard): Promise<number> {
 }
 
 async function reset(board: Scoreboard, { json }: CleanupOptions): Promise<void> {
-  const { living, files } = board.reset()
+  // First: whoever makes the next board begins to count anew beside it.
   const { resetRequests } = await import('../../http/request-counts.js')
   resetRequests(board)
+  const { living, files } = board.reset()
   if (json) {
     print(JSON.stringify({ living, files }))
     return
