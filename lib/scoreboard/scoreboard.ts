@@ -2,6 +2,7 @@
 
 import { isFailure, type NativeBoard, type NativeInspection, native, Outcome } from '../binding'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
+import { monotonicMs } from '../util/clock'
 import { ScoreboardError } from '../util/errors'
 import { BlockedWatch } from './blocked-watch'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
@@ -81,6 +82,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
   #hasFiles = false
   #isClosed = false
   #ownKey: string | undefined
+  #companions: Disposable[] = []
 
   /**
    * Opens the board in `baseDir`, and makes it when it is missing.
@@ -194,13 +196,23 @@ export class Scoreboard<S = Status, Names extends string = string> {
 
   /**
    * The statuses of all living workers that have published one, by id. Removes the dead it meets
-   * when it may write. A status that cannot be read is left out; `snapshot()` says why.
+   * when it may write. A status that cannot be read is left out; `snapshot()` says why. JSON is frozen: as long as a
+   * worker publishes nothing new, each call gives the same object.
    */
   readAll(): Map<string, S> {
+    const statuses = new Map<string, S>()
+    this.forEachStatus((status, id) => statuses.set(id, status))
+    return statuses
+  }
+
+  /**
+   * `readAll()` for whoever polls boards of thousands: calls `each` with every status and the id of its worker, and makes
+   * no Map, which at that size costs more than all the reading.
+   */
+  forEachStatus(each: (status: S, id: string) => void): void {
     this.#checkOpen('read')
-    const { statuses, ended } = this.#all.read()
+    const ended = this.#all.read(each as (status: Status, id: string) => void)
     if (!this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
-    return statuses as Map<string, S>
   }
 
   /**
@@ -220,8 +232,9 @@ export class Scoreboard<S = Status, Names extends string = string> {
     const entries: number[] = []
     const count = this.#reader.scan()
     const deadForMs = includeDead ? this.#options.deadForMs : undefined
+    const now = monotonicMs()
     for (let entry = 0; entry < count; entry++) {
-      const worker = readEntry(this.#reader, this.#counterReader, entry, deadForMs)
+      const worker = readEntry(this.#reader, this.#counterReader, entry, deadForMs, now)
       if (worker === undefined) continue
       workers.push(worker)
       entries.push(entry)
@@ -252,7 +265,8 @@ export class Scoreboard<S = Status, Names extends string = string> {
    * most ten times a second while nothing happens.
    *
    * From its first `next()` until it ends, two threads wait for all watchers of this handle. `for await` ends it by
-   * itself; code that calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`.
+   * itself; code that calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`. Watchers of one
+   * handle that are woken together get the same entries, each in a list of its own.
    *
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
@@ -309,13 +323,17 @@ export class Scoreboard<S = Status, Names extends string = string> {
    *
    * @returns how many slots and files were removed
    */
-  cleanup(): { slots: number; files: number } {
+  cleanup(): { slots: number; files: number }
+  /** Of those slots alone. @internal */
+  cleanup(slots: readonly number[] | undefined): { slots: number; files: number }
+  cleanup(slots?: readonly number[]): { slots: number; files: number } {
     this.#checkWritable('clean up')
     const reader = this.#reader
     const count = reader.scan()
     const ended: number[] = []
     for (let entry = 0; entry < count; entry++) {
-      if (!reader.isLive(entry)) ended.push(reader.slot(entry))
+      if (reader.isLive(entry)) continue
+      if (slots?.includes(reader.slot(entry)) !== false) ended.push(reader.slot(entry))
     }
     return cleanBoard(this.#board, this.baseDir, ended)
   }
@@ -411,6 +429,11 @@ export class Scoreboard<S = Status, Names extends string = string> {
     return this.#options.deadForMs
   }
 
+  /** What belongs to the board that is open now, and ends with it. @internal */
+  closeWith(companion: Disposable): void {
+    this.#companions.push(companion)
+  }
+
   /** How often this handle has changed boards. @internal */
   get generation(): number {
     return this.#generation
@@ -487,6 +510,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
 
   /** Gives everything back: with a good-bye, or as one who has died in this way. */
   #leave(ending: Ending | undefined): void {
+    for (const companion of this.#companions.splice(0)) companion[Symbol.dispose]()
     this.#heart.stop()
     removeOwner(this)
     this.#hub.close()
@@ -568,7 +592,8 @@ export class Scoreboard<S = Status, Names extends string = string> {
     return this.#reader.scan(undefined, slot, slot + 1) === 0 ? undefined : this.#liveEntry(0)
   }
 
-  readonly #liveEntry = (entry: number) => readEntry(this.#reader, this.#counterReader, entry, undefined)
+  readonly #liveEntry = (entry: number, now?: number) =>
+    readEntry(this.#reader, this.#counterReader, entry, undefined, now)
 
   #checkOpen(what: string): void {
     if (!this.#isClosed) return

@@ -49,6 +49,7 @@ describe('renderMetrics', () => {
         'rollcall_worker_heartbeat_age_seconds{worker="a"}': 0,
         'rollcall_worker_cpu_seconds_total{worker="a"}': 0,
         'rollcall_worker_resident_memory_bytes{worker="a"}': 0,
+        'rollcall_worker_oldest_request_seconds{worker="a"}': 0,
         [build!]: 1,
       },
       {
@@ -75,6 +76,7 @@ describe('renderMetrics', () => {
         'rollcall_worker_unreadable{worker="a"}': 0,
         'rollcall_worker_busy{worker="a"}': 1,
         'rollcall_worker_requests_in_flight{worker="a"}': 3,
+        'rollcall_worker_oldest_request_seconds{worker="a"}': 0,
         'rollcall_worker_requests_total{worker="a"}': 17,
         'rollcall_worker_sent_bytes_total{worker="a"}': 1234,
         rollcall_jobs_done_total: 5,
