@@ -249,7 +249,7 @@ export class Viewer {
       const have = known?.get(part)
       // One that cannot be read is as it was.
       const found =
-        have?.revision === revision ? have : ((await this.#readPart(attempt, number, part)) ?? have)
+        have?.revision === revision ? have : ((await this.#readPart(attempt, number, part, have)) ?? have)
       if (found === undefined) return []
       attempt.left -= found.size
       if (attempt.left >= 0) return [[part, found] as const]
@@ -268,7 +268,12 @@ export class Viewer {
     return (await this.#store.info(memberPath(id)))?.version !== version
   }
 
-  async #readPart(attempt: Attempt, board: number, part: number): Promise<KnownPart | undefined> {
+  async #readPart(
+    attempt: Attempt,
+    board: number,
+    part: number,
+    have: KnownPart | undefined,
+  ): Promise<KnownPart | undefined> {
     const { id, life, faults } = attempt
     const path = partPath(id, life, board, part)
     const node = await this.#store.get(path)
@@ -277,10 +282,13 @@ export class Viewer {
       return undefined
     }
     try {
-      const { revision, rows, ended, bad, size } = decodePart(node.data)
+      const { revision, rows, ended, bad, size } = decodePart(node.data, {
+        writtenAt: this.#localTime(node.changedAt),
+        before: have?.rows,
+      })
       if (bad > 0)
         faults.push({ code: 'BAD_PART', message: `${bad} of its workers cannot be read in ${path}` })
-      return { revision, rows, ended, size, writtenAt: this.#localTime(node.changedAt) }
+      return { revision, rows, ended, size }
     } catch (error) {
       faults.push({
         code: 'BAD_PART',
