@@ -1,7 +1,7 @@
 // What a viewer reads: the list of machines, the record of each when it changes, and the parts of it that moved. One
 // watch a machine, and no listing but when a machine comes or goes.
 
-import type { Store } from '../queue/store/store'
+import type { Store, StoredNode } from '../queue/store/store'
 import { EMPTY } from '../util/bytes'
 import { Notifier } from '../util/wait'
 import { Coalesced } from './coalesced'
@@ -33,6 +33,8 @@ const SWEEP_MS = 60_000
 interface Reader {
   readonly reading: Coalesced
   unwatch: () => void
+  /** What its watch has brought and nobody has read yet. */
+  brought: StoredNode | undefined
 }
 
 type Fault = NonNullable<MachineEntry['error']>
@@ -183,10 +185,14 @@ export class Viewer {
   /** Resolves when it has been read once. */
   async #follow(id: string): Promise<void> {
     if (this.#readers.has(id) || this.#isClosed) return
-    const reader: Reader = { reading: new Coalesced(() => this.#read(id)), unwatch: () => {} }
+    const reading = new Coalesced(() => this.#read(id))
+    const reader: Reader = { reading, unwatch: () => {}, brought: undefined }
     this.#readers.set(id, reader)
     try {
-      const unwatch = await this.#store.watch(memberPath(id), 'data', reader.reading.begin)
+      const unwatch = await this.#store.watch(memberPath(id), 'node', (node) => {
+        reader.brought = node
+        reading.begin()
+      })
       if (this.#readers.get(id) === reader) reader.unwatch = unwatch
       else return unwatch()
     } catch (error) {
@@ -198,7 +204,10 @@ export class Viewer {
   }
 
   async #read(id: string): Promise<void> {
-    const node = await this.#store.get(memberPath(id))
+    const reader = this.#readers.get(id)
+    const brought = reader?.brought
+    if (reader !== undefined) reader.brought = undefined
+    const node = brought ?? (await this.#store.get(memberPath(id)))
     if (node === undefined || !this.#readers.has(id)) return
     const record = decodeMember(node.data)
     if (record === undefined) {
