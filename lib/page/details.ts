@@ -47,6 +47,10 @@ export function workerDetails(
     ['Said last', since(worker.updatedAt) ?? 'nothing yet'],
     ['Updates', countText(worker.updates)],
     [
+      'Event loop turned',
+      worker.heartbeatAgeMs === undefined ? undefined : `${ageText(worker.heartbeatAgeMs)} ago`,
+    ],
+    [
       'Processor',
       worker.vitals &&
         `${worker.vitals.cpuPercent.toFixed(1)} % of a core, ${ageText(worker.vitals.cpuMs)} in all`,

@@ -211,6 +211,22 @@ describe('A board as a live list', () => {
     assert.match(lines[5]!, /new .* - +GET/)
   })
 
+  it('tells requests a second, and what the board counts', async () => {
+    let requests = 100
+    let now = 0
+    const look = () => ({ boardId: 'b', slots: 16, workers: [], cursor: {} as Cursor, takenAt: 1 })
+    const totals = () => ({ requests, bytes: 2_500_000, 'cache\x1bhits': 1234 })
+    const source = new BoardSource({ title: '/run/b', look, totals, staleMs: 10_000, now: () => now })
+    source.refresh()
+    const first = source.head(100)
+    requests += 60
+    now += 2000
+    source.refresh()
+
+    assert.equal(first[1], 'in all  100 requests (-/s), 2.5 MB sent, 1,234 cache\\x1bhits')
+    assert.equal(source.head(100)[1], 'in all  160 requests (30/s), 2.5 MB sent, 1,234 cache\\x1bhits')
+  })
+
   it('keeps a paused look, also through keys', async () => {
     const view = boardView([{ status: 'first' }], [{ status: 'second' }])
     await view.refresh()
