@@ -3,6 +3,7 @@
 import { changes } from '../changes'
 import { counters } from '../counters'
 import { faces } from '../faces'
+import { fleet } from '../fleet'
 import { loadSubject } from '../load'
 import { queue } from '../queue'
 import { queueLocal } from '../queue-local'
@@ -27,6 +28,7 @@ export const SUBJECTS: readonly Subject[] = [
   queueLocal,
   queue,
   work,
+  fleet,
 ]
 
 export function findRow(subjectName: string, rowId: string): Row {
