@@ -148,8 +148,8 @@ export class FollowedBoard {
     this.#totals = totals
     this.#hasMoved = false
     this.#look = this.#read()
-    // Whose beats are slow may count as blocked later, without news.
-    this.#hasMoved = this.#blocked.size > 0
+    // Whom this look finds blocked the watch may not have found so yet, and may never: then nobody tells of its return.
+    this.#hasMoved = this.#blocked.size > 0 || (this.#look?.workers.some(this.#isBlocked) ?? false)
     const boardId = this.#look?.boardId ?? ''
     if (boardId === this.#boardId) return
     this.#boardId = boardId

@@ -254,7 +254,7 @@ function workerSection(machine: MachineEntry, key: string | undefined, { look, l
     ['Last heard of', machine.state === 'live' ? undefined : `${ageText(machine.ageMs)} ago`],
     ['Its status', worker.statusCut ? 'only its beginning is known here' : undefined],
   ]
-  return html`<section aria-labelledby="one-title"><h2 id="one-title">${cut(escapeControls(worker.id), 80)}</h2>${workerDetails(worker, takenAt, limits, more)}</section>`
+  return html`<section aria-labelledby="one-title"><h2 id="one-title">${cut(escapeControls(worker.id), 80)}</h2>${workerDetails(worker, { takenAt, baseDir: worker.board, more }, limits)}</section>`
 }
 
 function workerTable(

@@ -7,6 +7,7 @@ import { livingOf } from '../view/activity'
 import { bytesText, countText, rateText } from '../view/numbers'
 import { ageText, cut, escapeControls } from '../view/text'
 import { pageAssets } from './assets'
+import { clockText } from './clock'
 import { COLUMNS, type Column, cellText } from './columns'
 import { type Picture, uptimeMs } from './feed'
 import { grid, MOST_CELLS, SMALL_FROM } from './grid'
@@ -163,13 +164,6 @@ function sumText({ workers }: Picture): string {
   return known.length === 0 ? '-' : bytesText(known.reduce((sum, bytes) => sum + bytes, 0))
 }
 
-function clockText(at: number): string {
-  const date = new Date(at)
-  const two = (n: number) => String(n).padStart(2, '0')
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
-}
-
 function shownSparklines({ servesRequests }: Picture): readonly Tile[] {
   return SPARKLINES.filter(({ isRequest }) => servesRequests || !isRequest)
 }
@@ -211,7 +205,6 @@ ${gridSection(picture)}
 ${workersSection(picture, chosen, choice, tick)}
 <div id="deaths">${deathsSection(picture)}</div>
 </main>
-<dialog id="why" aria-labelledby="why-title"><h2 id="why-title"></h2><pre></pre><form method="dialog"><button>Close</button></form></dialog>
 <script>${script.content}</script>
 </body>
 </html>

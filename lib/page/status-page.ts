@@ -76,7 +76,8 @@ export class StatusPage extends PageDoor {
   #detailsOf({ board }: Picture, key: string): Html {
     const snapshot = board.snapshot({ includeDead: true, vitals: true })
     const worker = findWorker(snapshot.workers, key)
-    if (worker !== undefined) return workerDetails(worker, snapshot.takenAt, this.options)
+    const { takenAt } = snapshot
+    if (worker !== undefined) return workerDetails(worker, { takenAt, baseDir: board.baseDir }, this.options)
     return html`<p class="note">This worker is not on the board any more.</p>`
   }
 
