@@ -4,6 +4,7 @@
 import type { FleetWorker, MachineEntry } from '../fleet/types'
 import { isTrouble, livingOf } from '../view/activity'
 import {
+  byTrouble,
   FLEET_KINDS,
   type FleetLook,
   type FleetRow,
@@ -264,7 +265,7 @@ function workerTable(
 ): Html {
   const rows = rowsOf({ machines: [{ machine, kinds } as MachineView] })
   const found = rows.filter(({ worker, kind }) => hasWords(workerText(worker, kind), filter))
-  const sorted = FLEET_KINDS.flatMap((kind) => found.filter((row) => row.kind === kind))
+  const sorted = byTrouble(found)
   const shown = sorted.slice(0, MOST_ROWS)
   const head = WORKER_COLUMNS.map(({ key, title }) => html`<th scope="col" class="c-${key}">${title}</th>`)
   const body = shown.map((row) => workerRow(row, viewWorker(row.worker, look.snapshot.takenAt, limits).view))
