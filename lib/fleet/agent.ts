@@ -76,6 +76,8 @@ export class Agent {
   #writtenFor = 0
   #written = ''
   #hasNews = false
+  /** The longest that a write has taken since the pace was chosen. */
+  #slowestMs = 0
   #partsAt = Number.NEGATIVE_INFINITY
   #thoroughAt = Number.NEGATIVE_INFINITY
   #beganAt = Number.NEGATIVE_INFINITY
@@ -130,7 +132,9 @@ export class Agent {
     while (!signal.aborted) {
       try {
         await this.#rest(signal)
+        this.#slowestMs = 0
         await this.#write()
+        this.#pace.took(this.#slowestMs)
         this.trouble = undefined
       } catch (error) {
         if (signal.aborted) return
@@ -235,7 +239,7 @@ export class Agent {
     try {
       return await work()
     } finally {
-      this.#pace.took(performance.now() - began)
+      this.#slowestMs = Math.max(this.#slowestMs, performance.now() - began)
     }
   }
 

@@ -40,8 +40,17 @@ function see(machine: Machine, before: Seen | undefined, change: FleetChange): S
     change.machines.push({ type: state === 'live' ? 'joined' : state, machine: entryOf(machine) })
   if (state !== 'live') return { machine, state, boards: state === 'left' ? [] : (before?.boards ?? []) }
   const boards = machine.reading?.boards ?? []
-  compareBoards(machine, before?.boards ?? [], boards, change)
-  return { machine, state, boards }
+  const known = before?.boards ?? []
+  // A board that cannot be read at the moment says nothing of those on it.
+  const unread = new Set(boards.flatMap(({ number, boardId }) => (boardId === '' ? number : [])))
+  const silent = known.filter(({ number }) => unread.has(number))
+  compareBoards(
+    machine,
+    known.filter(({ number }) => !unread.has(number)),
+    boards,
+    change,
+  )
+  return { machine, state, boards: [...boards.filter(({ number }) => !unread.has(number)), ...silent] }
 }
 
 function compareBoards(
@@ -52,10 +61,11 @@ function compareBoards(
 ): void {
   const name = machine.reading?.record.name ?? machine.id
   const place = (board: string): WorkerPlace => ({ machine: name, machineId: machine.id, board })
-  const known = new Map(before.map((board) => [board.key, board]))
+  const keyOf = ({ number, boardId }: KnownBoard) => `${number} ${boardId}`
+  const known = new Map(before.map((board) => [keyOf(board), board]))
   for (const board of now) {
-    const old = known.get(board.key)
-    known.delete(board.key)
+    const old = known.get(keyOf(board))
+    known.delete(keyOf(board))
     for (const [number, part] of board.parts) {
       const oldPart = old?.parts.get(number)
       if (oldPart !== part) compareParts(oldPart, part, place(board.dir), change)

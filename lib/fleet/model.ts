@@ -19,8 +19,10 @@ export interface KnownPart {
 
 /** One board of a machine, with what is known of its workers by part. */
 export interface KnownBoard {
-  /** Another one for another board in the same place. */
-  readonly key: string
+  /** Its place among the boards of the machine. */
+  readonly number: number
+  /** Another one for another board in the same place; '' while there is none that can be read. */
+  readonly boardId: string
   readonly dir: string
   readonly parts: ReadonlyMap<number, KnownPart>
 }

@@ -244,8 +244,7 @@ export class Viewer {
     number: number,
     { dir, boardId, parts }: BoardRecord,
   ): Promise<KnownBoard> {
-    const key = `${number} ${boardId}`
-    const known = attempt.before.find((one) => one.key === key)?.parts
+    const known = attempt.before.find((one) => one.number === number && one.boardId === boardId)?.parts
     const read = async ([part, revision]: readonly [number, number]) => {
       const have = known?.get(part)
       // One that cannot be read is as it was.
@@ -261,7 +260,7 @@ export class Viewer {
       attempt.left += found.size
       return []
     }
-    return { key, dir, parts: new Map((await Promise.all(parts.map(read))).flat()) }
+    return { number, boardId, dir, parts: new Map((await Promise.all(parts.map(read))).flat()) }
   }
 
   /** Then it is read again, because its watch has said so. */

@@ -18,16 +18,16 @@ export function findWorker<W extends WorkerEntry>(workers: readonly W[], key: st
   return workers.find((worker) => ownerKey(worker) === key)
 }
 
-/** @param baseDir of its board; `more` facts come first, such as where that is */
+/**
+ * @param options.baseDir of its board, where it is on this machine
+ * @param options.more facts that come first, such as where it is
+ */
 export function workerDetails(
   worker: WorkerEntry,
-  {
-    takenAt,
-    baseDir,
-    more = [],
-  }: { takenAt: number; baseDir: string; more?: [string, string | undefined][] },
+  options: { takenAt: number; baseDir?: string; more?: [string, string | undefined][] },
   limits: StateLimits,
 ): Html {
+  const { takenAt, baseDir, more = [] } = options
   const { view } = viewWorker(worker, takenAt, limits)
   const since = (at: number | undefined) =>
     at === undefined ? undefined : `${clockText(at)}, ${ageText(takenAt - at)} ago`
@@ -36,7 +36,10 @@ export function workerDetails(
     ...more,
     ['State', view.word],
     ['Event loop stands still for', view.blockedMs === undefined ? undefined : ageText(view.blockedMs)],
-    ['Where, in a terminal', view.blockedMs === undefined ? undefined : whyCommand(baseDir, worker.id)],
+    [
+      'Where, in a terminal',
+      view.blockedMs === undefined || baseDir === undefined ? undefined : whyCommand(baseDir, worker.id),
+    ],
     ['Process', worker.pid],
     ['Thread', worker.threadId === 0 ? undefined : worker.threadId],
     ['Slot', `${worker.slot}, owner number ${worker.epoch}`],
@@ -71,7 +74,7 @@ export function workerDetails(
 const COPIED = new Set(['Process', 'Where, in a terminal'])
 
 /** For a terminal; whoever has the page's token is told in the row itself. */
-function whyCommand(baseDir: string, id: string): string {
+export function whyCommand(baseDir: string, id: string): string {
   const quoted = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
   return escapeControls(`rollcall why ${quoted(baseDir)} ${quoted(id)}`)
 }

@@ -17,10 +17,10 @@ import {
 import { countText, rateText } from '../view/numbers'
 import { ownerKey } from '../view/rates'
 import { ageText, cut, escapeControls, statusText, timeText } from '../view/text'
-import type { StateLimits } from '../view/worker-state'
+import { blockedForMs, type StateLimits } from '../view/worker-state'
 import { type CellPicture, cellPicture } from './cells'
 import { COLUMNS, cellText } from './columns'
-import { findWorker, workerDetails } from './details'
+import { findWorker, whyCommand, workerDetails } from './details'
 import { type FleetChoice, hasWords, machineText } from './fleet-order'
 import type { History } from './history'
 import { type Html, html } from './html'
@@ -249,13 +249,18 @@ function workerSection(machine: MachineEntry, key: string | undefined, { look, l
     return html`<section><h2>A worker</h2><p class="note">This worker is not on its board any more.</p></section>`
   }
   const { takenAt } = look.snapshot
+  const isHanging = machine.state === 'live' && blockedForMs(worker, limits.blockedMs) !== undefined
   const more: [string, string | undefined][] = [
     ['Machine', cut(escapeControls(machine.name), 80)],
     ['Board', cut(escapeControls(worker.board), 200)],
+    [
+      `Where, in a terminal of ${cut(escapeControls(machine.host), NAME_COLUMNS)}`,
+      isHanging ? whyCommand(worker.board, worker.id) : undefined,
+    ],
     ['Last heard of', machine.state === 'live' ? undefined : `${ageText(machine.ageMs)} ago`],
     ['Its status', worker.statusCut ? 'only its beginning is known here' : undefined],
   ]
-  return html`<section aria-labelledby="one-title"><h2 id="one-title">${cut(escapeControls(worker.id), 80)}</h2>${workerDetails(worker, { takenAt, baseDir: worker.board, more }, limits)}</section>`
+  return html`<section aria-labelledby="one-title"><h2 id="one-title">${cut(escapeControls(worker.id), 80)}</h2>${workerDetails(worker, { takenAt, more }, limits)}</section>`
 }
 
 function workerTable(

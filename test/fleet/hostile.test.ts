@@ -54,7 +54,7 @@ function shown(readable: MemberRecord, rows: ReturnType<typeof decodePart>['rows
   const model = new FleetModel()
   model.setLives(new Map([[MID, new Set([LIFE])]]))
   const parts = new Map([[0, { revision: 1, rows, ended: [], writtenAt: performance.now(), size: 1 }]])
-  const boards = [{ key: 'k', dir: 'd', parts }]
+  const boards = [{ number: 0, boardId: 'b', dir: 'd', parts }]
   model.setReading(MID, { record: readable, boards, writtenAt: performance.now(), error: undefined })
   for (const { workers, joinedAt } of model.entries()) {
     for (const time of [joinedAt, ...workers.map(({ startedAt }) => startedAt)]) new Date(time).toISOString()
