@@ -69,11 +69,19 @@ function trial(name: string, measure: (params: TrialParams) => Promise<Measureme
 
 const sum = (answers: { writes: number }[]) => answers.reduce((all, { writes }) => all + writes, 0)
 
+/** What the viewer of a trial before has left is answered first: every agent notes that nobody looks. */
+async function settled(params: TrialParams): Promise<number> {
+  for (let before = -1; ; ) {
+    const now = sum(await tellAll(params, '/writes'))
+    if (now === before) return now
+    before = now
+    await delay(5000)
+  }
+}
+
 const quiet = trial('writes a second while nobody looks and nothing changes', async (params) => {
-  // What the viewer of a trial before has left is answered first.
-  await delay(3000)
-  const before = sum(await tellAll(params, '/writes'))
-  const seconds = params.quick ? 5 : 70
+  const before = await settled(params)
+  const seconds = params.quick ? 5 : 65
   await delay(seconds * 1000)
   const written = sum(await tellAll(params, '/writes')) - before
   return { unit: 'nodes', values: [written / seconds] }

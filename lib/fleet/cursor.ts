@@ -83,7 +83,7 @@ function compareBoards(
   }
 }
 
-const EMPTIED: KnownPart = { revision: 0, rows: [], ended: [], writtenAt: 0, size: 0 }
+const EMPTIED: KnownPart = { revision: 0, rows: [], ended: [], size: 0 }
 
 function compareParts(
   old: KnownPart | undefined,
@@ -99,7 +99,7 @@ function compareParts(
     if (after?.epoch === row.epoch && after.isLive) continue
     change.gone.push(endOf(row, after, part, place))
   }
-  const sinceMs = Math.max(0, performance.now() - part.writtenAt)
+  const moment = performance.now()
   for (const row of part.rows) {
     if (!row.isLive) continue
     const was = before.get(row.slot)
@@ -108,7 +108,7 @@ function compareParts(
     const isNews =
       isNew || merged > 0 || was.isBlocked !== row.isBlocked || was.error?.code !== row.error?.code
     if (!isNews) continue
-    change.workers.push({ ...workerOf(row, place, sinceMs), merged, isNew, blocked: row.isBlocked })
+    change.workers.push({ ...workerOf(row, place, moment), merged, isNew, blocked: row.isBlocked })
   }
 }
 

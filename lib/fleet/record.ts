@@ -18,7 +18,7 @@ export const FORMAT = 'rollcall-fleet'
 export const VERSION = 1
 
 /** Slots whose workers are in one node. */
-export const SLOTS_PER_PART = 128
+export const SLOTS_PER_PART = 64
 export const MAX_BOARDS = 16
 export const MAX_SLOTS = 65_535
 export const MAX_PARTS = Math.ceil(MAX_SLOTS / SLOTS_PER_PART)
@@ -27,7 +27,7 @@ export const MAX_LABELS = 32
 export const MAX_LABEL_BYTES = 256
 export const MAX_NAME_BYTES = 128
 const LABEL = /^[\w.:/-]{1,63}$/
-const MAX_RECORD_BYTES = 512 * 1024
+const MAX_RECORD_BYTES = 768 * 1024
 const MAX_PATH = 4096
 const MAX_URL = 4096
 const MAX_COUNTER_NAME = 128
