@@ -4,9 +4,9 @@
 // those that have no route; each route has one below it. The counters' names are fixed and the routes are few, so no client
 // can make more series of them.
 
-import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
+import { namesIn, statsOf } from '../util/trust'
 import { adderOf } from './add-to-counter'
 
 const FOLDER = 'requests'
@@ -114,7 +114,7 @@ export class RequestCounts {
       counters: Object.fromEntries(names.map((name) => [name, 'counter' as const])),
       inlineBytes: 64,
       heartbeatMs: 0,
-      mode: statSync(join(this.#of.baseDir, 'board')).mode & 0o777,
+      mode: statsOf(join(this.#of.baseDir, 'board'))!.mode & 0o777,
     })
     this.#of.closeWith(board)
     board.claim()
@@ -225,9 +225,7 @@ function totalsIn(of: AnyScoreboard, folder: string): Record<string, number> | u
 
 function routeFolders({ baseDir }: AnyScoreboard): string[] {
   try {
-    return readdirSync(join(baseDir, FOLDER))
-      .filter((name) => routeIn(name) !== undefined)
-      .sort()
+    return (namesIn(join(baseDir, FOLDER)) ?? []).filter((name) => routeIn(name) !== undefined).sort()
   } catch {
     return []
   }

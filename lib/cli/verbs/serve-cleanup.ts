@@ -1,9 +1,9 @@
 // What `serve --cleanup` does beside the page: frees the slots of those who have been dead for a while, so that nobody
 // else has to.
 
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { statsOf } from '../../util/trust'
 import { DeadTimes } from '../../view/dead-times'
 import { EXIT, exitCodeOf } from '../support/exit-codes'
 import { type BoardFlags, openToWrite } from '../support/open-board'
@@ -51,9 +51,6 @@ export class Cleaner {
 
 /** What its makers gave; without it a board that others may write to cannot be opened to write. */
 function modeOf(dir: string): number | undefined {
-  try {
-    return statSync(join(dir, 'board')).mode & 0o666
-  } catch {
-    return undefined
-  }
+  const mode = statsOf(join(dir, 'board'))?.mode
+  return mode === undefined ? undefined : mode & 0o666
 }
