@@ -2,6 +2,7 @@
 
 import { changes } from '../changes'
 import { counters } from '../counters'
+import { curves } from '../curves'
 import { faces } from '../faces'
 import { loadSubject } from '../load'
 import { queue } from '../queue'
@@ -20,6 +21,7 @@ export const SUBJECTS: readonly Subject[] = [
   changes,
   counters,
   watch,
+  curves,
   why,
   scale,
   loadSubject,
