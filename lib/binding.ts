@@ -4,6 +4,9 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { NodeBuffer } from './util/node-types'
 
+/** What is agreed on with the addons: the number in native/core/interface.h. */
+const INTERFACE = 1
+
 /** A call that failed: what native/addon/handle.cc makes of a Status. */
 export interface Failure {
   code: string
@@ -280,11 +283,16 @@ function load(): NativeModule {
 }
 
 function loadFile(file: string): unknown {
+  let addon: { interface?: number }
   try {
-    return require(file)
+    addon = require(file)
   } catch (cause) {
     throw new Error(whyNotLoaded(file, ROOT, cause as NodeJS.ErrnoException), { cause })
   }
+  if (addon.interface === INTERFACE) return addon
+  throw new Error(
+    `rollcall's native addon ${file} is of another release: its interface is ${addon.interface ?? 0}, this release has ${INTERFACE}. Build it with: ${buildIt(ROOT)}`,
+  )
 }
 
 function machine(): string {

@@ -98,6 +98,18 @@ describe('A package', () => {
     )
   })
 
+  it('whose addon is of another release says so', () => {
+    fs.mkdirSync(path.dirname(addonOf(copy)), { recursive: true })
+    const source = path.join(tempDir(), 'other.c')
+    fs.writeFileSync(source, 'void *napi_register_module_v1(void *env, void *exports) { return exports; }')
+    execFileSync('cc', ['-shared', '-fPIC', '-o', addonOf(copy), source])
+
+    assert.match(
+      told(copy),
+      /rollcall\.node is of another release: its interface is 0, .*Build it with: npm /,
+    )
+  })
+
   it('says which flag of Node keeps its addon out', () => {
     withAddon()
 

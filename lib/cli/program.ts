@@ -6,7 +6,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { redactWords } from '../util/redact'
 import { fitted, withExitCodes } from './support/help-text'
 import { noteLines, print } from './support/output'
-import { withVerbHint, withVerbsOf } from './support/verb-hints'
+import { withOptionHint, withVerbHint, withVerbsOf } from './support/verb-hints'
 
 const EXIT_CODES = `
 Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not possible here; 70 a bug of ours; 71 the
@@ -32,6 +32,7 @@ const VERBS: Record<string, () => Register> = {
   check: () => (require('./verbs/check') as typeof import('./verbs/check')).registerCheck,
   watch: () => (require('./verbs/watch') as typeof import('./verbs/watch')).registerWatch,
   serve: () => (require('./verbs/serve') as typeof import('./verbs/serve')).registerServe,
+  agent: () => (require('./verbs/agent') as typeof import('./verbs/agent')).registerAgent,
   demo: () => (require('./verbs/demo') as typeof import('./verbs/demo')).registerDemo,
   queue: () => (require('./verbs/queue/queue') as typeof import('./verbs/queue/queue')).registerQueue,
   run: () => (require('./verbs/run') as typeof import('./verbs/run')).registerRun,
@@ -56,7 +57,7 @@ export function createProgram(version: string, verb?: string): Command {
       writeOut: (text) => void process.stdout.write(fitted(text)),
       outputError: (text) => {
         const hinted = withVerbHint(text.replace(/^error:/, 'rollcall:'), () => createProgram(version))
-        noteLines(redactWords(withVerbsOf(hinted, program, verb)).trimEnd())
+        noteLines(redactWords(withOptionHint(withVerbsOf(hinted, program, verb), verb)).trimEnd())
       },
     })
     .showHelpAfterError('(--help tells more, with an example)')

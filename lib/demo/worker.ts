@@ -30,13 +30,14 @@ const HANG_MS = 6000
 
 /** What nobody should do in a server: nothing else runs meanwhile. */
 function exportYear(): number {
-  const end = performance.now() + HANG_MS
+  const end = Date.now() + HANG_MS
   return addUp(end)
 }
 
+// By Date.now(), which is no JavaScript: the stack always begins here, not within Node.
 function addUp(end: number): number {
   let sum = 0
-  while (performance.now() < end) sum += 1
+  while (Date.now() < end) sum += 1
   return sum
 }
 

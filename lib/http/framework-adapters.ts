@@ -28,6 +28,8 @@ export function expressMiddleware(options: InstrumentOptions): ExpressMiddleware
 export interface KoaContext {
   req: IncomingMessage
   res: ServerResponse
+  /** What @koa/router leaves: the route that it has taken. */
+  _matchedRoute?: string | RegExp
 }
 
 /** For `app.use()` of Koa; disposing it undoes it. */
@@ -43,10 +45,17 @@ export type KoaMiddleware = Disposable &
 export function koaMiddleware(options: InstrumentOptions): KoaMiddleware {
   const { begin, end } = follow(options)
   const middleware = (context: KoaContext, next: () => Promise<unknown>) => {
-    begin(context.req, context.res)
+    begin(context.req, context.res, () => textOf(context._matchedRoute))
     return next()
   }
   return Object.assign(middleware, { [Symbol.dispose]: end })
+}
+
+/** A request of Fastify, as far as it matters here. */
+export interface FastifyRequest {
+  raw: AnyRequest
+  /** `url` is left out where there is no such route. */
+  routeOptions?: { url?: string | undefined }
 }
 
 /** An instance of Fastify, as far as it matters here. */
@@ -54,7 +63,7 @@ export interface FastifyApp {
   /** Before each request, with Node's own request and response. */
   addHook(
     name: 'onRequest',
-    hook: (request: { raw: AnyRequest }, reply: { raw: AnyResponse }, done: () => void) => void,
+    hook: (request: FastifyRequest, reply: { raw: AnyResponse }, done: () => void) => void,
   ): unknown
   /** When the app closes. */
   addHook(name: 'onClose', hook: (app: never, done: () => void) => void): unknown
@@ -80,7 +89,7 @@ export function fastifyPlugin(
     return
   }
   app.addHook('onRequest', (request, reply, next) => {
-    followed.begin(request.raw, reply.raw)
+    followed.begin(request.raw, reply.raw, () => request.routeOptions?.url)
     next()
   })
   app.addHook('onClose', (_, closed) => {
@@ -88,6 +97,10 @@ export function fastifyPlugin(
     closed()
   })
   done()
+}
+
+function textOf(route: string | RegExp | undefined): string | undefined {
+  return route === undefined ? undefined : String(route)
 }
 
 // By which Fastify knows a plugin that is for the whole app, and how to call it.

@@ -8,9 +8,8 @@ import type {
   HttpsServer as SecureServer,
   HttpServer as Server,
 } from '../util/node-types'
-import type { Begin } from './request-hook'
-import type { RequestMetrics } from './request-metrics'
-import type { AnyRequest, RequestView } from './tracker'
+import type { RequestMetrics, RouteOf } from './request-metrics'
+import type { AnyRequest, AnyResponse, RequestView } from './tracker'
 
 /** What can be instrumented: the servers of node:http, node:https and node:http2. */
 export type InstrumentableServer = Server | SecureServer | Http2Server | Http2SecureServer
@@ -42,13 +41,20 @@ export interface InstrumentOptions {
    */
   remoteAddress?: (request: AnyRequest) => string | undefined
   /**
-   * Whether requests are counted by method and outcome, and their latency in a histogram, for `renderMetrics()`, the page and
-   * `?auto`: in shared memory, in the folder `requests` of the board, where they outlive their worker. Costs a
+   * Whether requests are counted by method, outcome and route, and their latency in a histogram, for `renderMetrics()` and the
+   * page: in shared memory, in the folder `requests` of the board, where they outlive their worker. Costs a
    * listener for each request.
    *
    * @default false
    */
   metrics?: boolean
+  /**
+   * The route of a request, for `metrics`, asked when it has ended: a pattern like `/orders/:id`, never what a client
+   * sends. The first 32 have numbers of their own; others, and requests without one, count together.
+   *
+   * @default what the router of Express, Fastify or Koa says
+   */
+  route?: (request: AnyRequest) => string | undefined
   /**
    * Hears the first error of the board, or of the functions above. Whatever happens, requests are served,
    * and publishing is tried again later, unless the board was closed. One that was deleted or replaced is opened
@@ -70,7 +76,7 @@ export interface Instrumentation {
 const hook = () => require('./request-hook') as typeof import('./request-hook')
 const tracking = () => require('./tracker') as typeof import('./tracker')
 
-const OPTIONS = ['board', 'query', 'path', 'remoteAddress', 'metrics', 'onError']
+const OPTIONS = ['board', 'query', 'path', 'remoteAddress', 'metrics', 'route', 'onError']
 
 /**
  * Publishes on a board what a server does, from its next 'request' on: state, method, host, path, address,
@@ -96,11 +102,13 @@ export function instrument(server: InstrumentableServer, options: InstrumentOpti
 
 /** Checks the options and says how to tell of a request, and how to stop. */
 export function follow(options: InstrumentOptions): {
-  begin: Begin
+  /** @param routeOf where a framework knows a request's route better than the request */
+  begin(request: AnyRequest, response: AnyResponse, routeOf?: RouteOf): void
   end(): void
 } {
   checkOptions(options, OPTIONS, 'the options of instrument()')
   const { board, path, remoteAddress, onError } = options
+  const routeOf = optionalFunction(options.route, 'route')
   // Not by instanceof: another copy of the package is as good.
   if (typeof board?.updateJsonBytes !== 'function') {
     throw new TypeError(`Expected option 'board' to be a Scoreboard, got ${describeValue(board)}`)
@@ -116,27 +124,17 @@ export function follow(options: InstrumentOptions): {
   if (!optionalBoolean(options.metrics, 'metrics')) {
     return { begin: (request, response) => tracker.begin(request, response, view), end }
   }
-  const metrics = countRequests(board, view.onError)
+  const { RequestMetrics } = require('./request-metrics') as typeof import('./request-metrics')
+  const metrics: RequestMetrics = new RequestMetrics(board, view.onError)
   return {
-    begin(request, response) {
+    begin(request, response, ofFramework) {
       tracker.begin(request, response, view)
-      metrics?.begin(request, response)
+      metrics.begin(request, response, routeOf ?? ofFramework)
     },
     end() {
       end()
-      metrics?.close()
+      metrics.close()
     },
-  }
-}
-
-/** Nothing of the board is ever thrown: without its counters the server goes on. */
-function countRequests(board: AnyScoreboard, onError: (error: Error) => void): RequestMetrics | undefined {
-  try {
-    const { RequestMetrics } = require('./request-metrics') as typeof import('./request-metrics')
-    return new RequestMetrics(board, onError)
-  } catch (error) {
-    onError(error as Error)
-    return undefined
   }
 }
 

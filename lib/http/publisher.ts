@@ -2,6 +2,8 @@
 // that goes wrong with the board reaches the server.
 
 import type { Scoreboard } from '../scoreboard/scoreboard'
+import { adderOf } from './add-to-counter'
+import { requestCountsOf } from './request-counts'
 import { type RequestPieces, StatusText } from './request-json'
 import type { RequestState } from './request-status'
 
@@ -132,41 +134,26 @@ export class RequestPublisher {
   /** After the first update, because asking for counters claims a slot. */
   #findCounters(): void {
     this.#counted = this.#board.generation
-    this.#addRequest = counterOf(this.#board, 'requests')
-    this.#addBytes = counterOf(this.#board, 'bytes')
+    this.#addRequest = this.#adderOf('requests')
+    this.#addBytes = this.#adderOf('bytes')
     this.#addRequest?.(this.requests)
     this.#addBytes?.(this.bytes)
+  }
+
+  /** Where the board has no such counter, one beside it: what a worker has served must not be forgotten with it. */
+  #adderOf(name: 'requests' | 'bytes'): ((n: number) => void) | undefined {
+    const own = adderOf(this.#board, name)
+    if (own !== undefined) return own
+    try {
+      return requestCountsOf(this.#board).adderOf(name)
+    } catch {
+      // A directory that this user may not write to: then the status alone says it.
+      return undefined
+    }
   }
 }
 
 /** Not by instanceof: another copy of the package is as good. */
 function isForGood(error: unknown): boolean {
   return FOR_GOOD.has((error as { code?: unknown } | null)?.code)
-}
-
-/** Adds to one of the board's own counters; undefined when it has none of that name. */
-function counterOf({ counters }: Scoreboard, name: string): ((n: number) => void) | undefined {
-  if (!counters.names.includes(name)) return undefined
-  const view = viewOf(counters)
-  if (view === undefined) {
-    return (n) => {
-      try {
-        counters.add(name, n)
-      } catch {
-        // The board was closed; whoever hears of errors learns it from the next status.
-      }
-    }
-  }
-  const index = counters.index(name)
-  return (n) => {
-    view[index]! += n
-  }
-}
-
-function viewOf(counters: Scoreboard['counters']): Float64Array | undefined {
-  try {
-    return counters.view
-  } catch {
-    return undefined
-  }
 }

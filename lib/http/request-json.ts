@@ -75,6 +75,11 @@ export function numbersPiece(since: number, oldest: string, requests: number, by
   return `"since":${since},${oldest}"requests":${requests},"bytes":${bytes},`
 }
 
+/** `"began":...,`: the request at hand, where its state is not its first. */
+export function beganPiece(at: number): string {
+  return `"began":${at},`
+}
+
 /** `"oldest":{...},`: the request that takes longest. */
 export function oldestPiece({ method, path }: RequestPieces, since: number): string {
   return `"oldest":{"method":"${escapedMethod(method)}","path":"${escaped(path)}","since":${since}},`

@@ -1,76 +1,52 @@
-// How many requests there were, of which method and outcome, and how long they took: counters of a board of their own,
-// in the folder `requests` of the board that is instrumented. They are memory like all of it: nobody who hangs is asked, and
-// what a worker had counted stays when it is killed. The names are fixed, so no client can make more of them.
+// Listens to the end of every request, for how many there were and how long they took: `metrics: true` of instrument().
 
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
-import { type AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
+import type { AnyScoreboard } from '../scoreboard/scoreboard'
 import type { AnyRequest } from './connections'
 import type { AnyResponse } from './in-flight'
 import { followed } from './observers'
+import { type RequestCounts, requestCountsOf } from './request-counts'
 
-const FOLDER = 'requests'
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'other'] as const
-/** `other`: given up by their clients, or of an odd status. */
-const OUTCOMES = ['2xx', '3xx', '4xx', '5xx', 'other'] as const
-/** In seconds: those that everybody's dashboards expect. */
-const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, Number.POSITIVE_INFINITY]
+/** Which route a request belongs to; asked once it has ended, when its router has left that on it. */
+export type RouteOf = (request: AnyRequest) => string | undefined
 
-const SECONDS = 'seconds'
-const countOf = (method: string, outcome: string) => `${method} ${outcome}`
-const bucketOf = (bound: number) => `le ${bound}`
-
-const NAMES = [
-  ...METHODS.flatMap((method) => OUTCOMES.map((outcome) => countOf(method, outcome))),
-  ...BOUNDS.map(bucketOf),
-  SECONDS,
-]
+/** Those that somebody counts already: a server may be followed twice, once by its framework. */
+const counted = new WeakMap<AnyResponse, Set<RequestCounts>>()
 
 /** Counts the requests of one worker, until it is closed. */
 export class RequestMetrics {
-  readonly #board: Scoreboard
+  readonly #counts: RequestCounts
   readonly #unseen = new WeakSet<AnyResponse>()
   readonly #onError: (error: Error) => void
   #isClosed = false
 
-  /** @throws {ScoreboardError} their board cannot be made, or trusted */
+  /** @param onError hears of a board that cannot be made, after which nothing is counted */
   constructor(of: AnyScoreboard, onError: (error: Error) => void) {
-    const mode = statSync(join(of.baseDir, 'board')).mode & 0o777
+    this.#counts = requestCountsOf(of)
     this.#onError = onError
-    this.#board = new Scoreboard({
-      baseDir: join(of.baseDir, FOLDER),
-      slots: of.snapshot().slots,
-      counters: Object.fromEntries(NAMES.map((name) => [name, 'counter' as const])),
-      inlineBytes: 64,
-      heartbeatMs: 0,
-      mode,
-    })
-    this.#board.claim()
     followed.add(this)
   }
 
   /** Never throws. */
-  begin(request: AnyRequest, response: AnyResponse): void {
+  begin(request: AnyRequest, response: AnyResponse, routeOf: RouteOf = routeOfExpress): void {
+    const by = counted.get(response) ?? new Set()
+    if (by.has(this.#counts)) return
+    counted.set(response, by.add(this.#counts))
     const beganAt = performance.now()
     response.on('close', () => {
       if (this.#isClosed || this.#unseen.has(response)) return
       try {
-        this.#count(request.method ?? '', response, (performance.now() - beganAt) / 1000)
+        this.#counts.count({
+          method: request.method ?? '',
+          statusCode: response.writableFinished ? response.statusCode : undefined,
+          seconds: (performance.now() - beganAt) / 1000,
+          route: routeOf(request),
+        })
       } catch (error) {
-        this.#isClosed = true
+        // Once: a board that cannot be made now is asked for no more.
+        this.close()
         this.#onError(error as Error)
       }
     })
-  }
-
-  #count(method: string, response: AnyResponse, seconds: number): void {
-    const { counters } = this.#board
-    const known = METHODS.find((one) => one === method) ?? 'other'
-    const first = Math.floor(response.statusCode / 100)
-    const outcome = OUTCOMES.find((one) => response.writableFinished && one === `${first}xx`) ?? 'other'
-    counters.add(countOf(known, outcome))
-    counters.add(bucketOf(BOUNDS.find((bound) => seconds <= bound)!))
-    counters.add(SECONDS, seconds)
   }
 
   forget(response: AnyResponse): void {
@@ -78,54 +54,14 @@ export class RequestMetrics {
   }
 
   close(): void {
-    followed.delete(this)
+    if (this.#isClosed) return
     this.#isClosed = true
-    this.#board.close()
+    followed.delete(this)
   }
 }
 
-/** What all workers that ever were have come to; none of it falls. */
-export interface RequestTotals {
-  requests: number
-  counts: { method: string; outcome: string; count: number }[]
-  /** As Prometheus has them: how many took at most so long. */
-  buckets: { bound: number; count: number }[]
-  seconds: number
-}
-
-const readers = new WeakMap<AnyScoreboard, Scoreboard>()
-
-/** Undefined: nobody counts requests on this board. */
-export function readRequestTotals(of: AnyScoreboard): RequestTotals | undefined {
-  try {
-    let board = readers.get(of)
-    if (board !== undefined && !board.isInPlace) {
-      board.close()
-      board = undefined
-    }
-    board ??= new Scoreboard({ baseDir: join(of.baseDir, FOLDER), readOnly: true })
-    readers.set(of, board)
-    return totalsOf(board.totals())
-  } catch {
-    // None was made, as a rule; what else is wrong with it must not cost the page.
-    readers.delete(of)
-    return undefined
-  }
-}
-
-function totalsOf(totals: Record<string, number>): RequestTotals {
-  const counts = METHODS.flatMap((method) =>
-    OUTCOMES.map((outcome) => ({ method, outcome, count: totals[countOf(method, outcome)] ?? 0 })),
-  )
-  let sum = 0
-  const buckets = BOUNDS.map((bound) => {
-    sum += totals[bucketOf(bound)] ?? 0
-    return { bound, count: sum }
-  })
-  return {
-    requests: counts.reduce((all, { count }) => all + count, 0),
-    counts: counts.filter(({ count }) => count > 0),
-    buckets,
-    seconds: totals[SECONDS] ?? 0,
-  }
+/** What Express leaves on a request that one of its routes has taken. */
+function routeOfExpress(request: AnyRequest & { baseUrl?: unknown; route?: { path?: unknown } }) {
+  const path = request.route?.path
+  return path === undefined ? undefined : `${request.baseUrl ?? ''}${path}`
 }

@@ -31,6 +31,8 @@ export type RequestStatus = {
   state: RequestState
   /** When this state began, in milliseconds since the Unix epoch. */
   since: number
+  /** When the request at hand began, by the same clock; left out where that is `since`, and while nothing is in flight. */
+  began?: number
   /** Left out, as all of the request, until there was one. */
   method?: string
   /** The host that the client asked for; left out when it named none. */
@@ -61,11 +63,12 @@ export const STATE_LETTERS: Readonly<Record<RequestState, string>> = {
 /** Whether a status is one of these; workers may publish what they like. */
 export function isRequestStatus(status: Status | undefined): status is RequestStatus {
   if (typeof status !== 'object' || status === null || !('state' in status)) return false
-  const { state, since, inFlight, requests, bytes, ...texts } = status as Record<string, unknown>
+  const { state, since, began, inFlight, requests, bytes, ...texts } = status as Record<string, unknown>
   return (
     typeof state === 'string' &&
     Object.hasOwn(STATE_LETTERS, state) &&
     isAmount(since, MAX_TIME_MS) &&
+    (began === undefined || isAmount(began, MAX_TIME_MS)) &&
     [inFlight, requests, bytes].every((number) => isAmount(number)) &&
     TEXTS.every((name) => texts[name] === undefined || typeof texts[name] === 'string')
   )
@@ -76,6 +79,14 @@ const TEXTS = ['method', 'host', 'path', 'remoteAddress', 'protocol']
 /** Whether a worker in this state has something to do. */
 export function isBusy(state: RequestState): boolean {
   return state !== 'waiting' && state !== 'keep-alive'
+}
+
+/** When the request at hand began, and the oldest in flight; undefined while nothing is. Others may publish what they like. */
+export function requestTimes(status: RequestStatus): { beganAt: number; oldestAt: number } | undefined {
+  if (!isBusy(status.state)) return undefined
+  const beganAt = status.began ?? status.since
+  const oldestAt: unknown = status.oldest?.since
+  return { beganAt, oldestAt: isAmount(oldestAt, MAX_TIME_MS) ? oldestAt : beganAt }
 }
 
 /** Whether silence is its nature: a server that waits for requests has nothing to say. */

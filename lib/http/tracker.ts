@@ -15,7 +15,7 @@ import { type AnyResponse, type Flight, Flights } from './in-flight'
 import { followed } from './observers'
 import { PublishWindow } from './publish-window'
 import { RequestPublisher } from './publisher'
-import { numbersPiece, oldestPiece, shortPath } from './request-json'
+import { beganPiece, numbersPiece, oldestPiece, shortPath } from './request-json'
 import type { RequestState } from './request-status'
 
 export type { AnyRequest, AnyResponse }
@@ -300,9 +300,11 @@ export class RequestTracker {
     return this.#numbers
   }
 
-  #numbersSince(since: number): string {
+  /** @param beganAt when the request at hand began, where its state is a later one */
+  #numbersSince(since: number, beganAt = since): string {
     const { oldest } = this.#flights
-    const piece = oldest === undefined ? '' : oldestPiece(oldest, oldest.beganAt)
+    const began = beganAt === since ? '' : beganPiece(beganAt)
+    const piece = oldest === undefined ? began : began + oldestPiece(oldest, oldest.beganAt)
     return numbersPiece(since, piece, this.#publisher.requests, this.#publisher.bytes)
   }
 
@@ -313,7 +315,8 @@ export class RequestTracker {
     const { count, newest } = this.#flights
     const state = count > 0 ? newest!.state : this.#idleState!
     const since = count > 0 ? newest!.since : this.#idleSince
-    this.#publisher.publish(state, newest, count, this.#numbersSince(since))
+    const beganAt = count > 0 ? newest!.beganAt : since
+    this.#publisher.publish(state, newest, count, this.#numbersSince(since, beganAt))
   }
 
   #leave(): void {

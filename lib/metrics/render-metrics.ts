@@ -1,13 +1,13 @@
 // A board, and queues, as metrics for Prometheus.
-import { readRequestTotals } from '../http/request-metrics'
-import { isRequestStatus, type RequestStatus } from '../http/request-status'
+import { type RouteTotals, readRequestTotals } from '../http/request-counts'
+import { isRequestStatus, type RequestStatus, requestTimes } from '../http/request-status'
 import type { TimerInfo } from '../queue/types'
 import type { AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 import { checkOptions, optionalInteger } from '../util/check-options'
 import { activityOf, countKinds, countsAsBusy, kindOfWorker, letterOf, livingOf } from '../view/activity'
+import { DeadTimes } from '../view/dead-times'
 import type { QueueReading } from '../view/queue-reading'
-import { ownerKey } from '../view/rates'
 import { blockedForMs, type StateLimits, shownState } from '../view/worker-state'
 import { exposition, type Labels, type MetricFamily, type MetricsFormat, metricName } from './exposition'
 
@@ -63,52 +63,53 @@ export function renderMetrics(board: AnyScoreboard, options: MetricsOptions = {}
 }
 
 function requestFamilies(board: AnyScoreboard): MetricFamily[] {
-  const totals = readRequestTotals(board)
-  if (totals === undefined) return []
-  const { counts, buckets, seconds, requests } = totals
-  const name = 'rollcall_http_request_duration_seconds'
-  const samples: MetricFamily['samples'] = [
-    ...buckets.map(({ bound, count }): [Labels, number, string] => [
-      { le: bound === Number.POSITIVE_INFINITY ? '+Inf' : String(bound) },
+  const routes = readRequestTotals(board)?.routes ?? []
+  if (routes.length === 0) return []
+  const labelsOf = ({ route }: RouteTotals): Labels => (route === undefined ? {} : { route })
+  const counted = routes.flatMap((one) =>
+    one.counts.map(({ method, outcome, count }): [Labels, number] => [
+      { method, status: outcome, ...labelsOf(one) },
       count,
-      '_bucket',
     ]),
-    [{}, seconds, '_sum'],
-    [{}, requests, '_count'],
-  ]
+  )
   return [
     counter(
       'rollcall_http_requests',
-      'Requests by method and outcome, over all workers that ever were.',
-      counts.map(({ method, outcome, count }): [Labels, number] => [{ method, status: outcome }, count]),
+      'Requests by method, outcome and route, over all workers that ever were.',
+      counted,
     ),
     {
-      name,
+      name: 'rollcall_http_request_duration_seconds',
       type: 'histogram',
       help: 'How long requests took, until their last byte.',
       unit: 'seconds',
-      samples,
+      samples: routes.flatMap((one) => histogramOf(one, labelsOf(one))),
     },
   ]
 }
 
-/** By which owner of a slot: when it was first seen dead. Who only reads finds no note of it on the board. */
-const seenDead = new WeakMap<Scoreboard, Map<string, number>>()
-
-/** Those of the dead that are still told of. */
-function deadNow(board: Scoreboard, { workers }: Snapshot): WorkerEntry[] {
-  const before = seenDead.get(board)
-  const now = performance.now()
-  const dead = workers.filter(({ state }) => state === 'dead')
-  const seen = new Map(dead.map((worker) => [ownerKey(worker), before?.get(ownerKey(worker)) ?? now]))
-  seenDead.set(board, seen)
-  return dead.filter((worker) => {
-    const forMs = Math.max(worker.deadForMs ?? 0, now - seen.get(ownerKey(worker))!)
-    return forMs < DEAD_SERIES_MS
-  })
+function histogramOf({ buckets, seconds, requests }: RouteTotals, labels: Labels): MetricFamily['samples'] {
+  return [
+    ...buckets.map(({ bound, count }): [Labels, number, string] => [
+      { ...labels, le: bound === Number.POSITIVE_INFINITY ? '+Inf' : String(bound) },
+      count,
+      '_bucket',
+    ]),
+    [labels, seconds, '_sum'],
+    [labels, requests, '_count'],
+  ]
 }
 
-function buildFamily(): MetricFamily {
+const deadTimes = new WeakMap<Scoreboard, DeadTimes>()
+
+/** Those of the dead that are still told of. */
+function deadNow(board: Scoreboard, snapshot: Snapshot): WorkerEntry[] {
+  const times = deadTimes.get(board) ?? new DeadTimes()
+  deadTimes.set(board, times)
+  return times.split(snapshot, DEAD_SERIES_MS).fresh
+}
+
+export function buildFamily(): MetricFamily {
   const { version } = require('./release') as typeof import('./release')
   const labels = { version, node: process.version }
   return gauge('rollcall_build_info', 'Which release of rollcall says all this.', [[labels, 1]])
@@ -137,7 +138,7 @@ function boardFamilies({ slots, workers, takenAt }: Snapshot, limits: StateLimit
   ]
 }
 
-function workerFamilies(
+export function workerFamilies(
   { workers, takenAt }: Snapshot,
   limits: StateLimits,
   dead: WorkerEntry[],
@@ -229,6 +230,12 @@ function workerFamilies(
       'Requests that have begun and not ended.',
       serving(({ inFlight }) => inFlight),
     ),
+    gauge(
+      'rollcall_worker_oldest_request_seconds',
+      'For how long the oldest request in flight has run; 0 while there is none.',
+      serving((status) => Math.max(0, takenAt - (requestTimes(status)?.oldestAt ?? takenAt)) / 1000),
+      'seconds',
+    ),
     counter(
       'rollcall_worker_requests',
       'Requests that it has served.',
@@ -278,16 +285,19 @@ function counterFamilies(board: Scoreboard, { workers }: Snapshot, taken: Set<st
 }
 
 /** `a-b` and `a_b` are two counters, and `workers` is ours. */
-function unique(name: string, taken: Set<string>): string {
+export function unique(name: string, taken: Set<string>): string {
   let free = name
   for (let suffix = 2; taken.has(free); suffix++) free = `${name}_${suffix}`
   taken.add(free)
   return free
 }
 
-function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
+export function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
   const items = queues.flatMap(({ name, counts }): [Labels, number][] =>
-    (['ready', 'leased', 'done', 'dead'] as const).map((state) => [{ queue: name, state }, counts[state]]),
+    (['ready', 'delayed', 'leased', 'done', 'dead'] as const).map((state) => [
+      { queue: name, state },
+      counts[state],
+    ]),
   )
   const timers = queues.flatMap(({ name, timers }) =>
     TIMER_STATES.map((state): [Labels, number] => [
@@ -297,14 +307,34 @@ function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
   )
   return [
     gauge('rollcall_queue_items', 'Items of the queue, by state.', items),
+    counter(
+      'rollcall_queue_failed_attempts',
+      'Attempts that failed: they were nacked, or their worker died with the item in hand.',
+      queues.map(({ name, counts }): [Labels, number] => [{ queue: name }, counts.failed]),
+    ),
+    counter(
+      'rollcall_queue_retried_attempts',
+      'Those of them after which the item was to be tried again.',
+      queues.map(({ name, counts }): [Labels, number] => [{ queue: name }, counts.retried]),
+    ),
     gauge('rollcall_queue_timers', 'Timers of the queue, by state.', timers),
   ]
 }
 
-function gauge(name: string, help: string, samples: MetricFamily['samples'], unit?: string): MetricFamily {
+export function gauge(
+  name: string,
+  help: string,
+  samples: MetricFamily['samples'],
+  unit?: string,
+): MetricFamily {
   return { name, type: 'gauge', help, samples, unit }
 }
 
-function counter(name: string, help: string, samples: MetricFamily['samples'], unit?: string): MetricFamily {
+export function counter(
+  name: string,
+  help: string,
+  samples: MetricFamily['samples'],
+  unit?: string,
+): MetricFamily {
   return { name, type: 'counter', help, samples, unit }
 }

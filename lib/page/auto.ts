@@ -57,8 +57,9 @@ export function renderStatusJson(picture: Picture, snapshot: Snapshot, limits: S
   const { cursor: _, ...rest } = snapshot
   const workers = snapshot.workers.map((worker) => {
     const { view } = viewWorker(worker, snapshot.takenAt, limits)
-    const { kind, word, letter, blockedMs } = view
-    return { ...worker, status: boundedStatus(worker.status), kind, word, letter, blockedMs }
+    const { kind, word, letter, blockedMs, runsMs, oldestMs } = view
+    const status = boundedStatus(worker.status)
+    return { ...worker, status, kind, word, letter, blockedMs, runsMs, oldestMs }
   })
   const { sums, totals, history, restarts, deaths } = picture
   const rates = {

@@ -3,7 +3,7 @@
 // goes on for a while, so that a visitor who comes back soon finds the history. With nobody there, nothing runs.
 
 import type { ServerResponse } from 'node:http'
-import { type RequestTotals, readRequestTotals } from '../http/request-metrics'
+import { type RequestTotals, readRequestTotals } from '../http/request-counts'
 import type { MetricsFormat } from '../metrics/exposition'
 import { renderMetrics } from '../metrics/render-metrics'
 import type { Scoreboard } from '../scoreboard/scoreboard'
@@ -41,7 +41,7 @@ export interface Picture {
   queues: QueueFeed
   /** What the board's own counters have come to, by name. */
   totals: Record<string, number>
-  /** Where servers are instrumented with `metrics`. */
+  /** Where servers are instrumented. */
   requests: RequestTotals | undefined
   /** In milliseconds since the Unix epoch. */
   at: number
@@ -245,7 +245,7 @@ export class BoardFeed {
       sums: {
         ...workers.sums,
         requests: totals.requests ?? requests?.requests ?? workers.sums.requests,
-        bytes: totals.bytes ?? workers.sums.bytes,
+        bytes: totals.bytes ?? requests?.bytes ?? workers.sums.bytes,
       },
       servesRequests: workers.servesRequests,
       oldestStart: workers.oldestStart,

@@ -35,8 +35,9 @@ function progressBar(name: string, { total, done, dead, leased }: QueueCounts): 
   return html`<div class="progress" role="progressbar" aria-label="${name}" aria-valuenow="${percent}" aria-valuemin="0" aria-valuemax="100"><svg viewBox="0 0 ${BAR_WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">${bars}</svg><b>${percent} %</b></div>`
 }
 
-function itemCounts({ total, done, leased, ready, delayed, dead }: QueueCounts): Html {
-  return partsList('Items', { items: total, done, leased, ready, delayed, dead })
+function itemCounts({ total, done, leased, ready, delayed, dead, failed, retried }: QueueCounts): Html {
+  const attempts = { 'failed attempts': failed, retried }
+  return partsList('Items', { items: total, done, leased, ready, delayed, dead, ...attempts })
 }
 
 /** What the queue calls alive includes the expired. */

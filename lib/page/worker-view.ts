@@ -1,7 +1,7 @@
 // A worker as the page shows it: short texts that a terminal or a page would not obey and the numbers to sort by. What a worker publishes
 // may be megabytes of anything; past this file it is one line that does nothing but show. Pure functions.
 
-import { isBusy, isRequestStatus, type RequestStatus } from '../http/request-status'
+import { isRequestStatus, type RequestStatus, requestTimes } from '../http/request-status'
 import type { Vitals, WorkerEntry } from '../scoreboard/types'
 import { type Activity, activityOf, type Kind, kindOf, letterOf, wordOf } from '../view/activity'
 import { ownerKey } from '../view/rates'
@@ -23,7 +23,7 @@ export interface WorkerView {
   ageMs: number
   /** For how long its event loop has stood still, in milliseconds. */
   blockedMs?: number
-  /** Since the request at hand began, or rather its state; and the oldest in flight. In milliseconds. */
+  /** Since the request at hand began, and the oldest in flight. In milliseconds. */
   runsMs?: number
   oldestMs?: number
   /** What it does is what it did last: it waits. */
@@ -105,17 +105,16 @@ export function judgeAgain({ view, facts, activity }: Seen, limits: StateLimits)
 
 // Every field comes from another process, which may publish what it likes.
 function viewRequest(status: RequestStatus, at: number): Partial<WorkerView> {
-  const { state, since, oldest, inFlight, requests, bytes } = status
-  const begins = oldest !== undefined && Number.isFinite(oldest.since) ? oldest.since : since
-  const isAtWork = isBusy(state)
+  const { inFlight, requests, bytes } = status
+  const times = requestTimes(status)
   const short = (value: unknown, columns: number) =>
     typeof value === 'string' ? cut(escapeControls(value.slice(0, 2048)), columns) : ''
   const parts = [short(status.method, 32), short(status.path, DOING_COLUMNS)].filter((part) => part !== '')
   const more = inFlight > 1 ? ` (${inFlight} in flight)` : ''
   return {
-    runsMs: isAtWork ? Math.max(0, at - since) : undefined,
-    oldestMs: isAtWork ? Math.max(0, at - begins) : undefined,
-    isLast: !isAtWork && parts.length > 0 ? true : undefined,
+    runsMs: times && Math.max(0, at - times.beganAt),
+    oldestMs: times && Math.max(0, at - times.oldestAt),
+    isLast: times === undefined && parts.length > 0 ? true : undefined,
     requests,
     bytes,
     client: short(status.remoteAddress, CLIENT_COLUMNS),

@@ -259,6 +259,10 @@ export interface QueueCounts {
   leased: number
   done: number
   dead: number
+  /** Attempts that failed: they were nacked, or their worker died with the item in hand. It never falls. */
+  failed: number
+  /** Those of them after which the item was to be tried again. */
+  retried: number
 }
 
 /** An item that has failed as often as it may. */

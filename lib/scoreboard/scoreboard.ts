@@ -82,6 +82,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
   #hasFiles = false
   #isClosed = false
   #ownKey: string | undefined
+  #companions: Disposable[] = []
 
   /**
    * Opens the board in `baseDir`, and makes it when it is missing.
@@ -322,13 +323,17 @@ export class Scoreboard<S = Status, Names extends string = string> {
    *
    * @returns how many slots and files were removed
    */
-  cleanup(): { slots: number; files: number } {
+  cleanup(): { slots: number; files: number }
+  /** Of those slots alone. @internal */
+  cleanup(slots: readonly number[] | undefined): { slots: number; files: number }
+  cleanup(slots?: readonly number[]): { slots: number; files: number } {
     this.#checkWritable('clean up')
     const reader = this.#reader
     const count = reader.scan()
     const ended: number[] = []
     for (let entry = 0; entry < count; entry++) {
-      if (!reader.isLive(entry)) ended.push(reader.slot(entry))
+      if (reader.isLive(entry)) continue
+      if (slots?.includes(reader.slot(entry)) !== false) ended.push(reader.slot(entry))
     }
     return cleanBoard(this.#board, this.baseDir, ended)
   }
@@ -424,6 +429,11 @@ export class Scoreboard<S = Status, Names extends string = string> {
     return this.#options.deadForMs
   }
 
+  /** What belongs to the board that is open now, and ends with it. @internal */
+  closeWith(companion: Disposable): void {
+    this.#companions.push(companion)
+  }
+
   /** How often this handle has changed boards. @internal */
   get generation(): number {
     return this.#generation
@@ -500,6 +510,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
 
   /** Gives everything back: with a good-bye, or as one who has died in this way. */
   #leave(ending: Ending | undefined): void {
+    for (const companion of this.#companions.splice(0)) companion[Symbol.dispose]()
     this.#heart.stop()
     removeOwner(this)
     this.#hub.close()

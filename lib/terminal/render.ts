@@ -7,7 +7,7 @@ import { bytesText } from '../view/numbers'
 import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
 import { type StateLimits, shownState } from '../view/worker-state'
 import { colorsIf } from './colors'
-import { REQUEST_PATH, requestColumns, servesRequests } from './request-columns'
+import { requestColumns, requestPath, servesRequests } from './request-columns'
 import { type LastColumn, type TableColumn, tableLines } from './table'
 
 export interface TableOptions {
@@ -55,8 +55,9 @@ export function boardColumns(
     return { columns, last: lastOf('STATUS', options) }
   // The time in a state says what the age would; the path is what people want to see.
   const fewer = columns.map((column) => (column.name === 'AGE' ? { ...column, dropOrder: 5 } : column))
-  const last = lastOf(REQUEST_PATH.name, { ...options, statusText: REQUEST_PATH.text })
-  return { columns: [...fewer, ...requestColumns(takenAt)], last }
+  const path = requestPath(snapshot)
+  const last = lastOf(path.name, { ...options, statusText: path.text })
+  return { columns: [...fewer, ...requestColumns(snapshot)], last }
 }
 
 /** A header and one line for each worker, in the order of the snapshot. */

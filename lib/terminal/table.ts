@@ -29,7 +29,11 @@ export function tableLines<Row>(
   width = Infinity,
 ): string[] {
   const cells = (column: TableColumn<Row>) => [column.name, ...rows.map((row) => column.text(row))]
-  const sized = columns.map((column) => ({ column, width: widest(cells(column)) }))
+  const sized = columns.map((column) => ({
+    column,
+    width: widest(cells(column)),
+    isShared: rows.length > 1 && new Set(cells(column).slice(1)).size === 1,
+  }))
   const kept = fitColumns(sized, width)
   const room = width - kept.reduce((sum, one) => sum + one.width + GAP, 0)
 
@@ -61,18 +65,22 @@ function widest(cells: string[]): number {
 interface SizedColumn<Row> {
   column: TableColumn<Row>
   width: number
+  /** Whether all rows say the same, so that it tells none from another. */
+  isShared: boolean
 }
 
-/** Leaves out what matters least until the last column has room. */
+/** Leaves out what all rows share, then what matters least, until the last column has room. */
 function fitColumns<Row>(sized: SizedColumn<Row>[], columns: number): SizedColumn<Row>[] {
   const used = sized.reduce((sum, { width }) => sum + width + GAP, 0)
   if (used + LAST_MIN_COLUMNS <= columns) return sized
 
   const droppable = sized.filter(({ column }) => column.dropOrder !== undefined)
   if (droppable.length === 0) return sized
-  const first = Math.min(...droppable.map(({ column }) => column.dropOrder!))
+  const shared = droppable.filter(({ isShared }) => isShared)
+  const fewest = shared.length > 0 ? shared : droppable
+  const first = Math.min(...fewest.map(({ column }) => column.dropOrder!))
   return fitColumns(
-    sized.filter(({ column }) => column.dropOrder !== first),
+    sized.filter((one) => !fewest.includes(one) || one.column.dropOrder !== first),
     columns,
   )
 }

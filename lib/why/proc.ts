@@ -129,12 +129,18 @@ function syscallName(number: number): string | undefined {
 
 const MOST_CHILDREN = 8
 
+/** The processes that one of its threads has started. */
+export function childPids(pid: number, thread: number): number[] {
+  return (readText(`/proc/${pid}/task/${thread}/children`) ?? '').split(' ').filter(Boolean).map(Number)
+}
+
 function childrenOf(pid: number, thread: number): string[] {
-  const pids = (readText(`/proc/${pid}/task/${thread}/children`) ?? '').split(' ').filter(Boolean)
-  return pids.slice(0, MOST_CHILDREN).map((child) => {
-    const command = (readText(`/proc/${child}/cmdline`) ?? '').replaceAll('\0', ' ').trim()
-    return `${child} ${command}`.slice(0, 200)
-  })
+  return childPids(pid, thread)
+    .slice(0, MOST_CHILDREN)
+    .map((child) => {
+      const command = (readText(`/proc/${child}/cmdline`) ?? '').replaceAll('\0', ' ').trim()
+      return `${child} ${command}`.slice(0, 200)
+    })
 }
 
 /** The descriptors of sockets that a process has, by their inode. */

@@ -8,6 +8,7 @@
 
 #include "../core/crc32c.h"
 #include "../core/file_lock.h"
+#include "../core/interface.h"
 #include "../core/platform.h"
 #include "../core/process.h"
 #include "handle.h"
@@ -204,6 +205,7 @@ Napi::Value FirstThread(const Napi::CallbackInfo& info) {
 napi_value Nothing(napi_env, napi_callback_info) { return nullptr; }
 
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
+  exports.Set("interface", kInterface);
   exports.Set("create", Napi::Function::New(env, Create, "create"));
   const auto table = std::make_shared<HandleTable>();
   auto* held = new std::shared_ptr<HandleTable>(table);

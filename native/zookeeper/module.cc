@@ -15,6 +15,7 @@
 #include <memory>
 #include <set>
 
+#include "../core/interface.h"
 #include "session.h"
 
 namespace rollcall {
@@ -446,6 +447,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   auto* open = new std::shared_ptr<OpenHandles>(std::make_shared<OpenHandles>());
   napi_add_async_cleanup_hook(env, Farewell::Begin, open, nullptr);
+  exports.Set("interface", rollcall::kInterface);
   exports.Set("open", Napi::Function::New(env, Open, "open", open));
   return exports;
 }

@@ -97,4 +97,14 @@ describe('rollcall, of a place that has nothing', () => {
       else assert.ok(stderr.includes(`\n(${guess})\n`), stderr)
     })
   })
+
+  it('knows the options of GNU parallel, and what they are called here', async () => {
+    const { code, stderr } = await runCli(['work', '-a', 'list', '--retries', '3', '--', 'true'])
+
+    assert.equal(code, 64)
+    assert.match(
+      stderr,
+      /^rollcall: unknown option '--retries'\n\(GNU parallel has it. Here it is --attempts <n>\)\n/,
+    )
+  })
 })

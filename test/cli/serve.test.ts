@@ -92,6 +92,22 @@ describe('rollcall serve', () => {
     assert.match(before.body, /no board yet/)
   })
 
+  it('frees the slots of the dead after a while, where that is asked for', async () => {
+    const worker = await startWorker(baseDir, 'dies', 'last words')
+    await worker.killed()
+    const shows = async ({ port }: { port: number }) => (await ask(port, { path: '/?json' })).body
+    const only = await serve()
+    const spares = await serve(['--cleanup'])
+    const before = [await shows(only), await shows(spares)].map((body) => JSON.parse(body).counts.dead)
+    const cleans = await serve(['--cleanup-after', '100ms'])
+
+    await eventually(async () => JSON.parse(await shows(cleans)).counts.dead === 0, 'the slot to be free')
+    const { counts, workers } = JSON.parse(await shows(only))
+
+    assert.deepEqual(before, [1, 1])
+    assert.deepEqual([counts.dead, workers.map(({ id }: { id: string }) => id)], [0, ['web-1']])
+  })
+
   it('tells programs where it listens', async () => {
     const cli = await serve(['--json', '--host', 'localhost', '--title', 'Till'])
 

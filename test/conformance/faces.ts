@@ -31,7 +31,16 @@ export function queueFaces(place: QueuePlace): void {
       assert.match(body, /<td>slow &lt;worker&gt;<\/td>/)
       assert.match(body, /\{&quot;file&quot;:&quot;&lt;i&gt;&quot;\}/)
       const { queues } = JSON.parse((await ask(port, { path: '/?json' })).body)
-      assert.deepEqual(queues[0].counts, { total: 4, ready: 3, delayed: 0, leased: 0, done: 1, dead: 0 })
+      assert.deepEqual(queues[0].counts, {
+        total: 4,
+        ready: 3,
+        delayed: 0,
+        leased: 0,
+        done: 1,
+        dead: 0,
+        failed: 0,
+        retried: 0,
+      })
       const metrics = (await ask(port, { path: '/metrics' })).body
       assert.match(metrics, /queue="<jobs>",state="ready"\} 3$/m)
       assert.match(metrics, /queue="<jobs>",state="expired"\} 1$/m)

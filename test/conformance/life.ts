@@ -173,6 +173,8 @@ export function itemLife(place: QueuePlace): void {
         leased: 0,
         done: 21,
         dead: 0,
+        failed: 0,
+        retried: 0,
       })
     })
 
@@ -258,6 +260,8 @@ export function itemLife(place: QueuePlace): void {
         leased: 0,
         done: 29,
         dead: 1,
+        failed: 1,
+        retried: 0,
       })
       assert.deepEqual(await nodes(url, ['pages', 'open']), { pages: 1, open: 1 })
       await queue.redrive()

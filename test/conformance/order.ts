@@ -1,8 +1,11 @@
 // When an item is leased, and before which others: back-off, delay, priority, order, and queues that come after others.
 
 import assert from 'node:assert/strict'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { WatchdogQueue, WatchdogTimer } from '../../lib'
 import { openStore } from '../../lib/queue/connect'
+import { LOOK_MS } from '../../lib/queue/items/page-chooser'
+import { MAX_PREFETCHED } from '../../lib/queue/worker/prefetched-claims'
 import { eventually } from '../support/eventually'
 import { collect, connect } from '../support/queue'
 import type { QueuePlace } from './place'
@@ -108,26 +111,38 @@ export function itemOrder(place: QueuePlace): void {
       assert.deepEqual(await drain(timer), ['top', 'h1', 'h2', 'h3', 'n1', 'n2', 'low but later', 'last'])
     })
 
-    it('leases a higher priority that is added meanwhile, or comes back, before what it has at hand', async () => {
-      const items = Array.from({ length: 2000 }, (_, i) => `n${i}`)
+    /** Leases until there is `item`, as soon as it is time to look for it. Returns what came before. */
+    async function othersBefore(timer: WatchdogTimer, item: string): Promise<number> {
+      await delay(LOOK_MS)
+      for (let others = 0; ; others++) {
+        const lease = (await timer.lease())!
+        if (lease.item === item) return others
+        await lease.ack()
+      }
+    }
+
+    it('leases a higher priority that is added meanwhile before what it has at hand', async () => {
+      const items = Array.from({ length: 200 }, (_, i) => `n${i}`)
       const { url, timer } = await made(place, { sealed: false, queue: items })
       const other = await connect(url)
-      const late: string[] = []
-      let added: Promise<unknown> | undefined
-      let after = 0
+      for (let i = 0; i < 20; i++) await (await timer.lease())!.ack()
 
-      for (let lease = await timer.lease(); lease; lease = await timer.lease()) {
-        await lease.ack()
-        added ??= other.add(['urgent'], { priority: 1 }).then(() => {
-          after = performance.now()
-        })
-        if (after > 0) late.push(lease.item)
-        if (lease.item === 'urgent') break
-      }
+      await other.add(['urgent'], { priority: 1 })
 
-      await added
-      assert.equal(late.at(-1), 'urgent')
-      assert.ok(late.length < 2000, 'before the others are done')
+      assert.ok((await othersBefore(timer, 'urgent')) <= MAX_PREFETCHED, 'before the others are done')
+    })
+
+    it('leases a higher priority that comes back before what it has at hand', async () => {
+      const items = Array.from({ length: 200 }, (_, i) => `n${i}`)
+      const { url, queue, timer } = await made(place, { sealed: false, queue: items })
+      await queue.add(['urgent'], { priority: 1 })
+      const held = (await (await (await connect(url)).createTimer('other')).lease())!
+      assert.equal(held.item, 'urgent')
+      for (let i = 0; i < 20; i++) await (await timer.lease())!.ack()
+
+      await held.release()
+
+      assert.ok((await othersBefore(timer, 'urgent')) <= MAX_PREFETCHED, 'before the others are done')
     })
 
     it('gives the items of a list to one worker in the order of the list, retries behind', async () => {

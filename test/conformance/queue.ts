@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type WatchdogEvent, WatchdogQueue } from '../../lib'
+import { type QueueCounts, type WatchdogEvent, WatchdogQueue } from '../../lib'
 import { openStore } from '../../lib/queue/connect'
 import { eventually } from '../support/eventually'
 import { collect, connect } from '../support/queue'
@@ -62,7 +62,16 @@ export function queueUse(place: QueuePlace): void {
       await timer.end({ status: 'done', code: 0 })
 
       assert.deepEqual(acked.sort(), ['a', 'b', 'c'])
-      assert.deepEqual(await queue.counts(), { total: 3, ready: 0, delayed: 0, leased: 0, done: 3, dead: 0 })
+      assert.deepEqual(await queue.counts(), {
+        total: 3,
+        ready: 0,
+        delayed: 0,
+        leased: 0,
+        done: 3,
+        dead: 0,
+        failed: 0,
+        retried: 0,
+      })
       const report = await queue.waitDone({ workers: true, timeoutMs: 10_000 })
       assert.deepEqual(
         [report.ok, report.workers.map(({ id, state, code }) => [id, state, code])],
@@ -134,12 +143,15 @@ export function queueUse(place: QueuePlace): void {
       const error = { message: 'attempt 4', name: 'Error' }
       assert.deepEqual([letter, ...others], [{ id, item: 'poison', attempts: 4, error, worker: 'worker' }])
       assert.equal((await queue.waitDone()).ok, false)
+      const attemptsOf = ({ failed, retried }: QueueCounts) => ({ failed, retried })
+      assert.deepEqual(attemptsOf(await queue.counts()), { failed: 4, retried: 3 })
       assert.equal(await queue.redrive(), 1)
       const lease = await timer.lease({ waitMs: 5000 })
       assert.deepEqual([lease!.id, lease!.attempt], [id, 1])
       await lease!.ack()
       assert.deepEqual(await collect(queue.deadLetters()), [])
       assert.equal((await queue.waitDone({ timeoutMs: 10_000 })).ok, true)
+      assert.deepEqual(attemptsOf(await queue.counts()), { failed: 4, retried: 4 })
     })
 
     it('gives back what is released, or disposed of unsettled, without counting the attempt', async () => {

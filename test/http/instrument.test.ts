@@ -95,12 +95,13 @@ describe('instrument', () => {
     const sent = http.request({ host: '127.0.0.1', port, path: '/a', method: 'POST', agent })
     const answered = once(sent, 'response') as Promise<[http.IncomingMessage]>
     sent.write('half')
-    await showing(board, { state: 'reading', method: 'POST', path: '/a' })
+    const { since: beganAt } = await showing(board, { state: 'reading', method: 'POST', path: '/a' })
     sent.end('the other half')
     await showing(board, { state: 'working', inFlight: 1 })
     const answer = await response('/a')
     answer.write('half')
-    await showing(board, { state: 'writing', requests: 0 })
+    const writing = await showing(board, { state: 'writing', requests: 0 })
+    assert.equal(writing.began ?? writing.since, beganAt, 'the request is as old as it was')
     const [incoming] = await answered
     answer.end('the other half')
     await once(incoming.resume(), 'end')
@@ -108,6 +109,7 @@ describe('instrument', () => {
     agent.destroy()
 
     assert.equal(idle.path, '/a', 'the last request stays')
+    assert.equal(idle.began, undefined)
     await showing(board, { state: 'waiting', requests: 1 })
   })
 

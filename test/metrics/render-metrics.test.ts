@@ -49,6 +49,7 @@ describe('renderMetrics', () => {
         'rollcall_worker_heartbeat_age_seconds{worker="a"}': 0,
         'rollcall_worker_cpu_seconds_total{worker="a"}': 0,
         'rollcall_worker_resident_memory_bytes{worker="a"}': 0,
+        'rollcall_worker_oldest_request_seconds{worker="a"}': 0,
         [build!]: 1,
       },
       {
@@ -75,6 +76,7 @@ describe('renderMetrics', () => {
         'rollcall_worker_unreadable{worker="a"}': 0,
         'rollcall_worker_busy{worker="a"}': 1,
         'rollcall_worker_requests_in_flight{worker="a"}': 3,
+        'rollcall_worker_oldest_request_seconds{worker="a"}': 0,
         'rollcall_worker_requests_total{worker="a"}': 17,
         'rollcall_worker_sent_bytes_total{worker="a"}': 1234,
         rollcall_jobs_done_total: 5,
@@ -118,6 +120,7 @@ describe('renderMetrics', () => {
     await using queue = await WatchdogQueue.connect<string>(`${tempDir()}/queue`)
     await queue.createQueue({ queue: ['1', '2', '3'] })
     await using timer = await queue.createTimer('w')
+    await (await timer.lease())!.nack('later', { delayMs: 3_600_000 })
     const lease = await timer.lease()
 
     const found = samples(
@@ -127,8 +130,8 @@ describe('renderMetrics', () => {
 
     const of = (kind: string, state: string) => found[`rollcall_queue_${kind}{queue="jobs",state="${state}"}`]
     assert.deepEqual(
-      ['ready', 'leased', 'done', 'dead'].map((state) => of('items', state)),
-      [2, 1, 0, 0],
+      ['ready', 'delayed', 'leased', 'done', 'dead'].map((state) => of('items', state)),
+      [1, 1, 1, 0, 0],
     )
     assert.deepEqual(
       ['alive', 'expired', 'died', 'never-started'].map((state) => of('timers', state)),

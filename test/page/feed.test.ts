@@ -110,7 +110,7 @@ describe('statusHandler, about open pages', () => {
   it('lets a page that does not read miss frames, and gives it everything once it reads', async () => {
     const many = await startReady(
       'status-crowd',
-      JSON.stringify({ baseDir, count: 1000, perSecond: 20_000, fill: 200 }),
+      JSON.stringify({ baseDir, count: 1000, perSecond: 10_000, fill: 200 }),
     )
     let buffered = 0
     let handled: ServerResponse | undefined

@@ -1,4 +1,4 @@
-// A worker whose server is instrumented with metrics, and shows the status page: `{ baseDir, id }`. Asked for its
+// A worker whose server is instrumented, and shows the status page: `{ baseDir, id, metrics }`. Asked for its
 // `port`, it says it.
 
 import { createServer } from 'node:http'
@@ -6,14 +6,18 @@ import type { AddressInfo } from 'node:net'
 
 import { instrument, Scoreboard, statusHandler } from '../../lib'
 
-const { baseDir, id } = JSON.parse(process.argv[2]!) as { baseDir: string; id: string }
+const { baseDir, id, metrics } = JSON.parse(process.argv[2]!) as {
+  baseDir: string
+  id: string
+  metrics?: boolean
+}
 const board = new Scoreboard({ baseDir, workerId: id })
 const page = statusHandler(board)
 const server = createServer((request, response) => {
   if (request.url!.startsWith('/status')) page(request, response)
   else response.end('works')
 })
-instrument(server, { board, metrics: true })
+instrument(server, { board, metrics })
 process.on('message', () => process.send!({ port: (server.address() as AddressInfo).port }))
 process.on('disconnect', () => process.exit(0))
 server.listen(0, '127.0.0.1', () => process.send!('ready'))

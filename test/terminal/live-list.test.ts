@@ -237,7 +237,7 @@ describe('A board as a live list', () => {
 })
 
 describe('A queue as a live list', () => {
-  const counts = { total: 10, ready: 4, delayed: 0, leased: 1, done: 4, dead: 1 }
+  const counts = { total: 10, ready: 4, delayed: 0, leased: 1, done: 4, dead: 1, failed: 1, retried: 0 }
   const timers = [
     { id: 'w-10', state: 'alive', ageMs: 10, startedAt: 0, host: 'b', pid: 7, progress: { step: 3 } },
     { id: 'w-9', state: 'expired', ageMs: 90_000, startedAt: 0, host: 'a', pid: 8 },
@@ -256,7 +256,7 @@ describe('A queue as a live list', () => {
     const lines = view.lines(100, 20)
 
     assert.match(lines[1]!, /50% 5\/10, \?\/s, \? left, 1 failed/)
-    assert.equal(lines[2], 'items    4 ready, 1 leased, 4 done, 1 dead letters')
+    assert.equal(lines[2], 'items    4 ready, 1 leased, 4 done, 1 dead letters; 1 attempts failed, 0 retried')
     assert.equal(lines[3], 'workers  1 expired, 1 died, 1 alive, 1 finished')
     assert.deepEqual(
       lines.slice(7, 11).map((line) => line.split(/ +/)[1]),
@@ -307,8 +307,20 @@ describe('Texts of a live list', () => {
     assert.deepEqual(rates.slice(0, 3), [undefined, 10, 15])
     assert.equal(rates[3], 0)
     assert.equal(rate.add(31_000, 5), undefined)
-    assert.equal(timeLeftMs({ total: 10, ready: 5, delayed: 0, leased: 0, done: 5, dead: 0 }, 2), 2500)
-    assert.equal(timeLeftMs({ total: 10, ready: 5, delayed: 0, leased: 0, done: 5, dead: 0 }, 0), undefined)
-    assert.equal(timeLeftMs({ total: 10, ready: 0, delayed: 0, leased: 0, done: 9, dead: 1 }, undefined), 0)
+    assert.equal(
+      timeLeftMs({ total: 10, ready: 5, delayed: 0, leased: 0, done: 5, dead: 0, failed: 0, retried: 0 }, 2),
+      2500,
+    )
+    assert.equal(
+      timeLeftMs({ total: 10, ready: 5, delayed: 0, leased: 0, done: 5, dead: 0, failed: 0, retried: 0 }, 0),
+      undefined,
+    )
+    assert.equal(
+      timeLeftMs(
+        { total: 10, ready: 0, delayed: 0, leased: 0, done: 9, dead: 1, failed: 1, retried: 0 },
+        undefined,
+      ),
+      0,
+    )
   })
 })

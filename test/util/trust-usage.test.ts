@@ -32,12 +32,12 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'cli/support/verb-hints.ts': [['statSync'], 'whether a word is a directory, for a hint'],
   'cli/support/signs-of-life.ts': [['statSync'], 'when a file that the user named was written last'],
   'cli/verbs/work/output.ts': [
-    ['closeSync', 'mkdirSync', 'writeSync'],
+    ['closeSync', 'mkdirSync'],
     'a directory that the user named; on descriptors that trust has opened',
   ],
   'cli/verbs/work/printer.ts': [['write'], 'standard output and error'],
   'cli/verbs/work/records.ts': [
-    ['closeSync', 'fstatSync', 'openSync', 'writeSync'],
+    ['closeSync', 'fstatSync', 'openSync'],
     'files that the user named to be appended to, which may be pipes',
   ],
   'cli/verbs/work/run-work.ts': [
@@ -49,11 +49,19 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
     'a new file in a directory of its own that it has just made, 0700',
   ],
   'cli/parse/items.ts': [['createReadStream'], 'a file that the user named, which may be a pipe'],
+  'demo/fleet-run.ts': [
+    ['existsSync', 'mkdtemp', 'rm'],
+    'a directory of its own that it has just made, 0700',
+  ],
+  'cli/verbs/work/in-fleet.ts': [
+    ['mkdtempSync', 'rmSync'],
+    'a directory of its own that it has just made, 0700',
+  ],
   'demo/run.ts': [['existsSync', 'mkdtemp', 'rm'], 'a directory of its own that it has just made, 0700'],
   'page/assets.ts': [['readFileSync'], 'files of the package'],
   'metrics/release.ts': [['readFileSync'], 'a file of the package'],
   'binding.ts': [['existsSync'], 'whether a file of the package is there, for the error that says so'],
-  'http/request-metrics.ts': [['statSync'], 'the mode of a board that is open, for the one beside it'],
+  'fleet/names.ts': [['readFileSync'], 'a file of the system'],
   'why/proc.ts': [
     ['readFileSync', 'readdirSync', 'readlinkSync', 'statSync'],
     'what the kernel says in /proc',

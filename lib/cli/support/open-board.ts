@@ -32,9 +32,9 @@ export async function openToRead(baseDir: string, flags: BoardFlags): Promise<Sc
 /** Opens the board in `baseDir` to clean it. A missing one is an error, and stays missing. */
 export async function openToWrite(
   baseDir: string,
-  flags: BoardFlags & { mode?: number },
+  flags: BoardFlags & { mode?: number | undefined; deadForMs?: number },
 ): Promise<Scoreboard> {
-  return openExisting(baseDir, { mode: flags.mode }, flags)
+  return openExisting(baseDir, { mode: flags.mode, deadForMs: flags.deadForMs }, flags)
 }
 
 async function openExisting(

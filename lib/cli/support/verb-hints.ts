@@ -22,6 +22,28 @@ export function withVerbHint(message: string, all: () => Command): string {
   return `${message.slice(0, message.indexOf(line) + line.length)}(Did you mean ${hint}?)\n`
 }
 
+/** Words of GNU parallel that `rollcall work` has others for. */
+const OF_PARALLEL: Readonly<Record<string, string>> = {
+  '--retries': '--attempts <n>',
+  '--resume': 'the default; --new starts over',
+  '--resume-failed': '--retry-failed',
+  '--eta': '--bar',
+  '--lb': '--line-buffer',
+  '-u': '--ungroup',
+  '--colsep': 'sh -c \'set -- $0; CMD "$1" "$2"\' {}',
+  '--pipe': '--stdin',
+  '-S': 'a queue on ZooKeeper: --queue zk://host/path, on each machine',
+  '--sshlogin': 'a queue on ZooKeeper: --queue zk://host/path, on each machine',
+}
+
+/** The same for an option of `work` that is not known here, where it is another tool's. */
+export function withOptionHint(message: string, verb: string | undefined): string {
+  const [line, option = ''] = /unknown option '(.*)'\n/.exec(message) ?? []
+  const here = verb === 'work' ? OF_PARALLEL[option] : undefined
+  if (line === undefined || here === undefined) return message
+  return `${message.slice(0, message.indexOf(line) + line.length)}(GNU parallel has it. Here it is ${here})\n`
+}
+
 /** A verb that a command with verbs of its own does not have is answered with those that it has. */
 export function withVerbsOf(message: string, program: Command, name: string | undefined): string {
   const command = program.commands.find((one) => one.name() === name && one.commands.length > 0)

@@ -56,6 +56,8 @@ async function closeInspectors(board: Scoreboard): Promise<number> {
 
 async function reset(board: Scoreboard, { json }: CleanupOptions): Promise<void> {
   const { living, files } = board.reset()
+  const { resetRequests } = await import('../../http/request-counts.js')
+  resetRequests(board)
   if (json) {
     print(JSON.stringify({ living, files }))
     return

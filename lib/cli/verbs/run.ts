@@ -10,9 +10,10 @@ import { ChildCommand, hearSignals } from '../support/child-command'
 import { CommandPlace } from '../support/command-board'
 import { isExpected } from '../support/exit-codes'
 import { openQueue, withPlaceHint } from '../support/open-queue'
-import { note } from '../support/output'
+import { note, noteLines } from '../support/output'
 import { type KickFlags, SignsOfLife, withKicks } from '../support/signs-of-life'
 import { type Ending, StartError, Supervisor } from '../support/supervisor'
+import { TimeLimit } from '../support/time-limit'
 
 /** As timeout(1) tells it. */
 const TIMED_OUT = 124
@@ -95,7 +96,7 @@ async function runCommand(words: string[], flags: RunFlags): Promise<void> {
   process.exitCode = code
 }
 
-class RunOfCommand {
+export class RunOfCommand {
   readonly #queue: WatchdogQueue
   readonly #id: string
   readonly #flags: RunFlags
@@ -161,19 +162,20 @@ class RunOfCommand {
       },
     )
     this.#follow(this.#timer, command)
-    const clock = timeout === undefined ? undefined : setTimeout(() => command.stop('timeout'), timeout)
+    const limit = new TimeLimit(command, timeout)
     try {
-      return this.#exitCode(await command.ended, command)
+      return this.#exitCode(await command.ended, command, limit)
     } finally {
-      clearTimeout(clock)
+      limit.clear()
       stopHearing()
       place?.end()
     }
   }
 
-  #exitCode(ending: Ending, command: ChildCommand): number {
+  #exitCode(ending: Ending, command: ChildCommand, { stack }: TimeLimit): number {
     if (command.stopReason !== 'timeout' || ending.code === 0) return ending.code
     note(`timed out after ${this.#flags.timeout! / 1000} s`)
+    if (stack.length > 0) noteLines(stack.join('\n'))
     return ending.signal === constants.signals.SIGKILL ? ending.code : TIMED_OUT
   }
 

@@ -1,6 +1,7 @@
 // What `top` does: on a terminal a screen that lives, elsewhere a round of text or JSON at a time.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import { readRequestTotals } from '../../http/request-counts'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
 import { BoardSource } from '../../terminal/live/board-source'
@@ -8,8 +9,9 @@ import { matches } from '../../terminal/live/list-model'
 import { ListView } from '../../terminal/live/list-view'
 import { renderJson, renderLine, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
-import type { SortKey } from '../../view/sort-keys'
+import { SORTS, type SortKey } from '../../view/sort-keys'
 import { blockedForMs } from '../../view/worker-state'
+import { CliError, EXIT } from '../support/exit-codes'
 import { type BoardFlags, checkExists, openToRead } from '../support/open-board'
 import { isScreen, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
@@ -20,20 +22,22 @@ export interface TopOptions extends BoardFlags {
   stale: number
   blocked?: number
   rounds?: number
-  sort: SortKey
+  sort?: string
   reverse?: boolean
   filter?: string
   json?: boolean
 }
 
 /** Watches the board in `dir` until somebody has seen enough. */
-export async function top(dir: string, options: TopOptions): Promise<void> {
+export async function top(dir: string, given: TopOptions): Promise<void> {
+  const options = { ...given, sort: sortFrom(given.sort, SORTS, 'slot', 'a board') }
   using stop = new StopSignal()
   using board = await openToRead(dir, options)
   const look = () => lookAgain(board)
   const source = new BoardSource({
     title: dir,
     look,
+    totals: () => totalsOf(board),
     staleMs: options.stale,
     blockedMs: options.blocked,
     why: whyOn(board),
@@ -42,6 +46,29 @@ export async function top(dir: string, options: TopOptions): Promise<void> {
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
   else await topAsText(source, options, stop)
   process.exitCode = stop.exitCode
+}
+
+/** What was asked for, of what a list of that kind can be sorted by. */
+export function sortFrom<Key extends string>(
+  asked: string | undefined,
+  sorts: Readonly<Record<Key, string>>,
+  byDefault: Key,
+  what: string,
+): Key {
+  if (asked === undefined) return byDefault
+  if (Object.hasOwn(sorts, asked)) return asked as Key
+  throw new CliError(
+    EXIT.usage,
+    `${what} is not sorted by ${asked}: give --sort ${Object.keys(sorts).join(', ')}`,
+  )
+}
+
+/** What the board counts; where it has no counter for what servers have served, what they count beside it. */
+function totalsOf(board: Scoreboard): Record<string, number> {
+  const totals = board.totals()
+  if (totals.requests !== undefined) return totals
+  const served = readRequestTotals(board)
+  return served === undefined ? totals : { requests: served.requests, bytes: served.bytes, ...totals }
 }
 
 /** What says where a worker hangs. */
@@ -56,7 +83,11 @@ function whyOn(board: Scoreboard): (worker: WorkerEntry) => Promise<string[]> {
   }
 }
 
-async function topAsText(source: BoardSource, options: TopOptions, stop: StopSignal): Promise<void> {
+async function topAsText(
+  source: BoardSource,
+  options: TopOptions & { sort: SortKey },
+  stop: StopSignal,
+): Promise<void> {
   const { sort, reverse = false, filter = '' } = options
   for (let round = 1; !stop.signal.aborted; round += 1) {
     source.refresh()
@@ -66,7 +97,7 @@ async function topAsText(source: BoardSource, options: TopOptions, stop: StopSig
     print(
       options.json
         ? renderJson(snapshot, undefined, { staleMs: options.stale, blockedMs: options.blocked })
-        : textRound(snapshot, options),
+        : textRound(snapshot, source.totalsLines(), options),
     )
     if (round === options.rounds) return
     // Rejects when it is time to stop, which the loop's condition says better.
@@ -74,11 +105,11 @@ async function topAsText(source: BoardSource, options: TopOptions, stop: StopSig
   }
 }
 
-function textRound(snapshot: Snapshot, { stale, blocked }: TopOptions): string {
+function textRound(snapshot: Snapshot, totals: string[], { stale, blocked }: TopOptions): string {
   const states = { staleMs: stale, blockedMs: blocked }
   const table = renderTable(snapshot, { ...outputStyle(), state: true, ...states })
   const head = `${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, states)}`
-  return [head, ...table, ''].join('\n')
+  return [head, ...totals, ...table, ''].join('\n')
 }
 
 /** A board may be replaced while it is looked at. Throws when there is none any more. */

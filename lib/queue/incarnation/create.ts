@@ -145,7 +145,8 @@ async function build(store: Store, record: QueueRecord, request: CreateRequest):
     if (request.settings.after !== undefined) folders.push(GATE)
     await Promise.all(folders.map((name) => make(incarnation.at(name))))
     const meter = request.ifExists === 'extend' ? new ListMeter() : undefined
-    if (incarnation.forgetsDone) await make(incarnation.at('totals'), encodeTotals({ done: 0, leaving: [] }))
+    if (incarnation.forgetsDone)
+      await make(incarnation.at('totals'), encodeTotals({ done: 0, failed: 0, leaving: [] }))
     const items = meter?.measure(request.items) ?? request.items
     await writePages(incarnation, { ...request, items }, make)
     if (meter !== undefined) await make(listPath(incarnation), encodeList(meter))

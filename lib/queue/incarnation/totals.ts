@@ -20,6 +20,8 @@ import type { Incarnation } from './incarnation'
 export interface TotalsRecord {
   /** Items of pages that are gone or leaving. */
   readonly done: number
+  /** Attempts of them that failed. */
+  readonly failed: number
   /** Pages that are in the total, and may still be there. */
   readonly leaving: readonly string[]
   readonly version: number
@@ -32,8 +34,8 @@ export const KEPT_PAGE = Buffer.from(KEPT_TEXT)
 const NODE = 'totals'
 const MAX_LEAVING = 100_000
 
-export function encodeTotals({ done, leaving }: Omit<TotalsRecord, 'version'>): Buffer {
-  return Buffer.from(JSON.stringify({ done, leaving }))
+export function encodeTotals({ done, failed, leaving }: Omit<TotalsRecord, 'version'>): Buffer {
+  return Buffer.from(JSON.stringify({ done, failed, leaving }))
 }
 
 export class Totals {
@@ -53,14 +55,16 @@ export class Totals {
     const node = await store.get(path)
     if (node === undefined) throw this.#incarnation.closed()
     const record = parseRecord(node.data)
-    const { done, leaving } = record ?? {}
+    // Older versions do not count them.
+    const { done, failed = 0, leaving } = record ?? {}
     const isSound =
       isRecord(record) &&
       isCount(done) &&
+      isCount(failed) &&
       Array.isArray(leaving) &&
       leaving.length <= MAX_LEAVING &&
       leaving.every(isPageName)
-    if (isSound) return { done, leaving: leaving as string[], version: node.version }
+    if (isSound) return { done, failed, leaving: leaving as string[], version: node.version }
     throw new WatchdogError('ERR_CORRUPT', `The totals of ${store.url} are not readable`, { path })
   }
 
@@ -80,23 +84,24 @@ export class Totals {
   async #count(page: string): Promise<boolean> {
     const { store } = this.#incarnation
     for (;;) {
-      const { done, leaving, version } = await this.read()
+      const { done, failed, leaving, version } = await this.read()
       if (leaving.includes(page)) return true
       const node = await store.get(this.#incarnation.at('states', page))
       // Gone: by somebody who has put it on the list since, and may have been killed with the rest to do.
       if (node === undefined && (await this.read()).version !== version) continue
       const state = node && decodeState(node.data)
       if (state === undefined || !isComplete(state) || state.dead.length > 0) return false
-      const data = encodeTotals({ done: done + state.done, leaving: [...leaving, page] })
+      const sums = { done: done + state.done, failed: failed + state.failed }
+      const data = encodeTotals({ ...sums, leaving: [...leaving, page] })
       if ((await store.set(this.#path, data, version, { quiet: true })).kind === 'set') return true
     }
   }
 
   async #strike(page: string): Promise<void> {
     for (;;) {
-      const { done, leaving, version } = await this.read()
+      const { done, failed, leaving, version } = await this.read()
       if (!leaving.includes(page)) return
-      const data = encodeTotals({ done, leaving: leaving.filter((name) => name !== page) })
+      const data = encodeTotals({ done, failed, leaving: leaving.filter((name) => name !== page) })
       const outcome = await this.#incarnation.store.set(this.#path, data, version, { quiet: true })
       if (outcome.kind === 'set') return
     }

@@ -24,7 +24,7 @@ import type { PageStates } from './page-states'
 /** How many states an idle worker reads at once when it looks for returned items. */
 const READ_AT_ONCE = 64
 /** How long something may be ready elsewhere before a worker that has enough to do at hand looks for it. */
-const LOOK_MS = 200
+export const LOOK_MS = 200
 
 export interface TakenFrom<R> {
   readonly page: string

@@ -50,8 +50,15 @@ export async function countItems(queue: AttachedQueue): Promise<QueueCounts> {
   for (let tries = 1; ; tries++) {
     const before = await totals?.read()
     const sum = await countPages(queue, new Set(before?.leaving))
-    const done = before?.done ?? 0
-    const all = { ...sum, total: sum.total + done, done: sum.done + done }
+    const { done = 0, failed = 0 } = before ?? {}
+    const all = {
+      ...sum,
+      total: sum.total + done,
+      done: sum.done + done,
+      // Of pages that are gone no item is dead.
+      failed: sum.failed + failed,
+      retried: sum.retried + failed,
+    }
     // What went in between is in neither, or in both.
     if (totals === undefined || tries === COUNT_TRIES) return all
     if ((await totals.read()).version === before!.version) return all
@@ -64,7 +71,16 @@ async function countPages(queue: AttachedQueue, leaving: ReadonlySet<string>): P
   const all = await Promise.all(names.map((name) => lookAt(queue, name, open.has(name))))
   const known = all.filter((state) => state !== undefined)
   const now = await nowFor(queue.incarnation, known)
-  const sum: QueueCounts = { total: 0, ready: 0, delayed: 0, leased: 0, done: 0, dead: 0 }
+  const sum: QueueCounts = {
+    total: 0,
+    ready: 0,
+    delayed: 0,
+    leased: 0,
+    done: 0,
+    dead: 0,
+    failed: 0,
+    retried: 0,
+  }
   for (const state of known) {
     const one = counts(state, now)
     for (const field of Object.keys(sum) as (keyof QueueCounts)[]) sum[field] += one[field]

@@ -170,7 +170,7 @@ export class Reaper implements RemoteReaper {
     const timers = new Set((await this.#incarnation.store.list(this.#incarnation.at('timers'))) ?? [])
     const vanished = [...this.#known].some((wid) => !timers.has(wid))
     this.#known = timers
-    await this.#retirement.look(timers)
+    await this.#retirement.look()
     const first = this.#scannedAt === Number.NEGATIVE_INFINITY
     if (!vanished && !first && performance.now() - this.#scannedAt < SCAN_MS) return
     this.#scannedAt = performance.now()

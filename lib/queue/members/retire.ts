@@ -20,15 +20,16 @@ export class Retirement {
     this.#incarnation = incarnation
   }
 
-  /** @param timers those that are there */
-  async look(timers: ReadonlySet<string>): Promise<void> {
+  async look(): Promise<void> {
     const { keepMembersMs } = this.#incarnation.settings
     if (keepMembersMs === undefined) return
     const at = performance.now()
     if (at - this.#lookedAt < Math.min(MAX_LOOK_MS, Math.max(MIN_LOOK_MS, keepMembersMs / 4))) return
     this.#lookedAt = at
     const { store } = this.#incarnation
+    // In this order: a timer is made before its member and never comes back, so one that is absent now is gone.
     const names = (await store.list(this.#incarnation.at('members'))) ?? []
+    const timers = new Set(await store.list(this.#incarnation.at('timers')))
     const gone = new Map<string, number>()
     for (const wid of names) {
       if (!isName(wid) || timers.has(wid)) continue

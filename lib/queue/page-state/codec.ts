@@ -32,10 +32,11 @@ export function encodeState(state: PageState): Buffer {
     state
   // Left out where there are none: such a state is one that older versions know.
   const late = delayed.length === 0 ? '' : `,"delayed":${kept(delayed)}`
+  const failed = state.failed === 0 ? '' : `,"failed":${state.failed}`
   return Buffer.from(
     `{"size":${size},"cursor":${cursor},"claims":${JSON.stringify(claims)},"retry":${kept(retry)},` +
       `"suspects":${kept(suspects)},"done":${done},"dead":${kept(dead)},"revoked":${kept(revoked)},` +
-      `"consumed":${kept(consumed)},"fence":${fence},"returned":${returned}${late}}`,
+      `"consumed":${kept(consumed)},"fence":${fence},"returned":${returned}${failed}${late}}`,
   )
 }
 
@@ -43,7 +44,7 @@ export function encodeState(state: PageState): Buffer {
 export function decodeState(bytes: Uint8Array): PageState | undefined {
   const state = parseRecord(bytes)
   if (state === undefined || !isState(state)) return undefined
-  return state.delayed === undefined ? { ...state, delayed: [] } : (state as PageState)
+  return complete(state)
 }
 
 /** Of the number of a claim in its holder's log: 32 bits. */
@@ -120,14 +121,22 @@ function areConsumed(value: unknown, cursor: number): boolean {
   )
 }
 
-/** What `delayed` is left out of. */
-type Decoded = Omit<PageState, 'delayed'> & Partial<Pick<PageState, 'delayed'>>
+type LeftOut = 'delayed' | 'failed'
+type Decoded = Omit<PageState, LeftOut> & Partial<Pick<PageState, LeftOut>>
+
+/** With what was left out. */
+function complete(state: Decoded): PageState {
+  const { delayed, failed } = state
+  if (delayed !== undefined && failed !== undefined) return state as PageState
+  return { ...state, delayed: delayed ?? [], failed: failed ?? 0 }
+}
 
 function isState(value: unknown): value is Decoded {
   if (!isRecord(value)) return false
   const { size, cursor, claims, retry, suspects, delayed, done, dead, revoked, consumed, fence, returned } =
     value
-  if (![cursor, done, fence, returned].every((count) => isCount(count))) return false
+  const failed = value.failed === undefined ? 0 : value.failed
+  if (![cursor, done, fence, returned, failed].every((count) => isCount(count))) return false
   if (!isCount(size, MAX_PAGE_ITEMS)) return false
   const end = cursor as number
   const sound =
@@ -145,7 +154,7 @@ function isState(value: unknown): value is Decoded {
     revoked.every((claim) => isRevoked(claim, end)) &&
     areConsumed(consumed, end)
   if (!sound) return false
-  return isBalanced((delayed === undefined ? { ...value, delayed: [] } : value) as unknown as PageState)
+  return isBalanced(complete(value as unknown as Decoded))
 }
 
 /** Every item is in one place: what no damaged number gets past. */

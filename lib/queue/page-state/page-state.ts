@@ -29,7 +29,7 @@ export interface Claim {
   /** Attempts of these items that have failed before. */
   readonly attempts: number
   readonly suspect: boolean
-  /** Items of the claim that were acked, nacked or given back. */
+  /** Items that were acked, nacked or given back; and those between, that the claim never had. */
   readonly settled: readonly Range[]
   /**
    * Not 0: its items are done one after the other, and the acks of the first ones are on record under this
@@ -80,6 +80,8 @@ export interface PageState {
   readonly fence: number
   /** How many items have ever come back from a lease. */
   readonly returned: number
+  /** How many attempts have ever failed: by a nack, or because the holder of that item died. */
+  readonly failed: number
 }
 
 /** A state and what the step found out. */
@@ -90,8 +92,7 @@ export interface Outcome<R> {
 
 export interface Taken {
   readonly token: string
-  readonly from: number
-  readonly to: number
+  readonly items: readonly Range[]
   readonly attempts: number
   readonly fence: number
 }
@@ -123,6 +124,7 @@ export function newState(size: number, until?: number): PageState {
     consumed: {},
     fence: 0,
     returned: 0,
+    failed: 0,
   }
 }
 
@@ -147,6 +149,7 @@ function changed(state: PageState, changes: Partial<PageState>): PageState {
     consumed: changes.consumed ?? state.consumed,
     fence: changes.fence ?? state.fence,
     returned: changes.returned ?? state.returned,
+    failed: changes.failed ?? state.failed,
   }
 }
 
@@ -182,13 +185,17 @@ export function isComplete(state: PageState): boolean {
 /** At that time, by the clock of the store: a delayed item that is due is ready. */
 export function counts(state: PageState, now = 0) {
   const delayed = waitingSize(state.delayed.filter(({ until }) => until > now))
+  const dead = ranges.size(state.dead)
   return {
     total: state.size,
     ready: ready(state) + waitingSize(state.delayed) - delayed,
     delayed,
     leased: leased(state),
     done: state.done,
-    dead: ranges.size(state.dead),
+    dead,
+    failed: state.failed,
+    // All but those that were the last of their item.
+    retried: Math.max(0, state.failed - dead),
   }
 }
 
@@ -197,28 +204,36 @@ export function nextDue(state: PageState): number | undefined {
   return state.delayed[0]?.until
 }
 
-/** Items that stand together, and what the page's sources are without them. */
+/** Items with as many attempts behind them, and what the page's sources are without them. */
 interface Slice extends Pick<PageState, 'cursor' | 'retry' | 'suspects'> {
-  readonly from: number
-  readonly to: number
+  readonly items: readonly Range[]
   readonly attempts: number
 }
 
-/** Takes up to `max` items that stand together, or undefined where that source is empty. */
-function slice(state: PageState, source: Source, max: number): Slice | undefined {
+/** Takes up to `max` items, or undefined where that source is empty. `isOne`: that stand together. */
+function slice(state: PageState, source: Source, max: number, isOne = false): Slice | undefined {
   const { size, cursor, retry, suspects } = state
   if (source === 'fresh') {
     if (cursor === size) return undefined
     const to = Math.min(size, cursor + max)
-    return { cursor: to, retry, suspects, from: cursor, to, attempts: 0 }
+    return { cursor: to, retry, suspects, items: [[cursor, to]], attempts: 0 }
   }
-  const [first, ...rest] = state[source]
-  if (first === undefined) return undefined
-  const { from, attempts } = first
-  const to = Math.min(first.to, from + (source === 'suspects' ? 1 : max))
-  const left = to < first.to ? [{ from: to, to: first.to, attempts }, ...rest] : rest
-  if (source === 'retry') return { cursor, retry: left, suspects, from, to, attempts }
-  return { cursor, retry, suspects: left, from, to, attempts }
+  const list = state[source]
+  const attempts = list[0]?.attempts
+  if (attempts === undefined) return undefined
+  let items: Range[] = []
+  let rest = list
+  let more = source === 'suspects' ? 1 : max
+  for (let next = rest[0]; more > 0 && next?.attempts === attempts; next = rest[0]) {
+    const { from, to } = next
+    const end = Math.min(to, from + more)
+    items = ranges.add(items, from, end)
+    rest = rest.slice(1)
+    if (end < to) rest = [{ from: end, to, attempts }, ...rest]
+    more = isOne ? 0 : more - (end - from)
+  }
+  if (source === 'retry') return { cursor, retry: rest, suspects, items, attempts }
+  return { cursor, retry, suspects: rest, items, attempts }
 }
 
 /** Leases up to `max` items of `source` to `wid` under `token`. `log`: see `Claim`; default 0. */
@@ -226,16 +241,18 @@ export function claim(
   state: PageState,
   request: { token: string; wid: string; max: number; source: Source; log?: number },
 ): Outcome<Taken | undefined> {
-  const taken = slice(state, request.source, request.max)
+  const { token, wid, max, source, log = 0 } = request
+  const taken = slice(state, source, max, log !== 0)
   if (taken === undefined) return { state, result: undefined }
-  const { cursor, retry, suspects, from, to, attempts } = taken
+  const { cursor, retry, suspects, items, attempts } = taken
   const fence = state.fence + 1
-  const suspect = request.source === 'suspects'
-  const { token, wid, log = 0 } = request
-  const entry: Claim = { token, from, to, wid, fence, attempts, suspect, settled: [], log }
+  const suspect = source === 'suspects'
+  const [from, to] = [items[0]![0], items.at(-1)![1]]
+  const settled = ranges.gaps(items, from, to)
+  const entry: Claim = { token, from, to, wid, fence, attempts, suspect, settled, log }
   return {
     state: changed(state, { cursor, retry, suspects, fence, claims: [...state.claims, entry] }),
-    result: { token, from, to, attempts, fence },
+    result: { token, items, attempts, fence },
   }
 }
 
@@ -243,8 +260,8 @@ export function claim(
 export function claimed(state: PageState, token: string): Taken | 'revoked' | undefined {
   const entry = named(state.claims, token)
   if (entry === undefined) return named(state.revoked, token) && 'revoked'
-  const { from, to, attempts, fence } = entry
-  return { token, from, to, attempts, fence }
+  const { from, to, settled, attempts, fence } = entry
+  return { token, items: ranges.gaps(settled, from, to), attempts, fence }
 }
 
 /** Takes one item for good: leased and acked in one step. `seq` numbers the handle's consumes. */
@@ -256,7 +273,8 @@ export function consume(
   if (taken === undefined) return { state, result: undefined }
   const others = Object.entries(state.consumed).filter(([handle]) => handle !== request.handle)
   const kept = Object.fromEntries(others.slice(-(MAX_CONSUMERS - 1)))
-  const { cursor, retry, suspects, from } = taken
+  const { cursor, retry, suspects, items } = taken
+  const from = items[0]![0]
   const consumed = { ...kept, [request.handle]: [request.seq, from] as const }
   const changes = { cursor, retry, suspects, consumed, done: state.done + 1, fence: state.fence + 1 }
   return { state: changed(state, changes), result: from }
@@ -380,17 +398,18 @@ export function settle(
     return { state: changed(state, changes), result: 'settled' }
   }
   const attempts = entry.attempts + 1
+  const failed = state.failed + 1
   if (attempts >= request.maxAttempts) {
     const dead = ranges.add(state.dead, index, index + 1)
-    return { state: changed(state, { claims, dead }), result: 'dead' }
+    return { state: changed(state, { claims, dead, failed }), result: 'dead' }
   }
   const back = { from: index, to: index + 1, attempts }
   if (request.until !== undefined) {
     const delayed = addDelayed(state.delayed, { ...back, until: request.until })
-    return { state: changed(state, { claims, returned, delayed }), result: 'settled' }
+    return { state: changed(state, { claims, returned, failed, delayed }), result: 'settled' }
   }
   const retry = addWaiting(state.retry, back)
-  return { state: changed(state, { claims, returned, retry }), result: 'settled' }
+  return { state: changed(state, { claims, returned, failed, retry }), result: 'settled' }
 }
 
 /**
@@ -485,12 +504,13 @@ export function reap(
   state: PageState,
   request: { isGone: (wid: string) => boolean; maxAttempts: number },
 ): Outcome<Reaped> {
-  let { suspects, retry, dead, returned } = state
+  let { suspects, retry, dead, returned, failed } = state
   const claims: Claim[] = []
   const revoked: Revoked[] = []
   const letters: { index: number; attempts: number; wid: string }[] = []
-  const back = (entry: Claim, from: number, to: number, failed: number) => {
-    const attempts = entry.attempts + failed
+  const back = (entry: Claim, from: number, to: number, failures: number) => {
+    const attempts = entry.attempts + failures
+    failed += failures
     if (attempts >= request.maxAttempts) {
       for (let index = from; index < to; index++) letters.push({ index, attempts, wid: entry.wid })
       dead = ranges.add(dead, from, to)
@@ -520,7 +540,10 @@ export function reap(
   const result = { returned: returned - state.returned, dead: letters }
   if (revoked.length === 0) return { state, result }
   const remembered = [...state.revoked, ...revoked].slice(-MAX_REVOKED)
-  return { state: changed(state, { claims, suspects, retry, dead, returned, revoked: remembered }), result }
+  return {
+    state: changed(state, { claims, suspects, retry, dead, returned, failed, revoked: remembered }),
+    result,
+  }
 }
 
 /** Gives dead items a new life with all attempts ahead; those that are not dead stay as they are. */

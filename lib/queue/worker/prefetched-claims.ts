@@ -7,7 +7,8 @@ import type { ClaimTokens } from './claim-tokens'
 import type { LeaseTicket } from './lease'
 import type { LeaseTickets } from './lease-tickets'
 
-const LIMITS: BatchLimits = { max: 32, ms: 5 }
+export const MAX_PREFETCHED = 32
+const LIMITS: BatchLimits = { max: MAX_PREFETCHED, ms: 5 }
 
 /**
  * Items of one claim, handed out one after the other: each when all before it are acked. Those acks are logged,

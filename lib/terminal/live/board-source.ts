@@ -1,8 +1,8 @@
 // The workers of a board as the rows of a live list.
 
 import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
-import { bytesText } from '../../view/numbers'
-import { ownerKey, updateRates } from '../../view/rates'
+import { bytesText, countText } from '../../view/numbers'
+import { ownerKey, RateWindow, updateRates } from '../../view/rates'
 import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
 import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../../view/text'
@@ -27,7 +27,11 @@ export class BoardSource implements ListSource<WorkerEntry> {
   readonly why: ((worker: WorkerEntry) => Promise<string[]>) | undefined
   readonly #title: string
   readonly #look: () => Snapshot
+  readonly #totals: () => Record<string, number>
   readonly #now: () => number
+  readonly #requestRate = new RateWindow()
+  #counted: Record<string, number> = {}
+  #requestsPerSecond: number | undefined
   readonly #states: { staleMs: number; blockedMs?: number }
   #snapshot = EMPTY
   #lookedAt = 0
@@ -36,6 +40,8 @@ export class BoardSource implements ListSource<WorkerEntry> {
   constructor(source: {
     title: string
     look: () => Snapshot
+    /** What the board's counters have come to; of one whose workers serve requests, `requests` is among them. */
+    totals?: () => Record<string, number>
     staleMs: number
     blockedMs?: number
     why?: (worker: WorkerEntry) => Promise<string[]>
@@ -43,6 +49,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }) {
     this.#title = source.title
     this.#look = source.look
+    this.#totals = source.totals ?? (() => ({}))
     this.#states = { staleMs: source.staleMs, blockedMs: source.blockedMs }
     this.why = source.why
     this.#now = source.now ?? (() => performance.now())
@@ -60,6 +67,9 @@ export class BoardSource implements ListSource<WorkerEntry> {
     this.#rates = isSame ? updateRates(this.#snapshot, snapshot, now - this.#lookedAt) : new Map()
     this.#snapshot = snapshot
     this.#lookedAt = now
+    this.#counted = this.#totals()
+    const { requests } = this.#counted
+    this.#requestsPerSecond = requests === undefined ? undefined : this.#requestRate.add(now, requests)
   }
 
   sorted(order: Order): Snapshot {
@@ -79,7 +89,17 @@ export class BoardSource implements ListSource<WorkerEntry> {
   head(columns: number): string[] {
     const perSecond = [...this.#rates.values()].reduce((sum, rate) => sum + rate, 0)
     const counts = renderLine(this.#snapshot, this.#states)
-    return [cut(`${escapeControls(this.#title)}  ${counts}, ${rateText(perSecond)} updates/s`, columns)]
+    const first = `${escapeControls(this.#title)}  ${counts}, ${rateText(perSecond)} updates/s`
+    return [first, ...this.totalsLines()].map((line) => cut(line, columns))
+  }
+
+  /** One line, or none: what the board counts. */
+  totalsLines(): string[] {
+    const totals = Object.entries(this.#counted).map(([name, n]) => {
+      const rate = name === 'requests' ? ` (${rateText(this.#requestsPerSecond)}/s)` : ''
+      return `${name === 'bytes' ? bytesText(n) : countText(n)} ${escapeControls(name)}${rate}`
+    })
+    return totals.length === 0 ? [] : [`in all  ${totals.join(', ')}`]
   }
 
   keyOf(worker: WorkerEntry): string {
@@ -117,39 +137,52 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   details(worker: WorkerEntry, columns: number): string[] {
-    const ago = (at: number | undefined) =>
-      at === undefined ? undefined : `${timeText(at)}, ${ageText(this.#snapshot.takenAt - at)} ago`
-    const { error } = worker
-    const facts = nameLines({
-      id: worker.id,
-      state: this.#stateOf(worker),
-      pid: worker.pid,
-      thread: worker.threadId === 0 ? undefined : worker.threadId,
-      slot: worker.slot,
-      epoch: worker.epoch,
-      started: ago(worker.startedAt),
-      updated: ago(worker.updatedAt) ?? 'never',
-      updates: `${worker.updates}, ${rateText(this.#rates.get(ownerKey(worker)))} a second`,
-      processor: worker.vitals && `${worker.vitals.cpuPercent} %, ${ageText(worker.vitals.cpuMs)} in all`,
-      memory: worker.vitals && bytesText(worker.vitals.rssBytes),
-      threads: worker.vitals?.threads,
-      ended: worker.ending,
-      error: error && `${error.code}: ${error.message}`,
-      preview: error?.preview,
-    })
-    const counters = nameLines(worker.counters)
-    return [
-      ...facts,
-      ...(counters.length > 0 ? ['', 'counters', ...counters] : []),
-      '',
-      'status',
-      ...wrap(fullStatus(worker), columns - 2).map((line) => `  ${line}`),
-    ].map((line) => cut(line, columns))
+    const rate = `${rateText(this.#rates.get(ownerKey(worker)))} a second`
+    const facts = { state: this.#stateOf(worker), updates: `${worker.updates}, ${rate}` }
+    return workerLines(worker, this.#snapshot.takenAt, facts, columns)
   }
 
   #stateOf(worker: WorkerEntry): string {
     return stateText(worker, this.#snapshot.takenAt, this.#states)
   }
+}
+
+/** Everything about one worker. @param facts what only its list knows of it, instead of what the entry says */
+export function workerLines(
+  worker: WorkerEntry,
+  takenAt: number,
+  { state, ...more }: Record<string, string | number | undefined>,
+  columns: number,
+): string[] {
+  const ago = (at: number | undefined) =>
+    at === undefined ? undefined : `${timeText(at)}, ${ageText(takenAt - at)} ago`
+  const { error } = worker
+  const facts = nameLines({
+    id: worker.id,
+    state,
+    pid: worker.pid,
+    thread: worker.threadId === 0 ? undefined : worker.threadId,
+    slot: worker.slot,
+    epoch: worker.epoch,
+    started: ago(worker.startedAt),
+    updated: ago(worker.updatedAt) ?? 'never',
+    updates: worker.updates,
+    ...more,
+    processor: worker.vitals && `${worker.vitals.cpuPercent} %, ${ageText(worker.vitals.cpuMs)} in all`,
+    memory: worker.vitals && bytesText(worker.vitals.rssBytes),
+    threads: worker.vitals?.threads,
+    ended: worker.ending,
+    error: error && `${error.code}: ${error.message}`,
+    preview: error?.preview,
+  })
+  const counters = nameLines(worker.counters)
+  return [
+    ...facts,
+    ...(counters.length > 0 ? ['', 'counters', ...counters] : []),
+    '',
+    'status',
+    ...wrap(fullStatus(worker), columns - 2).map((line) => `  ${line}`),
+  ].map((line) => cut(line, columns))
 }
 
 function fullStatus({ status, error }: WorkerEntry): string {

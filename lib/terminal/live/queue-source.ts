@@ -46,7 +46,16 @@ export const QUEUE_SORTS = {
   host: 'by machine',
 } as const
 
-const NO_COUNTS: QueueCounts = { total: 0, ready: 0, delayed: 0, leased: 0, done: 0, dead: 0 }
+const NO_COUNTS: QueueCounts = {
+  total: 0,
+  ready: 0,
+  delayed: 0,
+  leased: 0,
+  done: 0,
+  dead: 0,
+  failed: 0,
+  retried: 0,
+}
 const TONES: Readonly<Record<TimerState, Tone>> = {
   expired: 'warning',
   died: 'bad',
@@ -111,7 +120,8 @@ export class QueueSource implements ListSource<TimerRow> {
   }
 
   head(columns: number): string[] {
-    const { ready, delayed, leased, done, dead } = this.#counts
+    const { ready, delayed, leased, done, dead, failed, retried } = this.#counts
+    const attempts = failed > 0 ? `; ${failed} attempts failed, ${retried} retried` : ''
     const states = STATES.map((state) => [
       this.#timers.filter((timer) => timer.state === state).length,
       state,
@@ -120,7 +130,7 @@ export class QueueSource implements ListSource<TimerRow> {
     return [
       `${escapeControls(this.#title)}${this.#trouble === undefined ? '' : `  NOT REACHED: ${escapeControls(this.#trouble)}`}`,
       progressLine(this.#counts, this.#perSecond, columns),
-      `items    ${ready} ready, ${delayed > 0 ? `${delayed} delayed, ` : ''}${leased} leased, ${done} done, ${dead} dead letters`,
+      `items    ${ready} ready, ${delayed > 0 ? `${delayed} delayed, ` : ''}${leased} leased, ${done} done, ${dead} dead letters${attempts}`,
       `workers  ${workers.length === 0 ? 'none' : workers.join(', ')}`,
     ].map((line) => cut(line, columns))
   }

@@ -108,7 +108,16 @@ describeZookeeper('rollcall queue', () => {
     assert.equal((await run(url, ['queue', 'seal'])).code, 0)
     assert.deepEqual((await run(url, ['queue', 'consume'])).code, 5)
     const status = JSON.parse((await run(url, ['queue', 'status', '--json'])).stdout)
-    assert.deepEqual(status.items, { total: 3, ready: 0, delayed: 0, leased: 0, done: 3, dead: 0 })
+    assert.deepEqual(status.items, {
+      total: 3,
+      ready: 0,
+      delayed: 0,
+      leased: 0,
+      done: 3,
+      dead: 0,
+      failed: 0,
+      retried: 0,
+    })
     assert.equal((await run(url, ['queue', 'destroy'])).code, 0)
     assert.equal((await run(url, ['queue', 'count'])).code, 66)
   })
@@ -146,7 +155,16 @@ describeZookeeper('rollcall queue', () => {
 
     const { items, timers } = JSON.parse(stdout)
     assert.equal(code, 0)
-    assert.deepEqual(items, { total: 2, ready: 1, delayed: 0, leased: 0, done: 1, dead: 0 })
+    assert.deepEqual(items, {
+      total: 2,
+      ready: 1,
+      delayed: 0,
+      leased: 0,
+      done: 1,
+      dead: 0,
+      failed: 0,
+      retried: 0,
+    })
     assert.deepEqual([timers[0].id, timers[0].state], ['w-1', 'alive'])
   })
 
@@ -303,6 +321,15 @@ describeZookeeper('rollcall work', () => {
     running.child.kill('SIGTERM')
 
     assert.equal((await running.ended()).code, 143)
-    assert.deepEqual(await queue.counts(), { total: 1, ready: 1, delayed: 0, leased: 0, done: 0, dead: 0 })
+    assert.deepEqual(await queue.counts(), {
+      total: 1,
+      ready: 1,
+      delayed: 0,
+      leased: 0,
+      done: 0,
+      dead: 0,
+      failed: 0,
+      retried: 0,
+    })
   })
 })

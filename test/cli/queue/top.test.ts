@@ -54,7 +54,16 @@ describe('rollcall queue top, piped', () => {
     const [first, last] = [rounds[0], rounds.at(-1)]
     assert.equal(code, 143)
     assert.deepEqual([first.items.dead, first.perSecond, first.timeLeftMs], [1, null, null])
-    assert.deepEqual(last.items, { total: 4, ready: 1, delayed: 0, leased: 0, done: 2, dead: 1 })
+    assert.deepEqual(last.items, {
+      total: 4,
+      ready: 1,
+      delayed: 0,
+      leased: 0,
+      done: 2,
+      dead: 1,
+      failed: 1,
+      retried: 0,
+    })
     assert.ok(last.perSecond > 0)
     assert.ok(Math.abs(last.timeLeftMs - 1000 / last.perSecond) < 1e-6)
     assert.deepEqual(last.timers, [{ id: 'w-2', state: 'never-started' }])

@@ -159,7 +159,7 @@ describe('rollcall work, on a file of items', function () {
   })
 
   it('tells rates and times in a line', () => {
-    const counts = { total: 200, ready: 90, delayed: 0, leased: 10, done: 97, dead: 3 }
+    const counts = { total: 200, ready: 90, delayed: 0, leased: 10, done: 97, dead: 3, failed: 3, retried: 0 }
     assert.equal(progressLine(counts, 2), '[############............] 50% 100/200, 2.0/s, 50s left, 3 failed')
     assert.deepEqual([59_000, 190_000, 7_500_000].map(showDuration), ['59s', '3m10s', '2h05m'])
   })

@@ -165,7 +165,16 @@ describe('The reaper of a queue with a silent worker', () => {
       })
 
       assert.equal(notifications, 2)
-      assert.deepEqual(await queue.counts(), { total: 1, ready: 1, delayed: 0, leased: 0, done: 0, dead: 0 })
+      assert.deepEqual(await queue.counts(), {
+        total: 1,
+        ready: 1,
+        delayed: 0,
+        leased: 0,
+        done: 0,
+        dead: 0,
+        failed: leases,
+        retried: leases,
+      })
     })
   }
 

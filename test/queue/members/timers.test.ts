@@ -24,7 +24,16 @@ describeZookeeper('The watchdog', () => {
     stopped.child.signal('SIGCONT')
 
     await assert.rejects(stopped.do('lease', 'ack'), { code: 'ERR_LEASE_LOST' })
-    assert.deepEqual(await master.counts(), { total: 1, ready: 0, delayed: 0, leased: 0, done: 1, dead: 0 })
+    assert.deepEqual(await master.counts(), {
+      total: 1,
+      ready: 0,
+      delayed: 0,
+      leased: 0,
+      done: 1,
+      dead: 0,
+      failed: 1,
+      retried: 1,
+    })
   })
 
   it('ages timers right, and expires none, when clients are hours off the server and each other', async () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { decodeState, encodeState } from '../../../lib/queue/page-state/codec'
-import { newState, type PageState } from '../../../lib/queue/page-state/page-state'
+import { MAX_REVOKED, newState, type PageState } from '../../../lib/queue/page-state/page-state'
 
 /** Something in every place: items 0, 2, 3 leased, 4 and 5 in retry, 6 suspect, 7 dead, 1, 8 done, 9 delayed, 10 and 11 fresh. */
 const lively = (): PageState => ({
@@ -38,6 +38,7 @@ const lively = (): PageState => ({
   consumed: { h: [1, 9] },
   fence: 5,
   returned: 3,
+  failed: 4,
 })
 
 const fields = Object.keys(lively()) as (keyof PageState)[]
@@ -58,6 +59,13 @@ describe('The state of a page as bytes', () => {
     assert.deepEqual(decodeState(bytes.subarray(6, -5)), lively())
     assert.deepEqual(decodeState(new Uint8Array(bytes).subarray(6, -5)), lively())
     assert.deepEqual(decodeState(encodeState(newState(3))), newState(3))
+    const [claim] = lively().claims
+    const full = {
+      ...lively(),
+      claims: [{ ...claim!, log: 2 ** 32 - 1 }],
+      revoked: revokedClaims(MAX_REVOKED),
+    }
+    assert.deepEqual(decodeState(encodeState(full)), full)
   })
 
   it('may hold ranges that touch', () => {
@@ -76,7 +84,10 @@ describe('The state of a page as bytes', () => {
     for (const bytes of ['', 'no json', 'null', '7', '"x"', '[]', '{}', '{"size":1,"cursor":2}']) {
       assert.equal(decodeState(Buffer.from(bytes)), undefined, bytes)
     }
-    for (const field of fields) assert.equal(decoded({ ...lively(), [field]: undefined }), undefined, field)
+    // Older versions do not count what has failed.
+    const always = fields.filter((field) => field !== 'failed')
+    for (const field of always) assert.equal(decoded({ ...lively(), [field]: undefined }), undefined, field)
+    assert.deepEqual(decoded({ ...lively(), failed: undefined }), { ...lively(), failed: 0 })
     for (const field of fields) assert.equal(decoded({ ...lively(), [field]: null }), undefined, field)
   })
 
@@ -161,6 +172,20 @@ describe('The state of a page as bytes', () => {
         },
       ],
     ],
+    [
+      'more claims than items were leased',
+      [
+        {
+          claims: Array.from({ length: 11 }, (_, i) => ({
+            ...lively().claims[0],
+            token: `t${i}`,
+            ...(i === 0 ? {} : { settled: [[0, 4]] }),
+          })),
+        },
+      ],
+    ],
+    ['a claim with a log beyond 32 bits', withClaims('log', [2 ** 32])],
+    ['more revoked claims than are remembered', [{ revoked: revokedClaims(MAX_REVOKED + 1) }]],
     ['dead items that are no ranges', combine(['dead'], NO_RANGES, { done: 3 })],
     ['a dead item that was never leased', [{ dead: [[10, 11]] }]],
     [
@@ -202,6 +227,10 @@ describe('The state of a page as bytes', () => {
     })
   }
 })
+
+function revokedClaims(count: number): PageState['revoked'] {
+  return Array.from({ length: count }, (_, i) => ({ token: `r${i}`, settled: [] }))
+}
 
 /** Each field with each value, and the other changes that keep the sum. */
 function combine(names: string[], values: unknown[], others: object = {}): object[] {

@@ -123,8 +123,9 @@ async function items(
 }
 
 async function status(handle: WatchdogQueue, { json }: QueueFlags): Promise<void> {
-  const [items, timers] = await Promise.all([handle.counts(), handle.checkTimers()])
-  if (json) return print(JSON.stringify({ items, timers }))
+  const [counts, timers] = await Promise.all([handle.counts(), handle.checkTimers()])
+  if (json) return print(JSON.stringify({ items: counts, timers }))
+  const { failed, retried, ...items } = counts
   print(
     `items    ${Object.entries(items)
       .map(([name, n]) => `${n} ${name}`)
@@ -136,6 +137,7 @@ async function status(handle: WatchdogQueue, { json }: QueueFlags): Promise<void
       .map(([name, n]) => `${n} ${name}`)
       .join(', ')}`,
   )
+  if (failed > 0) print(`attempts ${failed} failed, ${retried} of them to be made again`)
 }
 
 async function dead(

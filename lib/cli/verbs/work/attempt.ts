@@ -10,6 +10,7 @@ import type { CommandPlace } from '../../support/command-board'
 import { EXIT } from '../../support/exit-codes'
 import { SignsOfLife } from '../../support/signs-of-life'
 import { type Ending, StartError } from '../../support/supervisor'
+import { TimeLimit } from '../../support/time-limit'
 import { type CommandLine, commandLine } from './command-line'
 import type { AttemptOutput } from './output'
 import { OutputClosedError } from './printer'
@@ -24,6 +25,14 @@ const OUTPUT_CLOSED = 141
 const HEARD_WITHIN_MS = 250
 const SHOWN_ITEM = 200
 
+/** What a command did wrong, for its dead letter: the stack is the command's, not ours. */
+class CommandError extends Error {
+  constructor(message: string, stack: readonly string[]) {
+    super(message)
+    this.stack = [message, ...stack].join('\n')
+  }
+}
+
 export class Attempt {
   readonly #session: WorkSession
   readonly #lease: Lease<LineItem>
@@ -31,6 +40,8 @@ export class Attempt {
   readonly #place: CommandPlace | undefined
   readonly #answer = new Answer()
   #received = 0
+  /** What the command was doing when its time was over. */
+  #stack: readonly string[] = []
 
   constructor(
     session: WorkSession,
@@ -84,6 +95,7 @@ export class Attempt {
       sentBytes: session.flags.stdin ? itemBytes(this.#lease.item).length : 0,
       receivedBytes: this.#received,
       ...(reason === undefined ? {} : { reason }),
+      ...(this.#stack.length === 0 ? {} : { stack: this.#stack.join('\n') }),
     }
     await this.#conclude(command, ending, record, output)
   }
@@ -119,15 +131,15 @@ export class Attempt {
     const { running, flags } = this.#session
     const { signal } = this.#lease
     const lost = () => command.stop('lost')
-    const { timeout } = flags
-    const clock = timeout === undefined ? undefined : setTimeout(() => command.stop('timeout'), timeout)
+    const limit = new TimeLimit(command, flags.timeout)
     this.#session.begun(command)
     signal.addEventListener('abort', lost, { once: true })
     if (signal.aborted) lost()
     try {
       return await command.ended
     } finally {
-      clearTimeout(clock)
+      limit.clear()
+      this.#stack = limit.stack
       signal.removeEventListener('abort', lost)
       running.delete(command)
       this.#place?.end()
@@ -172,7 +184,7 @@ export class Attempt {
     session.tally.failed++
     if (isLast) session.count(false)
     await session.doubt().catch(() => {})
-    if (!isLost) throw new Error(failure)
+    if (!isLost) throw new CommandError(failure, this.#stack)
     session.printer.note(`${failure}: ${showItem(this.#lease.item).slice(0, SHOWN_ITEM)}`)
     return this.#giveBack()
   }
@@ -198,7 +210,7 @@ export class Attempt {
       this.#session.jobLog?.add(record)
     } catch (error) {
       // What the command did is done; without its log nobody would know what else is.
-      this.#session.giveUp(EXIT.io, `cannot write the job log: ${(error as Error).message}`)
+      this.#session.giveUp(EXIT.io, (error as Error).message)
     }
   }
 

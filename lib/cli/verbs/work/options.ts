@@ -33,6 +33,7 @@ export interface WorkFlags extends QueueOptions, KickFlags, OutputFlags {
   joblog?: string
   results?: string
   board?: string
+  fleet?: string
   bar?: boolean
   progress?: boolean
   json?: boolean
@@ -82,7 +83,7 @@ export function withWorkOptions(work: Command): Command {
     .option('--group', 'hold the output of a command until it ends (the default)')
     .option('--line-buffer', 'pass on whole lines as they come')
     .option('--ungroup', 'commands write to this terminal themselves')
-    .option('--keep-order', 'show output in the order of the list')
+    .option('-k, --keep-order', 'show output in the order of the list')
     .option('--tag', 'begin each line with the item')
     .option('--log-dir <dir>', 'keep the output of each attempt in files there')
     .option('--joblog <file>', "a line for each attempt, in GNU parallel's columns")
@@ -91,6 +92,7 @@ export function withWorkOptions(work: Command): Command {
     .option('--no-bar', 'do not')
     .option('--progress', 'say how far it is every 10 s, in a log')
     .option('--board <dir>', 'show each command on this board: rollcall top <dir>')
+    .option('--fleet <url>', 'show each command in this fleet: rollcall top <url>')
     .option('--json', 'print {"done":N,"failed":N} at the end; --joblog as JSON')
     .optionsGroup('Watchdog:')
     .option('--id <id>', "the timers' id (default: task of the array job, or host and pid)")

@@ -1,13 +1,13 @@
 // What becomes of the output of commands: written whole when a command ends, line by line as it comes, in the order
 // of the list, or kept in files.
 
-import { closeSync, mkdirSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { openToWrite } from '../../../util/trust'
 import { escapeControls } from '../../../view/escape-controls'
 import { showItem } from '../../parse/items'
 import type { Printer } from './printer'
-import { Spool, type Stream } from './spool'
+import { Spool, type Stream, writeAll } from './spool'
 
 export interface OutputFlags {
   group?: boolean
@@ -248,9 +248,7 @@ class FileOutput implements AttemptOutput {
   }
 
   add(stream: Stream, bytes: Buffer): void {
-    this.#trouble.try(() => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#files[stream]!, bytes, at)
-    })
+    this.#trouble.try(() => writeAll(this.#files[stream]!, bytes))
   }
 
   async finish(): Promise<void> {

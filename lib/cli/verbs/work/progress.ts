@@ -7,6 +7,7 @@ import { statusText } from '../../../view/text'
 import { type LineItem, showItem } from '../../parse/items'
 import { note } from '../../support/output'
 import type { WorkFlags } from './options'
+import type { Printer } from './printer'
 import type { WorkSession } from './session'
 
 const BAR_MS = 500
@@ -16,14 +17,19 @@ const LOOK_SHARE = 20
 const MOST_FAILURES = 20
 const ITEM_COLUMNS = 200
 
-/** Shows how far the queue is until the returned function is called. */
-export function showProgress(session: WorkSession): () => void {
+/** What is looked at. */
+export type Shown = Pick<WorkSession, 'flags' | 'queue' | 'total'> & {
+  readonly printer: Pick<Printer, 'note' | 'setBar'>
+}
+
+/** Shows how far the queue is until the returned function is called; in a log every `logMs`. */
+export function showProgress(session: Shown, logMs: number = LOG_MS): () => void {
   const { flags, printer, queue } = session
   const isTerminal = process.stderr.isTTY === true && process.env.TERM !== 'dumb'
   const isBar = flags.bar ?? (isTerminal && !flags.ungroup && !flags.progress)
   if (!isBar && !flags.progress) return () => {}
   const rate = new RateWindow()
-  const everyMs = isBar ? BAR_MS : LOG_MS
+  const everyMs = isBar ? BAR_MS : logMs
   let timer: NodeJS.Timeout | undefined
   let hasEnded = false
   const look = async () => {

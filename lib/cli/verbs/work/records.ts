@@ -1,9 +1,11 @@
 // What is written down about each attempt: a line of the job log, and what a command answered.
 
-import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { jsonItem } from '../../parse/items'
+import { CliError, EXIT } from '../../support/exit-codes'
 import { shellQuoted } from './command-line'
+import { writeAll } from './spool'
 
 export interface AttemptRecord {
   readonly item: unknown
@@ -19,25 +21,37 @@ export interface AttemptRecord {
   readonly signal: number
   /** `timeout` and the like, where it was not the command that ended itself. */
   readonly reason?: string
+  /** What it was doing when it had run out of time, for people. */
+  readonly stack?: string
 }
 
 const HEADER = 'Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand'
 
 /** GNU parallel's columns, or JSON lines. Appends to what is there. */
 export class JobLog {
+  readonly #path: string
   readonly #file: number
   readonly #isJson: boolean
   #seq = 0
 
   constructor(path: string, isJson: boolean) {
+    this.#path = path
     this.#file = openSync(path, 'a')
     this.#isJson = isJson
-    if (!isJson && fstatSync(this.#file).size === 0) writeSync(this.#file, `${HEADER}\n`)
+    if (!isJson && fstatSync(this.#file).size === 0) this.#write(HEADER)
   }
 
   add(record: AttemptRecord): void {
     const seq = ++this.#seq
-    writeSync(this.#file, `${this.#isJson ? jsonLine(seq, record) : tableLine(seq, record)}\n`)
+    this.#write(this.#isJson ? jsonLine(seq, record) : tableLine(seq, record))
+  }
+
+  #write(line: string): void {
+    try {
+      writeAll(this.#file, Buffer.from(`${line}\n`))
+    } catch (error) {
+      throw new CliError(EXIT.io, `cannot write the job log ${this.#path}: ${(error as Error).message}`)
+    }
   }
 
   close(): void {
@@ -107,7 +121,7 @@ export class ResultsFile {
       output,
       ...cut,
     }
-    writeSync(this.#file, `${JSON.stringify(line)}\n`)
+    writeAll(this.#file, Buffer.from(`${JSON.stringify(line)}\n`))
   }
 
   close(): void {

@@ -84,6 +84,7 @@ function namelessFile(): number {
   }
 }
 
-function writeAll(file: number, bytes: Buffer): void {
+/** A file system that is nearly full takes a part. */
+export function writeAll(file: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
 }

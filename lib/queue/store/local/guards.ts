@@ -3,11 +3,13 @@
 
 import path from 'node:path'
 import { isLockHeld } from '../../../scoreboard/held-lock'
-import { namesIn, removeFile } from '../../../util/trust'
+import { namesIn, removeFile, statsOf } from '../../../util/trust'
 
 const PREFIX = 'guard-'
 /** As `fileOf` makes them: a path ends with the id of a timer, and that with a random number. */
 const NAME = /^guard-((?:[\w.!~*'()-]|%[0-9A-F]{2})*~[0-9a-f]{12})$/
+/** Longer than the steps in which a file system dates changes: what is dated so lately may change again unseen. */
+const DATE_STEP_MS = 50
 
 export function isGuardName(name: string): boolean {
   return NAME.test(name)
@@ -26,6 +28,8 @@ function nodeOf(name: string): string | undefined {
 export class Guards {
   readonly #folder: string
   readonly #kept = new Set<string>()
+  /** The date of the folder when all guards in it were known; undefined: they are not. */
+  #knownAt: number | undefined
 
   constructor(folder: string) {
     this.#folder = folder
@@ -58,8 +62,20 @@ export class Guards {
     return freed
   }
 
-  /** Timers of whom some may have died before anybody of this process looked; those in `live` have not. */
+  /** Its slot is alive: that says more. */
+  release(node: string): void {
+    this.#kept.delete(node)
+  }
+
+  /**
+   * Those that count as there though their slots were never seen alive: of timers that died before this process
+   * looked, or between two looks. Usually one `lstat` of the folder.
+   */
   findKept(live: ReadonlySet<string>): string[] {
+    const changedAt = statsOf(this.#folder)?.mtimeMs
+    if (changedAt === this.#knownAt) return []
+    const sinceMs = Date.now() - (changedAt ?? 0)
+    this.#knownAt = sinceMs > DATE_STEP_MS ? changedAt : undefined
     const nodes = (namesIn(this.#folder) ?? []).flatMap((name) => nodeOf(name) ?? [])
     return nodes.filter((node) => !live.has(node) && this.keeps(node))
   }

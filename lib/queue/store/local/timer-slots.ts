@@ -100,7 +100,6 @@ export class TimerSlots {
     if (this.#isFresh) return
     this.#isFresh = true
     setImmediate(() => this.expireView())
-    const isFirst = this.#cursor === undefined
     const { workers, gone, cursor } = this.#board.changes(this.#cursor)
     this.#cursor = cursor
     for (const path of this.#guards.freed()) if (this.#live.delete(path)) this.#moved(path)
@@ -109,11 +108,16 @@ export class TimerSlots {
       if (this.#live.delete(id)) this.#moved(id)
     }
     for (const { id, isNew } of workers) {
+      this.#guards.release(id)
       if (this.#live.has(id) && !isNew) continue
       this.#live.add(id)
       this.#moved(id)
     }
-    if (isFirst) for (const node of this.#guards.findKept(this.#live)) this.#live.add(node)
+    // After the slots: a timer has its slot before its guard, and its guard before it holds anything.
+    for (const node of this.#guards.findKept(this.#live)) {
+      this.#live.add(node)
+      this.#moved(node)
+    }
     this.#readRevoked()
   }
 

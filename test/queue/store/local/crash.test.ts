@@ -155,7 +155,16 @@ describe('A queue on this machine, while another process holds its database', fu
     await holder.killed()
 
     assert.ok(['a', 'b'].includes((await waiting)!))
-    assert.deepEqual(await queue.counts(), { total: 2, ready: 1, delayed: 0, leased: 0, done: 1, dead: 0 })
+    assert.deepEqual(await queue.counts(), {
+      total: 2,
+      ready: 1,
+      delayed: 0,
+      leased: 0,
+      done: 1,
+      dead: 0,
+      failed: 0,
+      retried: 0,
+    })
   })
 
   it('lets a wait end when its time is over', async () => {

@@ -278,6 +278,8 @@ describe('A queue on this machine', function () {
       leased: 0,
       done: 100_000,
       dead: 0,
+      failed: 0,
+      retried: 0,
     })
   })
 })

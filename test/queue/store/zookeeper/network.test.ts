@@ -172,7 +172,8 @@ describeZookeeper('A queue behind a network that loses replies', function () {
     const child = startChild('broken-request', `127.0.0.1:${proxy.port}`, broken)
     const { codes, events } = await child.message<BrokenRequestReport>()
 
-    assert.deepEqual(codes, [0, CONNECTION_LOSS, 0])
+    // 0 where the process was so slow that it had seen the end before the request was made, which then waited.
+    assert.match(codes.join(' '), new RegExp(`^0 (${CONNECTION_LOSS}|0) 0$`))
     assert.deepEqual(events, ['connected', 'suspended', 'connected'])
     assert.deepEqual(await child.exited, { code: 0, signal: null })
   })
