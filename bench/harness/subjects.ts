@@ -2,6 +2,7 @@
 
 import { changes } from '../changes'
 import { counters } from '../counters'
+import { curves } from '../curves'
 import { faces } from '../faces'
 import { fleet } from '../fleet'
 import { loadSubject } from '../load'
@@ -21,6 +22,7 @@ export const SUBJECTS: readonly Subject[] = [
   changes,
   counters,
   watch,
+  curves,
   why,
   scale,
   loadSubject,

@@ -221,7 +221,7 @@ export class Agent {
     }
   }
 
-  async #put(path: string, data: Buffer, isNew: boolean): Promise<void> {
+  async #put(path: string, data: Uint8Array, isNew: boolean): Promise<void> {
     this.writes++
     const set = () => this.#timed(() => this.#store.set(path, data, ANY_VERSION, { quiet: true }))
     if (!isNew && (await set()).kind === 'set') return
@@ -270,7 +270,7 @@ export class Agent {
   }
 
   /** The version that it has now; undefined: it is not as this agent knows it. */
-  async #putRecord(path: string, data: Buffer): Promise<number | undefined> {
+  async #putRecord(path: string, data: Uint8Array): Promise<number | undefined> {
     if (this.#version === undefined) {
       if ((await this.#store.create(path, data)) !== 'created') return undefined
       return (await this.#store.info(path))?.version

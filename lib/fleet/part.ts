@@ -72,7 +72,7 @@ export interface PartToWrite {
   readonly isBlocked: (worker: WorkerEntry) => boolean
 }
 
-export function encodePart(part: PartToWrite): Buffer {
+export function encodePart(part: PartToWrite): Uint8Array {
   for (let statusBytes = part.statusBytes; ; statusBytes = Math.floor(statusBytes / 2)) {
     const bytes = deflateRawSync(textOf(part, statusBytes), { level: LEVEL })
     // Statuses are all that can be so long, and 0 of their bytes are not.

@@ -61,7 +61,7 @@ export interface MemberRecord {
   readonly boards: readonly BoardRecord[]
 }
 
-export function encodeRoot(): Buffer {
+export function encodeRoot(): Uint8Array {
   return Buffer.from(JSON.stringify({ format: FORMAT, version: VERSION }))
 }
 
@@ -82,7 +82,7 @@ export function checkRoot(data: Uint8Array, url: string): void {
   )
 }
 
-export const encodeMember = (record: MemberRecord): Buffer => Buffer.from(JSON.stringify(record))
+export const encodeMember = (record: MemberRecord): Uint8Array => Buffer.from(JSON.stringify(record))
 
 /** Undefined where those bytes are no record of a member. */
 export function decodeMember(data: Uint8Array): MemberRecord | undefined {

@@ -34,7 +34,7 @@ const record: MemberRecord = {
   ],
 }
 
-function part(): Buffer {
+function part(): Uint8Array {
   const board = open({ baseDir: tempDir(), workerId: 'w', counters: { done: 'counter' } })
   board.update({ some: ['thing'] })
   const ended = [{ slot: 3, epoch: 1, died: true, ending: 'SIGKILL' }]
