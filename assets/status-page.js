@@ -123,28 +123,6 @@
   }
 
   const canAskWhy = 'why' in document.body.dataset
-  const dialog = $('why')
-
-  async function askWhy(view) {
-    const text = dialog.querySelector('pre')
-    setText($('why-title'), `Where ${view.id} is`)
-    setText(text, 'asking its process ...')
-    dialog.showModal()
-    const headers = { 'X-Rollcall': 'why' }
-    const answer = await fetch(`?why=${view.key}`, { method: 'POST', headers }).catch(() => undefined)
-    setText(text, answer ? await answer.text() : 'The server does not answer.')
-  }
-
-  function offerWhy(cell, key) {
-    if (!canAskWhy || cell.children.length > 1) return
-    const button = document.createElement('button')
-    button.type = 'button'
-    button.className = 'why'
-    button.textContent = 'why?'
-    button.addEventListener('click', () => askWhy(known.get(key).view))
-    cell.append(button)
-  }
-
   function fillRow(entry, now) {
     const { row, view } = entry
     const name = view.isLast ? `${view.kind} last` : view.kind
@@ -152,7 +130,6 @@
     columns.forEach((column, i) => {
       const cell = row.cells[i]
       setText(cell.firstElementChild ?? cell, cellText(entry, column, now))
-      if (column.format === 'word') offerWhy(cell, view.key)
       if (column.key === 'doing') cell.classList.toggle('error', view.isError === true)
     })
   }
@@ -329,8 +306,9 @@
       row.className = 'open'
       const cell = row.insertCell()
       cell.colSpan = columns.length
-      opened = { key, row, cell, html: '' }
+      opened = { key, row, details: cell.appendChild(document.createElement('div')), html: '' }
       askDetails()
+      offerWhy()
     }
     choose()
     if (opened) mark(opened.key, true)
@@ -343,14 +321,46 @@
       const answer = await fetch(`?details=${encodeURIComponent(asked.key)}`)
       const html = await answer.text()
       // Not while somebody marks text in it to copy it.
-      const isMarked = String(getSelection()) !== '' && asked.cell.contains(getSelection().anchorNode)
+      const isMarked = String(getSelection()) !== '' && asked.row.contains(getSelection().anchorNode)
       if (!answer.ok || asked.html === html || isMarked) return
       // HTML of the server's own making, every text in it escaped there.
-      asked.cell.innerHTML = html
+      asked.details.innerHTML = html
       asked.html = html
     } catch {
       // That there is no news is told by the banner.
     }
+  }
+
+  /** Where its code is right now: in its row, below all else. Of one that hangs it is asked at once. */
+  function offerWhy() {
+    const asked = opened
+    const { id, kind } = known.get(asked.key)?.view ?? {}
+    if (!canAskWhy || asked.isOffered || kind === undefined || kind === 'dead') return
+    asked.isOffered = true
+    const where = document.createElement('div')
+    asked.row.cells[0].prepend(where)
+    where.className = 'details where'
+    const button = where.appendChild(document.createElement('button'))
+    button.type = 'button'
+    button.className = 'why'
+    button.textContent = 'Where is it?'
+    const stack = where.appendChild(document.createElement('pre'))
+    stack.hidden = true
+    stack.tabIndex = 0
+    stack.setAttribute('aria-label', `Where ${id} is`)
+    const ask = () => askWhy(asked.key, button, stack)
+    button.addEventListener('click', ask)
+    if (kind === 'blocked') ask()
+  }
+
+  async function askWhy(key, button, stack) {
+    button.disabled = true
+    stack.hidden = false
+    setText(stack, 'asking its process ...')
+    const headers = { 'X-Rollcall': 'why' }
+    const answer = await fetch(`?why=${key}`, { method: 'POST', headers }).catch(() => undefined)
+    setText(stack, answer ? await answer.text() : 'The server does not answer.')
+    button.disabled = false
   }
 
   function openFromAnywhere(key) {
@@ -416,6 +426,7 @@
       known.get(view.key).row = rows.get(view.key)
     }
     showTick(tick)
+    if (opened) offerWhy()
     draw()
   }
 
@@ -546,7 +557,7 @@
       if (key) openFromAnywhere(key)
       return
     }
-    if (target.closest('button, dialog')) return
+    if (target.closest('button')) return
     const row = target.closest('#rows tr[data-key]')
     if (!row || String(getSelection()) !== '') return
     event.preventDefault()

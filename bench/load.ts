@@ -72,8 +72,8 @@ function wholeProcess(args: readonly string[]): number {
 
 const NOTHING = ['-e', '0']
 
-function commandOf({ stage }: TrialParams): string[] {
-  return [COMMAND, 'ls', stage.baseDir as string]
+function commandOf({ stage }: TrialParams, verb = 'ls'): string[] {
+  return [COMMAND, verb, stage.baseDir as string]
 }
 
 /** Handles of this process: to the command they are workers like any others. */
@@ -138,7 +138,11 @@ export const loadSubject: Subject = {
       id: 'ls',
       what: 'One command, from its start to its end',
       stage: startBoard,
-      trials: [whole('node -e 0', 'floor', () => NOTHING), whole('rollcall ls DIR', 'ours', commandOf)],
+      trials: [
+        whole('node -e 0', 'floor', () => NOTHING),
+        whole('rollcall ls DIR', 'ours', (params) => commandOf(params)),
+        whole('rollcall check DIR', 'ours', (params) => commandOf(params, 'check')),
+      ],
       bars: [
         {
           what: 'rollcall ls DIR against node -e 0',
@@ -151,6 +155,7 @@ export const loadSubject: Subject = {
               () => wholeProcess(NOTHING),
             )(params),
         },
+        { what: 'rollcall check DIR, in milliseconds', of: 'rollcall check DIR', atMost: 100 },
       ],
     },
   ],

@@ -14,6 +14,8 @@ import {
   crewOfProcesses,
   crewRate,
   type DrainWay,
+  type MakeQueue,
+  makeLayered,
   queueRate,
   SHORT_STALL,
   stalledIn,
@@ -37,7 +39,7 @@ function warmUpOf({ quick }: TrialParams): number {
   return quick ? WARM_UP.quick : WARM_UP.full
 }
 
-function ours(name: string, way: DrainWay): Trial {
+function ours(name: string, way: DrainWay, make?: MakeQueue): Trial {
   return {
     name,
     role: 'ours',
@@ -45,10 +47,13 @@ function ours(name: string, way: DrainWay): Trial {
       useBothCores(process.pid, params.otherCore)
       const url = place.url(params)
       const start = () => crewOfProcesses(way, url, WORKERS, { warmUp: warmUpOf(params) })
-      return queueRate(url, countOf(way, params), start)
+      return queueRate(url, countOf(way === 'lease' ? 'lease' : 'leases', params), start, make)
     },
   }
 }
+
+const PLAIN = 'leases() + ack()'
+const FAILING = 'leases() of five priorities, 2 % failing once, with back-off'
 
 /** The same on the store of many machines, on a server of this one. */
 const onZookeeper: Trial = {
@@ -141,13 +146,15 @@ export const queueLocal: Subject = {
       ],
       trials: [
         bareWrites,
-        ours('leases() + ack()', 'leases'),
+        ours(PLAIN, 'leases'),
+        ours(FAILING, 'failing', makeLayered),
         ours('lease() + ack()', 'lease'),
         onZookeeper,
         bullmq,
       ],
       bars: [
-        { what: 'leases() + ack(), against BullMQ', of: 'leases() + ack()', by: bullmq.name, atLeast: 10 },
+        { what: 'the same of five priorities and with failures', of: FAILING, by: PLAIN, atLeast: 0.5 },
+        { what: 'leases() + ack(), against BullMQ', of: PLAIN, by: bullmq.name, atLeast: 10 },
         { what: 'lease() + ack(), against BullMQ', of: 'lease() + ack()', by: bullmq.name, atLeast: 3 },
       ],
     },

@@ -13,8 +13,24 @@ import type { RivalName } from './rivals'
 /** How many acks a worker leaves on their way before it waits for them. */
 const PENDING_ACKS = 1000
 
+const ITEM = 'item '
+
 export function itemList(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `item ${i}`)
+  return Array.from({ length: count }, (_, i) => `${ITEM}${i}`)
+}
+
+/** Makes the queue that a crew is let loose on. */
+export type MakeQueue = (master: WatchdogQueue, items: string[]) => Promise<void>
+
+const makePlain: MakeQueue = (master, items) => master.createQueue({ queue: items })
+
+/** Five priorities, and a pause after each failure. */
+export const makeLayered: MakeQueue = async (master, items) => {
+  const size = Math.ceil(items.length / 5)
+  await master.createQueue({ sealed: false, keepDone: 'all', backoff: { delayMs: 50 } })
+  for (let i = 0; i * size < items.length; i++)
+    await master.add(items.slice(i * size, (i + 1) * size), { priority: i })
+  await master.seal()
 }
 
 /** Ready to begin: works until nothing is left, and says how many items it had. */
@@ -48,8 +64,24 @@ async function drainSingly(timer: WatchdogTimer): Promise<number> {
   }
 }
 
+/** The same where every 50th item fails at first. */
+async function drainFailing(timer: WatchdogTimer): Promise<number> {
+  let count = 0
+  let settled: Promise<void>[] = []
+  for await (const lease of timer.leases()) {
+    const fails = lease.attempt === 1 && Number(lease.item.slice(ITEM.length)) % 50 === 0
+    if (!fails) count++
+    settled.push(fails ? lease.nack('not yet') : lease.ack())
+    if (settled.length < PENDING_ACKS) continue
+    await Promise.all(settled)
+    settled = []
+  }
+  await Promise.all(settled)
+  return count
+}
+
 /** The ways in which a worker of ours goes through a queue. */
-export const DRAINS = { leases: drainLeases, lease: drainSingly }
+export const DRAINS = { leases: drainLeases, lease: drainSingly, failing: drainFailing }
 export type DrainWay = keyof typeof DRAINS
 /** What a worker process goes through: a queue of ours, BullMQ's, or rows of its own with nothing around them. */
 export type DrainKind = DrainWay | 'bullmq' | 'bare'
@@ -134,9 +166,10 @@ export async function queueRate(
   url: string,
   items: number,
   start: () => Promise<Crew>,
+  make = makePlain,
 ): Promise<Measurement> {
   const master = await WatchdogQueue.connect(url)
-  await master.createQueue({ queue: itemList(items) })
+  await make(master, itemList(items))
   const measurement = await crewRate(await start(), items)
   const { done } = await master.counts()
   if (done !== items) throw new Error(`${done} of ${items} items are done, says the queue`)

@@ -160,7 +160,8 @@ export interface NativeBoard {
   hearts(out: Float64Array): number
   /** Undefined: that owner is gone, or older than such words. */
   inspection(slot: number, epoch: number): NativeInspection | undefined
-  counters(slot: number, epoch: number, out: Float64Array): boolean
+  /** Of the first `count` entries of a scan: 1, or 0 when that owner is gone, then its counters. */
+  counters(entries: Float64Array, count: number, out: Float64Array): void
   endedByDeath(slot: number, epoch: number): boolean
   highWater(): number
   /** Negative while the slot is owned. */

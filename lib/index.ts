@@ -45,6 +45,7 @@ export { clusterMetrics, publishMetrics, renderMetrics } from './metrics/metrics
 export type { ClusterMetricsOptions } from './metrics/prom-client'
 export type { MetricsPublication, MetricsRegistry, PublishMetricsOptions } from './metrics/prom-publisher'
 export type { MetricsOptions } from './metrics/render-metrics'
+export { fleetHandler } from './page/fleet-handler'
 export { type StatusHandler, statusHandler } from './page/handler'
 export type { StatusHandlerOptions } from './page/handler-options'
 export type {

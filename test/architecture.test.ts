@@ -11,7 +11,7 @@ const QUEUE = 'queue/types queue/timer-report queue/watchdog-queue'
 const BELOW_MEMBERS =
   'util scoreboard/types queue/types queue/store queue/page-state queue/incarnation queue/items'
 const BELOW_MASTER = `${BELOW_MEMBERS} queue/timer-report queue/members`
-const SHOWN = `${BOARD} http ${QUEUE} view`
+const SHOWN = `${BOARD} http ${QUEUE} fleet/types view`
 
 /**
  * Rooms of `lib/`, from the lowest up, with what each may import besides itself: rooms, and npm packages. A room is a
@@ -41,17 +41,17 @@ const MAY: Record<string, string> = {
   'fleet/types': 'queue/types scoreboard',
   fleet: `${BOARD} queue/types queue/store queue/connect queue/check-options view fleet/types`,
   http: BOARD,
-  view: `${BOARD} http ${QUEUE} string-width`,
+  view: `${BOARD} http ${QUEUE} fleet/types string-width`,
   why: `${BOARD} binding view ws`,
   metrics: SHOWN,
   terminal: `${SHOWN} picocolors`,
   'terminal/live': `${SHOWN} terminal`,
-  page: `${SHOWN} metrics terminal why`,
-  demo: `${SHOWN} why metrics page terminal autocannon`,
+  page: `${SHOWN} fleet metrics terminal why`,
+  demo: `${SHOWN} fleet why metrics page terminal autocannon`,
   'cli/completion': 'commander',
   'cli/parse': `${SHOWN} commander`,
-  'cli/support': `${SHOWN} why commander cli/parse`,
-  'cli/verbs': `${SHOWN} binding why terminal terminal/live page demo queue/worker commander autocannon cli/parse cli/support cli/completion`,
+  'cli/support': `${SHOWN} fleet why commander cli/parse`,
+  'cli/verbs': `${SHOWN} fleet binding why terminal terminal/live page demo queue/worker commander autocannon cli/parse cli/support cli/completion`,
   cli: `util commander cli/support cli/verbs ../package.json`,
   index: `${SHOWN} fleet fleet/types metrics page why queue/worker`,
 }

@@ -32,6 +32,7 @@ const VERBS: Record<string, () => Register> = {
   check: () => (require('./verbs/check') as typeof import('./verbs/check')).registerCheck,
   watch: () => (require('./verbs/watch') as typeof import('./verbs/watch')).registerWatch,
   serve: () => (require('./verbs/serve') as typeof import('./verbs/serve')).registerServe,
+  agent: () => (require('./verbs/agent') as typeof import('./verbs/agent')).registerAgent,
   demo: () => (require('./verbs/demo') as typeof import('./verbs/demo')).registerDemo,
   queue: () => (require('./verbs/queue/queue') as typeof import('./verbs/queue/queue')).registerQueue,
   run: () => (require('./verbs/run') as typeof import('./verbs/run')).registerRun,

@@ -105,7 +105,7 @@ export class Load {
 }
 
 /** Asks a process to end, insists after a while, and waits until it is gone. */
-async function endOf(child: ChildProcess, word: string): Promise<void> {
+export async function endOf(child: ChildProcess, word: string): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   const exit = new Promise((resolve) => child.once('exit', resolve))
   // It may be gone already without our knowing: that is what it was asked for.

@@ -25,7 +25,7 @@ const LOOK_EVERY_MS = 20
 const SHOWN_FRAMES = 3
 const STACK_TIMEOUT_MS = 5000
 
-export interface DemoOptions {
+export interface DemoOptions<L = Look> {
   /** How long the load lasts. */
   seconds: number
   /** Ends it early, with a report of what happened until then. */
@@ -33,7 +33,7 @@ export interface DemoOptions {
   /** Hears what happens, a sentence at a time. */
   say(sentence: string): void
   /** Hears when there is something to look at; `look` gives the board as it is now. */
-  onReady(look: () => Look): void
+  onReady(look: () => L): void
   /** Hears that the board has a dead or a blocked worker to show. */
   onNews(): void
 }

@@ -65,8 +65,8 @@ export class Agent {
   #life = ''
   /** Whether others see this life. */
   #isIn = false
-  /** Whether another agent of the same name, machine and boards has taken the place. */
-  #isTaken = false
+  /** All lives that it has had. */
+  readonly #lives = new Set<string>()
   /** Of the record; undefined: there is none. */
   #version: number | undefined
   #joinedAt = 0
@@ -172,11 +172,9 @@ export class Agent {
     this.#onNews()
   }
 
-  /** The presence of a life is gone though its session is not: another agent of the same has taken the place. */
-  #taken(life: string): void {
-    if (life !== this.#life || this.#stop.signal.aborted) return
-    this.#isTaken = true
-    this.#lose()
+  /** The presence of a life is gone: with its session, or because another agent has taken the place. */
+  #gone(life: string): void {
+    if (life === this.#life && !this.#stop.signal.aborted) this.#lose()
   }
 
   async #countViewers(): Promise<void> {
@@ -260,7 +258,6 @@ export class Agent {
     if (life !== this.#life) return
     if (version === undefined) {
       // Forgotten, by somebody who thought it was lost; or another agent writes here now.
-      if (await this.#isReplaced(life)) this.#isTaken = true
       this.#lose()
     } else {
       this.#version = version
@@ -278,21 +275,18 @@ export class Agent {
     return outcome.kind === 'set' ? outcome.info.version : undefined
   }
 
-  async #isReplaced(life: string): Promise<boolean> {
-    const node = await this.#store.get(memberPath(this.#mid))
-    return node !== undefined && decodeMember(node.data)?.life !== life
-  }
-
   /** Begins a new life: connected, and not described yet. Returns whose parts the record names until then. */
   async #begin(): Promise<string | undefined> {
     this.#unwatch()
-    if (this.#isTaken) this.#mid = await this.#freeVariant()
-    this.#isTaken = false
+    // Whoever comes takes the place of an agent of the same name, machine and boards: most likely that one is dead, and
+    // the store does not know it yet. Whoever finds its place taken moves aside.
+    if (this.#lives.size > 0 && (await this.#others()).length > 0) this.#mid = await this.#freeVariant()
     const life = newLife()
     const presence = presencePath(this.#mid, life)
     await this.#store.create(presence, EMPTY, { ephemeral: true })
     this.#life = life
-    this.#unwatch = await this.#store.watch(presence, 'gone', () => this.#taken(life))
+    this.#lives.add(life)
+    this.#unwatch = await this.#store.watch(presence, 'gone', () => this.#gone(life))
     this.#joinedAt = Date.now()
     this.#written = ''
     for (const board of this.#boards) board.forgetWritten()
@@ -312,6 +306,12 @@ export class Agent {
     for (const old of new Set([...others, ...(before === undefined || before === life ? [] : [before])])) {
       await removeLife(this.#store, this.#mid, old)
     }
+  }
+
+  /** Lives of other agents that are connected as this member. */
+  async #others(): Promise<string[]> {
+    const lives = (await readLives(this.#store)).get(this.#mid) ?? []
+    return [...lives].filter((life) => !this.#lives.has(life))
   }
 
   async #freeVariant(): Promise<string> {

@@ -36,10 +36,8 @@ export class FleetCursor {
 
 function see(machine: Machine, before: Seen | undefined, change: FleetChange): Seen {
   const state = stateOf(machine)
-  const joinedAt = machine.reading?.record.joinedAt
-  const isNew =
-    before?.state !== state || (state === 'live' && before.machine.reading?.record.joinedAt !== joinedAt)
-  if (isNew) change.machines.push({ type: state === 'live' ? 'joined' : state, machine: entryOf(machine) })
+  if (before?.state !== state)
+    change.machines.push({ type: state === 'live' ? 'joined' : state, machine: entryOf(machine) })
   if (state !== 'live') return { machine, state, boards: state === 'left' ? [] : (before?.boards ?? []) }
   const boards = machine.reading?.boards ?? []
   compareBoards(machine, before?.boards ?? [], boards, change)
@@ -62,6 +60,10 @@ function compareBoards(
       const oldPart = old?.parts.get(number)
       if (oldPart !== part) compareParts(oldPart, part, place(board.dir), change)
     }
+    // A new life of the agent does not write what has nobody in it.
+    for (const [number, part] of old?.parts ?? []) {
+      if (!board.parts.has(number)) compareParts(part, EMPTIED, place(board.dir), change)
+    }
   }
   // Another board has taken its place. What has become of those on it nobody knows, so nobody is said to have died.
   for (const { dir, parts } of known.values()) {
@@ -70,6 +72,8 @@ function compareBoards(
     }
   }
 }
+
+const EMPTIED: KnownPart = { revision: 0, rows: [], ended: [], writtenAt: 0, size: 0 }
 
 function compareParts(
   old: KnownPart | undefined,

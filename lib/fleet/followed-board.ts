@@ -6,7 +6,6 @@ import { Scoreboard } from '../scoreboard/scoreboard'
 import type { Changes, Snapshot, WorkerEntry } from '../scoreboard/types'
 import { Notifier } from '../util/wait'
 import { activityOf } from '../view/activity'
-import { blockedForMs } from '../view/worker-state'
 import { type Ended, encodePart, MAX_ENDED } from './part'
 import { type BoardRecord, SLOTS_PER_PART } from './record'
 
@@ -173,9 +172,10 @@ export class FollowedBoard {
     }
   }
 
+  /** As the watch says, which tells of both ends of it; and by its own beats, where those are slow. */
   readonly #isBlocked = (worker: WorkerEntry): boolean =>
-    blockedForMs(worker, Math.max(this.#options.blockedAfterMs, MISSED_BEATS * (worker.heartbeatMs ?? 0))) !==
-    undefined
+    this.#blocked.has(`${worker.slot} ${worker.epoch}`) &&
+    (worker.heartbeatAgeMs ?? 0) >= MISSED_BEATS * (worker.heartbeatMs ?? 0)
 
   /** As of the last look. */
   get record(): BoardRecord {

@@ -46,8 +46,9 @@ export interface Machine {
 }
 
 export function stateOf({ reading, lives }: Machine): MachineState {
-  if (lives.size > 0) return 'live'
-  return reading?.record.phase === 'left' ? 'left' : 'lost'
+  if (reading === undefined) return lives.size > 0 ? 'live' : 'lost'
+  if (reading.record.phase === 'left') return 'left'
+  return lives.has(reading.record.life) ? 'live' : 'lost'
 }
 
 /** Before its record has been read nobody knows what it is. */

@@ -46,7 +46,8 @@ export interface JoinOptions extends FleetConnectOptions {
   /** How often at most it writes, in milliseconds, 100 to 60000. It writes less often where the store is slow. @default 1000 */
   intervalMs?: number
   /**
-   * How old the heart of a worker may be before it counts as blocked, in milliseconds, 1 to 2147483647.
+   * How old the heart of a worker may be before it counts as blocked, in milliseconds, 1 to 2147483647; never before
+   * it has missed three beats of its own.
    *
    * @default 3000, three beats of a worker with the default heartbeat
    */

@@ -46,6 +46,8 @@ interface Attempt {
   readonly faults: Fault[]
   /** So many bytes more may be kept. */
   left: number
+  /** A part was not there: the record may be another one by now. */
+  isHollow: boolean
 }
 
 export class Viewer {
@@ -160,10 +162,11 @@ export class Viewer {
     await Promise.all(shown.map((id) => this.#markLost(id)))
   }
 
-  /** Whether one whose agent is not connected any more has said good-bye is to be known before it is said to be lost. */
-  async #readEnded(lives: ReadonlyMap<string, unknown>): Promise<void> {
+  /** Of a life that is not connected any more: whether it has said good-bye, or another has begun, before it is said to be lost. */
+  async #readEnded(lives: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
     const ended = [...this.model.machines].filter(
-      (machine) => machine.lives.size > 0 && !lives.has(machine.id),
+      (machine) =>
+        stateOf(machine) === 'live' && !lives.get(machine.id)?.has(machine.reading?.record.life ?? ''),
     )
     await Promise.all(ended.map(({ id }) => this.#readers.get(id)?.reading.ask()))
   }
@@ -216,13 +219,14 @@ export class Viewer {
       before: before?.record.life === record.life ? before.boards : [],
       faults: [],
       left: this.#budgetOf(id),
+      isHollow: false,
     }
     const whole = attempt.left
     const boards: KnownBoard[] = []
     for (const [number, board] of record.boards.entries()) {
       boards.push(await this.#readBoard(attempt, number, board))
     }
-    if (!this.#readers.has(id)) return
+    if (!this.#readers.has(id) || (attempt.isHollow && (await this.#hasMoved(id, node.version)))) return
     this.#sizes.set(id, whole - attempt.left)
     const writtenAt = this.#localTime(node.changedAt)
     this.model.setReading(id, { record, boards, writtenAt, error: attempt.faults[0] })
@@ -260,14 +264,19 @@ export class Viewer {
     return { key, dir, parts: new Map((await Promise.all(parts.map(read))).flat()) }
   }
 
-  async #readPart(
-    { id, life, faults }: Attempt,
-    board: number,
-    part: number,
-  ): Promise<KnownPart | undefined> {
+  /** Then it is read again, because its watch has said so. */
+  async #hasMoved(id: string, version: number): Promise<boolean> {
+    return (await this.#store.info(memberPath(id)))?.version !== version
+  }
+
+  async #readPart(attempt: Attempt, board: number, part: number): Promise<KnownPart | undefined> {
+    const { id, life, faults } = attempt
     const path = partPath(id, life, board, part)
     const node = await this.#store.get(path)
-    if (node === undefined) return undefined
+    if (node === undefined) {
+      attempt.isHollow = true
+      return undefined
+    }
     try {
       const { revision, rows, ended, bad, size } = decodePart(node.data)
       if (bad > 0)

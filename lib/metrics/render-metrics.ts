@@ -109,7 +109,7 @@ function deadNow(board: Scoreboard, snapshot: Snapshot): WorkerEntry[] {
   return times.split(snapshot, DEAD_SERIES_MS).fresh
 }
 
-function buildFamily(): MetricFamily {
+export function buildFamily(): MetricFamily {
   const { version } = require('./release') as typeof import('./release')
   const labels = { version, node: process.version }
   return gauge('rollcall_build_info', 'Which release of rollcall says all this.', [[labels, 1]])
@@ -138,7 +138,7 @@ function boardFamilies({ slots, workers, takenAt }: Snapshot, limits: StateLimit
   ]
 }
 
-function workerFamilies(
+export function workerFamilies(
   { workers, takenAt }: Snapshot,
   limits: StateLimits,
   dead: WorkerEntry[],
@@ -285,14 +285,14 @@ function counterFamilies(board: Scoreboard, { workers }: Snapshot, taken: Set<st
 }
 
 /** `a-b` and `a_b` are two counters, and `workers` is ours. */
-function unique(name: string, taken: Set<string>): string {
+export function unique(name: string, taken: Set<string>): string {
   let free = name
   for (let suffix = 2; taken.has(free); suffix++) free = `${name}_${suffix}`
   taken.add(free)
   return free
 }
 
-function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
+export function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
   const items = queues.flatMap(({ name, counts }): [Labels, number][] =>
     (['ready', 'delayed', 'leased', 'done', 'dead'] as const).map((state) => [
       { queue: name, state },
@@ -321,10 +321,20 @@ function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
   ]
 }
 
-function gauge(name: string, help: string, samples: MetricFamily['samples'], unit?: string): MetricFamily {
+export function gauge(
+  name: string,
+  help: string,
+  samples: MetricFamily['samples'],
+  unit?: string,
+): MetricFamily {
   return { name, type: 'gauge', help, samples, unit }
 }
 
-function counter(name: string, help: string, samples: MetricFamily['samples'], unit?: string): MetricFamily {
+export function counter(
+  name: string,
+  help: string,
+  samples: MetricFamily['samples'],
+  unit?: string,
+): MetricFamily {
   return { name, type: 'counter', help, samples, unit }
 }

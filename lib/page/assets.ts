@@ -15,18 +15,30 @@ interface Asset {
 // As seen from the compiled file, dist/lib/page/assets.js.
 const ASSETS = join(__dirname, '..', '..', '..', 'assets')
 
-function load(name: string): Asset {
-  const text = readFileSync(join(ASSETS, name), 'utf8')
+function load(...names: string[]): Asset {
+  const text = names.map((name) => readFileSync(join(ASSETS, name), 'utf8')).join('\n')
   return {
     content: trusted(text),
     hash: `'sha256-${createHash('sha256').update(text).digest('base64')}'`,
   }
 }
 
-let loaded: { style: Asset; script: Asset } | undefined
+export interface Assets {
+  style: Asset
+  script: Asset
+}
+
+let ofStatus: Assets | undefined
+let ofFleet: Assets | undefined
 
 /** Read once, when the first page is made. */
-export function pageAssets(): { style: Asset; script: Asset } {
-  loaded ??= { style: load('status-page.css'), script: load('status-page.js') }
-  return loaded
+export function pageAssets(): Assets {
+  ofStatus ??= { style: load('status-page.css'), script: load('status-page.js') }
+  return ofStatus
+}
+
+/** Those of a fleet's page: what it looks like, and how it differs from a board's. */
+export function fleetAssets(): Assets {
+  ofFleet ??= { style: load('status-page.css', 'fleet-page.css'), script: load('fleet-page.js') }
+  return ofFleet
 }

@@ -1,30 +1,45 @@
 // Everything about one worker, as a piece of the page: where its row opens, or above the table for those without
 // JavaScript.
 
-import type { Snapshot, WorkerEntry } from '../scoreboard/types'
+import type { WorkerEntry } from '../scoreboard/types'
 import { jsonStatus } from '../terminal/render'
 import { bytesText, countText } from '../view/numbers'
 import { ownerKey } from '../view/rates'
-import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../view/text'
+import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
 import type { StateLimits } from '../view/worker-state'
+import { clockText } from './clock'
 import { type Html, html } from './html'
 import { viewWorker } from './worker-view'
 
 const MOST_STATUS = 16 * 1024
 
 /** The worker of that key, living or dead. */
-export function findWorker({ workers }: Snapshot, key: string): WorkerEntry | undefined {
+export function findWorker<W extends WorkerEntry>(workers: readonly W[], key: string): W | undefined {
   return workers.find((worker) => ownerKey(worker) === key)
 }
 
-export function workerDetails(worker: WorkerEntry, takenAt: number, limits: StateLimits): Html {
+/**
+ * @param options.baseDir of its board, where it is on this machine
+ * @param options.more facts that come first, such as where it is
+ */
+export function workerDetails(
+  worker: WorkerEntry,
+  options: { takenAt: number; baseDir?: string; more?: [string, string | undefined][] },
+  limits: StateLimits,
+): Html {
+  const { takenAt, baseDir, more = [] } = options
   const { view } = viewWorker(worker, takenAt, limits)
   const since = (at: number | undefined) =>
-    at === undefined ? undefined : `${timeText(at)} (${ageText(takenAt - at)} ago)`
+    at === undefined ? undefined : `${clockText(at)}, ${ageText(takenAt - at)} ago`
   const facts: [string, string | number | undefined][] = [
     ['Worker', view.id],
+    ...more,
     ['State', view.word],
     ['Event loop stands still for', view.blockedMs === undefined ? undefined : ageText(view.blockedMs)],
+    [
+      'Where, in a terminal',
+      view.blockedMs === undefined || baseDir === undefined ? undefined : whyCommand(baseDir, worker.id),
+    ],
     ['Process', worker.pid],
     ['Thread', worker.threadId === 0 ? undefined : worker.threadId],
     ['Slot', `${worker.slot}, owner number ${worker.epoch}`],
@@ -51,8 +66,17 @@ export function workerDetails(worker: WorkerEntry, takenAt: number, limits: Stat
   const shown = facts.filter(([, value]) => value !== undefined)
   return html`<div class="details" data-worker="${view.key}"><dl>${shown.map(
     ([name, value]) =>
-      html`<div><dt>${name}</dt><dd${name === 'Process' && html` class="copy"`}>${value}</dd></div>`,
+      html`<div><dt>${name}</dt><dd${COPIED.has(name) && html` class="copy"`}>${value}</dd></div>`,
   )}</dl><h3>Status</h3><pre tabindex="0" aria-label="Status of ${view.id}">${fullStatus(worker)}</pre></div>`
+}
+
+/** Marked whole by a click. */
+const COPIED = new Set(['Process', 'Where, in a terminal'])
+
+/** For a terminal; whoever has the page's token is told in the row itself. */
+function whyCommand(baseDir: string, id: string): string {
+  const quoted = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
+  return escapeControls(`rollcall why ${quoted(baseDir)} ${quoted(id)}`)
 }
 
 function oldestText({ status }: WorkerEntry, oldestMs: number | undefined): string | undefined {

@@ -5,7 +5,7 @@ import { checkOptions, describeValue, optionalBoolean, optionalInteger } from '.
 import type { AccessRules } from './access'
 import type { Queues } from './queue-feed'
 
-/** What `statusHandler()` takes. */
+/** What `statusHandler()` and `fleetHandler()` take. */
 export interface StatusHandlerOptions {
   /**
    * The clients that may look, by address: `'10.1.2.3'`, `'10.0.0.0/8'`, `'fd00::/8'`, or `'loopback'`. Replaces the
@@ -58,7 +58,7 @@ export interface StatusHandlerOptions {
   intervalMs?: number
   /** How many pages may be open at once, 0 to 100000. @default 1000 */
   maxPages?: number
-  /** What the page is called. @default the name of the board's directory */
+  /** What the page is called. @default the name of the board's directory, or of the fleet */
   title?: string
 }
 
@@ -86,8 +86,9 @@ const KNOWN = [
 ]
 const MAX_MS = 2 ** 31 - 1
 
-export function checkHandlerOptions(options: StatusHandlerOptions): CheckedHandlerOptions {
-  checkOptions(options, KNOWN, 'the options of statusHandler()')
+/** @param maker whose options they are: `statusHandler()` */
+export function checkHandlerOptions(options: StatusHandlerOptions, maker: string): CheckedHandlerOptions {
+  checkOptions(options, KNOWN, `the options of ${maker}`)
   const token = optionalString(options.token, 'token')
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw new RangeError(

@@ -22,7 +22,7 @@ export interface Choice {
   worker: string | undefined
 }
 
-const MAX_FILTER_LENGTH = 200
+export const MAX_FILTER_LENGTH = 200
 /** What columns were called in addresses before. */
 const OLD_NAMES: Readonly<Record<string, string>> = { age: 'ageMs' }
 
@@ -61,6 +61,6 @@ export function choose(workers: WorkerView[], choice: Choice): WorkerView[] {
 }
 
 /** As in `top`: `!word` leaves out those that have it. */
-function isMatch(text: string, word: string): boolean {
+export function isMatch(text: string, word: string): boolean {
   return word.startsWith('!') && word.length > 1 ? !text.includes(word.slice(1)) : text.includes(word)
 }

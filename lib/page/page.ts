@@ -7,6 +7,7 @@ import { livingOf } from '../view/activity'
 import { bytesText, countText, rateText } from '../view/numbers'
 import { ageText, cut, escapeControls } from '../view/text'
 import { pageAssets } from './assets'
+import { clockText } from './clock'
 import { COLUMNS, type Column, cellText } from './columns'
 import { type Picture, uptimeMs } from './feed'
 import { grid, MOST_CELLS, SMALL_FROM } from './grid'
@@ -27,7 +28,7 @@ export interface PageOptions {
 const ROWS_AT_ONCE = 100
 /** More rows than this help nobody; the filter finds the others. */
 const MOST_ROWS = 2000
-const RELOAD_SECONDS = 5
+export const RELOAD_SECONDS = 5
 
 const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[] = [
   ['_', 'idle', 'waiting'],
@@ -41,7 +42,7 @@ const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[
   ['.', 'open', 'open slot'],
 ]
 
-const ICON =
+export const ICON =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Cg fill=%22%232f6f5e%22%3E%3Crect x=%221%22 y=%221%22 width=%226%22 height=%226%22 rx=%221%22/%3E%3Crect x=%229%22 y=%229%22 width=%226%22 height=%226%22 rx=%221%22/%3E%3Crect x=%221%22 y=%229%22 width=%226%22 height=%226%22 rx=%221%22 opacity=%22.45%22/%3E%3Crect x=%229%22 y=%221%22 width=%226%22 height=%226%22 rx=%221%22 opacity=%22.45%22/%3E%3C/g%3E%3C/svg%3E'
 
 /** What changes on the page besides the workers: texts, sparklines and pieces of HTML, by their names. */
@@ -163,13 +164,6 @@ function sumText({ workers }: Picture): string {
   return known.length === 0 ? '-' : bytesText(known.reduce((sum, bytes) => sum + bytes, 0))
 }
 
-function clockText(at: number): string {
-  const date = new Date(at)
-  const two = (n: number) => String(n).padStart(2, '0')
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
-}
-
 function shownSparklines({ servesRequests }: Picture): readonly Tile[] {
   return SPARKLINES.filter(({ isRequest }) => servesRequests || !isRequest)
 }
@@ -211,7 +205,6 @@ ${gridSection(picture)}
 ${workersSection(picture, chosen, choice, tick)}
 <div id="deaths">${deathsSection(picture)}</div>
 </main>
-<dialog id="why" aria-labelledby="why-title"><h2 id="why-title"></h2><pre></pre><form method="dialog"><button>Close</button></form></dialog>
 <script>${script.content}</script>
 </body>
 </html>

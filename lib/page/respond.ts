@@ -1,7 +1,7 @@
 // Answers with the headers that every one of them has.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { pageAssets } from './assets'
+import { type Assets, pageAssets } from './assets'
 import { closesWith, lastHeaders } from './ending'
 
 export interface Answer {
@@ -9,13 +9,14 @@ export interface Answer {
   type: string
   body: string
   headers?: Record<string, string>
+  /** What a page has in it. @default those of a board's page */
+  assets?: Assets
 }
 
 const NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** Nothing from anywhere but this page's own style and script, by their hashes. */
-function pagePolicy(): string {
-  const { style, script } = pageAssets()
+function pagePolicy({ style, script }: Assets): string {
   return [
     "default-src 'none'",
     `style-src ${style.hash}`,
@@ -45,7 +46,7 @@ export function answer(request: IncomingMessage, response: ServerResponse, what:
   const { statusCode, type, body, headers } = what
   const isPage = type.startsWith('text/html')
   response.writeHead(statusCode, {
-    ...baseHeaders(isPage ? pagePolicy() : NOTHING),
+    ...baseHeaders(isPage ? pagePolicy(what.assets ?? pageAssets()) : NOTHING),
     'Content-Type': type,
     'Content-Length': String(Buffer.byteLength(body)),
     ...headers,

@@ -4,6 +4,7 @@
 import { isTrouble } from '../view/activity'
 import { countText } from '../view/numbers'
 import { ageText } from '../view/text'
+import { dayTimeText } from './clock'
 import { rankOf } from './columns'
 import type { Picture } from './feed'
 import { type Html, html } from './html'
@@ -31,16 +32,10 @@ export function deathsSection({ deaths }: Picture): Html {
   if (deaths.length === 0) return html``
   const rows = deaths.map(
     ({ at, id, pid, ending, doing }) =>
-      html`<tr><td><time datetime="${new Date(at).toISOString()}">${clockOf(at)}</time></td><td class="c-id">${id}</td><td class="c-pid">${pid}</td><td>${ending ?? 'unknown'}</td><td class="c-doing">${doing}</td></tr>`,
+      html`<tr><td><time datetime="${new Date(at).toISOString()}">${dayTimeText(at)}</time></td><td class="c-id">${id}</td><td class="c-pid">${pid}</td><td>${ending ?? 'unknown'}</td><td class="c-doing">${doing}</td></tr>`,
   )
   return html`<section aria-labelledby="deaths-title"><h2 id="deaths-title">Last deaths</h2>
 <div class="scroll"><table class="deaths"><caption class="hidden">Who died while somebody looked, the newest first</caption>
 <thead><tr><th scope="col">When</th><th scope="col">Worker</th><th scope="col" class="c-pid">PID</th><th scope="col">How</th><th scope="col">Was doing</th></tr></thead>
 <tbody>${rows}</tbody></table></div></section>`
-}
-
-function clockOf(at: number): string {
-  const date = new Date(at)
-  const two = (n: number) => String(n).padStart(2, '0')
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }

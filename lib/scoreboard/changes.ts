@@ -5,6 +5,7 @@
 // for each slot, done by the addon.
 
 import { EntryField, type NativeBoard, Verdict } from '../binding'
+import { monotonicMs } from '../util/clock'
 import { endingText } from './ending'
 import type { SlotReader } from './slot-reader'
 import type { Changes, Cursor, GoneWorker, WorkerChange, WorkerEntry } from './types'
@@ -64,13 +65,21 @@ export function cursorOf(
   entries: number[],
 ): Cursor {
   const state = copyState(undefined, board.boardId, board.highWater())
-  for (const [i, worker] of workers.entries()) {
-    if (worker.state === 'live') remember(state, reader, entries[i]!, worker)
+  for (let i = 0; i < workers.length; i++) {
+    if (workers[i]!.state === 'live') remember(state, reader, entries[i]!, workers[i]!)
   }
   return newCursor(state)
 }
 
-type MakeEntry = (entry: number) => WorkerEntry | undefined
+type MakeEntry = (entry: number, nowMs: number) => WorkerEntry | undefined
+
+/** The same object, which is nobody else's yet: to copy each cost most of the time of a first look. */
+function asChange(worker: WorkerEntry, merged: number, isNew: boolean): WorkerChange {
+  const change = worker as WorkerChange
+  change.merged = merged
+  change.isNew = isNew
+  return change
+}
 
 /** Everything that differs from what `since` has seen. */
 export function readChanges(
@@ -88,10 +97,11 @@ export function readChanges(
   }
   const highest = count === 0 ? 0 : reader.slot(count - 1) + 1
   const state = copyState(before, boardId, Math.max(highest, (before?.known.length ?? 0) / 2))
+  const now = monotonicMs()
   const workers: WorkerChange[] = []
   const gone: GoneWorker[] = []
   for (let entry = 0; entry < count; entry++) {
-    const change = reader.isLive(entry) ? makeEntry(entry) : undefined
+    const change = reader.isLive(entry) ? makeEntry(entry, now) : undefined
     // Not to be had right now, because it moves again: the next look will find it.
     if (reader.isLive(entry) && change === undefined) continue
     tellEnd(board, reader, entry, state, gone)
@@ -100,7 +110,7 @@ export function readChanges(
     const merged = Math.max(0, change.updates - (isNew ? 0 : state.updates[change.slot]!))
     // Its file was gone by the time it was opened: then more was read and told than the scan had found.
     const isKnown = merged === 0 && !isNew && change.error === undefined
-    if (!isKnown) workers.push({ ...change, merged, isNew })
+    if (!isKnown) workers.push(asChange(change, merged, isNew))
     remember(state, reader, entry, change)
   }
   return { boardId, slots, workers, gone, cursor: newCursor(state), takenAt }
@@ -127,6 +137,18 @@ function tellEnd(
     gone.push(ended)
   }
   if (!isLive) state.known[2 * slot] = -epoch
+}
+
+/** Whether two readers have seen the same. */
+export function isSameCursor(a: Cursor | undefined, b: Cursor | undefined): boolean {
+  if (a === b) return true
+  const [one, other] = [a && states.get(a), b && states.get(b)]
+  if (one === undefined || other === undefined || one.boardId !== other.boardId) return false
+  return one.known.length === other.known.length && Buffer.compare(bytesOf(one), bytesOf(other)) === 0
+}
+
+function bytesOf({ known }: CursorState): Buffer {
+  return Buffer.from(known.buffer, known.byteOffset, known.byteLength)
 }
 
 /** Whether there is nothing in it. */

@@ -2,6 +2,7 @@
 
 import { isFailure, type NativeBoard, type NativeInspection, native, Outcome } from '../binding'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
+import { monotonicMs } from '../util/clock'
 import { ScoreboardError } from '../util/errors'
 import { BlockedWatch } from './blocked-watch'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
@@ -195,13 +196,23 @@ export class Scoreboard<S = Status, Names extends string = string> {
 
   /**
    * The statuses of all living workers that have published one, by id. Removes the dead it meets
-   * when it may write. A status that cannot be read is left out; `snapshot()` says why.
+   * when it may write. A status that cannot be read is left out; `snapshot()` says why. JSON is frozen: as long as a
+   * worker publishes nothing new, each call gives the same object.
    */
   readAll(): Map<string, S> {
+    const statuses = new Map<string, S>()
+    this.forEachStatus((status, id) => statuses.set(id, status))
+    return statuses
+  }
+
+  /**
+   * `readAll()` for whoever polls boards of thousands: calls `each` with every status and the id of its worker, and makes
+   * no Map, which at that size costs more than all the reading.
+   */
+  forEachStatus(each: (status: S, id: string) => void): void {
     this.#checkOpen('read')
-    const { statuses, ended } = this.#all.read()
+    const ended = this.#all.read(each as (status: Status, id: string) => void)
     if (!this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
-    return statuses as Map<string, S>
   }
 
   /**
@@ -221,8 +232,9 @@ export class Scoreboard<S = Status, Names extends string = string> {
     const entries: number[] = []
     const count = this.#reader.scan()
     const deadForMs = includeDead ? this.#options.deadForMs : undefined
+    const now = monotonicMs()
     for (let entry = 0; entry < count; entry++) {
-      const worker = readEntry(this.#reader, this.#counterReader, entry, deadForMs)
+      const worker = readEntry(this.#reader, this.#counterReader, entry, deadForMs, now)
       if (worker === undefined) continue
       workers.push(worker)
       entries.push(entry)
@@ -253,7 +265,8 @@ export class Scoreboard<S = Status, Names extends string = string> {
    * most ten times a second while nothing happens.
    *
    * From its first `next()` until it ends, two threads wait for all watchers of this handle. `for await` ends it by
-   * itself; code that calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`.
+   * itself; code that calls `next()` by hand calls `return()` or aborts, or the threads stay until `close()`. Watchers of one
+   * handle that are woken together get the same entries, each in a list of its own.
    *
    * @throws {ScoreboardError} `ERR_CLOSED`, `ERR_BOARD_REPLACED`; the signal's reason when aborted
    */
@@ -579,7 +592,8 @@ export class Scoreboard<S = Status, Names extends string = string> {
     return this.#reader.scan(undefined, slot, slot + 1) === 0 ? undefined : this.#liveEntry(0)
   }
 
-  readonly #liveEntry = (entry: number) => readEntry(this.#reader, this.#counterReader, entry, undefined)
+  readonly #liveEntry = (entry: number, now?: number) =>
+    readEntry(this.#reader, this.#counterReader, entry, undefined, now)
 
   #checkOpen(what: string): void {
     if (!this.#isClosed) return

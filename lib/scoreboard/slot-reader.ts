@@ -6,13 +6,13 @@
 import { ENTRY_NUMBERS, EntryField, isFailure, type NativeBoard, RecordKind, Verdict } from '../binding'
 import { decodeStatus, Encoding, previewOf } from './codec'
 import { scoreboardError } from './failures'
-import { readOverflow } from './overflow'
+import { OverflowReader } from './overflow-reader'
 import type { Status, WorkerEntryError } from './types'
 
 /** Times a slot is read again because its overflow file had gone by the time it was opened. */
 const OVERFLOW_TRIES = 8
 
-/** Above this, one long string for all payloads would keep too much alive for each status. */
+/** Longer strings for many payloads would keep too much alive for each status. */
 const MAX_SHARED_TEXT_BYTES = 256 * 1024
 
 const ALL_SLOTS = 65535
@@ -42,12 +42,17 @@ export class SlotReader {
   readonly #board: NativeBoard
   readonly #directory: string
   readonly #maxStatusBytes: number
+  readonly #files: OverflowReader
   readonly #owners: (Owner | undefined)[] = []
   #entries = new Float64Array(16 * ENTRY_NUMBERS)
   #payload = Buffer.from(new ArrayBuffer(16 * 256))
-  /** The ASCII view of the whole payload of the newest scan; made when first needed. */
-  #text: string | undefined
+  /** The ASCII view of a part of the newest scan's payload; made when first needed. */
+  #text = ''
+  #textFrom = 0
+  /** Most records are living text: one object serves all of them. */
+  readonly #plain: Reading = { status: undefined, updates: 0, wallMs: 0, monotonicMs: 0 }
   #count = 0
+  #scans = 0
   /** For looking at one slot again while a scan of all is being worked through. */
   #again: SlotReader | undefined
 
@@ -55,6 +60,7 @@ export class SlotReader {
     this.#board = board
     this.#directory = directory
     this.#maxStatusBytes = maxStatusBytes
+    this.#files = new OverflowReader(directory, maxStatusBytes)
   }
 
   /** How many entries the newest scan gave. */
@@ -62,9 +68,20 @@ export class SlotReader {
     return this.#count
   }
 
+  /** The entries of the newest scan, ENTRY_NUMBERS of each. */
+  get entries(): Float64Array {
+    return this.#entries
+  }
+
+  /** How many scans there have been. */
+  get scans(): number {
+    return this.#scans
+  }
+
   /** Copies the slots from `from` to before `to`; with a cursor only those that moved since. */
   scan(cursor?: Float64Array, from = 0, to = ALL_SLOTS): number {
-    this.#text = undefined
+    this.#text = ''
+    this.#scans++
     for (;;) {
       const count = this.#board.scan(this.#entries, this.#payload, cursor, from, to)
       if (isFailure(count)) throw scoreboardError('Cannot read the board', count)
@@ -113,20 +130,29 @@ export class SlotReader {
 
   /** Undefined when nothing was published yet, when it cannot be read, or when the worker is gone. */
   status(entry: number): Status | undefined {
+    return this.#isPlain(entry) ? this.#plainText(entry) : this.#read(entry, OVERFLOW_TRIES)?.status
+  }
+
+  /** Everything that an entry's record says, good until the next call; undefined when the worker is gone by now. */
+  read(entry: number): Reading | undefined {
+    if (!this.#isPlain(entry)) return this.#read(entry, OVERFLOW_TRIES)
+    const base = entry * ENTRY_NUMBERS
+    const reading = this.#plain
+    reading.status = this.#plainText(entry)
+    reading.updates = this.#entries[base + EntryField.updates]!
+    reading.wallMs = this.#entries[base + EntryField.wallMs]!
+    reading.monotonicMs = this.#entries[base + EntryField.monotonicNs]! / 1e6
+    return reading
+  }
+
+  #isPlain(entry: number): boolean {
     const base = entry * ENTRY_NUMBERS
     const entries = this.#entries
-    const isPlain =
+    return (
       entries[base + EntryField.encoding] === Encoding.ascii &&
       entries[base + EntryField.kind] === RecordKind.inline &&
       entries[base + EntryField.verdict] === Verdict.live
-    if (!isPlain) return this.read(entry)?.status
-    const offset = entries[base + EntryField.offset]!
-    return this.#asciiText(offset, offset + entries[base + EntryField.length]!)
-  }
-
-  /** Everything that an entry's record says; undefined when the worker is gone by now. */
-  read(entry: number): Reading | undefined {
-    return this.#read(entry, OVERFLOW_TRIES)
+    )
   }
 
   #read(entry: number, tries: number): Reading | undefined {
@@ -164,7 +190,7 @@ export class SlotReader {
       crc32c: this.field(entry, EntryField.crc32c),
       uid: owner.uid,
     }
-    const found = readOverflow(this.#directory, file, this.#maxStatusBytes)
+    const found = this.#files.read(file)
     if ('bytes' in found) return this.#decode(entry, found.bytes, reading)
     // Most likely the worker has published something newer since and removed this file.
     this.#again ??= new SlotReader(this.#board, this.#directory, this.#maxStatusBytes)
@@ -197,13 +223,21 @@ export class SlotReader {
     return this.#payload.subarray(offset, offset + this.field(entry, EntryField.length))
   }
 
-  #asciiText(from: number, to: number): string {
-    if (this.#text === undefined) {
+  #plainText(entry: number): string {
+    const base = entry * ENTRY_NUMBERS
+    const from = this.#entries[base + EntryField.offset]!
+    const to = from + this.#entries[base + EntryField.length]!
+    if (from < this.#textFrom || to > this.#textFrom + this.#text.length) {
       const last = (this.#count - 1) * ENTRY_NUMBERS
       const used = this.#entries[last + EntryField.offset]! + this.#entries[last + EntryField.length]!
-      if (used > MAX_SHARED_TEXT_BYTES) return this.#payload.toString('latin1', from, to)
-      this.#text = this.#payload.toString('latin1', 0, used)
+      // What lies behind is most likely asked for next.
+      this.#text = this.#payload.toString(
+        'latin1',
+        from,
+        Math.min(used, Math.max(to, from + MAX_SHARED_TEXT_BYTES)),
+      )
+      this.#textFrom = from
     }
-    return this.#text.substring(from, to)
+    return this.#text.substring(from - this.#textFrom, to - this.#textFrom)
   }
 }

@@ -5,7 +5,7 @@
 
 import type { NativeBoard } from '../binding'
 import type { BlockedWatch } from './blocked-watch'
-import { isEmpty } from './changes'
+import { isEmpty, isSameCursor } from './changes'
 import { scoreboardError } from './failures'
 import type { Changes, Cursor, WorkerEntry } from './types'
 
@@ -35,6 +35,9 @@ export class WatchHub {
   readonly #board: NativeBoard
   readonly #sleepers = new Set<Wake>()
   readonly #resting = new Set<Wake>()
+  /** What watchers have found since this turn of the event loop began, and from where they looked. */
+  #found: { since: Cursor | undefined; changes: Changes }[] = []
+  readonly #aborts = new Map<AbortSignal, Set<() => void>>()
   #watchers = 0
   #canBeWoken = false
   #isClosed = false
@@ -54,6 +57,52 @@ export class WatchHub {
 
   leave(): void {
     if (--this.#watchers === 0 && !this.#isClosed) this.#board.stopWaiting()
+  }
+
+  /**
+   * `look(since)`, once for all watchers that one piece of news has woken. Nothing new is never taken from others:
+   * whoever goes to sleep must have looked after its own announcement.
+   */
+  share(since: Cursor | undefined, look: (since?: Cursor) => Changes): Changes {
+    const known = this.#found.find((found) => isSameCursor(found.since, since))
+    if (known !== undefined) {
+      const { changes } = known
+      return { ...changes, workers: [...changes.workers], gone: [...changes.gone] }
+    }
+    const changes = look(since)
+    if (!isEmpty(changes) && this.#watchers > 1) {
+      if (this.#found.length === 0) {
+        setImmediate(() => {
+          this.#found = []
+        })
+      }
+      this.#found.push({
+        since,
+        changes: { ...changes, workers: [...changes.workers], gone: [...changes.gone] },
+      })
+    }
+    return changes
+  }
+
+  /** One listener a signal, however many watchers have it: Node warns of more than ten. */
+  onAbort(signal: AbortSignal, abort: () => void): void {
+    const aborts = this.#aborts.get(signal) ?? new Set()
+    if (aborts.size === 0) {
+      this.#aborts.set(signal, aborts)
+      signal.addEventListener('abort', this.#abortAll)
+    }
+    aborts.add(abort)
+  }
+
+  offAbort(signal: AbortSignal, abort: () => void): void {
+    const aborts = this.#aborts.get(signal)
+    if (!aborts?.delete(abort) || aborts.size > 0) return
+    this.#aborts.delete(signal)
+    signal.removeEventListener('abort', this.#abortAll)
+  }
+
+  readonly #abortAll = ({ target }: Event) => {
+    for (const abort of [...(this.#aborts.get(target as AbortSignal) ?? [])]) abort()
   }
 
   /** Call before the last look. */
@@ -138,7 +187,7 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
     this.#minIntervalMs = minIntervalMs
     this.#signal = signal
     if (signal?.aborted) this.#abort()
-    else signal?.addEventListener('abort', this.#abort)
+    else if (signal !== undefined) hub.onAbort(signal, this.#abort)
   }
 
   [Symbol.asyncIterator](): this {
@@ -163,7 +212,7 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
   #end(state: 'aborted' | 'ended', reason: unknown): void {
     if (this.#state === 'open') this.#hub.leave()
     if (this.#state !== 'ended') this.#state = state
-    this.#signal?.removeEventListener('abort', this.#abort)
+    if (this.#signal !== undefined) this.#hub.offAbort(this.#signal, this.#abort)
     this.#stop.abort(reason)
   }
 
@@ -190,7 +239,7 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
     this.#hub.enter()
     this.#state = 'open'
     this.#shared = this.#board.sharedValues()
-    return this.#withBlocked(this.#board.changes())
+    return this.#withBlocked(this.#look(undefined))
   }
 
   /** The same with who is blocked, and with those who have just become so, or have come back. */
@@ -212,6 +261,10 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
     }
   }
 
+  #look(since: Cursor | undefined): Changes {
+    return this.#hub.share(since, (from) => this.#board.changes(from))
+  }
+
   #untilBlocked(): number | undefined {
     const ms = this.#board.blocked?.nextMs
     return ms === undefined || ms > 2 ** 31 - 1 ? undefined : ms
@@ -223,7 +276,7 @@ export class ChangeWatcher implements AsyncIterableIterator<Changes, undefined> 
     let announced: number | undefined
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const shared = this.#board.sharedValues()
-      const changes = this.#withBlocked(this.#board.changes(this.#cursor))
+      const changes = this.#withBlocked(this.#look(this.#cursor))
       const isNews = !isEmpty(changes) || shared.some((value, i) => value !== this.#shared[i])
       this.#shared = shared
       if (isNews) return changes

@@ -1,6 +1,7 @@
 // One entry of a scan as its readers get it.
 
 import { EntryField, Verdict } from '../binding'
+import { monotonicMs } from '../util/clock'
 import type { CounterReader } from './counters'
 import { endingText } from './ending'
 import type { SlotReader } from './slot-reader'
@@ -11,23 +12,23 @@ export type ShownDead = number | undefined
 
 /**
  * Undefined: the worker is gone by now, or not to be shown. Of whom nobody knows when it died, because nobody has
- * claimed a slot since, is shown.
+ * claimed a slot since, is shown. Who reads many reads the clock once for all.
  */
 export function readEntry(
   reader: SlotReader,
   counterReader: CounterReader,
   entry: number,
   deadForMs: ShownDead,
+  now = monotonicMs(),
 ): WorkerEntry | undefined {
   const isLive = reader.isLive(entry)
   if (!isLive && (deadForMs === undefined || reader.verdict(entry) === Verdict.closed)) return undefined
-  const now = Number(process.hrtime.bigint()) / 1e6
   const deadFor = isLive ? undefined : deadSince(reader, entry, now)
   if (deadFor !== undefined && deadFor > deadForMs!) return undefined
   const reading = reader.read(entry)
   const owner = reader.owner(entry)
   if (reading === undefined || owner === undefined) return undefined
-  const counters = counterReader.ofWorker(reader.slot(entry), owner.epoch)
+  const counters = counterReader.ofEntry(reader, entry)
   if (counters === undefined) return undefined
   const isPublished = reading.updates > 0
   const worker: WorkerEntry = {

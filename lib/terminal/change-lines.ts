@@ -1,6 +1,8 @@
 // Changes of a board as lines: for people, and as objects for programs. Pure functions.
 
+import type { FleetChange } from '../fleet/types'
 import type { Changes, Status, WorkerChange } from '../scoreboard/types'
+import { labelsText } from '../view/fleet'
 import { ageText, cut, escapeControls, statusText } from '../view/text'
 import { colorsIf } from './colors'
 import { jsonStatus } from './render'
@@ -24,8 +26,35 @@ export interface ChangeObject {
   error?: unknown
 }
 
+type Moved = Pick<Changes, 'workers' | 'gone' | 'takenAt'>
+
+/** What became of a machine, for programs. */
+export interface MachineObject {
+  type: `machine-${FleetChange['machines'][number]['type']}`
+  /** Milliseconds since the Unix epoch. */
+  at: number
+  machine: string
+  machineId: string
+  host: string
+  labels: Readonly<Record<string, string>>
+}
+
+/** Of a fleet: the machines first; each worker with where it is. */
+export function fleetObjects(change: FleetChange): (MachineObject | (ChangeObject & { machine: string }))[] {
+  const { takenAt: at, gone, workers } = change
+  const machines = change.machines.map(({ type, machine: { name, id, host, labels } }): MachineObject => {
+    return { type: `machine-${type}`, at, machine: name, machineId: id, host, labels }
+  })
+  const places = [...gone, ...workers]
+  const moved = changeObjects(change).map((one, i) => {
+    const { machine, machineId, board } = places[i]!
+    return { ...one, machine, machineId, board }
+  })
+  return [...machines, ...moved]
+}
+
 /** The gone first, then the new and the changed, in the order of their slots. */
-export function changeObjects(changes: Changes): ChangeObject[] {
+export function changeObjects(changes: Moved): ChangeObject[] {
   const at = changes.takenAt
   const gone = changes.gone.map(({ id, slot, epoch, reason }): ChangeObject => {
     return { type: reason, at, id, slot, epoch }
@@ -52,7 +81,7 @@ function isAboutBlocking({ blocked, merged, isNew, error }: WorkerChange): boole
 }
 
 /** `12:34:56.789 = web-1 (x3) GET /`, cut to the width that is given. */
-export function changeLines(changes: Changes, style: { columns: number; colors: boolean }): string[] {
+export function changeLines(changes: Moved, style: { columns: number; colors: boolean }): string[] {
   const { green, red, yellow } = colorsIf(style.colors)
   const time = clockText(changes.takenAt)
   const gone = changes.gone.map(({ id, reason }) => {
@@ -72,6 +101,27 @@ export function changeLines(changes: Changes, style: { columns: number; colors: 
     return worker.isNew ? green(line) : line
   })
   return [...gone, ...moved]
+}
+
+const MACHINE_MARKS = { joined: '+', lost: '!', left: '-', forgotten: '-' } as const
+
+/** `12:34:56.789 ! web-7 lost: 12 workers`; workers as `web-7/web-18`. */
+export function fleetLines(change: FleetChange, style: { columns: number; colors: boolean }): string[] {
+  const { green, red, yellow } = colorsIf(style.colors)
+  const paint = { joined: green, lost: red, left: yellow, forgotten: yellow }
+  const time = clockText(change.takenAt)
+  const machines = change.machines.map(({ type, machine }) => {
+    const { name, host, labels, workers } = machine
+    const said =
+      type === 'lost' ? `${workers.length} workers` : [`host ${host}`, labelsText(labels)].join(' ').trim()
+    const line = `${time} ${MACHINE_MARKS[type]} machine ${escapeControls(name)} ${type}: ${escapeControls(said)}`
+    return paint[type](cut(line, style.columns))
+  })
+  const placed = <T extends { id: string; machine: string }>(one: T): T => {
+    return { ...one, id: `${one.machine}/${one.id}` }
+  }
+  const moved = { ...change, workers: change.workers.map(placed), gone: change.gone.map(placed) }
+  return [...machines, ...changeLines(moved, style)]
 }
 
 const MAX_STATUS_COLUMNS = 4096

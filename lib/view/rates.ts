@@ -1,6 +1,7 @@
 // How fast a number grows: of updates between two looks at a board, or of any count over about the last ten
 // seconds. Pure.
 
+import type { FleetWorker } from '../fleet/types'
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 
 const WINDOW_MS = 10_000
@@ -10,10 +11,13 @@ export function perSecond(growth: number, ms: number): number {
   return (growth * 1000) / ms
 }
 
-/** What tells one owner of a slot from every other that ever was on this board. */
-export function ownerKey(worker: Pick<WorkerEntry, 'slot' | 'epoch'>): string {
-  return `${worker.slot}:${worker.epoch}`
+/** What tells one owner of a slot from every other that ever was on this board; in a fleet, on any board of any machine. */
+export function ownerKey(worker: Pick<WorkerEntry, 'slot' | 'epoch'> & Partial<FleetPlace>): string {
+  const owner = `${worker.slot}:${worker.epoch}`
+  return worker.machineId === undefined ? owner : `${worker.machineId}:${owner}:${worker.board}`
 }
+
+type FleetPlace = Pick<FleetWorker, 'machineId' | 'board'>
 
 /** Updates a second by `ownerKey`, of the living that were there before; `elapsedMs` lies between the two looks. */
 export function updateRates(before: Snapshot, after: Snapshot, elapsedMs: number): Map<string, number> {

@@ -78,17 +78,23 @@ Napi::Value ReadInspection(Handle& handle, const Napi::CallbackInfo& info) {
   return result;
 }
 
-// counters(slot, epoch, out: Float64Array) -> false when that owner is gone
+// counters(entries: Float64Array, count, out: Float64Array); of each entry: 1, or 0 when that owner is gone, and the counters
 Napi::Value ReadCounters(Handle& handle, const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const BoardFile& file = handle.board.file();
-  const uint32_t slot = Uint32At(info, 0);
-  size_t room = 0;
+  const size_t count = Uint32At(info, 1);
+  size_t entry_numbers = 0, room = 0;
+  const double* numbers = ElementsOf<double>(info[0], napi_float64_array, &entry_numbers);
   double* out = ElementsOf<double>(info[2], napi_float64_array, &room);
-  if (out == nullptr || handle.closed || slot >= file.geometry().slot_count || room < file.geometry().counter_count) {
-    return Misuse(env, "Expected a slot of an open board and a Float64Array for its counters");
+  const size_t row = 1 + size_t{handle.board.file().geometry().counter_count};
+  if (numbers == nullptr || out == nullptr || handle.closed || entry_numbers / kScanEntryNumbers < count ||
+      room / row < count) {
+    return Misuse(env, "Expected the entries of an open board, how many, and a Float64Array for their counters");
   }
-  return Napi::Boolean::New(env, handle.board.ReadCounters(slot, Uint64At(info, 1), out).ok());
+  const ScanEntry* entries = reinterpret_cast<const ScanEntry*>(numbers);
+  for (size_t i = 0; i < count; i++, out += row) {
+    out[0] = handle.board.ReadCountersOf(entries[i], out + 1) ? 1 : 0;
+  }
+  return env.Undefined();
 }
 
 // endedByDeath(slot, epoch) -> boolean

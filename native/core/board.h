@@ -196,6 +196,9 @@ class Board {
   // REQUIRES: open for writing.
   bool NoteInspection(uint32_t slot, uint64_t epoch, uint64_t until_ns) noexcept;
 
+  // The same for what a scan has found. The entry may have been anywhere since: it is not trusted.
+  bool ReadCountersOf(const ScanEntry& entry, double* out) const noexcept;
+
   // How the owner of `epoch` ended: true: died. Reaches back 63 owners; beyond, "died".
   bool EndedByDeath(uint32_t slot, uint64_t epoch) const noexcept;
 

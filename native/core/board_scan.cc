@@ -49,6 +49,12 @@ Status Board::ReadCounters(uint32_t slot, uint64_t epoch, double* out) const noe
   return owned && same ? Status::Ok() : Status::Of(Code::kGone);
 }
 
+bool Board::ReadCountersOf(const ScanEntry& entry, double* out) const noexcept {
+  if (!(entry.slot >= 0 && entry.slot < file_.geometry().slot_count)) return false;
+  if (!(entry.epoch >= 1 && entry.epoch <= static_cast<double>(kMaxExact))) return false;
+  return ReadCounters(static_cast<uint32_t>(entry.slot), static_cast<uint64_t>(entry.epoch), out).ok();
+}
+
 uint32_t Board::ReadHearts(HeartEntry* out, uint32_t count) const noexcept {
   const uint32_t used = file_.high_water() < count ? file_.high_water() : count;
   for (uint32_t slot = 0; slot < used; slot++) {

@@ -25,6 +25,11 @@ constexpr uint64_t kProbeRoundNs = 1000000000;
 // locks for each probe, so with thousands of workers a whole round takes longer than a second; what
 // pidfds tell is not delayed by that.
 constexpr uint64_t kProbeShare = 50;
+
+// ... and no more than this at once, for somebody waits for the answer: whoever looks once a second must not pay
+// a fiftieth of that second. The growing part keeps a round among thousands to minutes.
+constexpr uint64_t kMostProbingNs = 50000;
+constexpr uint64_t kMostProbingNsPerWatch = 100;
 constexpr int kEventsPerCall = 64;
 
 // The program around us needs descriptors too. The kernel gives the lowest free number, so one in the
@@ -170,12 +175,13 @@ bool Liveness::ProbeSome() {
   const uint64_t due = elapsed * watches_.size() / kProbeRoundNs;
   if (due == 0) return false;
   bool found = false;
+  const uint64_t most = std::min(elapsed / kProbeShare, std::max(kMostProbingNs, kMostProbingNsPerWatch * watches_.size()));
   const uint64_t started = MonotonicNs();
   for (uint64_t i = 0; i < due; i++) {
     if (next_probe_ >= watches_.size()) next_probe_ = 0;
     const uint32_t slot = next_probe_++;
     if (watches_[slot].alive && !StillHoldsLock(slot)) found = true;  // IsAlive will ask the lock
-    if ((MonotonicNs() - started) * kProbeShare > elapsed) break;
+    if (MonotonicNs() - started > most) break;
   }
   probed_at_ns_ = CoarseMonotonicNs();
   return found;

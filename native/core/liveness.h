@@ -8,7 +8,7 @@
 // pidfd is its process. When that process ends, its locks are gone too.
 //
 // What a pidfd cannot see: exec, and slots lost inside a living process. So each slot's lock is
-// probed again about once a second, in rotation (with thousands of workers less often: kProbeShare). Slots
+// probed again about once a second, in rotation (with hundreds of workers less often: kProbeShare). Slots
 // whose process cannot have a pidfd (another pid namespace, too few descriptors, an old kernel, macOS) are
 // probed each time.
 #pragma once

@@ -37,6 +37,7 @@ const EXIT_CODES = [
 
 const ENVIRONMENT = [
   ['ROLLCALL_QUEUE', 'the queue, where --queue is not given'],
+  ['ROLLCALL_FLEET', 'the fleet of agent, where --fleet is not given'],
   ['ROLLCALL_AUTH', 'its secret, where --auth is not given'],
   ['NO_COLOR', 'set and not empty: no colours'],
   ['FORCE_COLOR', 'set: colours also where standard output is no terminal; 0: none'],

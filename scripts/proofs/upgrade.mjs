@@ -1,6 +1,8 @@
-// A rolling upgrade, tried: the released version, built from git, and this one on the same queue of this machine.
+// A rolling upgrade, tried: the released version, built from git, and this one on the same queue, of this machine and on
+// ZooKeeper.
 //
-//   node scripts/proofs/upgrade.mjs [ref]        default: the ref in RELEASED below
+//   node scripts/proofs/upgrade.mjs [ref]        default: the ref in RELEASED below. ROLLCALL_OLD: its entry, where it
+//                                                is built; ROLLCALL_TEST_ZOOKEEPER=skip: this machine only
 //
 // 1. workers of both drain a queue that one of them made, while some are killed: each item is acked once
 // 2. the old one refuses a queue that uses what it does not know, with ERR_VERSION
@@ -20,16 +22,31 @@ const ITEMS = 4000
 const POISON = 40
 const NEW = join(ROOT, 'dist', 'lib', 'index.js')
 
+const SESSION = { sessionTimeoutMs: 4000 }
+
 const ref = process.argv[2] ?? RELEASED
 const scratch = mkdtempSync(join(tmpdir(), 'rollcall-upgrade-'))
+const { skipped, startZookeeper } = require_(join(ROOT, 'dist', 'test', 'support', 'zookeeper-server.js'))
+let server
 try {
   const old = process.env.ROLLCALL_OLD ?? build(ref)
-  for (const maker of [old, NEW]) await drainTogether(maker, old)
-  await refuses(old)
-  await leavesAlone(old)
-  console.log(`${ref} and this version share a queue, or the older one refuses it`)
+  await shareOn((name) => join(scratch, name), old)
+  console.log(`${ref} and this version share a queue of this machine, or the older one refuses it`)
+  if (!skipped) {
+    server = await startZookeeper(1)
+    await shareOn((name) => `zk://${server.hosts}/upgrade/${name}`, old)
+    console.log(`${ref} and this version share a queue on ZooKeeper, or the older one refuses it`)
+  }
 } finally {
+  await server?.stop()
   rmSync(scratch, { recursive: true, force: true })
+}
+
+async function shareOn(urlOf, old) {
+  for (const maker of ['old', 'new'])
+    await drainTogether(maker === 'old' ? old : NEW, old, urlOf(`shared-${maker}`))
+  await refuses(old, urlOf('new-features'))
+  await leavesAlone(old, urlOf('attached'))
 }
 
 /** The released version, compiled; its entry. */
@@ -58,7 +75,7 @@ function worker(entry, url, { killAfter } = {}) {
   const program = `
     const { WatchdogQueue } = require(${JSON.stringify(entry)})
     ;(async () => {
-      const queue = await WatchdogQueue.connect(${JSON.stringify(url)})
+      const queue = await WatchdogQueue.connect(${JSON.stringify(url)}, ${JSON.stringify(SESSION)})
       const timer = await queue.createTimer('w' + process.pid)
       let acked = 0
       for await (const lease of timer.leases()) {
@@ -84,10 +101,9 @@ function worker(entry, url, { killAfter } = {}) {
   })
 }
 
-async function drainTogether(maker, old) {
-  const url = join(scratch, `shared-${maker === old ? 'old' : 'new'}`)
+async function drainTogether(maker, old, url) {
   const { WatchdogQueue } = require_(maker)
-  const queue = await WatchdogQueue.connect(url)
+  const queue = await WatchdogQueue.connect(url, SESSION)
   const items = Array.from({ length: ITEMS }, (_, i) => (i < POISON ? `poison ${i}` : `item ${i}`))
   await queue.createQueue({ queue: items, maxAttempts: 2 })
 
@@ -108,10 +124,9 @@ async function drainTogether(maker, old) {
   console.log(`made by the ${maker === old ? 'old' : 'new'} one: ${acked.length} acks, each of another item`)
 }
 
-async function refuses(old) {
-  const url = join(scratch, 'new-features')
+async function refuses(old, url) {
   const { WatchdogQueue } = require_(NEW)
-  const queue = await WatchdogQueue.connect(url)
+  const queue = await WatchdogQueue.connect(url, SESSION)
   await queue.createQueue({ queue: ['a'], backoff: { delayMs: 10 } })
   const { err, code } = await worker(old, url)
   assert.equal(code, 1)
@@ -120,10 +135,9 @@ async function refuses(old) {
   await queue.close()
 }
 
-async function leavesAlone(old) {
-  const url = join(scratch, 'attached')
+async function leavesAlone(old, url) {
   const [{ WatchdogQueue: Old }, { WatchdogQueue: New }] = [require_(old), require_(NEW)]
-  const [before, now] = [await Old.connect(url), await New.connect(url)]
+  const [before, now] = [await Old.connect(url, SESSION), await New.connect(url, SESSION)]
   await before.createQueue({ queue: ['a', 'b'] })
   const oldTimer = await before.createTimer('old')
   const timer = await now.createTimer('new')

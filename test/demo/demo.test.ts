@@ -115,4 +115,31 @@ describe('rollcall demo', () => {
     assert.equal(code, 0)
     assert.ok(stdout.indexOf('of load on 4 workers') > stdout.indexOf('\x1b[?1049l'))
   })
+
+  it('has a second act of three machines, one of which is lost and comes back', async () => {
+    const { code, stdout, stderr } = await runCli(['demo', '--fleet', '--seconds', '2'], { TMPDIR: temp })
+
+    assertNothingLeft()
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(
+      stdout,
+      /fleet called rack-1\.1 on rack-1 blocked after \d+ ms[\s\S]*rack-1\.1 .*blocked \d.*compares all pairs/,
+    )
+    assert.match(stdout, /called it lost after \d+ ms; what its workers were doing[\s\S]*rack-2 .*lost +\w/)
+    assert.match(stdout, /rack-2 is back, \d+ ms after its start[\s\S]*left +nothing: no process, no file\n$/)
+  })
+
+  it('ends the second act early on Ctrl-C, too', async function () {
+    if (process.platform !== 'linux') this.skip()
+    const demo = startCli(['demo', '--fleet', '--seconds', '600', '--json'], { TMPDIR: temp })
+    await eventually(() => pidsWithEnv('TMPDIR', temp).length === 4, 'three machines and their demo')
+    process.kill(-demo.child.pid!, 'SIGINT')
+
+    const { code, stdout, stderr } = await demo.ended()
+
+    assertNothingLeft()
+    assert.deepEqual([code, stderr], [0, ''])
+    const report = JSON.parse(stdout)
+    assert.deepEqual([report.machines, report.losses, report.isClean], [3, [], true])
+  })
 })

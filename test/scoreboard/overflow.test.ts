@@ -142,6 +142,17 @@ describe('Scoreboard, with statuses of any length', () => {
     }
   })
 
+  it('reads a file once: a reader that has seen it shows it whole when it is gone', () => {
+    worker.update('x'.repeat(INLINE_BYTES + 1))
+    const before = reader.snapshot().workers[0]!.status
+
+    for (const name of overflowFiles(baseDir)) fs.unlinkSync(path.join(baseDir, name))
+
+    assert.equal(before, reader.snapshot().workers[0]!.status)
+    worker.update('y'.repeat(INLINE_BYTES + 1))
+    assert.equal(reader.snapshot().workers[0]!.status, 'y'.repeat(INLINE_BYTES + 1))
+  })
+
   it('removes the files of a dead worker', async () => {
     const dead = await startReady('alternating-writer', baseDir, 'dead')
     await dead.killed()

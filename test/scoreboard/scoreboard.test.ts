@@ -80,6 +80,32 @@ describe('Scoreboard', () => {
     assert.equal(read.toString(), 'first')
   })
 
+  it('gives each status without a Map: what moved is new, JSON that did not is the same frozen object, bytes are copies', () => {
+    const baseDir = tempDir()
+    const [json, bytes, mute] = ['json', 'bytes', 'mute'].map((workerId) => open({ baseDir, workerId }))
+    json!.update({ deep: [{ at: 1 }] })
+    bytes!.update(Buffer.from('abc'))
+    mute!.claim()
+    const look = () => {
+      const seen = new Map<string, Status>()
+      mute!.forEachStatus((status, id) => seen.set(id, status))
+      return seen
+    }
+
+    const first = look()
+    ;(first.get('bytes') as Buffer)[0] = 0
+    const second = look()
+    json!.update({ deep: [{ at: 2 }] })
+
+    assert.deepEqual([...second.keys()], ['json', 'bytes'])
+    assert.equal(second.get('json'), first.get('json'))
+    assert.throws(() => {
+      ;(second.get('json') as { deep: { at: number }[] }).deep[0]!.at = 3
+    }, TypeError)
+    assert.deepEqual(second.get('bytes'), Buffer.from('abc'))
+    assert.deepEqual(look().get('json'), { deep: [{ at: 2 }] })
+  })
+
   it('takes a part of a larger ArrayBuffer for what it shows of it', () => {
     const board = open({ baseDir: tempDir(), workerId: 'w' })
     const whole = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8, 9])

@@ -135,6 +135,29 @@ for (const readOnly of [false, true]) {
       assert.equal(getEventListeners(signal, 'abort').length, 0)
     })
 
+    it('tells twenty watchers of one signal the same, each in lists of its own, with one listener', async () => {
+      const controller = new AbortController()
+      const { signal } = controller
+      const watchers = Array.from({ length: 20 }, () => board.watch({ signal }))
+      for (const watcher of watchers) await next(watcher)
+      const listeners = getEventListeners(signal, 'abort').length
+      using worker = new Scoreboard({ baseDir, workerId: 'w' })
+      const pending = watchers.map((watcher) => next(watcher))
+
+      worker.update('news')
+      const told: string[][] = []
+      for (const changes of await Promise.all(pending)) {
+        told.push(changes.workers.map(({ id, status }) => `${id}: ${status}`))
+        changes.workers.length = 0
+      }
+      controller.abort()
+
+      assert.equal(listeners, 1)
+      assert.deepEqual(told, Array(20).fill(['w: news']))
+      for (const watcher of watchers) await assert.rejects(watcher.next(), { name: 'AbortError' })
+      assert.equal(getEventListeners(signal, 'abort').length, 0)
+    })
+
     it('rejects with ERR_CLOSED: before the first result, and at once while it lets minIntervalMs pass', async () => {
       const early = board.watch()
       const resting = board.watch({ minIntervalMs: 2 ** 31 - 1 })

@@ -44,7 +44,7 @@ export class PageModel {
   readonly #consumed = new Map<string, [seq: number, index: number]>()
   #fence = 0
   #returned = 0
-  #failed = 0
+  failed = 0
 
   constructor(size: number, until?: number) {
     this.#items = []
@@ -104,9 +104,10 @@ export class PageModel {
   }
 
   claim(token: string, wid: string, max: number, source: Source, log = 0): Taken | undefined {
-    const indexes = this.#take(source, source === 'suspects' ? 1 : max)
-    if (indexes.length === 0) return undefined
-    const { attempts } = this.#items[indexes[0]!]!
+    const taken = this.#take(source, source === 'suspects' ? 1 : max, log !== 0)
+    if (taken.length === 0) return undefined
+    const { attempts } = this.#items[taken[0]!]!
+    const indexes = taken.sort(ascending)
     const suspect = source === 'suspects'
     const settled = new Set<number>()
     const claim = { indexes, wid, fence: ++this.#fence, attempts, suspect, settled, log }
@@ -165,7 +166,7 @@ export class PageModel {
   }
 
   #fail(item: Item): number {
-    this.#failed++
+    this.failed++
     item.attempts++
     return item.attempts
   }
@@ -253,15 +254,11 @@ export class PageModel {
 
   /** The state that says all this. */
   toState(): PageState {
-    const claims = [...this.#claims].map(([token, { indexes, settled, ...rest }]) => ({
-      token,
-      from: indexes[0]!,
-      to: indexes.at(-1)! + 1,
-      ...rest,
-      settled: spans([...settled].sort(ascending)),
-    }))
+    const claims = [...this.#claims].map(([token, claim]) => {
+      const { indexes, settled: _, ...rest } = claim
+      return { token, from: indexes[0]!, to: indexes.at(-1)! + 1, ...rest, settled: spans(notHeld(claim)) }
+    })
     const dead = [...this.#items.keys()].filter((index) => this.#items[index]!.place === 'dead')
-    const settledOf = (token: string) => [...this.#history.get(token)!.settled].sort(ascending)
     return {
       size: this.#items.length,
       cursor: this.#items.length - this.count('fresh'),
@@ -271,20 +268,21 @@ export class PageModel {
       delayed: this.#toDelayed(),
       done: this.count('done'),
       dead: spans(dead),
-      revoked: this.#revoked.map((token) => ({ token, settled: spans(settledOf(token)) })),
+      revoked: this.#revoked.map((token) => ({ token, settled: spans(notHeld(this.#history.get(token)!)) })),
       consumed: Object.fromEntries(this.#consumed),
       fence: this.#fence,
       returned: this.#returned,
-      failed: this.#failed,
+      failed: this.failed,
     }
   }
 
-  /** The items that come next: neighbours, with as many attempts behind them as the first. */
-  #take(source: Source, max: number): number[] {
+  /** The items that come next, with as many attempts behind them as the first; where that is asked for, neighbours. */
+  #take(source: Source, max: number, areNeighbours = false): number[] {
     const queue = this.#queueOf(source)
     const first = queue[0]
     const alike = (index: number, i: number) =>
-      index === first! + i && this.#items[index]!.attempts === this.#items[first!]!.attempts
+      (!areNeighbours || index === first! + i) &&
+      this.#items[index]!.attempts === this.#items[first!]!.attempts
     const end = queue.findIndex((index, i) => i === max || !alike(index, i))
     const taken = queue.slice(0, end < 0 ? queue.length : end)
     if (source !== 'fresh') this.#queues[source].splice(0, taken.length)
@@ -302,8 +300,8 @@ export class PageModel {
     this.#returned++
   }
 
-  #taken(token: string, { indexes, attempts, fence }: ModelClaim): Taken {
-    return { token, from: indexes[0]!, to: indexes.at(-1)! + 1, attempts, fence }
+  #taken(token: string, { indexes, settled, attempts, fence }: ModelClaim): Taken {
+    return { token, items: spans(indexes.filter((index) => !settled.has(index))), attempts, fence }
   }
 
   #toDelayed(): Delayed[] {
@@ -330,6 +328,12 @@ export class PageModel {
 }
 
 const ascending = (a: number, b: number) => a - b
+
+/** What of the span of a claim was settled, or never its own. */
+function notHeld({ indexes, settled }: ModelClaim): number[] {
+  const all = Array.from({ length: indexes.at(-1)! + 1 - indexes[0]! }, (_, i) => indexes[0]! + i)
+  return all.filter((index) => settled.has(index) || !indexes.includes(index))
+}
 
 /** Sorted numbers as ranges. */
 export function spans(numbers: readonly number[]): [from: number, to: number][] {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import type { Page } from 'playwright-core'
 import { Scoreboard, statusHandler } from '../../lib'
 import { describeBrowser, openPage, troubles } from '../support/browser'
+import { eventually } from '../support/eventually'
 import { type Hanging, portsOf, startHanging } from '../support/hanging'
 import { ask, listen } from '../support/raw-http'
 import { tempDir } from '../support/temp-dir'
@@ -68,13 +69,26 @@ const BEARER = { authorization: `Bearer ${TOKEN}` }
     const rowOf = (page: Page) =>
       page.locator(`#rows tr.blocked:has(td.c-pid:text-is("${hanging.worker.pid}"))`)
 
-    it('is shown by the button in its row, to whoever has the token', async () => {
+    it('is shown in its row when that is opened, by whoever has the token', async () => {
       const { url } = await listen(statusHandler(board, { token: TOKEN }))
       const page = await openPage(`${url}?token=${TOKEN}`)
 
-      await rowOf(page).locator('button.why').click()
+      await rowOf(page).locator('.c-doing').click()
 
-      await page.locator('dialog[open] pre:text-matches("at spinForEver +/")').waitFor()
+      const stack = page.locator('tr.open .where pre:text-matches("at spinForEver +/")')
+      // Asked at once, and on a busy machine by the button once more: a process has two seconds to answer.
+      await eventually(async () => {
+        if (await stack.isVisible()) return true
+        await page.locator('tr.open .where', { has: page.locator('button:enabled') }).waitFor()
+        if (!(await stack.isVisible())) await page.locator('tr.open button.why').click()
+        return false
+      }, 'the stack in the row')
+      // It stays while what is above it is told anew.
+      const ages = page.locator('tr.open dl')
+      const before = await ages.innerText()
+      await eventually(async () => (await ages.innerText()) !== before, 'the ages to grow')
+      assert.ok(await stack.isVisible())
+      assert.match(before, /rollcall why \S+ \S+/)
       assert.deepEqual(portsOf(hanging.worker.pid), [])
       assert.deepEqual(troubles(), [])
     })
@@ -84,7 +98,8 @@ const BEARER = { authorization: `Bearer ${TOKEN}` }
       const page = await openPage(url)
       await page.locator('#live.on').waitFor()
 
-      await rowOf(page).waitFor()
+      await rowOf(page).locator('.c-doing').click()
+      await page.locator('tr.open dl').waitFor()
 
       assert.equal(await page.locator('button.why').count(), 0)
     })

@@ -11,6 +11,7 @@ import { startChild } from '../support/child'
 import { runCli, startCli } from '../support/cli'
 import { eventually } from '../support/eventually'
 import { portsOf, startHanging } from '../support/hanging'
+import { strace } from '../support/strace'
 import { tempDir } from '../support/temp-dir'
 
 const names = ({ frames }: WorkerStack) => frames?.map(({ functionName }) => functionName)
@@ -175,6 +176,34 @@ const names = ({ frames }: WorkerStack) => frames?.map(({ functionName }) => fun
       assert.equal(await code(worker, { board }), 'own-handler')
       assert.deepEqual(portsOf(child.pid), [])
       assert.equal(board.snapshot().workers[0]!.status, 'working')
+    })
+
+    it('where Node was told to leave the signal alone, which would end it', async function () {
+      if (!process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) return this.skip()
+      const { worker, child } = await startHanging(board, 'turns', { node: ['--disable-sigusr1'] })
+
+      assert.equal(await code(worker, { board }), 'no-handler')
+      assert.deepEqual(portsOf(child.pid), [])
+    })
+
+    it('where another process traces it, which would see the signal first', async function () {
+      // Tracing a process that is no child of the tracer may need it.
+      if (process.getuid!() !== 0) return this.skip()
+      const { worker, child } = await startHanging(board, 'turns')
+      const tracer = spawn(strace(), ['-qq', '-p', String(child.pid)], { stdio: 'ignore' })
+      const ended = once(tracer, 'exit')
+      await eventually(
+        () => readFileSync(`/proc/${child.pid}/status`, 'utf8').includes(`TracerPid:\t${tracer.pid}`),
+        'the tracer to be at it',
+      )
+
+      const stack = await stackOf(worker, { board })
+      tracer.kill()
+      await ended
+
+      assert.equal(stack.refusal!.code, 'traced')
+      assert.match(stack.refusal!.message, new RegExp(`^process ${tracer.pid} traces it`))
+      assert.deepEqual(portsOf(child.pid), [])
     })
 
     it('to another user', async function () {

@@ -8,6 +8,23 @@ export function directory(text: string): string {
   throw new InvalidArgumentError('Expected the directory of a board.')
 }
 
+/** Whether an argument is the URL of a fleet, where a directory may stand too. */
+export function isFleetUrl(text: string): boolean {
+  return /^(zks?|local):/i.test(text)
+}
+
+/** An option that may be given several times. */
+export function several(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
+
+/** The same, of `key=value`. */
+export function keyValue(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('Expected a name and a value, like zone=a.')
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+}
+
 /** A parser of whole numbers from `min` to `max`. */
 export function integerFrom(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -13,10 +13,11 @@ export function withBlocked(command: Command): Command {
   )
 }
 
-/** Adds the options of a live list that can be sorted by `keys`. */
-export function withListOptions(command: Command, keys: readonly string[], byDefault: string): Command {
+/** Adds the options of a live list that can be sorted by `keys`. @param byDefault left out: that depends */
+export function withListOptions(command: Command, keys: readonly string[], byDefault?: string): Command {
+  const sort = new Option('-s, --sort <key>', 'what to sort by').choices(keys)
   return command
-    .addOption(new Option('-s, --sort <key>', 'what to sort by').choices(keys).default(byDefault))
+    .addOption(byDefault === undefined ? sort : sort.default(byDefault))
     .option('-r, --reverse', 'the other way round')
     .option('-f, --filter <words>', 'only workers that have all of these words, and no !word')
     .option('-n, --rounds <n>', 'print so many rounds of plain text, then end', integerFrom(1, 1e9))

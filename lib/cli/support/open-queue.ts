@@ -35,7 +35,15 @@ export async function openQueue<Item = string>(
   return queue
 }
 
-function serverOptions({ auth, authFile, tls, tlsCa, tlsCert, tlsKey }: ServerOptions): ConnectOptions {
+/** What the flags say of a server, as `connect` takes it. */
+export function serverOptions({
+  auth,
+  authFile,
+  tls,
+  tlsCa,
+  tlsCert,
+  tlsKey,
+}: ServerOptions): ConnectOptions {
   const options: ConnectOptions = {}
   const secret = authFile ?? auth
   if (secret !== undefined)
@@ -77,7 +85,7 @@ export async function useQueue<R, Item = string>(
 }
 
 /** An error that says there is no queue, with what may have been meant. */
-export function withPlaceHint(error: unknown, url: string): unknown {
+export function withPlaceHint(error: unknown, url: string, wanted: 'queue' | 'fleet' = 'queue'): unknown {
   if (!(error instanceof WatchdogError)) return error
   const { code, path, retryable, maybeApplied } = error
   // The library's advice in the options of the command.
@@ -85,7 +93,7 @@ export function withPlaceHint(error: unknown, url: string): unknown {
   if (code === 'ERR_AUTH')
     return new WatchdogError(code, message, { cause: error, path, retryable, maybeApplied })
   if (code !== 'ERR_NOT_FOUND' && code !== 'ERR_UNSUPPORTED') return error
-  const hint = placeHint(url, 'queue')
+  const hint = placeHint(url, wanted)
   if (hint === '') return error
   return new WatchdogError(code, `${message}${hint}`, { cause: error, path, retryable, maybeApplied })
 }

@@ -23,10 +23,15 @@ const MOST_ENTRIES = 1000
 const MOST_TOLD = 3
 
 /** `; did you mean ...?`, or nothing where nobody can guess. */
-export function placeHint(given: string, wanted: Kind): string {
+export function placeHint(given: string, wanted: Kind | 'fleet'): string {
   if (/^zks?:/i.test(given))
     return wanted === 'board' ? `; that is a queue: ${LOOK.queue} ${redactUrl(given)}` : ''
   const directory = resolve(given.replace(/^local:/i, ''))
+  if (wanted === 'fleet') {
+    return holds(directory, 'board')
+      ? `; it is a board, not a fleet: ${LOOK.board} ${shown(given, directory)}`
+      : ''
+  }
   if (holds(directory, OTHER[wanted])) {
     const other = OTHER[wanted]
     return `; it is a ${other}, not a ${wanted}: ${LOOK[other]} ${shown(given, directory)}`

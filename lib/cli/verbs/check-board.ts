@@ -1,10 +1,14 @@
 // What `check` does. Exit codes and the line are those of monitoring plug-ins (monitoring-plugins.org).
 
 import type { WorkerEntry } from '../../scoreboard/types'
+import { lookAt, machineStateText } from '../../view/fleet'
 import { ageText, escapeControls } from '../../view/text'
 import { blockedForMs } from '../../view/worker-state'
+import { isFleetUrl } from '../parse/arguments'
+import type { FleetFlags } from '../parse/fleet-flags'
 import type { QueueOptions } from '../parse/queue-flags'
 import { type BoardFlags, openToRead } from '../support/open-board'
+import { useFleet } from '../support/open-fleet'
 import { useQueue } from '../support/open-queue'
 import { print } from '../support/output'
 
@@ -14,11 +18,12 @@ export interface Limits {
   critical: number
 }
 
-export interface CheckOptions extends BoardFlags, QueueOptions {
+export interface CheckOptions extends BoardFlags, QueueOptions, FleetFlags {
   minLive?: Limits
   maxBlocked?: Limits
   maxDead?: Limits
   maxAge?: Limits
+  maxLost?: Limits
   maxExpired?: Limits
   maxDeadItems?: Limits
   json?: boolean
@@ -26,6 +31,7 @@ export interface CheckOptions extends BoardFlags, QueueOptions {
 
 const STATES = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const
 const UNKNOWN = 3
+const MOST_NAMED = 3
 
 interface Measure {
   label: string
@@ -40,7 +46,8 @@ interface Measure {
 
 export async function check(dir: string, options: CheckOptions): Promise<void> {
   try {
-    const measures = [...(await boardMeasures(dir, options)), ...(await queueMeasures(options))]
+    const judged = isFleetUrl(dir) ? await fleetMeasures(dir, options) : await boardMeasures(dir, options)
+    const measures = [...judged, ...(await queueMeasures(options))]
     const code = Math.max(...measures.map(severity))
     tell(code, measures, options)
   } catch (error) {
@@ -56,7 +63,39 @@ export async function check(dir: string, options: CheckOptions): Promise<void> {
 
 async function boardMeasures(dir: string, options: CheckOptions): Promise<Measure[]> {
   using board = await openToRead(dir, options)
-  const { workers } = board.snapshot({ includeDead: true })
+  return workerMeasures(board.snapshot({ includeDead: true }).workers, options)
+}
+
+async function fleetMeasures(url: string, options: CheckOptions): Promise<Measure[]> {
+  let measures: Measure[] = []
+  await useFleet(url, options, async (fleet) => {
+    const { machines, states } = lookAt(await fleet.snapshot(), {}, options.label)
+    const lost = machines.filter(({ machine }) => machine.state === 'lost').map(({ machine }) => machine)
+    const heard = machines.filter(({ machine }) => machine.state === 'live')
+    const workers = heard.flatMap(({ machine }) =>
+      machine.workers.map((worker) => ({ ...worker, id: `${worker.id} on ${machine.name}` })),
+    )
+    const names = lost
+      .slice(0, MOST_NAMED)
+      .map((one) => `${escapeControls(one.name)} ${machineStateText(one)}`)
+    const more = lost.length > MOST_NAMED ? ', ...' : ''
+    measures = [
+      ...workerMeasures(workers, options),
+      {
+        label: 'lost_machines',
+        value: lost.length,
+        unit: '',
+        limits: options.maxLost ?? { critical: 0 },
+        text: `${lost.length} of ${machines.length} machines lost (${names.join(', ')}${more})`,
+      },
+      { label: 'machines', value: states.live, unit: '', limits: undefined, text: `${states.live} machines` },
+    ]
+  })
+  if (measures.length === 0) throw new Error('Interrupted before there was an answer')
+  return measures
+}
+
+function workerMeasures(workers: readonly WorkerEntry[], options: CheckOptions): Measure[] {
   const living = workers.filter(({ state }) => state === 'live')
   const blocked = living.filter((worker) => blockedForMs(worker, options.maxBlocked?.warning) !== undefined)
   const longest = worst(living, (worker) => blockedForMs(worker, 0) ?? 0)
@@ -161,7 +200,8 @@ function tell(code: number, measures: readonly Measure[], { json }: CheckOptions
   }
   // Where all is well, the numbers that matter; else what is wrong, the worst first.
   const wrong = measures.filter((one) => severity(one) > 0).sort((a, b) => severity(b) - severity(a))
-  const said = wrong.length > 0 ? wrong : measures.filter(({ label }) => /^(live|blocked|dead)$/.test(label))
+  const said =
+    wrong.length > 0 ? wrong : measures.filter(({ label }) => /^(live|blocked|dead|machines)$/.test(label))
   const text = said.map(({ text }) => text.replaceAll('|', '/')).join(', ')
   print(`ROLLCALL ${state} - ${text} | ${measures.map(performance).join(' ')}`)
 }

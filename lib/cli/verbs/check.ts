@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { directory } from '../parse/arguments'
 import { parseDuration } from '../parse/duration'
+import { BOARD_OR_FLEET, withLabels } from '../parse/fleet-flags'
 import { withQueue } from '../parse/queue-flags'
 import { withBoard } from '../support/open-board'
 import type { CheckOptions, Limits } from './check-board'
@@ -10,10 +11,12 @@ import type { CheckOptions, Limits } from './check-board'
 export function registerCheck(program: Command): void {
   const check = program
     .command('check')
-    .summary('judge a board for Nagios, systemd, Kubernetes or cron')
-    .description('Judge a board, and a queue, in one line with performance data, as plug-ins of Nagios do.')
-    .argument('<dir>', 'the directory of the board', directory)
-  withBoard(check)
+    .summary('judge a board or a fleet for Nagios, systemd, Kubernetes or cron')
+    .description(
+      'Judge a board or a fleet, and a queue, in one line with performance data, as plug-ins of Nagios do.',
+    )
+    .argument('<dir>', BOARD_OR_FLEET, directory)
+  withLabels(withBoard(check))
     .option('--min-live <n>', 'so many workers live (default 1)', limits(count))
     .option(
       '--max-blocked <duration>',
@@ -22,6 +25,7 @@ export function registerCheck(program: Command): void {
     )
     .option('--max-dead <n>', 'so many are dead and not cleaned up', limits(count))
     .option('--max-age <duration>', 'so old is the status of anybody who lives', limits(parseDuration))
+    .option('--max-lost <n>', 'of a fleet: so many machines are lost (default 0)', limits(count))
     .option('--max-expired <n>', 'so many timers of the queue are expired', limits(count))
     .option('--max-dead-items <n>', 'so many items of the queue have failed for good', limits(count))
   withQueue(check)
@@ -37,6 +41,7 @@ Exit codes: 0 OK, 1 warning, 2 critical, 3 unknown, which is also what cannot be
 Examples:
   $ rollcall check /run/app
   $ rollcall check --min-live 4,2 --max-blocked 5s,30s /run/app
+  $ rollcall check --max-lost 0,2 --label zone=a zk://zk1,zk2/fleet
   $ rollcall check --queue /run/app/jobs --max-expired 0 --max-dead-items 0,10 /run/app`,
     )
     .action(async (dir: string, options: CheckOptions) =>

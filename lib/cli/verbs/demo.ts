@@ -2,13 +2,16 @@
 
 import type { Command } from 'commander'
 
-import type { DemoReport } from '../../demo/run'
+import type { FleetDemoReport } from '../../demo/fleet-run'
+import type { DemoReport, Look } from '../../demo/run'
+import type { FleetLook } from '../../view/fleet'
 import { integerFrom } from '../parse/arguments'
 import { CliError, EXIT } from '../support/exit-codes'
 import { isScreen, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
 interface DemoVerbOptions {
+  fleet?: boolean
   seconds: number
   json?: boolean
 }
@@ -22,17 +25,26 @@ export function registerDemo(program: Command): void {
         'Needs no set-up but the package autocannon, uses a temporary directory and a free port of this machine, ' +
         'and leaves nothing behind.',
     )
+    .option('--fleet', 'the second act: three machines in one view, one of them lost on the way')
     .option('--seconds <n>', 'how long the load lasts', integerFrom(2, 3600), 12)
     .option('--json', 'print the summary alone, as JSON')
-    .addHelpText('after', '\nExamples:\n  $ rollcall demo\n  $ rollcall demo --seconds 5 --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ rollcall demo\n  $ rollcall demo --fleet\n  $ rollcall demo --seconds 5 --json',
+    )
     .action(demo)
 }
 
-async function demo({ seconds, json }: DemoVerbOptions): Promise<void> {
+async function demo({ fleet, seconds, json }: DemoVerbOptions): Promise<void> {
+  if (fleet) return demoFleet(seconds, json)
   checkAutocannon()
   const [{ runDemo }, view] = await Promise.all([import('../../demo/run.js'), import('./demo-view.js')])
   using stop = new StopSignal()
-  const audience = json ? view.silence() : isScreen() ? view.onScreen(stop) : view.asText()
+  const audience = json
+    ? view.silence<Look>()
+    : isScreen()
+      ? view.onScreen(view.boardDrawing, stop)
+      : view.asText(view.boardDrawing)
   let report: DemoReport
   try {
     report = await runDemo({ seconds, signal: stop.signal, ...audience })
@@ -40,6 +52,28 @@ async function demo({ seconds, json }: DemoVerbOptions): Promise<void> {
     await audience.end()
   }
   print(json ? JSON.stringify(report, undefined, 2) : view.summary(report))
+  process.exitCode = stop.exitCode
+}
+
+async function demoFleet(seconds: number, json = false): Promise<void> {
+  const [{ runFleetDemo }, view] = await Promise.all([
+    import('../../demo/fleet-run.js'),
+    import('./demo-view.js'),
+  ])
+  using stop = new StopSignal()
+  const drawing = view.fleetDrawing
+  const audience = json
+    ? view.silence<FleetLook>()
+    : isScreen()
+      ? view.onScreen(drawing, stop)
+      : view.asText(drawing)
+  let report: FleetDemoReport
+  try {
+    report = await runFleetDemo({ seconds, signal: stop.signal, ...audience })
+  } finally {
+    await audience.end()
+  }
+  print(json ? JSON.stringify(report, undefined, 2) : view.fleetSummary(report))
   process.exitCode = stop.exitCode
 }
 

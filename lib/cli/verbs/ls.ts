@@ -3,13 +3,15 @@
 import type { Command } from 'commander'
 
 import { renderJson, renderTable } from '../../terminal/render'
-import { directory } from '../parse/arguments'
+import { directory, isFleetUrl } from '../parse/arguments'
 import { parseDuration } from '../parse/duration'
+import { BOARD_OR_FLEET, type FleetFlags, withFleet } from '../parse/fleet-flags'
 import { withBlocked } from '../parse/list-flags'
 import { type BoardFlags, openToRead, withBoard } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
 
-interface LsOptions extends BoardFlags {
+interface LsOptions extends BoardFlags, FleetFlags {
+  machines?: boolean
   dead?: boolean
   vitals?: boolean
   blocked?: number
@@ -23,11 +25,16 @@ const BYTES_NOTE = `A status of bytes is {"type":"bytes","base64":"..."} in JSON
 export function registerLs(program: Command): void {
   const ls = program
     .command('ls')
-    .summary('list the workers of a board')
-    .description('List the living workers of a board and what each of them is doing.')
-    .argument('<dir>', 'the directory of the board', directory)
-  withBlocked(withBoard(ls))
-    .option('-d, --dead', 'the dead too: those that died in the last ten minutes and were not cleaned up yet')
+    .summary('list the workers of a board or a fleet')
+    .description(
+      'List the living workers of a board, or of all machines of a fleet, and what each of them is doing.',
+    )
+    .argument('<dir>', BOARD_OR_FLEET, directory)
+  withFleet(withBlocked(withBoard(ls)))
+    .option(
+      '-d, --dead',
+      'the dead too: those that died in the last ten minutes and were not cleaned up yet; and those of lost machines',
+    )
     .option('--vitals', 'what each of them costs: processor time and memory (Linux)')
     .option(
       '--stale <duration>',
@@ -35,15 +42,18 @@ export function registerLs(program: Command): void {
       parseDuration,
       10_000,
     )
+    .option('-m, --machines', 'of a fleet: its machines, a line for each')
     .option('--json', 'print the whole snapshot as JSON')
     .addHelpText(
       'after',
-      `\n${BYTES_NOTE}\n\nExamples:\n  $ rollcall ls /run/app\n  $ rollcall ls --dead --json /run/app | jq '.workers[].id'`,
+      `\n${BYTES_NOTE}\n\nExamples:\n  $ rollcall ls /run/app\n  $ rollcall ls --dead --json /run/app | jq '.workers[].id'
+  $ rollcall ls --machines zk://zk1,zk2/fleet`,
     )
     .action(list)
 }
 
 async function list(dir: string, options: LsOptions): Promise<void> {
+  if (isFleetUrl(dir)) return (await import('./fleet/looking.js')).lsFleet(dir, options)
   using board = await openToRead(dir, options)
   const snapshot = board.snapshot({ includeDead: true, vitals: options.vitals })
   const dead = snapshot.workers.filter((worker) => worker.state === 'dead').length

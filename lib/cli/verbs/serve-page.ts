@@ -6,13 +6,17 @@ import { type AddressInfo, isIP } from 'node:net'
 
 import { setTimeout as delay } from 'node:timers/promises'
 
+import { Fleet } from '../../fleet/fleet'
+import { fleetHandler } from '../../page/fleet-handler'
 import { type StatusHandler, statusHandler } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
+import { isFleetUrl } from '../parse/arguments'
 import type { ServerOptions } from '../parse/queue-flags'
 import { CliError, EXIT, exitCodeOf } from '../support/exit-codes'
 import { type BoardFlags, openToRead } from '../support/open-board'
-import { openQueue } from '../support/open-queue'
+import { fleetOptions } from '../support/open-fleet'
+import { openQueue, withPlaceHint } from '../support/open-queue'
 import { note, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 import { Cleaner } from './serve-cleanup'
@@ -41,9 +45,12 @@ export interface ServeOptions extends BoardFlags, ServerOptions {
 
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
+  if (isFleetUrl(dir) && (options.cleanup || options.cleanupAfter !== undefined)) {
+    throw new CliError(EXIT.usage, 'A fleet is only looked at: --cleanup is for a board, on its own machine')
+  }
   const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
-  let opened: Scoreboard | undefined
+  let opened: Scoreboard | Fleet | undefined
   // By URLs, of which one may be called `constructor`.
   const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
@@ -53,24 +60,28 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
       queues[url] ??= await openQueue({ ...asked, queue: url, sharedDirectory }, stop.signal)
     }
     let handler: StatusHandler | undefined
-    const begin = (board: Scoreboard) => {
-      opened = board
-      handler = statusHandler(board, {
-        allow: options.allow,
-        token,
-        hosts: options.name,
-        trustProxy: options.trustProxy,
-        queues,
-        staleAfterMs: options.stale,
-        blockedAfterMs: options.blocked,
-        title: options.title,
-      })
+    const page = {
+      allow: options.allow,
+      token,
+      hosts: options.name,
+      trustProxy: options.trustProxy,
+      queues,
+      staleAfterMs: options.stale,
+      blockedAfterMs: options.blocked,
+      title: options.title,
     }
-    if (!options.wait) begin(await openToRead(dir, options))
+    const begin = (board: Scoreboard | Fleet) => {
+      opened = board
+      handler = board instanceof Fleet ? fleetHandler(board, page) : statusHandler(board, page)
+    }
+    const open = (): Promise<Scoreboard | Fleet> =>
+      isFleetUrl(dir) ? openFleet(dir, options, stop.signal) : openToRead(dir, options)
+    if (!options.wait) begin(await open())
     const server = createServer(onlyHere((request, response) => (handler ?? noBoardYet)(request, response)))
     await listen(server, options)
     tell(server, { ...options, token })
-    if (handler === undefined) await waitForBoard(dir, options, stop.signal, begin)
+    const late = handler === undefined ? await waitForBoard(open, stop.signal) : undefined
+    if (late !== undefined) begin(late)
     if (!stop.signal.aborted) await Promise.race([once(stop.signal, 'abort'), keepClean(dir, options, stop)])
     handler?.close()
     server.closeAllConnections()
@@ -79,7 +90,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
     // A wait for a queue that was interrupted is no failure.
     if (!stop.signal.aborted) throw error
   } finally {
-    opened?.close()
+    await opened?.close()
     await Promise.all(Object.values(queues).map((queue) => queue.close()))
   }
   process.exitCode = stop.exitCode
@@ -98,20 +109,23 @@ const CLEANUP_AFTER_MS = 5 * 60_000
 const LOOK_FOR_BOARD_MS = 500
 
 /** Until the first worker has made one. What else is wrong with it is an error, as without the wait. */
-async function waitForBoard(
-  dir: string,
-  options: ServeOptions,
-  signal: AbortSignal,
-  begin: (board: Scoreboard) => void,
-): Promise<void> {
+async function waitForBoard<B>(open: () => Promise<B>, signal: AbortSignal): Promise<B | undefined> {
   while (!signal.aborted) {
     try {
-      begin(await openToRead(dir, options))
-      return
+      return await open()
     } catch (error) {
       if (exitCodeOf(error) !== EXIT.notFound) throw error
     }
     await delay(LOOK_FOR_BOARD_MS, undefined, { signal }).catch(() => {})
+  }
+  return undefined
+}
+
+async function openFleet(url: string, options: ServeOptions, signal: AbortSignal): Promise<Fleet> {
+  try {
+    return await Fleet.connect(url, fleetOptions(options, signal))
+  } catch (error) {
+    throw withPlaceHint(error, url, 'fleet')
   }
 }
 
@@ -126,7 +140,7 @@ function noBoardYet(_request: IncomingMessage, response: ServerResponse): void {
 }
 
 /** Where scrapers of Apache look by themselves. */
-const PATHS = new Set(['/', '/metrics', '/server-status', '/server-status/metrics'])
+const PATHS = new Set(['/', '/metrics', '/sd', '/server-status', '/server-status/metrics'])
 
 /** This server has the page and nothing else. */
 function onlyHere(handler: (request: IncomingMessage, response: ServerResponse) => void) {

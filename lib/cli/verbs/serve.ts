@@ -3,8 +3,9 @@
 
 import { type Command, Option } from 'commander'
 
-import { directory, integerFrom } from '../parse/arguments'
+import { directory, integerFrom, several } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
+import { BOARD_OR_FLEET } from '../parse/fleet-flags'
 import { withBlocked } from '../parse/list-flags'
 import { withServer } from '../parse/queue-flags'
 import { secretIn } from '../parse/secret'
@@ -16,11 +17,11 @@ const DEFAULT_PORT = 9670
 export function registerServe(program: Command): void {
   const serve = program
     .command('serve')
-    .summary('serve the status page of a board')
+    .summary('serve the status page of a board or a fleet')
     .description(
-      'Serve the status page of a board: for people at /, for programs at /?json and /?auto (also at /server-status?auto), for Prometheus at /metrics.',
+      'Serve the status page of a board or a fleet: for people at /, for programs at /?json and /?auto (also at /server-status?auto), for Prometheus at /metrics; of a fleet by machine, /metrics?by=worker by worker, and its service discovery at /sd.',
     )
-    .argument('<dir>', 'the directory of the board', directory)
+    .argument('<dir>', BOARD_OR_FLEET, directory)
   withBlocked(withBoard(serve))
     .option(
       '-p, --port <port>',
@@ -71,14 +72,10 @@ Examples:
   $ rollcall serve /run/app
   $ rollcall serve --queue /run/app/jobs --port 8080 /run/app
   $ ROLLCALL_TOKEN=$(openssl rand -hex 16) rollcall serve --host 0.0.0.0 /run/app
+  $ rollcall serve zk://zk1,zk2/fleet
   $ rollcall serve --host :: --allow loopback --allow 10.0.0.0/8 /run/app`,
     )
     .action(async (dir: string, options: ServeOptions) =>
       (await import('./serve-page.js')).serve(dir, { ...options, port: options.port ?? DEFAULT_PORT }),
     )
-}
-
-/** An option that may be given several times. */
-function several(value: string, before: string[] = []): string[] {
-  return [...before, value]
 }

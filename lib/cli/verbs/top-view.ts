@@ -9,8 +9,9 @@ import { matches } from '../../terminal/live/list-model'
 import { ListView } from '../../terminal/live/list-view'
 import { renderJson, renderLine, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
-import type { SortKey } from '../../view/sort-keys'
+import { SORTS, type SortKey } from '../../view/sort-keys'
 import { blockedForMs } from '../../view/worker-state'
+import { CliError, EXIT } from '../support/exit-codes'
 import { type BoardFlags, checkExists, openToRead } from '../support/open-board'
 import { isScreen, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
@@ -21,14 +22,15 @@ export interface TopOptions extends BoardFlags {
   stale: number
   blocked?: number
   rounds?: number
-  sort: SortKey
+  sort?: string
   reverse?: boolean
   filter?: string
   json?: boolean
 }
 
 /** Watches the board in `dir` until somebody has seen enough. */
-export async function top(dir: string, options: TopOptions): Promise<void> {
+export async function top(dir: string, given: TopOptions): Promise<void> {
+  const options = { ...given, sort: sortFrom(given.sort, SORTS, 'slot', 'a board') }
   using stop = new StopSignal()
   using board = await openToRead(dir, options)
   const look = () => lookAgain(board)
@@ -44,6 +46,21 @@ export async function top(dir: string, options: TopOptions): Promise<void> {
   if (isLive) await showLive(new ListView(source, options, outputStyle().colors), stop)
   else await topAsText(source, options, stop)
   process.exitCode = stop.exitCode
+}
+
+/** What was asked for, of what a list of that kind can be sorted by. */
+export function sortFrom<Key extends string>(
+  asked: string | undefined,
+  sorts: Readonly<Record<Key, string>>,
+  byDefault: Key,
+  what: string,
+): Key {
+  if (asked === undefined) return byDefault
+  if (Object.hasOwn(sorts, asked)) return asked as Key
+  throw new CliError(
+    EXIT.usage,
+    `${what} is not sorted by ${asked}: give --sort ${Object.keys(sorts).join(', ')}`,
+  )
 }
 
 /** What the board counts; where it has no counter for what servers have served, what they count beside it. */
@@ -66,7 +83,11 @@ function whyOn(board: Scoreboard): (worker: WorkerEntry) => Promise<string[]> {
   }
 }
 
-async function topAsText(source: BoardSource, options: TopOptions, stop: StopSignal): Promise<void> {
+async function topAsText(
+  source: BoardSource,
+  options: TopOptions & { sort: SortKey },
+  stop: StopSignal,
+): Promise<void> {
   const { sort, reverse = false, filter = '' } = options
   for (let round = 1; !stop.signal.aborted; round += 1) {
     source.refresh()

@@ -3,8 +3,9 @@
 import type { Command } from 'commander'
 import { KEYS_HELP } from '../../terminal/live/help'
 import { SORT_KEYS } from '../../view/sort-keys'
-import { directory } from '../parse/arguments'
+import { directory, isFleetUrl } from '../parse/arguments'
 import { durationFrom, parseDuration } from '../parse/duration'
+import { BOARD_OR_FLEET, type FleetFlags, withFleet } from '../parse/fleet-flags'
 import { withBlocked, withListOptions } from '../parse/list-flags'
 import { withBoard } from '../support/open-board'
 import type { TopOptions } from './top-view'
@@ -12,11 +13,11 @@ import type { TopOptions } from './top-view'
 export function registerTop(program: Command): void {
   const top = program
     .command('top')
-    .summary('watch a board live')
+    .summary('watch a board or a fleet live')
     .description(
-      'Watch all workers of a board live, the dead and the silent ones marked. Plain text when piped.',
+      'Watch all workers of a board, or of all machines of a fleet, live, the dead and the silent ones marked. Plain text when piped.',
     )
-    .argument('<dir>', 'the directory of the board', directory)
+    .argument('<dir>', BOARD_OR_FLEET, directory)
     .option('-i, --interval <duration>', 'time between two looks', durationFrom('50ms'), 1000)
     .option(
       '--stale <duration>',
@@ -24,7 +25,7 @@ export function registerTop(program: Command): void {
       parseDuration,
       10_000,
     )
-  withListOptions(withBlocked(withBoard(top)), SORT_KEYS, 'slot')
+  withListOptions(withFleet(withBlocked(withBoard(top))), [...SORT_KEYS, 'machine'])
     .addHelpText(
       'after',
       `
@@ -34,7 +35,12 @@ Examples:
   $ rollcall top /run/app
   $ rollcall top --sort age --stale 30s /run/app
   $ rollcall top --filter 'POST !/health' /run/app
-  $ rollcall top --rounds 1 /run/app > report.txt`,
+  $ rollcall top --rounds 1 /run/app > report.txt
+  $ rollcall top --label zone=a zk://zk1,zk2/fleet`,
     )
-    .action(async (dir: string, options: TopOptions) => (await import('./top-view.js')).top(dir, options))
+    .action(async (dir: string, options: TopOptions & FleetFlags) =>
+      isFleetUrl(dir)
+        ? (await import('./fleet/top-view.js')).topFleet(dir, options)
+        : (await import('./top-view.js')).top(dir, options),
+    )
 }

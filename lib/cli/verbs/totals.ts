@@ -3,25 +3,31 @@
 import type { Command } from 'commander'
 
 import { escapeControls } from '../../view/escape-controls'
-import { directory } from '../parse/arguments'
+import { directory, isFleetUrl } from '../parse/arguments'
+import { BOARD_OR_FLEET } from '../parse/fleet-flags'
+import { type ServerOptions, withServer } from '../parse/queue-flags'
 import { type BoardFlags, openToRead, withBoard } from '../support/open-board'
 import { print } from '../support/output'
 
 export function registerTotals(program: Command): void {
   const totals = program
     .command('totals')
-    .summary('print what the counters of a board add up to')
+    .summary('print what the counters of a board or a fleet add up to')
     .description(
       'Print the totals: of counters over everybody who ever worked here, of gauges over the living.',
     )
-    .argument('<dir>', 'the directory of the board', directory)
-  withBoard(totals)
+    .argument('<dir>', BOARD_OR_FLEET, directory)
+  withServer(withBoard(totals))
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ rollcall totals /run/app')
     .action(printTotals)
 }
 
-async function printTotals(dir: string, options: BoardFlags & { json?: boolean }): Promise<void> {
+async function printTotals(
+  dir: string,
+  options: BoardFlags & ServerOptions & { json?: boolean },
+): Promise<void> {
+  if (isFleetUrl(dir)) return (await import('./fleet/looking.js')).fleetTotals(dir, options)
   using board = await openToRead(dir, options)
   const sums = board.totals()
   if (options.json) {

@@ -6,15 +6,16 @@ import type { Command } from 'commander'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { Changes } from '../../scoreboard/types'
 import { ScoreboardError } from '../../util/errors'
-import { directory } from '../parse/arguments'
+import { directory, isFleetUrl } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
+import { BOARD_OR_FLEET, type FleetFlags, withFleet } from '../parse/fleet-flags'
 import { type BoardFlags, openToRead, withBoard } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
 const LOOK_EVERY_MS = 100
 
-interface WatchOptions extends BoardFlags {
+interface WatchOptions extends BoardFlags, FleetFlags {
   minInterval?: number
   blocked: number
   json?: boolean
@@ -25,18 +26,21 @@ export function registerWatch(program: Command): void {
     .command('watch')
     .summary('print one line for each change')
     .description(
-      'Print one line for each change of a board: who is new, what each does now, who is gone and how.',
+      'Print one line for each change of a board or a fleet: who is new, what each does now, who is gone and how.',
     )
-    .argument('<dir>', 'the directory of the board', directory)
-  withBoard(verb)
+    .argument('<dir>', BOARD_OR_FLEET, directory)
+  withFleet(withBoard(verb))
     .option('--min-interval <duration>', 'merge what happens within this time', durationFrom('1ms'))
     .option(
       '--blocked <duration>',
-      'tell when the event loop of a worker has not turned for so long, and when it turns again',
+      'tell when the event loop of a worker has not turned for so long, and when it turns again (of a fleet: as its agents say)',
       durationFrom('1ms'),
       3000,
     )
-    .option('--json', 'one JSON object a line: type new, update, blocked, unblocked, closed or died')
+    .option(
+      '--json',
+      'one JSON object a line: type new, update, blocked, unblocked, closed or died; of machines machine-joined, machine-lost, machine-left, machine-forgotten',
+    )
     .addHelpText(
       'after',
       `
@@ -51,6 +55,7 @@ Examples:
 }
 
 async function watch(dir: string, options: WatchOptions): Promise<void> {
+  if (isFleetUrl(dir)) return (await import('./fleet/looking.js')).watchFleet(dir, options)
   using board = await openToRead(dir, options)
   using stop = new StopSignal()
   const { changeLines, changeObjects } = await import('../../terminal/change-lines.js')

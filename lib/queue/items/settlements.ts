@@ -58,13 +58,16 @@ export class Settlements {
       inDoubt: boolean
       /** Not to be leased again so soon, in milliseconds. */
       delayMs?: number
+      /** Whether more settlements of that page may come in this turn of the event loop. */
+      mayWait?: boolean
     },
   ): Promise<'settled' | 'dead' | 'lost'> {
-    const { token, index, delayMs = 0 } = request
+    const { token, index, delayMs = 0, mayWait } = request
     const { maxAttempts } = this.#incarnation.settings
     const until = delayMs > 0 ? await this.#in(delayMs) : undefined
     const result = await this.#states.writer(page).submit<'settled' | 'dead' | Exception>({
       name: request.as,
+      mayWait,
       apply: (state, unsure) => {
         const outcome = settle(state, { ...request, maxAttempts, until })
         if (outcome.result !== 'lost' || !(unsure || request.inDoubt)) return outcome

@@ -29,7 +29,7 @@ export interface Claim {
   /** Attempts of these items that have failed before. */
   readonly attempts: number
   readonly suspect: boolean
-  /** Items of the claim that were acked, nacked or given back. */
+  /** Items that were acked, nacked or given back; and those between, that the claim never had. */
   readonly settled: readonly Range[]
   /**
    * Not 0: its items are done one after the other, and the acks of the first ones are on record under this
@@ -92,8 +92,7 @@ export interface Outcome<R> {
 
 export interface Taken {
   readonly token: string
-  readonly from: number
-  readonly to: number
+  readonly items: readonly Range[]
   readonly attempts: number
   readonly fence: number
 }
@@ -205,28 +204,36 @@ export function nextDue(state: PageState): number | undefined {
   return state.delayed[0]?.until
 }
 
-/** Items that stand together, and what the page's sources are without them. */
+/** Items with as many attempts behind them, and what the page's sources are without them. */
 interface Slice extends Pick<PageState, 'cursor' | 'retry' | 'suspects'> {
-  readonly from: number
-  readonly to: number
+  readonly items: readonly Range[]
   readonly attempts: number
 }
 
-/** Takes up to `max` items that stand together, or undefined where that source is empty. */
-function slice(state: PageState, source: Source, max: number): Slice | undefined {
+/** Takes up to `max` items, or undefined where that source is empty. `isOne`: that stand together. */
+function slice(state: PageState, source: Source, max: number, isOne = false): Slice | undefined {
   const { size, cursor, retry, suspects } = state
   if (source === 'fresh') {
     if (cursor === size) return undefined
     const to = Math.min(size, cursor + max)
-    return { cursor: to, retry, suspects, from: cursor, to, attempts: 0 }
+    return { cursor: to, retry, suspects, items: [[cursor, to]], attempts: 0 }
   }
-  const [first, ...rest] = state[source]
-  if (first === undefined) return undefined
-  const { from, attempts } = first
-  const to = Math.min(first.to, from + (source === 'suspects' ? 1 : max))
-  const left = to < first.to ? [{ from: to, to: first.to, attempts }, ...rest] : rest
-  if (source === 'retry') return { cursor, retry: left, suspects, from, to, attempts }
-  return { cursor, retry, suspects: left, from, to, attempts }
+  const list = state[source]
+  const attempts = list[0]?.attempts
+  if (attempts === undefined) return undefined
+  let items: Range[] = []
+  let rest = list
+  let more = source === 'suspects' ? 1 : max
+  for (let next = rest[0]; more > 0 && next?.attempts === attempts; next = rest[0]) {
+    const { from, to } = next
+    const end = Math.min(to, from + more)
+    items = ranges.add(items, from, end)
+    rest = rest.slice(1)
+    if (end < to) rest = [{ from: end, to, attempts }, ...rest]
+    more = isOne ? 0 : more - (end - from)
+  }
+  if (source === 'retry') return { cursor, retry: rest, suspects, items, attempts }
+  return { cursor, retry, suspects: rest, items, attempts }
 }
 
 /** Leases up to `max` items of `source` to `wid` under `token`. `log`: see `Claim`; default 0. */
@@ -234,16 +241,18 @@ export function claim(
   state: PageState,
   request: { token: string; wid: string; max: number; source: Source; log?: number },
 ): Outcome<Taken | undefined> {
-  const taken = slice(state, request.source, request.max)
+  const { token, wid, max, source, log = 0 } = request
+  const taken = slice(state, source, max, log !== 0)
   if (taken === undefined) return { state, result: undefined }
-  const { cursor, retry, suspects, from, to, attempts } = taken
+  const { cursor, retry, suspects, items, attempts } = taken
   const fence = state.fence + 1
-  const suspect = request.source === 'suspects'
-  const { token, wid, log = 0 } = request
-  const entry: Claim = { token, from, to, wid, fence, attempts, suspect, settled: [], log }
+  const suspect = source === 'suspects'
+  const [from, to] = [items[0]![0], items.at(-1)![1]]
+  const settled = ranges.gaps(items, from, to)
+  const entry: Claim = { token, from, to, wid, fence, attempts, suspect, settled, log }
   return {
     state: changed(state, { cursor, retry, suspects, fence, claims: [...state.claims, entry] }),
-    result: { token, from, to, attempts, fence },
+    result: { token, items, attempts, fence },
   }
 }
 
@@ -251,8 +260,8 @@ export function claim(
 export function claimed(state: PageState, token: string): Taken | 'revoked' | undefined {
   const entry = named(state.claims, token)
   if (entry === undefined) return named(state.revoked, token) && 'revoked'
-  const { from, to, attempts, fence } = entry
-  return { token, from, to, attempts, fence }
+  const { from, to, settled, attempts, fence } = entry
+  return { token, items: ranges.gaps(settled, from, to), attempts, fence }
 }
 
 /** Takes one item for good: leased and acked in one step. `seq` numbers the handle's consumes. */
@@ -264,7 +273,8 @@ export function consume(
   if (taken === undefined) return { state, result: undefined }
   const others = Object.entries(state.consumed).filter(([handle]) => handle !== request.handle)
   const kept = Object.fromEntries(others.slice(-(MAX_CONSUMERS - 1)))
-  const { cursor, retry, suspects, from } = taken
+  const { cursor, retry, suspects, items } = taken
+  const from = items[0]![0]
   const consumed = { ...kept, [request.handle]: [request.seq, from] as const }
   const changes = { cursor, retry, suspects, consumed, done: state.done + 1, fence: state.fence + 1 }
   return { state: changed(state, changes), result: from }

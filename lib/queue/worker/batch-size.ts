@@ -19,6 +19,9 @@ export class BatchSize {
   readonly #queue: AttachedQueue
   readonly #limits: BatchLimits
   #last = 0
+  /** The last that was as long as it was asked for. */
+  #full = 0
+  #asked = 1
   #begun = 0
   #msPerItem = Number.POSITIVE_INFINITY
   #workers = 1
@@ -30,8 +33,8 @@ export class BatchSize {
   }
 
   get #wanted(): number {
-    if (this.#last === 0) return 1
-    return Math.min(this.#last * 2, Math.floor(this.#limits.ms / this.#msPerItem), this.#limits.max)
+    if (this.#full === 0) return 1
+    return Math.min(this.#full * 2, Math.floor(this.#limits.ms / this.#msPerItem), this.#limits.max)
   }
 
   async size(): Promise<number> {
@@ -42,9 +45,9 @@ export class BatchSize {
   /** The same, as far as that is known without a question to the store. */
   sizeNow(): number {
     const wanted = this.#wanted
-    if (wanted <= 1) return 1
-    const share = Math.floor(this.#queue.pages.chooser.estimate / (SHARE * this.#workers))
-    return Math.max(1, Math.min(wanted, share))
+    const share = wanted > 1 ? this.#queue.pages.chooser.estimate / (SHARE * this.#workers) : 1
+    this.#asked = Math.max(1, Math.min(wanted, Math.floor(share)))
+    return this.#asked
   }
 
   async #count(): Promise<void> {
@@ -56,6 +59,8 @@ export class BatchSize {
 
   begin(items: number): void {
     this.#last = items
+    // One that was short for want of items says nothing against longer ones.
+    if (items >= this.#asked) this.#full = items
     this.#begun = performance.now()
     if (items > 1) this.#count().catch(() => {})
   }
@@ -67,6 +72,6 @@ export class BatchSize {
 
   /** The next one is of one item again. */
   reset(): void {
-    this.#last = 0
+    this.#full = 0
   }
 }

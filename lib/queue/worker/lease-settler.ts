@@ -42,10 +42,16 @@ export class LeaseSettler {
     if (as === 'ack') return this.#ack(ticket, ending, more?.result)
     const { inDoubt } = ticket
     const { letter, delayMs } = more ?? {}
-    const settled = queue.pages.settlements.settle(page, { token, index, as, letter, delayMs, inDoubt })
+    const request = { token, index, as, letter, delayMs, inDoubt, mayWait: this.#mayWait }
+    const settled = queue.pages.settlements.settle(page, request)
     const [outcome] = await Promise.all([settled, ending])
     if (outcome === 'settled') await this.#notify()
     return outcome
+  }
+
+  /** A stream with more at hand is likely to settle more in the same turn. */
+  get #mayWait(): boolean {
+    return this.#parts.tickets.inStream > 0
   }
 
   async #ack(
@@ -54,10 +60,9 @@ export class LeaseSettler {
     result: OwnResult | undefined,
   ): Promise<'settled' | 'lost'> {
     const { page, token, index, inDoubt } = ticket
-    const { queue, tickets, prefetcher } = this.#parts
-    // A stream with more at hand is likely to ack more in the same turn.
-    const mayWait = tickets.inStream > 0
-    const acked = queue.pages.settlements.ack(page, { token, index, inDoubt, mayWait, result })
+    const { queue, prefetcher } = this.#parts
+    const request = { token, index, inDoubt, mayWait: this.#mayWait, result }
+    const acked = queue.pages.settlements.ack(page, request)
     prefetcher.join(page)
     try {
       return (await Promise.all([acked, ending]))[0]

@@ -21,14 +21,16 @@ export class LeaseTickets {
   }
 
   /** The items of a claim, as leases. */
-  async add(page: string, { token, from, to, attempts, fence }: Taken): Promise<LeaseTicket[]> {
-    const items = await this.#pages.items.items(page, from, to)
-    return items.map((item, i) => {
-      const index = from + i
-      const ticket = { page, token, index, attempts, fence, item, inDoubt: false, isHanded: false }
-      this.#tickets.add(ticket)
-      return ticket
-    })
+  async add(page: string, { token, items, attempts, fence }: Taken): Promise<LeaseTicket[]> {
+    const tickets: LeaseTicket[] = []
+    for (const [from, to] of items) {
+      for (const [i, item] of (await this.#pages.items.items(page, from, to)).entries()) {
+        const index = from + i
+        tickets.push({ page, token, index, attempts, fence, item, inDoubt: false, isHanded: false })
+      }
+    }
+    for (const ticket of tickets) this.#tickets.add(ticket)
+    return tickets
   }
 
   /** From here on user code has it. */

@@ -137,39 +137,52 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   details(worker: WorkerEntry, columns: number): string[] {
-    const ago = (at: number | undefined) =>
-      at === undefined ? undefined : `${timeText(at)}, ${ageText(this.#snapshot.takenAt - at)} ago`
-    const { error } = worker
-    const facts = nameLines({
-      id: worker.id,
-      state: this.#stateOf(worker),
-      pid: worker.pid,
-      thread: worker.threadId === 0 ? undefined : worker.threadId,
-      slot: worker.slot,
-      epoch: worker.epoch,
-      started: ago(worker.startedAt),
-      updated: ago(worker.updatedAt) ?? 'never',
-      updates: `${worker.updates}, ${rateText(this.#rates.get(ownerKey(worker)))} a second`,
-      processor: worker.vitals && `${worker.vitals.cpuPercent} %, ${ageText(worker.vitals.cpuMs)} in all`,
-      memory: worker.vitals && bytesText(worker.vitals.rssBytes),
-      threads: worker.vitals?.threads,
-      ended: worker.ending,
-      error: error && `${error.code}: ${error.message}`,
-      preview: error?.preview,
-    })
-    const counters = nameLines(worker.counters)
-    return [
-      ...facts,
-      ...(counters.length > 0 ? ['', 'counters', ...counters] : []),
-      '',
-      'status',
-      ...wrap(fullStatus(worker), columns - 2).map((line) => `  ${line}`),
-    ].map((line) => cut(line, columns))
+    const rate = `${rateText(this.#rates.get(ownerKey(worker)))} a second`
+    const facts = { state: this.#stateOf(worker), updates: `${worker.updates}, ${rate}` }
+    return workerLines(worker, this.#snapshot.takenAt, facts, columns)
   }
 
   #stateOf(worker: WorkerEntry): string {
     return stateText(worker, this.#snapshot.takenAt, this.#states)
   }
+}
+
+/** Everything about one worker. @param facts what only its list knows of it, instead of what the entry says */
+export function workerLines(
+  worker: WorkerEntry,
+  takenAt: number,
+  { state, ...more }: Record<string, string | number | undefined>,
+  columns: number,
+): string[] {
+  const ago = (at: number | undefined) =>
+    at === undefined ? undefined : `${timeText(at)}, ${ageText(takenAt - at)} ago`
+  const { error } = worker
+  const facts = nameLines({
+    id: worker.id,
+    state,
+    pid: worker.pid,
+    thread: worker.threadId === 0 ? undefined : worker.threadId,
+    slot: worker.slot,
+    epoch: worker.epoch,
+    started: ago(worker.startedAt),
+    updated: ago(worker.updatedAt) ?? 'never',
+    updates: worker.updates,
+    ...more,
+    processor: worker.vitals && `${worker.vitals.cpuPercent} %, ${ageText(worker.vitals.cpuMs)} in all`,
+    memory: worker.vitals && bytesText(worker.vitals.rssBytes),
+    threads: worker.vitals?.threads,
+    ended: worker.ending,
+    error: error && `${error.code}: ${error.message}`,
+    preview: error?.preview,
+  })
+  const counters = nameLines(worker.counters)
+  return [
+    ...facts,
+    ...(counters.length > 0 ? ['', 'counters', ...counters] : []),
+    '',
+    'status',
+    ...wrap(fullStatus(worker), columns - 2).map((line) => `  ${line}`),
+  ].map((line) => cut(line, columns))
 }
 
 function fullStatus({ status, error }: WorkerEntry): string {

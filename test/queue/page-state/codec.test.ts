@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { decodeState, encodeState } from '../../../lib/queue/page-state/codec'
-import { newState, type PageState } from '../../../lib/queue/page-state/page-state'
+import { MAX_REVOKED, newState, type PageState } from '../../../lib/queue/page-state/page-state'
 
 /** Something in every place: items 0, 2, 3 leased, 4 and 5 in retry, 6 suspect, 7 dead, 1, 8 done, 9 delayed, 10 and 11 fresh. */
 const lively = (): PageState => ({
@@ -59,6 +59,13 @@ describe('The state of a page as bytes', () => {
     assert.deepEqual(decodeState(bytes.subarray(6, -5)), lively())
     assert.deepEqual(decodeState(new Uint8Array(bytes).subarray(6, -5)), lively())
     assert.deepEqual(decodeState(encodeState(newState(3))), newState(3))
+    const [claim] = lively().claims
+    const full = {
+      ...lively(),
+      claims: [{ ...claim!, log: 2 ** 32 - 1 }],
+      revoked: revokedClaims(MAX_REVOKED),
+    }
+    assert.deepEqual(decodeState(encodeState(full)), full)
   })
 
   it('may hold ranges that touch', () => {
@@ -165,6 +172,20 @@ describe('The state of a page as bytes', () => {
         },
       ],
     ],
+    [
+      'more claims than items were leased',
+      [
+        {
+          claims: Array.from({ length: 11 }, (_, i) => ({
+            ...lively().claims[0],
+            token: `t${i}`,
+            ...(i === 0 ? {} : { settled: [[0, 4]] }),
+          })),
+        },
+      ],
+    ],
+    ['a claim with a log beyond 32 bits', withClaims('log', [2 ** 32])],
+    ['more revoked claims than are remembered', [{ revoked: revokedClaims(MAX_REVOKED + 1) }]],
     ['dead items that are no ranges', combine(['dead'], NO_RANGES, { done: 3 })],
     ['a dead item that was never leased', [{ dead: [[10, 11]] }]],
     [
@@ -206,6 +227,10 @@ describe('The state of a page as bytes', () => {
     })
   }
 })
+
+function revokedClaims(count: number): PageState['revoked'] {
+  return Array.from({ length: count }, (_, i) => ({ token: `r${i}`, settled: [] }))
+}
 
 /** Each field with each value, and the other changes that keep the sum. */
 function combine(names: string[], values: unknown[], others: object = {}): object[] {

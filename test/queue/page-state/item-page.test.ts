@@ -6,11 +6,13 @@ import {
   type EncodedPage,
   encodePages,
   itemAt,
+  itemBytes,
+  joinPages,
   MAX_PAGE_BYTES,
   pageIndex,
   pageSize,
 } from '../../../lib/queue/page-state/item-page'
-import { MAX_PAGE_ITEMS } from '../../../lib/util/bounds'
+import { MAX_DEPTH, MAX_PAGE_ITEMS } from '../../../lib/util/bounds'
 
 async function pagesOf(items: Iterable<unknown>): Promise<EncodedPage[]> {
   const pages: EncodedPage[] = []
@@ -97,6 +99,44 @@ describe('Pages of items', () => {
       name: 'TypeError',
       message: 'Expected an item to be text, bytes or something JSON can say, got a function',
     })
+  })
+
+  it('refuse what is nested too deep for whoever reads it', async () => {
+    let deep: unknown = 0
+    for (let i = 0; i < MAX_DEPTH; i++) deep = [deep]
+
+    assert.deepEqual(itemsOf(await pagesOf([deep])), [deep])
+    await assert.rejects(pagesOf([[deep]]), {
+      name: 'RangeError',
+      message: `Expected an item to be nested at most ${MAX_DEPTH} levels deep`,
+    })
+  })
+
+  it('grow by what an item is said to take', async () => {
+    const [one, two] = [await pagesOf(['a']), await pagesOf(['a', { b: 'ü' }])]
+
+    assert.equal(two[0]!.bytes.length - one[0]!.bytes.length, itemBytes({ b: 'ü' }))
+  })
+
+  it('are joined to one with the items of both', async () => {
+    const [[first], [then]] = [await pagesOf(['a', 'b']), await pagesOf([{ c: 1 }])]
+
+    const both = joinPages(first!, then!)
+
+    assert.deepEqual(itemsOf([both]), ['a', 'b', { c: 1 }])
+    assert.equal(both.size, 3)
+    assert.equal(pageSize(both.bytes), 3)
+  })
+
+  it('have no more items than a page may have', () => {
+    const page = (count: number) => {
+      const some = Buffer.alloc(8 + 5 * count)
+      some.write('RCP1')
+      some.writeUInt32LE(count, 4)
+      return pageSize(some)
+    }
+
+    assert.deepEqual([page(MAX_PAGE_ITEMS), page(MAX_PAGE_ITEMS + 1)], [MAX_PAGE_ITEMS, undefined])
   })
 
   it('say how many items they have, and nothing where they have no bytes for them', () => {

@@ -214,6 +214,8 @@ class Page {
         leased: leased(state),
         done: model.count('done'),
         dead: model.count('dead'),
+        failed: model.failed,
+        retried: Math.max(0, model.failed - model.count('dead')),
       })
       const placed = places(state, now).flatMap(({ from, to, place }) =>
         numbers([[from, to]]).map(() => place),

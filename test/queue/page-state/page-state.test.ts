@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict'
 import {
+  ack,
   claim,
   consume,
   consumedItem,
   fold,
+  GONE,
   isComplete,
   MAX_CONSUMERS,
   MAX_REVOKED,
@@ -41,6 +43,31 @@ describe('A page of items, step by step', () => {
 
     assert.deepEqual(outcomes, ['settled', 'settled', 'dead'])
     assert.ok(isComplete(state))
+  })
+
+  it('leases together what came back one by one, with as many attempts behind it', () => {
+    let state = claim(newState(9), { token: 'all', wid: 'w', max: 9, source: 'fresh' }).state
+    const back = (index: number, as: 'nack' | 'release') => {
+      state = settle(state, { token: 'all', index, as, maxAttempts: MAX_ATTEMPTS }).state
+    }
+    for (const index of [7, 1, 4, 5]) back(index, 'nack')
+    back(2, 'release')
+    back(8, 'nack')
+
+    const first = claim(state, { token: 'first', wid: 'w', max: 3, source: 'retry' })
+    const rest = claim(first.state, { token: 'rest', wid: 'w', max: 9, source: 'retry' })
+    const done = ack(rest.state, { token: 'first', indexes: [1, 3, 4, 7] })
+
+    assert.deepEqual(first.result?.items, [
+      [1, 2],
+      [4, 5],
+      [7, 8],
+    ])
+    assert.deepEqual(rest.result?.items, [[5, 6]], 'another number of attempts follows')
+    assert.deepEqual(done.result, [3], 'what lies between is not its own')
+    assert.equal(done.state.done, 3)
+    const logged = claim(state, { token: 'logged', wid: 'w', max: 9, source: 'retry', log: 1 })
+    assert.deepEqual(logged.result?.items, [[7, 8]], 'those of a log stand together')
   })
 
   it('does not count the death of a worker with a batch, and counts each one with a single item', () => {
@@ -113,6 +140,60 @@ describe('A page of items, step by step', () => {
       { from: 3, to: 4, attempts: 0 },
     ])
     assert.equal(redrive(after, [0, 2]).state, after)
+  })
+
+  it('names each item that a death has made a dead letter', () => {
+    const nacked = claim(newState(3), { token: 'a', wid: 'w', max: 3, source: 'fresh' }).state
+    let state = nacked
+    for (const index of [1, 2])
+      state = settle(state, { token: 'a', index, as: 'nack', maxAttempts: MAX_ATTEMPTS }).state
+    state = settle(state, { token: 'a', index: 0, as: 'release', maxAttempts: MAX_ATTEMPTS }).state
+    const single = claim(state, { token: 'b', wid: 'w2', max: 1, source: 'retry' }).state
+    const pair = claim(state, { token: 'b', wid: 'w2', max: 2, source: 'retry' }).state
+    const dying = (from: PageState, maxAttempts: number) => reap(from, { isGone: () => true, maxAttempts })
+
+    assert.deepEqual(dying(single, 2).result, {
+      returned: 0,
+      dead: [{ index: 1, attempts: 2, wid: 'w2' }],
+    })
+    assert.deepEqual(dying(pair, 1).result.dead, [
+      { index: 1, attempts: 1, wid: 'w2' },
+      { index: 2, attempts: 1, wid: 'w2' },
+    ])
+    assert.deepEqual(dying(pair, 1).state.dead, [[1, 3]])
+  })
+
+  it('keeps delayed neighbours together that are due together after as many attempts', () => {
+    let state = claim(newState(8), { token: 't', wid: 'w', max: 8, source: 'fresh' }).state
+    const nack = (index: number, until: number) => {
+      state = settle(state, { token: 't', index, as: 'nack', maxAttempts: MAX_ATTEMPTS, until }).state
+    }
+    nack(7, 10)
+    nack(0, 20)
+    nack(1, 20)
+    nack(2, 20)
+    nack(3, 30)
+    nack(4, 20)
+    const until = [
+      { from: 7, to: 8, attempts: 1, until: 10 },
+      { from: 0, to: 3, attempts: 1, until: 20 },
+      { from: 4, to: 5, attempts: 1, until: 20 },
+      { from: 3, to: 4, attempts: 1, until: 30 },
+    ]
+
+    assert.deepEqual(state.delayed, until)
+    const others = { ...state, delayed: [{ from: 4, to: 5, attempts: 2, until: 20 }] }
+    const last = settle(others, { token: 't', index: 5, as: 'nack', maxAttempts: MAX_ATTEMPTS, until: 20 })
+    assert.deepEqual(last.state.delayed, [
+      { from: 4, to: 5, attempts: 2, until: 20 },
+      { from: 5, to: 6, attempts: 1, until: 20 },
+    ])
+  })
+
+  it('knows nothing of a page that is gone, and says so', () => {
+    assert.equal(consumedItem(GONE, 'h', 1), 'forgotten')
+    assert.equal(wasSettled(GONE, 't', 0), 'forgotten')
+    assert.ok(isComplete(GONE))
   })
 
   it('says what is off the record, instead of guessing', () => {

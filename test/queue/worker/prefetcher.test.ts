@@ -8,8 +8,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { WatchdogError, type WatchdogQueue } from '../../../lib'
 import { openStore } from '../../../lib/queue/connect'
 import { attach } from '../../../lib/queue/incarnation/attach'
+import type { TakenFrom } from '../../../lib/queue/items/page-chooser'
 import { PageSet } from '../../../lib/queue/items/page-set'
 import { AttachedQueue } from '../../../lib/queue/members/attached-queue'
+import type { Taken } from '../../../lib/queue/page-state/page-state'
+import * as ranges from '../../../lib/queue/page-state/ranges'
 import type { Store } from '../../../lib/queue/store/store'
 import { WatchdogTimer } from '../../../lib/queue/worker/timer'
 import { EMPTY } from '../../../lib/util/bytes'
@@ -76,8 +79,7 @@ describe('The prefetcher of a worker', () => {
     const pages = new PageSet(await attach(store, {}))
     for (let left = ITEMS - count; left > 0; ) {
       const claimed = await pages.chooser.claim({ token: `x${left}`, wid: 'x', max: left }, () => {})
-      const { from, to } = (claimed as { result: { from: number; to: number } }).result
-      left -= to - from
+      left -= ranges.size((claimed as TakenFrom<Taken>).result.items)
     }
   }
 
@@ -189,12 +191,12 @@ describe('The prefetcher of a worker', () => {
     const pages = new PageSet(await attach(store, {}))
     const page = (await pages.open.list())!.pages[0]!
     const claim = (token: string) => pages.chooser.claimFrom(page, { token, wid: WID, max: 1000, log: 1 })
-    const { from, to } = (await claim('first'))!
+    const [[from, to]] = (await claim('first'))!.items as [ranges.Range]
     await pages.settlements.reap(page, () => true)
 
     const again = (await claim('second'))!
 
-    assert.deepEqual([again.from, again.to], [from + 1, to])
+    assert.deepEqual(again.items, [[from + 1, to]])
     assert.equal(await claim('third'), undefined)
   })
 

@@ -33,6 +33,7 @@ export interface WorkFlags extends QueueOptions, KickFlags, OutputFlags {
   joblog?: string
   results?: string
   board?: string
+  fleet?: string
   bar?: boolean
   progress?: boolean
   json?: boolean
@@ -91,6 +92,7 @@ export function withWorkOptions(work: Command): Command {
     .option('--no-bar', 'do not')
     .option('--progress', 'say how far it is every 10 s, in a log')
     .option('--board <dir>', 'show each command on this board: rollcall top <dir>')
+    .option('--fleet <url>', 'show each command in this fleet: rollcall top <url>')
     .option('--json', 'print {"done":N,"failed":N} at the end; --joblog as JSON')
     .optionsGroup('Watchdog:')
     .option('--id <id>', "the timers' id (default: task of the array job, or host and pid)")

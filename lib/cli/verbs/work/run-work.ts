@@ -12,6 +12,7 @@ import { useQueue } from '../../support/open-queue'
 import { note, print } from '../../support/output'
 import { findSupervisor } from '../../support/supervisor-program'
 import { fill } from './fill'
+import { joinFleet } from './in-fleet'
 import type { WorkFlags } from './options'
 import { showProgress, summarizeFailures } from './progress'
 import { WorkSession } from './session'
@@ -60,7 +61,8 @@ function chooseQueue(flags: WorkFlags): string | undefined {
 }
 
 async function workOn(queue: WatchdogQueue<LineItem>, words: string[], flags: WorkFlags): Promise<void> {
-  const session = new WorkSession(queue, words, flags)
+  await using fleet = await joinFleet(words, flags)
+  const session = new WorkSession(queue, words, { ...flags, board: fleet.board })
   const stopHearing = hearSignals(() => session.running, session.hear)
   const hideProgress = showProgress(session)
   try {

@@ -7,7 +7,10 @@ import path from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { CreateQueueOptions, Lease, WatchdogQueue, WatchdogTimer } from '../../../../lib'
 import { attach } from '../../../../lib/queue/incarnation/attach'
+import type { TakenFrom } from '../../../../lib/queue/items/page-chooser'
 import { PageSet } from '../../../../lib/queue/items/page-set'
+import type { Taken } from '../../../../lib/queue/page-state/page-state'
+import type { Range } from '../../../../lib/queue/page-state/ranges'
 import { LocalAckLogs } from '../../../../lib/queue/store/local/ack-logs'
 import { LocalStore } from '../../../../lib/queue/store/local/store'
 import { eventually } from '../../../support/eventually'
@@ -297,7 +300,7 @@ describe('A worker that leases one item after the other on this machine', functi
       holdTurns()
       const { lease, acked } = await workAhead(queue, timer)
       const rest = await pages.chooser.claim({ token: 'rest', wid: 'w', max: ITEMS.length }, () => {})
-      const { from, to } = (rest as { result: { from: number; to: number } }).result
+      const [[from, to]] = (rest as TakenFrom<Taken>).result.items as [Range]
       return { lease, acked, taken: ITEMS.slice(from, to) }
     }
 
@@ -348,7 +351,7 @@ describe('A worker that leases one item after the other on this machine', functi
 
       const claimed = await pages.chooser.claim({ token: 't', wid: 'w', max: ITEMS.length }, () => {})
 
-      const { from, to } = (claimed as { result: { from: number; to: number } }).result
+      const [[from, to]] = (claimed as TakenFrom<Taken>).result.items as [Range]
       const all = [...acked, lease.item, mine!.item, ...taken, ...ITEMS.slice(from, to)]
       assert.equal(new Set(all).size, all.length)
       await mine!.ack()
