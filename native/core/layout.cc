@@ -41,7 +41,7 @@ Geometry Geometry::Of(uint32_t slot_count, uint32_t inline_bytes, uint32_t count
   g.inline_bytes = static_cast<uint32_t>(RoundUp(inline_bytes, 8));
   g.counter_count = counter_count;
   g.shared_count = shared_count;
-  g.large = large;
+  g.large = large ? 1 : 0;
 
   const uint64_t names = uint64_t{counter_count} + shared_count;
   g.header_bytes = static_cast<uint32_t>(RoundUp(sizeof(FileHeader) + names * sizeof(NameEntry), page_bytes));

@@ -237,7 +237,7 @@ struct Geometry {
   uint32_t inline_bytes = 0;  // a multiple of 8
   uint32_t counter_count = 0;
   uint32_t shared_count = 0;
-  bool large = false;
+  uint32_t large = 0;  // 1: with claim words, and blocks for slots as they are used; no bool, so that there is no padding
 
   uint32_t header_bytes = 0;
   uint32_t shared_bytes = 0;
