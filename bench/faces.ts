@@ -10,13 +10,16 @@ import { nextMessage, startNode, stop } from './harness/machine'
 import { CHILDREN_DIR } from './harness/paths'
 import type { Measurement, Subject, TrialParams } from './harness/plan'
 import { scale, timePromises } from './measure'
+import { rivalPackage } from './rivals'
 import { collectTrials } from './rivals/counting'
 
 const PLAIN = 'node:http, an answer of 11 bytes'
 const LEAST = 'the same, with one listener and one update of 64 B'
 const OURS = 'the same, instrumented'
+const COUNTED = 'the same, instrumented with metrics: method, outcome, route, latency'
+const BUNDLE = 'the same, its handler called by express-prom-bundle: method, status code, latency'
 const KINDS = [PLAIN, LEAST, OURS] as const
-type Kind = (typeof KINDS)[number]
+type Kind = (typeof KINDS)[number] | typeof COUNTED | typeof BUNDLE
 
 /** The same server, but each request asks for another path. */
 const VARIED = `${OURS}, each request for another path`
@@ -35,7 +38,15 @@ const status = 'x'.repeat(64)
 
 function serverOf(kind: Kind, dir: string): http.Server {
   if (kind === PLAIN) return http.createServer((_, response) => response.end('hello world'))
-  const board = new Scoreboard({ baseDir: path.join(dir, kind === OURS ? 'ours' : 'least'), counters })
+  if (kind === BUNDLE) {
+    const bundle = rivalPackage('express-prom-bundle')({ includeMethod: true, promRegistry: newRegistry() })
+    // What Express adds to a request, and the bundle asks for.
+    const asExpress = (request: http.IncomingMessage) => Object.assign(request, { originalUrl: request.url })
+    return http.createServer((request, response) =>
+      bundle(asExpress(request), response, () => response.end('hello world')),
+    )
+  }
+  const board = new Scoreboard({ baseDir: path.join(dir, String(KINDS.indexOf(kind as never))), counters })
   if (kind === LEAST) {
     let ended = 0
     return http.createServer((_, response) => {
@@ -45,21 +56,28 @@ function serverOf(kind: Kind, dir: string): http.Server {
     })
   }
   const server = http.createServer((_, response) => response.end('hello world'))
-  instrument(server, { board })
+  instrument(server, kind === COUNTED ? { board, metrics: true, route: () => '/' } : { board })
   return server
 }
 
+function newRegistry(): unknown {
+  return new (rivalPackage('prom-client').Registry)()
+}
+
 /** All servers in this process, so that they have the same heap, the same core and the same minute. */
-async function openRange({ dir, otherCore }: TrialParams, varied = false): Promise<Range> {
+async function openRange(
+  { dir, otherCore }: TrialParams,
+  { kinds = KINDS, varied = false }: { kinds?: readonly Kind[]; varied?: boolean } = {},
+): Promise<Range> {
   const urls = new Map<Kind, string>()
-  for (const kind of KINDS) urls.set(kind, await listen(serverOf(kind, dir)))
+  for (const kind of kinds) urls.set(kind, await listen(serverOf(kind, dir)))
   const cannon = startNode(path.join(CHILDREN_DIR, 'cannon.js'), [], otherCore)
   const shoot = (kind: Kind) => {
     cannon.send({ url: urls.get(kind)!, seconds: 1, varied } satisfies Shots)
     return nextMessage<number>(cannon)
   }
   // So that none is the first to be compiled.
-  for (const kind of KINDS) await shoot(kind)
+  for (const kind of kinds) await shoot(kind)
   return { shoot, close: () => stop(cannon) }
 }
 
@@ -72,7 +90,7 @@ function listen(server: http.Server): Promise<string> {
 }
 
 async function requestRate(params: TrialParams, kind: Kind): Promise<Measurement> {
-  const range = await openRange(params)
+  const range = await openRange(params, { kinds: [...new Set([...KINDS, kind])] })
   const values: number[] = []
   for (let i = 0; i < (params.quick ? 1 : 3); i++) values.push(await range.shoot(kind))
   await range.close()
@@ -81,7 +99,7 @@ async function requestRate(params: TrialParams, kind: Kind): Promise<Measurement
 
 /** In turns, and each begins in turn. */
 async function requestRatios(params: TrialParams, kind: Kind, varied = false): Promise<number[]> {
-  const range = await openRange(params, varied)
+  const range = await openRange(params, { kinds: [...new Set([...KINDS, kind])], varied })
   const ratios: number[] = []
   for (let i = 0; i < (params.quick ? PAIRS.quick : PAIRS.full); i++) {
     const rates = new Map<Kind, number>()
@@ -133,6 +151,25 @@ export const faces: Subject = {
         },
         { what: VARIED, of: OURS, by: PLAIN, ratios: (params) => requestRatios(params, OURS, true) },
         { what: LEAST, of: LEAST, by: PLAIN, ratios: (params) => requestRatios(params, LEAST) },
+      ],
+      slow: true,
+    },
+    {
+      id: 'request-metrics',
+      what: 'Requests a second of the same server with each request counted and timed for Prometheus',
+      trials: [
+        { name: PLAIN, role: 'floor', run: (params) => requestRate(params, PLAIN) },
+        { name: COUNTED, role: 'ours', run: (params) => requestRate(params, COUNTED) },
+        {
+          name: BUNDLE,
+          role: 'rival',
+          rival: 'express-prom-bundle',
+          run: (params) => requestRate(params, BUNDLE),
+        },
+      ],
+      bars: [
+        { what: COUNTED, of: COUNTED, by: PLAIN, ratios: (params) => requestRatios(params, COUNTED) },
+        { what: BUNDLE, of: BUNDLE, by: PLAIN, ratios: (params) => requestRatios(params, BUNDLE) },
       ],
       slow: true,
     },

@@ -4,6 +4,7 @@ import { changes } from '../changes'
 import { counters } from '../counters'
 import { curves } from '../curves'
 import { faces } from '../faces'
+import { fleet } from '../fleet'
 import { loadSubject } from '../load'
 import { queue } from '../queue'
 import { queueLocal } from '../queue-local'
@@ -29,6 +30,7 @@ export const SUBJECTS: readonly Subject[] = [
   queueLocal,
   queue,
   work,
+  fleet,
 ]
 
 export function findRow(subjectName: string, rowId: string): Row {

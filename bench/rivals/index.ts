@@ -15,6 +15,7 @@ export type RivalName =
   | 'redis'
   | 'bullmq'
   | 'prom-client'
+  | 'express-prom-bundle'
   | 'perl'
   | 'parallel'
   | 'zookeeper'
@@ -112,6 +113,7 @@ export const RIVALS: Record<RivalName, Rival> = {
     },
   },
   'prom-client': { describe: () => installedVersion('prom-client') },
+  'express-prom-bundle': { describe: () => installedVersion('express-prom-bundle') },
   perl: {
     describe: () => {
       const print = 'print "Parallel::Scoreboard $Parallel::Scoreboard::VERSION, perl $^V"'

@@ -76,6 +76,8 @@ export class Agent {
   #writtenFor = 0
   #written = ''
   #hasNews = false
+  /** The longest that a write has taken since the pace was chosen. */
+  #slowestMs = 0
   #partsAt = Number.NEGATIVE_INFINITY
   #thoroughAt = Number.NEGATIVE_INFINITY
   #beganAt = Number.NEGATIVE_INFINITY
@@ -130,7 +132,9 @@ export class Agent {
     while (!signal.aborted) {
       try {
         await this.#rest(signal)
+        this.#slowestMs = 0
         await this.#write()
+        this.#pace.took(this.#slowestMs)
         this.trouble = undefined
       } catch (error) {
         if (signal.aborted) return
@@ -217,7 +221,7 @@ export class Agent {
     }
   }
 
-  async #put(path: string, data: Buffer, isNew: boolean): Promise<void> {
+  async #put(path: string, data: Uint8Array, isNew: boolean): Promise<void> {
     this.writes++
     const set = () => this.#timed(() => this.#store.set(path, data, ANY_VERSION, { quiet: true }))
     if (!isNew && (await set()).kind === 'set') return
@@ -235,7 +239,7 @@ export class Agent {
     try {
       return await work()
     } finally {
-      this.#pace.took(performance.now() - began)
+      this.#slowestMs = Math.max(this.#slowestMs, performance.now() - began)
     }
   }
 
@@ -266,7 +270,7 @@ export class Agent {
   }
 
   /** The version that it has now; undefined: it is not as this agent knows it. */
-  async #putRecord(path: string, data: Buffer): Promise<number | undefined> {
+  async #putRecord(path: string, data: Uint8Array): Promise<number | undefined> {
     if (this.#version === undefined) {
       if ((await this.#store.create(path, data)) !== 'created') return undefined
       return (await this.#store.info(path))?.version

@@ -35,7 +35,7 @@ export interface DuePart {
   readonly part: number
   /** 1: it was never written. */
   readonly revision: number
-  readonly encode: () => Buffer
+  readonly encode: () => Uint8Array
   /** To be called when it is written. */
   readonly done: () => void
 }

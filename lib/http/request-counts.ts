@@ -36,6 +36,15 @@ const TIMED = [
   ...BOUNDS.map(bucketOf),
   SECONDS,
 ]
+// Where each is among these: to put a name together takes longer than to count.
+const FIRST_BUCKET = METHODS.length * OUTCOMES.length
+const SECONDS_AT = FIRST_BUCKET + BOUNDS.length
+const METHOD_AT = new Map<string, number>(METHODS.map((method, at) => [method, at]))
+const OTHER_METHOD = METHODS.length - 1
+const OTHER_OUTCOME = OUTCOMES.length - 1
+
+/** On the board of all. */
+const ALL = [...TIMED, REQUESTS, BYTES]
 
 /** One request that has ended. */
 export interface EndedRequest {
@@ -46,10 +55,15 @@ export interface EndedRequest {
   route: string | undefined
 }
 
-type Adders = ReadonlyMap<string, (n: number) => void>
+/** In the order of the names. */
+type Adders = readonly ((n: number) => void)[]
 
 /** The counters of one worker. */
 export class RequestCounts {
+  /** By how many its requests are told of: only then may one come twice. */
+  users = 0
+  /** What a request has that was told of. */
+  readonly seenKey = Symbol('rollcall.counted')
   readonly #of: AnyScoreboard
   #all: Adders | undefined
   /** By route; undefined: it counts as none. */
@@ -66,19 +80,18 @@ export class RequestCounts {
    * @throws {ScoreboardError} their board cannot be made, or trusted
    */
   adderOf(name: 'requests' | 'bytes'): (n: number) => void {
-    return this.#open().get(name)!
+    return this.#open()[ALL.indexOf(name)]!
   }
 
   /** @throws {ScoreboardError} their board cannot be made, or trusted */
   count({ method, statusCode, seconds, route }: EndedRequest): void {
     const all = this.#open()
     const adders = (route === undefined ? undefined : this.#route(route)) ?? all
-    const add = (name: string, n: number) => adders.get(name)!(n)
-    const known = METHODS.find((one) => one === method) ?? 'other'
     const first = statusCode === undefined ? 0 : Math.floor(statusCode / 100)
-    add(countOf(known, first >= 2 && first <= 5 ? `${first}xx` : 'other'), 1)
-    add(bucketOf(BOUNDS.find((bound) => seconds <= bound)!), 1)
-    add(SECONDS, seconds)
+    const outcome = first >= 2 && first <= 5 ? first - 2 : OTHER_OUTCOME
+    adders[(METHOD_AT.get(method) ?? OTHER_METHOD) * OUTCOMES.length + outcome]!(1)
+    adders[FIRST_BUCKET + BOUNDS.findIndex((bound) => seconds <= bound)]!(1)
+    adders[SECONDS_AT]!(seconds)
   }
 
   /** Where the board was replaced, so was what lay in its directory. */
@@ -88,7 +101,7 @@ export class RequestCounts {
       this.#routes.clear()
     }
     this.#generation = this.#of.generation
-    this.#all ??= this.#make(join(this.#of.baseDir, FOLDER), [REQUESTS, BYTES, ...TIMED], 65_535)
+    this.#all ??= this.#make(join(this.#of.baseDir, FOLDER), ALL, 65_535)
     return this.#all
   }
 
@@ -114,11 +127,11 @@ export class RequestCounts {
       counters: Object.fromEntries(names.map((name) => [name, 'counter' as const])),
       inlineBytes: 64,
       heartbeatMs: 0,
-      mode: statsOf(join(this.#of.baseDir, 'board'))!.mode & 0o777,
+      mode: (statsOf(join(this.#of.baseDir, 'board'))?.mode ?? 0o600) & 0o666,
     })
     this.#of.closeWith(board)
     board.claim()
-    return new Map(names.map((name) => [name, adderOf(board, name)!]))
+    return names.map((name) => adderOf(board, name)!)
   }
 }
 
@@ -225,7 +238,8 @@ function totalsIn(of: AnyScoreboard, folder: string): Record<string, number> | u
 
 function routeFolders({ baseDir }: AnyScoreboard): string[] {
   try {
-    return (namesIn(join(baseDir, FOLDER)) ?? []).filter((name) => routeIn(name) !== undefined).sort()
+    const names = namesIn(join(baseDir, FOLDER)) ?? []
+    return names.filter((name) => routeIn(name) !== undefined).sort()
   } catch {
     return []
   }

@@ -9,9 +9,6 @@ import { type RequestCounts, requestCountsOf } from './request-counts'
 /** Which route a request belongs to; asked once it has ended, when its router has left that on it. */
 export type RouteOf = (request: AnyRequest) => string | undefined
 
-/** Those that somebody counts already: a server may be followed twice, once by its framework. */
-const counted = new WeakMap<AnyResponse, Set<RequestCounts>>()
-
 /** Counts the requests of one worker, until it is closed. */
 export class RequestMetrics {
   readonly #counts: RequestCounts
@@ -22,15 +19,14 @@ export class RequestMetrics {
   /** @param onError hears of a board that cannot be made, after which nothing is counted */
   constructor(of: AnyScoreboard, onError: (error: Error) => void) {
     this.#counts = requestCountsOf(of)
+    this.#counts.users += 1
     this.#onError = onError
     followed.add(this)
   }
 
   /** Never throws. */
   begin(request: AnyRequest, response: AnyResponse, routeOf: RouteOf = routeOfExpress): void {
-    const by = counted.get(response) ?? new Set()
-    if (by.has(this.#counts)) return
-    counted.set(response, by.add(this.#counts))
+    if (this.#counts.users > 1 && this.#hasSeen(response)) return
     const beganAt = performance.now()
     response.on('close', () => {
       if (this.#isClosed || this.#unseen.has(response)) return
@@ -49,6 +45,15 @@ export class RequestMetrics {
     })
   }
 
+  /** Whether another server or framework has told of it before. */
+  #hasSeen(response: AnyResponse): boolean {
+    const marks = response as AnyResponse & { [key: symbol]: true | undefined }
+    const { seenKey } = this.#counts
+    if (marks[seenKey]) return true
+    marks[seenKey] = true
+    return false
+  }
+
   forget(response: AnyResponse): void {
     this.#unseen.add(response)
   }
@@ -57,6 +62,7 @@ export class RequestMetrics {
     if (this.#isClosed) return
     this.#isClosed = true
     followed.delete(this)
+    this.#counts.users -= 1
   }
 }
 

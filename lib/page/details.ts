@@ -47,6 +47,10 @@ export function workerDetails(
     ['Said last', since(worker.updatedAt) ?? 'nothing yet'],
     ['Updates', countText(worker.updates)],
     [
+      'Event loop turned',
+      worker.heartbeatAgeMs === undefined ? undefined : `${ageText(worker.heartbeatAgeMs)} ago`,
+    ],
+    [
       'Processor',
       worker.vitals &&
         `${worker.vitals.cpuPercent.toFixed(1)} % of a core, ${ageText(worker.vitals.cpuMs)} in all`,
@@ -74,7 +78,7 @@ export function workerDetails(
 const COPIED = new Set(['Process', 'Where, in a terminal'])
 
 /** For a terminal; whoever has the page's token is told in the row itself. */
-function whyCommand(baseDir: string, id: string): string {
+export function whyCommand(baseDir: string, id: string): string {
   const quoted = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
   return escapeControls(`rollcall why ${quoted(baseDir)} ${quoted(id)}`)
 }

@@ -67,7 +67,7 @@ inline constexpr bool kHasFutex =
     false;
 #endif
 
-// Whether the mapping made from a descriptor keeps the descriptor's lock after close().
+// Whether the mapping made from a descriptor can keep the descriptor's lock after close(): on most file systems.
 inline constexpr bool kMappingKeepsLock =
 #ifdef __linux__
     true;

@@ -1,5 +1,5 @@
 // Makes the pictures of the status page in docs/: a real cluster of HTTP servers under load with one worker
-// killed and one hung, a real queue with a timer that nobody kicks, and a real browser that looks.
+// killed, one that hangs and one that is silent, a real queue with a timer that nobody kicks, and a real browser that looks.
 //
 //   npm run screenshots
 //
@@ -16,7 +16,9 @@ import { fileURLToPath } from 'node:url'
 import { temporaryFolder } from '../tools.mjs'
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
-const { instrument, Scoreboard, statusHandler, WatchdogQueue } = createRequire(import.meta.url)(ROOT)
+const { instrument, noteExits, Scoreboard, statusHandler, WatchdogQueue } = createRequire(import.meta.url)(
+  ROOT,
+)
 
 const WORKERS = 24
 const CLIENTS = 20
@@ -48,7 +50,7 @@ function serve() {
     await delay(route.ms * (0.5 + Math.random()))
     response.end('x'.repeat(route.bytes))
   })
-  instrument(server, { board })
+  instrument(server, { board, metrics: true })
   server.listen(0, '127.0.0.1', () => process.send(server.address().port))
 }
 
@@ -58,6 +60,10 @@ async function main() {
   const board = new Scoreboard({ baseDir, slots: 64, counters: COUNTERS })
   const queue = await WatchdogQueue.connect(join(root, 'thumbnails'))
   const stop = new AbortController()
+  // Without a heart, and silent after its first word.
+  const importer = new Scoreboard({ baseDir, workerId: 'import', heartbeatMs: 0 })
+  importer.update('stock.csv, row 81,204 of 230,000')
+  noteExits(cluster, board)
   try {
     const workers = Array.from({ length: WORKERS }, (_, i) =>
       cluster.fork({ SHOP_DIR: baseDir, SHOP_ID: `web-${i + 1}` }),
@@ -89,6 +95,7 @@ async function main() {
   } finally {
     stop.abort()
     for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGKILL')
+    importer.close()
     board.close()
     await queue.close()
   }
@@ -150,6 +157,7 @@ async function photograph(url) {
     await page.goto(`${url}?sort=state`)
     await page.locator('#live.on').waitFor()
     await delay(1500)
+    await page.evaluate("document.querySelector('.path').textContent = '/run/shop'")
     const path = join(
       ROOT,
       'docs',

@@ -14,6 +14,8 @@ import { temporaryFolder } from '../tools.mjs'
 const ROOT = join(import.meta.dirname, '..', '..')
 const MAIN = join(ROOT, 'dist', 'lib', 'cli', 'main.js')
 const COLUMNS = 108
+/** Runs of others are one in some browsers, whatever `xml:space` says. */
+const NO_BREAK_SPACE = '\u00a0'
 const ROWS = 19
 const TIMEOUT_MS = 60_000
 
@@ -26,9 +28,11 @@ if (process.argv[2] === '--serve') serve(process.argv[3], process.argv[4], Numbe
 else if (process.argv[2] === '--work') await work(process.argv[3], process.argv[4], Number(process.argv[5]))
 else await draw()
 
-/** A worker process: serves requests that last about `meanMs`, and hangs in one where that is 0. */
+/** A worker process: serves requests that last about `meanMs`, and hangs in one where that is 0; 'silent' ends to publish. */
 function serve(baseDir, workerId, meanMs) {
-  const board = new Scoreboard({ baseDir, workerId })
+  const isSilent = Number.isNaN(meanMs)
+  const counters = { requests: 'counter', bytes: 'counter' }
+  const board = new Scoreboard({ baseDir, workerId, counters, heartbeatMs: isSilent ? 0 : 1000 })
   let requests = 0
   let bytes = 0
   const publish = (state, more) =>
@@ -45,12 +49,17 @@ function serve(baseDir, workerId, meanMs) {
     const path = PATHS[Math.floor(Math.random() * PATHS.length)]
     const request = { method: path === '/orders' ? 'POST' : 'GET', path, inFlight: 1 }
     publish('working', request)
-    if (meanMs === 0) return
+    if (isSilent) return
+    // As a bug would: the loop of this process stands still.
+    if (meanMs === 0)
+      return setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 300)
     setTimeout(
       () => {
         publish('writing', request)
         requests += 1
         bytes += 5000
+        board.counters.add('requests')
+        board.counters.add('bytes', 5000)
         setTimeout(() => {
           publish('keep-alive', { ...request, inFlight: 0 })
           setTimeout(next, meanMs * Math.random())
@@ -89,10 +98,17 @@ async function draw() {
   }
   try {
     const board = join(folder, 'shop')
-    for (let i = 1; i <= 10; i++) await start('--serve', board, `web-${i}`, i === 4 ? 0 : 4 * i)
+    for (let i = 1; i <= 10; i++)
+      await start('--serve', board, `web-${i}`, i === 4 ? 0 : i === 7 ? 'silent' : 4 * i)
     const victim = await start('--serve', board, 'web-11', 20)
     const isShown = (text) =>
-      /web-11 .*DEAD/.test(text) && /web-4 .*stale/.test(text) && /, [1-9]\d* updates\/s/.test(text)
+      [
+        /web-11 .*DEAD/,
+        /web-4 .*blocked \d/,
+        /web-7 .*stale/,
+        /, [1-9]\d* updates\/s/,
+        /requests \([1-9]/,
+      ].every((wanted) => wanted.test(text))
     await delay(3500)
     victim.kill('SIGKILL')
     await picture({
@@ -114,15 +130,17 @@ async function draw() {
     })
     for (let i = 1; i <= 6; i++) await start('--work', url, `align-${i}`, i === 2 ? 0 : 10 * i)
     const died = await start('--work', url, 'align-7', 20)
-    await delay(1500)
-    died.kill('SIGKILL')
+    // While it is watched, so that its last progress is known.
+    setTimeout(() => died.kill('SIGKILL'), 3000)
     await picture({
       folder,
       name: 'queue-top',
       title: 'rollcall queue top --queue /run/jobs',
       args: ['queue', 'top', '--interval', '500ms', '--queue', url],
       isShown: (text) =>
-        /expired +align-2/.test(text) && /died +align-7/.test(text) && /[1-9]\d% .*s left/.test(text),
+        /expired +align-2/.test(text) &&
+        /died +align-7 .*aligning/.test(text) &&
+        /[1-9]\d% .*s left/.test(text),
     })
     await queue.close()
   } finally {
@@ -179,7 +197,9 @@ function svg(screen, title) {
           decorations.includes('bold') ? 'font-weight="bold"' : '',
           `textLength="${(content.length * charWidth).toFixed(1)}"`,
         ]
-        parts.push(`<text x="${x}" y="${y}" ${style.filter(Boolean).join(' ')}>${escaped(content)}</text>`)
+        parts.push(
+          `<text x="${x}" y="${y}" ${style.filter(Boolean).join(' ')}>${escaped(content.replaceAll(' ', NO_BREAK_SPACE))}</text>`,
+        )
       }
     })
   const dots = ['#ff5f57', '#febc2e', '#28c840'].map(
@@ -188,7 +208,7 @@ function svg(screen, title) {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title)}">
 <rect width="100%" height="100%" rx="8" fill="${background}"/>
 ${dots.join('')}
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" xml:space="preserve">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14">
 <text x="${width / 2}" y="22" text-anchor="middle" fill="${faint}">${escaped(title)}</text>
 ${parts.join('\n')}
 </g>

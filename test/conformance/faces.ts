@@ -45,5 +45,26 @@ export function queueFaces(place: QueuePlace): void {
       assert.match(metrics, /queue="<jobs>",state="ready"\} 3$/m)
       assert.match(metrics, /queue="<jobs>",state="expired"\} 1$/m)
     })
+
+    it('shows what a worker that died said last, to whoever has seen it before', async () => {
+      const url = await place.freshUrl()
+      const [watcher, owner] = [await connect(url), await connect(url)]
+      // So short that progress is told soon.
+      await watcher.createQueue({ queue: ['a'], timerMs: 1000 })
+      await owner.attachQueue()
+      const timer = await owner.createTimer('dies')
+      await timer.lease()
+      await timer.kick({ step: 3 })
+      const seen = async () => (await watcher.getTimers()).map(({ state, progress }) => [state, progress])
+      await eventually(async () => JSON.stringify(await seen()).endsWith(',{"step":3}]]'), 'the progress')
+
+      // With something in hand that is no good end.
+      await owner.close()
+
+      await eventually(
+        async () => JSON.stringify(await seen()) === '[["died",{"step":3}]]',
+        'the last progress',
+      )
+    })
   })
 }

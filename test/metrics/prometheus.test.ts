@@ -4,14 +4,15 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 
-import { statusHandler } from '../../lib'
+import { instrument, statusHandler } from '../../lib'
 import { open } from '../support/boards'
 import { startWorker } from '../support/cli'
 import { eventually } from '../support/eventually'
 import { ROOT } from '../support/paths'
-import { ask, listen } from '../support/raw-http'
+import { ask, listen, listening } from '../support/raw-http'
 import { tempDir } from '../support/temp-dir'
 
 const INTEGRATIONS = join(ROOT, 'docs', 'integrations')
@@ -50,9 +51,16 @@ describe('Prometheus', () => {
 
   it('is asked by rules and dashboard for series that there are', async () => {
     const board = open({ baseDir: tempDir(), workerId: 'web-1' })
-    board.update({ state: 'working', since: 1, inFlight: 1, requests: 1, bytes: 1 })
+    const server = createServer((_, response) => response.end('x'))
+    const undo = instrument(server, { board, metrics: true, route: () => '/all' })
+    await ask((await listening(server)).port)
     const { port } = await listen(statusHandler(board))
-    const { body } = await ask(port, { path: '/metrics' })
+    const body = await eventually(async () => {
+      const text = (await ask(port, { path: '/metrics' })).body
+      return text.includes('route="/all"') && text
+    }, 'the request to be counted')
+    undo()
+    assert.ok(body)
 
     assert.equal(promtool(['check', 'metrics'], body), '')
     for (const file of ['prometheus-rules.yml', 'grafana-dashboard.json']) {

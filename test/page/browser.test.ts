@@ -264,6 +264,11 @@ describeBrowser('the status page in a browser', () => {
 
     await page.locator('#shown:text-is("5,000 of 5,000")').waitFor()
     assert.ok((await page.locator('*').count()) < 5000)
+    for (const width of [1024, 1440]) {
+      await page.setViewportSize({ width, height: 900 })
+      const { width: doing } = (await page.locator('td.c-doing').first().boundingBox())!
+      assert.ok(doing >= 300, `${doing} px for what a worker does, of ${width}`)
+    }
     assert.equal(await page.locator('#grid svg path').count(), 6)
     await page.fill('input[name=filter]', 'worker-4777')
     await sees(page, ['worker-4777'])
@@ -415,6 +420,30 @@ describeBrowser('the status page in a browser', () => {
     const bare = await openPage(`${url}?worker=1:1`, { javaScriptEnabled: false })
     await bare.locator('.details pre', { hasText: '"step": 7' }).waitFor()
     assert.deepEqual(troubles(), [])
+  })
+
+  it('tells a value of the past under the pointer, and prints dark on white with host and time', async () => {
+    const busy = setInterval(() => board.update(`works ${Date.now()}`), 20)
+    try {
+      await show()
+      const page = await openPage(url, { colorScheme: 'dark' })
+      await isLive(page)
+      await page.locator('.spark-updates .line[d*=L]').waitFor({ state: 'attached' })
+      await eventually(async () => {
+        const box = (await page.locator('.spark-updates .plot').boundingBox())!
+        await page.mouse.move(box.x + box.width - 2, box.y + 5)
+        return /^[\d.,]+\/s, [01] s ago$/.test((await page.locator('.spark-updates .under').textContent())!)
+      }, 'a value under the pointer')
+
+      await page.emulateMedia({ media: 'print' })
+      const color = await page.evaluate('getComputedStyle(document.body).color')
+      assert.match(String(color), /^rgb\(27, 35, 33\)$/)
+      assert.ok(await page.locator('[data-text=host]').isVisible())
+      assert.match(await page.locator('[data-text=clock]').innerText(), /^\d{4}-\d\d-\d\d \d\d:/)
+      assert.ok(await page.locator('#pause').isHidden())
+    } finally {
+      clearInterval(busy)
+    }
   })
 
   it('lets nothing turn stale by itself while it has no news, and says so across the page', async () => {

@@ -58,6 +58,28 @@ describe('A snapshot as text', () => {
     assert.deepEqual(renderTable(long, { columns: 6 }), ['ID   …', '日本…'])
   })
 
+  it('tells how long requests have run, drops what all rows share, and says what was the last', () => {
+    const at = (seconds: number) => TAKEN_AT - seconds * 1000
+    const common = { method: 'GET', host: 'shop.example', requests: 7, bytes: 9 }
+    const oldest = { method: 'GET', path: '/export', since: at(90) }
+    const busy = { ...common, state: 'writing', since: at(1), began: at(12), path: '/a', inFlight: 2, oldest }
+    const idle = { ...common, state: 'keep-alive', since: at(40), path: '/b', inFlight: 0 }
+    const board = snapshot({ slot: 0, status: busy }, { id: 'web-2', slot: 1, status: idle })
+
+    assert.deepEqual(renderTable(board), [
+      'SLOT  ID      PID   AGE  UPDATES  S  SECS  SERVED  OPEN  OLDEST  METHOD  PATH',
+      '   0  web-1  4242  0.5s        7  W   12s       7     2   1m30s  GET     /a',
+      '   1  web-2  4242  0.5s        7  K   40s       7     0       -  GET     last /b',
+    ])
+    assert.deepEqual(renderTable(board, { columns: 64 }), [
+      'SLOT  ID      AGE  S  SECS  OPEN  OLDEST  PATH',
+      '   0  web-1  0.5s  W   12s     2   1m30s  /a',
+      '   1  web-2  0.5s  K   40s     0       -  last /b',
+    ])
+    const other = snapshot({ status: busy }, { slot: 1, status: { ...idle, host: 'b.example' } })
+    assert.match(renderTable(other)[1]!, / {2}shop\.example\/a$/)
+  })
+
   it('does not call a server stale that waits for requests', () => {
     const request = { inFlight: 0, since: 1, requests: 7, bytes: 9 }
     const servers = snapshot(

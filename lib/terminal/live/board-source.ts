@@ -97,7 +97,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
   totalsLines(): string[] {
     const totals = Object.entries(this.#counted).map(([name, n]) => {
       const rate = name === 'requests' ? ` (${rateText(this.#requestsPerSecond)}/s)` : ''
-      return `${name === 'bytes' ? bytesText(n) : countText(n)} ${escapeControls(name)}${rate}`
+      return name === 'bytes' ? `${bytesText(n)} sent` : `${countText(n)} ${escapeControls(name)}${rate}`
     })
     return totals.length === 0 ? [] : [`in all  ${totals.join(', ')}`]
   }
