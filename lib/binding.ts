@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import type { NodeBuffer } from './util/node-types'
 
 /** What is agreed on with the addons: the number in native/core/interface.h. */
-const INTERFACE = 1
+const INTERFACE = 2
 
 /** A call that failed: what native/addon/handle.cc makes of a Status. */
 export interface Failure {

@@ -2,7 +2,9 @@
 
 import { changes } from '../changes'
 import { counters } from '../counters'
+import { curves } from '../curves'
 import { faces } from '../faces'
+import { fleet } from '../fleet'
 import { loadSubject } from '../load'
 import { queue } from '../queue'
 import { queueLocal } from '../queue-local'
@@ -20,6 +22,7 @@ export const SUBJECTS: readonly Subject[] = [
   changes,
   counters,
   watch,
+  curves,
   why,
   scale,
   loadSubject,
@@ -27,6 +30,7 @@ export const SUBJECTS: readonly Subject[] = [
   queueLocal,
   queue,
   work,
+  fleet,
 ]
 
 export function findRow(subjectName: string, rowId: string): Row {

@@ -31,6 +31,8 @@ import { makeFleet, readLives, removeLife } from './root'
 const LAST_WORDS_MS = 60_000
 /** After something that went wrong. */
 const RETRY_MS = 1000
+/** Of an entry, before its caller has it go on by itself. */
+const MOST_TRIES = 5
 /** How long a good-bye may take. */
 const GOODBYE_MS = 2000
 /** A tick that comes a little early is as good. */
@@ -76,6 +78,10 @@ export class Agent {
   #writtenFor = 0
   #written = ''
   #hasNews = false
+  /** Whether a board was looked at that parts and record do not show yet. */
+  #isUnwritten = true
+  /** The longest that a write has taken since the pace was chosen. */
+  #slowestMs = 0
   #partsAt = Number.NEGATIVE_INFINITY
   #thoroughAt = Number.NEGATIVE_INFINITY
   #beganAt = Number.NEGATIVE_INFINITY
@@ -112,7 +118,7 @@ export class Agent {
       )
       await agent.#viewers.ask()
       // Of several that begin at once, one is first.
-      while (!agent.#isIn) await agent.#write()
+      for (let tries = 0; tries < MOST_TRIES && !agent.#isIn; tries++) await agent.#write()
     } catch (error) {
       await agent.#end()
       throw error
@@ -130,7 +136,9 @@ export class Agent {
     while (!signal.aborted) {
       try {
         await this.#rest(signal)
+        this.#slowestMs = 0
         await this.#write()
+        this.#pace.took(this.#slowestMs)
         this.trouble = undefined
       } catch (error) {
         if (signal.aborted) return
@@ -192,11 +200,13 @@ export class Agent {
     const life = this.#life
     const followMs = this.#followMs
     const isThorough = isEntry || this.#beganAt - this.#thoroughAt + SLACK_MS >= LAST_WORDS_MS
-    for (const board of this.#boards) board.look(isThorough)
+    for (const board of this.#boards) if (board.look(isThorough)) this.#isUnwritten = true
     if (isThorough) this.#thoroughAt = this.#beganAt
+    if (!this.#isUnwritten && followMs === this.#writtenFor) return
     const isMoreWanted = this.#isMoreWanted
     const isDue = this.#beganAt - this.#partsAt + SLACK_MS >= (followMs || LAST_WORDS_MS)
-    if (isEntry || isMoreWanted || isDue) {
+    const areWanted = isEntry || isMoreWanted || isDue
+    if (areWanted) {
       await this.#writeParts(life)
       this.#partsAt = this.#beganAt
     }
@@ -204,6 +214,7 @@ export class Agent {
     await this.#writeRecord(this.#record('joined', followMs), life)
     if (life !== this.#life) return
     this.#writtenFor = followMs
+    if (areWanted) this.#isUnwritten = false
     if (isEntry) await this.#settle(life, before)
   }
 
@@ -217,7 +228,7 @@ export class Agent {
     }
   }
 
-  async #put(path: string, data: Buffer, isNew: boolean): Promise<void> {
+  async #put(path: string, data: Uint8Array, isNew: boolean): Promise<void> {
     this.writes++
     const set = () => this.#timed(() => this.#store.set(path, data, ANY_VERSION, { quiet: true }))
     if (!isNew && (await set()).kind === 'set') return
@@ -235,7 +246,7 @@ export class Agent {
     try {
       return await work()
     } finally {
-      this.#pace.took(performance.now() - began)
+      this.#slowestMs = Math.max(this.#slowestMs, performance.now() - began)
     }
   }
 
@@ -266,7 +277,7 @@ export class Agent {
   }
 
   /** The version that it has now; undefined: it is not as this agent knows it. */
-  async #putRecord(path: string, data: Buffer): Promise<number | undefined> {
+  async #putRecord(path: string, data: Uint8Array): Promise<number | undefined> {
     if (this.#version === undefined) {
       if ((await this.#store.create(path, data)) !== 'created') return undefined
       return (await this.#store.info(path))?.version
@@ -283,7 +294,12 @@ export class Agent {
     if (this.#lives.size > 0 && (await this.#others()).length > 0) this.#mid = await this.#freeVariant()
     const life = newLife()
     const presence = presencePath(this.#mid, life)
-    await this.#store.create(presence, EMPTY, { ephemeral: true })
+    const show = () => this.#store.create(presence, EMPTY, { ephemeral: true })
+    if ((await show()) === 'orphan') {
+      // Somebody has removed the whole fleet.
+      await makeFleet(this.#store)
+      await show()
+    }
     this.#life = life
     this.#lives.add(life)
     this.#unwatch = await this.#store.watch(presence, 'gone', () => this.#gone(life))

@@ -40,8 +40,17 @@ function see(machine: Machine, before: Seen | undefined, change: FleetChange): S
     change.machines.push({ type: state === 'live' ? 'joined' : state, machine: entryOf(machine) })
   if (state !== 'live') return { machine, state, boards: state === 'left' ? [] : (before?.boards ?? []) }
   const boards = machine.reading?.boards ?? []
-  compareBoards(machine, before?.boards ?? [], boards, change)
-  return { machine, state, boards }
+  const known = before?.boards ?? []
+  // A board that cannot be read at the moment says nothing of those on it.
+  const unread = new Set(boards.flatMap(({ number, boardId }) => (boardId === '' ? number : [])))
+  const silent = known.filter(({ number }) => unread.has(number))
+  compareBoards(
+    machine,
+    known.filter(({ number }) => !unread.has(number)),
+    boards,
+    change,
+  )
+  return { machine, state, boards: [...boards.filter(({ number }) => !unread.has(number)), ...silent] }
 }
 
 function compareBoards(
@@ -52,10 +61,11 @@ function compareBoards(
 ): void {
   const name = machine.reading?.record.name ?? machine.id
   const place = (board: string): WorkerPlace => ({ machine: name, machineId: machine.id, board })
-  const known = new Map(before.map((board) => [board.key, board]))
+  const keyOf = ({ number, boardId }: KnownBoard) => `${number} ${boardId}`
+  const known = new Map(before.map((board) => [keyOf(board), board]))
   for (const board of now) {
-    const old = known.get(board.key)
-    known.delete(board.key)
+    const old = known.get(keyOf(board))
+    known.delete(keyOf(board))
     for (const [number, part] of board.parts) {
       const oldPart = old?.parts.get(number)
       if (oldPart !== part) compareParts(oldPart, part, place(board.dir), change)
@@ -73,7 +83,7 @@ function compareBoards(
   }
 }
 
-const EMPTIED: KnownPart = { revision: 0, rows: [], ended: [], writtenAt: 0, size: 0 }
+const EMPTIED: KnownPart = { revision: 0, rows: [], ended: [], size: 0 }
 
 function compareParts(
   old: KnownPart | undefined,
@@ -89,7 +99,7 @@ function compareParts(
     if (after?.epoch === row.epoch && after.isLive) continue
     change.gone.push(endOf(row, after, part, place))
   }
-  const sinceMs = Math.max(0, performance.now() - part.writtenAt)
+  const moment = performance.now()
   for (const row of part.rows) {
     if (!row.isLive) continue
     const was = before.get(row.slot)
@@ -98,7 +108,7 @@ function compareParts(
     const isNews =
       isNew || merged > 0 || was.isBlocked !== row.isBlocked || was.error?.code !== row.error?.code
     if (!isNews) continue
-    change.workers.push({ ...workerOf(row, place, sinceMs), merged, isNew, blocked: row.isBlocked })
+    change.workers.push({ ...workerOf(row, place, moment), merged, isNew, blocked: row.isBlocked })
   }
 }
 

@@ -11,16 +11,16 @@ export interface KnownPart {
   readonly revision: number
   readonly rows: readonly Row[]
   readonly ended: readonly Ended[]
-  /** When it was written, by `performance.now()` of this process. */
-  readonly writtenAt: number
   /** What it was inflated to, in bytes. */
   readonly size: number
 }
 
 /** One board of a machine, with what is known of its workers by part. */
 export interface KnownBoard {
-  /** Another one for another board in the same place. */
-  readonly key: string
+  /** Its place among the boards of the machine. */
+  readonly number: number
+  /** Another one for another board in the same place; '' while there is none that can be read. */
+  readonly boardId: string
   readonly dir: string
   readonly parts: ReadonlyMap<number, KnownPart>
 }
@@ -29,7 +29,7 @@ export interface KnownBoard {
 export interface Reading {
   readonly record: MemberRecord
   readonly boards: readonly KnownBoard[]
-  /** When the record was written, as above. */
+  /** When the record was written, by `performance.now()` of this process. */
   readonly writtenAt: number
   readonly error: MachineEntry['error']
 }
@@ -191,10 +191,7 @@ function workersOf({ id, reading }: Machine, name: string, now: number): Machine
   const workers: MachineEntry['workers'] = []
   for (const { dir, parts } of reading?.boards ?? []) {
     const place = { machine: name, machineId: id, board: dir }
-    for (const { rows, writtenAt } of parts.values()) {
-      const sinceMs = Math.max(0, now - writtenAt)
-      for (const row of rows) workers.push(workerOf(row, place, sinceMs))
-    }
+    for (const { rows } of parts.values()) for (const row of rows) workers.push(workerOf(row, place, now))
   }
   return workers
 }

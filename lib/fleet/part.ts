@@ -1,4 +1,4 @@
-// The workers of 128 slots as bytes: deflated JSON, a list for each worker. Hostile until it has passed here: a
+// The workers of some slots as bytes: deflated JSON, a list for each worker. Hostile until it has passed here: a
 // deflate bomb ends at a bound, and a row that is none of ours costs itself and no other.
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
@@ -7,7 +7,7 @@ import { isAmount, isCount, isIntegerFrom, isRecord, MAX_TIME_MS, parseJson } fr
 import { isCounterName, isText, MAX_COUNTERS, MAX_SLOTS, SLOTS_PER_PART } from './record'
 import { cutStatus, decodeStatus, type WireStatus } from './status'
 
-/** What a part may inflate to: 128 workers with the longest of everything are less. */
+/** What a part may inflate to: workers with the longest of everything are less. */
 export const MAX_PART_BYTES = 8 * 1024 * 1024
 /** What a store takes in one node, with some room. */
 const MAX_DEFLATED_BYTES = 1_000_000
@@ -19,7 +19,7 @@ const MAX_MESSAGE = 1024
 /** More ends than that in one part within a minute are not told one by one. */
 export const MAX_ENDED = 256
 
-/** One worker. What grows with time is as of when the part was written. */
+/** One worker. What grows with time is told by when it began, by `performance.now()` of the reader. */
 export interface Row {
   readonly slot: number
   readonly epoch: number
@@ -31,15 +31,15 @@ export interface Row {
   readonly updates: number
   readonly startedAt: number
   readonly updatedAt: number | undefined
-  readonly ageMs: number | undefined
+  readonly publishedAt: number | undefined
   readonly heartbeatMs: number | undefined
-  readonly heartbeatAgeMs: number | undefined
+  readonly beatAt: number | undefined
   readonly processStart: number
   readonly pidNamespace: number
   readonly counters: Record<string, number>
   readonly status: Status | undefined
   readonly statusCut: boolean
-  readonly deadForMs: number | undefined
+  readonly diedAt: number | undefined
   readonly ending: string | undefined
   readonly error: WorkerEntryError | undefined
 }
@@ -72,7 +72,7 @@ export interface PartToWrite {
   readonly isBlocked: (worker: WorkerEntry) => boolean
 }
 
-export function encodePart(part: PartToWrite): Buffer {
+export function encodePart(part: PartToWrite): Uint8Array {
   for (let statusBytes = part.statusBytes; ; statusBytes = Math.floor(statusBytes / 2)) {
     const bytes = deflateRawSync(textOf(part, statusBytes), { level: LEVEL })
     // Statuses are all that can be so long, and 0 of their bytes are not.
@@ -128,7 +128,7 @@ const whole = (ms: number | undefined) => (ms === undefined ? null : Math.round(
 
 function toWire(worker: WorkerEntry, { counterNames, isBlocked, statusBytes }: RowContext): WireRow {
   const { kind, text, isCut } = cutStatus(worker.status, statusBytes)
-  const flags = (worker.state === 'live' ? LIVE : 0) | (isBlocked ? BLOCKED : 0) | (isCut ? CUT : 0)
+  const flags = flagsOf({ isLive: worker.state === 'live', isBlocked, statusCut: isCut })
   return [
     worker.slot,
     worker.epoch,
@@ -153,10 +153,18 @@ function toWire(worker: WorkerEntry, { counterNames, isBlocked, statusBytes }: R
   ]
 }
 
+/** What a reader knows besides the bytes. */
+export interface PartReading {
+  /** When they were written, by `performance.now()`. */
+  readonly writtenAt: number
+  /** Rows of the revision before: those that have not moved are kept as they are. */
+  readonly before?: readonly Row[] | undefined
+}
+
 /**
  * @throws {Error} it is no part, or more than one can be
  */
-export function decodePart(bytes: Uint8Array): Part {
+export function decodePart(bytes: Uint8Array, { writtenAt, before = [] }: PartReading): Part {
   const json = inflateRawSync(bytes, { maxOutputLength: MAX_PART_BYTES })
   const value = parseJson(json)
   if (!isRecord(value)) throw new Error('It is no record')
@@ -167,20 +175,43 @@ export function decodePart(bytes: Uint8Array): Part {
   }
   if (!Array.isArray(rows) || rows.length > SLOTS_PER_PART) throw new Error('It has no list of workers')
   if (!Array.isArray(ended) || ended.length > MAX_ENDED) throw new Error('It has no list of ends')
+  const known = new Map(before.map((row) => [row.slot, row]))
   const bySlot = new Map<number, Row>()
   for (const row of rows) {
-    const known = fromWire(row, counters)
-    if (known !== undefined) bySlot.set(known.slot, known)
+    const old = known.get(row?.[0])
+    const now = old !== undefined && isSame(old, row, counters) ? old : fromWire(row, counters, writtenAt)
+    if (now !== undefined) bySlot.set(now.slot, now)
   }
   const sorted = [...bySlot.values()].sort((a, b) => a.slot - b.slot)
-  return {
-    revision,
-    rows: sorted,
-    ended: ended.filter(isEnd).map(endOf),
-    bad: rows.length - sorted.length,
-    size: json.length,
-  }
+  const bad = rows.length - sorted.length
+  return { revision, rows: sorted, ended: ended.filter(isEnd).map(endOf), bad, size: json.length }
 }
+
+/** Whether a row says what one says that was read before. A worker that has moved has other numbers. */
+function isSame(old: Row, value: unknown, names: readonly string[]): boolean {
+  if (!Array.isArray(value) || value.length !== 20) return false
+  const [, epoch, , , , flags, updates] = value as WireRow
+  const [counters, , , , ending] = (value as WireRow).slice(14) as [
+    number[],
+    unknown,
+    unknown,
+    unknown,
+    unknown,
+  ]
+  return (
+    old.epoch === epoch &&
+    old.updates === updates &&
+    flagsOf(old) === flags &&
+    (old.ending ?? null) === ending &&
+    old.error === undefined &&
+    Array.isArray(counters) &&
+    names.length === counters.length &&
+    names.every((name, at) => old.counters[name] === counters[at])
+  )
+}
+
+const flagsOf = ({ isLive, isBlocked, statusCut }: Pick<Row, 'isLive' | 'isBlocked' | 'statusCut'>) =>
+  (isLive ? LIVE : 0) | (isBlocked ? BLOCKED : 0) | (statusCut ? CUT : 0)
 
 function isEnd(value: unknown): value is [number, number, number, string | null] {
   if (!Array.isArray(value)) return false
@@ -212,7 +243,7 @@ function isError(value: unknown): boolean {
 }
 
 /** Undefined where it is no row of ours. */
-function fromWire(value: unknown, names: readonly string[]): Row | undefined {
+function fromWire(value: unknown, names: readonly string[], writtenAt: number): Row | undefined {
   if (!Array.isArray(value) || value.length !== 20) return undefined
   const [slot, epoch, id, pid, threadId, flags, updates, startedAt, updatedAt, ageMs, ...more] =
     value as WireRow
@@ -264,15 +295,15 @@ function fromWire(value: unknown, names: readonly string[]): Row | undefined {
     updates,
     startedAt,
     updatedAt: updatedAt ?? undefined,
-    ageMs: ageMs ?? undefined,
+    publishedAt: ageMs === null ? undefined : writtenAt - ageMs,
     heartbeatMs: heartbeatMs ?? undefined,
-    heartbeatAgeMs: heartbeatAgeMs ?? undefined,
+    beatAt: heartbeatAgeMs === null ? undefined : writtenAt - heartbeatAgeMs,
     processStart,
     pidNamespace,
     counters: Object.fromEntries(names.map((name, at) => [name, counters[at]!])),
     status: decoded.status,
     statusCut: (flags & CUT) !== 0,
-    deadForMs: deadForMs ?? undefined,
+    diedAt: deadForMs === null ? undefined : writtenAt - deadForMs,
     ending: ending ?? undefined,
     error: error ?? undefined,
   }

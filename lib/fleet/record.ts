@@ -18,7 +18,7 @@ export const FORMAT = 'rollcall-fleet'
 export const VERSION = 1
 
 /** Slots whose workers are in one node. */
-export const SLOTS_PER_PART = 128
+export const SLOTS_PER_PART = 64
 export const MAX_BOARDS = 16
 export const MAX_SLOTS = 65_535
 export const MAX_PARTS = Math.ceil(MAX_SLOTS / SLOTS_PER_PART)
@@ -27,7 +27,7 @@ export const MAX_LABELS = 32
 export const MAX_LABEL_BYTES = 256
 export const MAX_NAME_BYTES = 128
 const LABEL = /^[\w.:/-]{1,63}$/
-const MAX_RECORD_BYTES = 512 * 1024
+const MAX_RECORD_BYTES = 768 * 1024
 const MAX_PATH = 4096
 const MAX_URL = 4096
 const MAX_COUNTER_NAME = 128
@@ -61,7 +61,7 @@ export interface MemberRecord {
   readonly boards: readonly BoardRecord[]
 }
 
-export function encodeRoot(): Buffer {
+export function encodeRoot(): Uint8Array {
   return Buffer.from(JSON.stringify({ format: FORMAT, version: VERSION }))
 }
 
@@ -82,7 +82,7 @@ export function checkRoot(data: Uint8Array, url: string): void {
   )
 }
 
-export const encodeMember = (record: MemberRecord): Buffer => Buffer.from(JSON.stringify(record))
+export const encodeMember = (record: MemberRecord): Uint8Array => Buffer.from(JSON.stringify(record))
 
 /** Undefined where those bytes are no record of a member. */
 export function decodeMember(data: Uint8Array): MemberRecord | undefined {

@@ -1,7 +1,7 @@
 // What a viewer reads: the list of machines, the record of each when it changes, and the parts of it that moved. One
 // watch a machine, and no listing but when a machine comes or goes.
 
-import type { Store } from '../queue/store/store'
+import type { Store, StoredNode } from '../queue/store/store'
 import { EMPTY } from '../util/bytes'
 import { Notifier } from '../util/wait'
 import { Coalesced } from './coalesced'
@@ -33,6 +33,8 @@ const SWEEP_MS = 60_000
 interface Reader {
   readonly reading: Coalesced
   unwatch: () => void
+  /** What its watch has brought and nobody has read yet. */
+  brought: StoredNode | undefined
 }
 
 type Fault = NonNullable<MachineEntry['error']>
@@ -183,10 +185,14 @@ export class Viewer {
   /** Resolves when it has been read once. */
   async #follow(id: string): Promise<void> {
     if (this.#readers.has(id) || this.#isClosed) return
-    const reader: Reader = { reading: new Coalesced(() => this.#read(id)), unwatch: () => {} }
+    const reading = new Coalesced(() => this.#read(id))
+    const reader: Reader = { reading, unwatch: () => {}, brought: undefined }
     this.#readers.set(id, reader)
     try {
-      const unwatch = await this.#store.watch(memberPath(id), 'data', reader.reading.begin)
+      const unwatch = await this.#store.watch(memberPath(id), 'node', (node) => {
+        reader.brought = node
+        reading.begin()
+      })
       if (this.#readers.get(id) === reader) reader.unwatch = unwatch
       else return unwatch()
     } catch (error) {
@@ -198,7 +204,10 @@ export class Viewer {
   }
 
   async #read(id: string): Promise<void> {
-    const node = await this.#store.get(memberPath(id))
+    const reader = this.#readers.get(id)
+    const brought = reader?.brought
+    if (reader !== undefined) reader.brought = undefined
+    const node = brought ?? (await this.#store.get(memberPath(id)))
     if (node === undefined || !this.#readers.has(id)) return
     const record = decodeMember(node.data)
     if (record === undefined) {
@@ -244,13 +253,12 @@ export class Viewer {
     number: number,
     { dir, boardId, parts }: BoardRecord,
   ): Promise<KnownBoard> {
-    const key = `${number} ${boardId}`
-    const known = attempt.before.find((one) => one.key === key)?.parts
+    const known = attempt.before.find((one) => one.number === number && one.boardId === boardId)?.parts
     const read = async ([part, revision]: readonly [number, number]) => {
       const have = known?.get(part)
       // One that cannot be read is as it was.
       const found =
-        have?.revision === revision ? have : ((await this.#readPart(attempt, number, part)) ?? have)
+        have?.revision === revision ? have : ((await this.#readPart(attempt, number, part, have)) ?? have)
       if (found === undefined) return []
       attempt.left -= found.size
       if (attempt.left >= 0) return [[part, found] as const]
@@ -261,7 +269,7 @@ export class Viewer {
       attempt.left += found.size
       return []
     }
-    return { key, dir, parts: new Map((await Promise.all(parts.map(read))).flat()) }
+    return { number, boardId, dir, parts: new Map((await Promise.all(parts.map(read))).flat()) }
   }
 
   /** Then it is read again, because its watch has said so. */
@@ -269,7 +277,12 @@ export class Viewer {
     return (await this.#store.info(memberPath(id)))?.version !== version
   }
 
-  async #readPart(attempt: Attempt, board: number, part: number): Promise<KnownPart | undefined> {
+  async #readPart(
+    attempt: Attempt,
+    board: number,
+    part: number,
+    have: KnownPart | undefined,
+  ): Promise<KnownPart | undefined> {
     const { id, life, faults } = attempt
     const path = partPath(id, life, board, part)
     const node = await this.#store.get(path)
@@ -278,10 +291,13 @@ export class Viewer {
       return undefined
     }
     try {
-      const { revision, rows, ended, bad, size } = decodePart(node.data)
+      const { revision, rows, ended, bad, size } = decodePart(node.data, {
+        writtenAt: this.#localTime(node.changedAt),
+        before: have?.rows,
+      })
       if (bad > 0)
         faults.push({ code: 'BAD_PART', message: `${bad} of its workers cannot be read in ${path}` })
-      return { revision, rows, ended, size, writtenAt: this.#localTime(node.changedAt) }
+      return { revision, rows, ended, size }
     } catch (error) {
       faults.push({
         code: 'BAD_PART',

@@ -6,6 +6,8 @@ import { FleetCursor } from './cursor'
 import type { FleetModel } from './model'
 import type { FleetChange } from './types'
 
+/** Each look passes all machines: what moves at once is told at once. */
+const GATHER_MS = 50
 /** Why a pending `next()` ends when the caller has had enough. */
 const RETURNED = new Error('returned')
 
@@ -24,7 +26,7 @@ export class FleetWatcher implements AsyncIterableIterator<FleetChange, undefine
 
   constructor(model: FleetModel, minIntervalMs: number, signal: AbortSignal | undefined, forget: () => void) {
     this.#model = model
-    this.#minIntervalMs = minIntervalMs
+    this.#minIntervalMs = Math.max(GATHER_MS, minIntervalMs)
     this.#signal = signal
     const stopListening = model.onChange(this.#notifier.notify)
     this.#forget = () => {

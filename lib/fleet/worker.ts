@@ -9,8 +9,8 @@ export interface WorkerPlace {
   readonly board: string
 }
 
-/** @param sinceMs how long ago the row was written */
-export function workerOf(row: Row, { machine, machineId, board }: WorkerPlace, sinceMs: number): FleetWorker {
+/** @param now by `performance.now()` */
+export function workerOf(row: Row, { machine, machineId, board }: WorkerPlace, now: number): FleetWorker {
   const worker: FleetWorker = {
     id: row.id,
     pid: row.pid,
@@ -22,8 +22,8 @@ export function workerOf(row: Row, { machine, machineId, board }: WorkerPlace, s
     updates: row.updates,
     startedAt: row.startedAt,
     updatedAt: row.updatedAt,
-    ageMs: row.ageMs === undefined ? undefined : row.ageMs + sinceMs,
-    heartbeatAgeMs: heartbeatAgeMs(row, sinceMs),
+    ageMs: row.publishedAt === undefined ? undefined : Math.max(0, now - row.publishedAt),
+    heartbeatAgeMs: heartbeatAgeMs(row, now),
     heartbeatMs: row.heartbeatMs,
     processStart: row.processStart,
     pidNamespace: row.pidNamespace,
@@ -33,17 +33,15 @@ export function workerOf(row: Row, { machine, machineId, board }: WorkerPlace, s
     board,
     statusCut: row.statusCut,
   }
-  if (row.deadForMs !== undefined) worker.deadForMs = row.deadForMs + sinceMs
+  if (row.diedAt !== undefined) worker.deadForMs = Math.max(0, now - row.diedAt)
   if (row.ending !== undefined) worker.ending = row.ending
   if (row.error !== undefined) worker.error = row.error
   return worker
 }
 
 /** That a heart beats on is no news, so nobody writes it: while its agent does not say otherwise, it does. */
-function heartbeatAgeMs(
-  { heartbeatAgeMs, heartbeatMs, isBlocked }: Row,
-  sinceMs: number,
-): number | undefined {
-  if (heartbeatAgeMs === undefined || heartbeatMs === undefined) return heartbeatAgeMs
-  return isBlocked ? heartbeatAgeMs + sinceMs : Math.min(heartbeatAgeMs + sinceMs, heartbeatMs)
+function heartbeatAgeMs({ beatAt, heartbeatMs, isBlocked }: Row, now: number): number | undefined {
+  if (beatAt === undefined || heartbeatMs === undefined) return undefined
+  const ageMs = Math.max(0, now - beatAt)
+  return isBlocked ? ageMs : Math.min(ageMs, heartbeatMs)
 }

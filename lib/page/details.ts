@@ -78,7 +78,7 @@ export function workerDetails(
 const COPIED = new Set(['Process', 'Where, in a terminal'])
 
 /** For a terminal; whoever has the page's token is told in the row itself. */
-function whyCommand(baseDir: string, id: string): string {
+export function whyCommand(baseDir: string, id: string): string {
   const quoted = (word: string) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
   return escapeControls(`rollcall why ${quoted(baseDir)} ${quoted(id)}`)
 }

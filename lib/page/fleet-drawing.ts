@@ -4,6 +4,7 @@
 import type { FleetWorker, MachineEntry } from '../fleet/types'
 import { isTrouble, livingOf } from '../view/activity'
 import {
+  byTrouble,
   FLEET_KINDS,
   type FleetLook,
   type FleetRow,
@@ -16,10 +17,10 @@ import {
 import { countText, rateText } from '../view/numbers'
 import { ownerKey } from '../view/rates'
 import { ageText, cut, escapeControls, statusText, timeText } from '../view/text'
-import type { StateLimits } from '../view/worker-state'
+import { blockedForMs, type StateLimits } from '../view/worker-state'
 import { type CellPicture, cellPicture } from './cells'
 import { COLUMNS, cellText } from './columns'
-import { findWorker, workerDetails } from './details'
+import { findWorker, whyCommand, workerDetails } from './details'
 import { type FleetChoice, hasWords, machineText } from './fleet-order'
 import type { History } from './history'
 import { type Html, html } from './html'
@@ -248,9 +249,14 @@ function workerSection(machine: MachineEntry, key: string | undefined, { look, l
     return html`<section><h2>A worker</h2><p class="note">This worker is not on its board any more.</p></section>`
   }
   const { takenAt } = look.snapshot
+  const isHanging = machine.state === 'live' && blockedForMs(worker, limits.blockedMs) !== undefined
   const more: [string, string | undefined][] = [
     ['Machine', cut(escapeControls(machine.name), 80)],
     ['Board', cut(escapeControls(worker.board), 200)],
+    [
+      `Where, in a terminal of ${cut(escapeControls(machine.host), NAME_COLUMNS)}`,
+      isHanging ? whyCommand(worker.board, worker.id) : undefined,
+    ],
     ['Last heard of', machine.state === 'live' ? undefined : `${ageText(machine.ageMs)} ago`],
     ['Its status', worker.statusCut ? 'only its beginning is known here' : undefined],
   ]
@@ -264,7 +270,7 @@ function workerTable(
 ): Html {
   const rows = rowsOf({ machines: [{ machine, kinds } as MachineView] })
   const found = rows.filter(({ worker, kind }) => hasWords(workerText(worker, kind), filter))
-  const sorted = FLEET_KINDS.flatMap((kind) => found.filter((row) => row.kind === kind))
+  const sorted = byTrouble(found)
   const shown = sorted.slice(0, MOST_ROWS)
   const head = WORKER_COLUMNS.map(({ key, title }) => html`<th scope="col" class="c-${key}">${title}</th>`)
   const body = shown.map((row) => workerRow(row, viewWorker(row.worker, look.snapshot.takenAt, limits).view))

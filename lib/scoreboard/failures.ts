@@ -46,7 +46,7 @@ const CODES: Record<string, [ScoreboardErrorCode, string]> = {
 
 /** The error for a call into the addon that failed. `attempt` reads like "Cannot open /run/app/board". */
 export function scoreboardError(attempt: string, failure: Failure): ScoreboardError {
-  const known = CODES[failure.code]
+  const known = CODES[isFull(failure.errno) ? 'NO_SPACE' : failure.code]
   const system = failure.errno === undefined ? undefined : `${failure.syscall}: ${systemError(failure.errno)}`
   if (!known) {
     const why = `${system ?? failure.code}${hintFor(failure.errno)}`
@@ -59,10 +59,9 @@ export function scoreboardError(attempt: string, failure: Failure): ScoreboardEr
 
 /** The error for a call of `node:fs` that failed. */
 export function fileSystemError(attempt: string, cause: unknown): ScoreboardError {
-  const { code, syscall, errno, message } = cause as NodeJS.ErrnoException
-  const isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
+  const { syscall, errno, message } = cause as NodeJS.ErrnoException
   return new ScoreboardError(
-    isFull ? 'ERR_NO_SPACE' : 'ERR_SYSTEM',
+    isFull(errno) ? 'ERR_NO_SPACE' : 'ERR_SYSTEM',
     `${attempt}: ${message}${hintFor(errno)}`,
     {
       cause,
@@ -72,9 +71,19 @@ export function fileSystemError(attempt: string, cause: unknown): ScoreboardErro
   )
 }
 
+/** Whatever the call was, and whether or not the addon has a word for it. */
+function isFull(errno: number | undefined): boolean {
+  const { ENOSPC, EDQUOT, EFBIG } = constants.errno
+  return errno !== undefined && [ENOSPC, EDQUOT, EFBIG].includes(Math.abs(errno))
+}
+
 /** What there is to say about a right that is missing. */
 function hintFor(errno: number | undefined): string {
-  return errno !== undefined && Math.abs(errno) === constants.errno.EACCES ? userHint() : ''
+  if (errno === undefined) return ''
+  const { EACCES, EROFS } = constants.errno
+  if (Math.abs(errno) === EROFS)
+    return "; it is mounted for reading only, where option 'readOnly' can look at it"
+  return Math.abs(errno) === EACCES ? userHint() : ''
 }
 
 function systemError(errno: number): string {

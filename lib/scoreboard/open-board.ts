@@ -72,6 +72,12 @@ export function openBoard(options: CheckedOptions, like?: NativeBoard): NativeBo
   throw scoreboardError(`Cannot open ${boardPath}`, { code: 'BUSY' })
 }
 
+/** What the makers of a board gave, without which one that others may write to cannot be opened to write. */
+export function modeOfBoard(baseDir: string): number | undefined {
+  const mode = statsOf(join(baseDir, BOARD_FILE))?.mode
+  return mode === undefined ? undefined : mode & 0o666
+}
+
 function openError(boardPath: string, failure: Failure): ScoreboardError {
   return scoreboardError(`Cannot open ${boardPath}`, failure)
 }

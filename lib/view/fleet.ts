@@ -60,12 +60,19 @@ const KINDS_OF_LIVE = Object.keys(countKinds([])) as Kind[]
 
 function viewMachine(machine: MachineEntry, takenAt: number, limits: StateLimits): MachineView {
   const isHeard = machine.state === 'live'
+  const counts = countKinds([])
+  let lost = 0
   const kinds = machine.workers.map((worker): FleetKind => {
-    return isHeard || worker.state === 'dead' ? kindOfWorker(worker, takenAt, limits) : 'lost'
+    if (!isHeard && worker.state !== 'dead') {
+      lost += 1
+      return 'lost'
+    }
+    const kind = kindOfWorker(worker, takenAt, limits)
+    counts[kind] += 1
+    return kind
   })
-  const known = kinds.filter((kind): kind is Kind => kind !== 'lost')
   const slots = machine.boards.reduce((sum, board) => sum + board.slots, 0)
-  return { machine, kinds, counts: countKinds(known), lost: kinds.length - known.length, slots }
+  return { machine, kinds, counts, lost, slots }
 }
 
 export function hasLabels({ labels }: Pick<MachineEntry, 'labels'>, wanted: Labels): boolean {
@@ -122,7 +129,16 @@ export interface FleetRow {
 
 /** Machine by machine, in the order of their boards and slots. */
 export function rowsOf({ machines }: Pick<FleetLook, 'machines'>): FleetRow[] {
-  return machines.flatMap(({ machine, kinds }) =>
-    machine.workers.map((worker, at): FleetRow => ({ worker, machine, kind: kinds[at]! })),
-  )
+  const rows: FleetRow[] = []
+  for (const { machine, kinds } of machines) {
+    for (const [at, worker] of machine.workers.entries()) rows.push({ worker, machine, kind: kinds[at]! })
+  }
+  return rows
+}
+
+/** Trouble first, otherwise as they were. Of a hundred thousand none is compared with another. */
+export function byTrouble(rows: readonly FleetRow[]): FleetRow[] {
+  const heaps = new Map(FLEET_KINDS.map((kind): [FleetKind, FleetRow[]] => [kind, []]))
+  for (const row of rows) heaps.get(row.kind)!.push(row)
+  return [...heaps.values()].flat()
 }

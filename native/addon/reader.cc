@@ -115,7 +115,7 @@ Napi::Value HighWater(Handle& handle, const Napi::CallbackInfo& info) {
 // owner's.
 Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
   const uint32_t slot = Uint32At(info, 0);
-  if (handle.closed || slot >= handle.board.file().geometry().slot_count) return Napi::Number::New(info.Env(), 0);
+  if (handle.closed || slot >= handle.board.file().high_water()) return Napi::Number::New(info.Env(), 0);
   const SlotControl* control = handle.board.file().control(slot);
   const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
   const double epoch = static_cast<double>(control->epoch.load(std::memory_order_acquire));

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "claim_index.h"
 #include "platform.h"
 #include "totals.h"
 #include "wake.h"
@@ -13,6 +14,17 @@ namespace rollcall {
 namespace {
 
 constexpr uint64_t kNameCheckNs = 1000000000;
+
+// So many owners a claim looks after, for their ends. With more of them the claims take turns.
+constexpr uint32_t kNotedAtOnce = 128;
+
+// A full board is searched for owners who have lost their locks. That costs the longer the more locks there are, under
+// the claim byte; so on a large board a claim asks about some locks, from anywhere on, and whoever comes again and again
+// spends a fiftieth of its time on it.
+constexpr uint32_t kLocksAtLeast = 16;
+constexpr uint64_t kMostSearchNs = 1000000;
+constexpr uint64_t kSearchShare = 50;
+constexpr uint32_t kSearchedAlways = 64;
 
 // No owner would ever count that far, but a hostile file can: epoch + 1 could be 0, which means
 // "never owned", and readers could not tell one sequence number from the next.
@@ -71,6 +83,7 @@ Status Board::Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claim
   if (!status.ok()) return status;
   uint32_t predecessor = kMaxSlots;
   if (HasLivingOwner(id, id_bytes, &predecessor)) return Status::Of(Code::kIdInUse);
+  NoteSomeEnds();
   status = predecessor < kMaxSlots ? TakeSlot(predecessor, out) : Status::Of(Code::kInUse);
   if (status.code == Code::kInUse) status = TakeFreeSlot(out, terms.dead_for_ns);
   if (!status.ok()) return status;
@@ -89,46 +102,91 @@ bool Board::IsOwned(uint32_t slot) const noexcept {
   return file_.control(slot)->state.load(std::memory_order_relaxed) == static_cast<uint32_t>(SlotState::kOwned);
 }
 
-// Looks at every owner in any case, and so notes the end of those whose processes are there no more: readers
-// write nothing, and without a note nobody could say for how long somebody has been dead.
 bool Board::HasLivingOwner(const char* id, uint32_t id_bytes, uint32_t* predecessor) {
   const uint32_t used = file_.high_water();
-  EndedProcesses ended;
+  const ClaimIndex index(file_);
+  const uint32_t hash = ClaimIndex::HashOf(id, id_bytes);
   for (uint32_t slot = 0; slot < used; slot++) {
-    if (!IsOwned(slot)) continue;
+    if (!index.MayBeOf(slot, hash) || !IsOwned(slot)) continue;
     Identity identity;
     const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_acquire);
     if (!ReadIdentity(slot, epoch, &identity).ok()) continue;
-    const bool same_id = identity.id_bytes == id_bytes && memcmp(identity.id, id, id_bytes) == 0;
-    if (!same_id && !ended.Has(identity)) continue;
-    const bool alive = !SaidGoodbye(slot, epoch) && liveness_.HoldsLock(slot);
-    if (same_id && alive) return true;
-    if (same_id) *predecessor = slot;
-    if (!same_id && !alive && EndedNs(slot, epoch) == 0) NoteEnd(slot, epoch, {});
+    if (identity.id_bytes != id_bytes || memcmp(identity.id, id, id_bytes) != 0) continue;
+    if (!SaidGoodbye(slot, epoch) && liveness_.HoldsLock(slot)) return true;
+    *predecessor = slot;
   }
   return false;
 }
 
+// Notes the end of those whose processes are there no more: readers write nothing, and without a note nobody could say
+// for how long somebody has been dead. Claims of one moment look at the same owners, those of the next at others.
+void Board::NoteSomeEnds() {
+  const uint32_t used = file_.high_water();
+  if (used == 0) return;
+  const uint64_t turn = CoarseMonotonicNs() / 4000000;
+  const uint32_t from = used <= kNotedAtOnce ? 0 : static_cast<uint32_t>(turn * kNotedAtOnce % used);
+  const uint32_t count = used <= kNotedAtOnce ? used : kNotedAtOnce;
+  EndedProcesses ended;
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t slot = (from + i) % used;
+    if (!IsOwned(slot)) continue;
+    Identity identity;
+    const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_acquire);
+    if (!ReadIdentity(slot, epoch, &identity).ok() || !ended.Has(identity)) continue;
+    const bool alive = !SaidGoodbye(slot, epoch) && liveness_.HoldsLock(slot);
+    if (!alive && EndedNs(slot, epoch) == 0) NoteEnd(slot, epoch, {});
+  }
+}
+
 Status Board::TakeFreeSlot(Claimed* out, uint64_t dead_for_ns) {
   const uint32_t count = file_.geometry().slot_count;
+  const uint32_t used = file_.high_water();
+  const ClaimIndex index(file_);
   for (uint32_t slot = 0; slot < count; slot++) {
-    const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_relaxed);
-    if (IsOwned(slot) && !SaidGoodbye(slot, epoch) && !IsLongDead(slot, dead_for_ns)) continue;
+    if (!index.MayBeFree(slot)) continue;
+    if (slot < used && IsOwned(slot)) {
+      const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_relaxed);
+      if (!SaidGoodbye(slot, epoch) && !IsLongDead(slot, dead_for_ns)) continue;
+    }
     const Status status = TakeSlot(slot, out);
     if (status.code != Code::kInUse) return status;
   }
-  // None is free by its own word. The dead are found by asking the kernel about each.
-  for (uint32_t slot = 0; slot < count; slot++) {
+  return TakeDeadSlot(out);
+}
+
+// None is free by its own word. First those whose processes are gone, for which nobody has to ask for a lock; then, by
+// their locks, zombies and slots that a living process has lost.
+Status Board::TakeDeadSlot(Claimed* out) {
+  const uint32_t count = file_.geometry().slot_count;
+  if (MonotonicNs() < full_until_ns_) return Status::Of(Code::kBoardFull);
+  // The time of the processor: to have been interrupted is no reason to look less often.
+  const uint64_t started = ThreadCpuNs();
+  EndedProcesses ended;
+  for (uint32_t slot = 0; slot < file_.high_water(); slot++) {
+    Identity identity;
+    const uint64_t epoch = file_.control(slot)->epoch.load(std::memory_order_acquire);
+    if (!ReadIdentity(slot, epoch, &identity).ok() || !ended.Has(identity)) continue;
     const Status status = TakeSlot(slot, out);
     if (status.code != Code::kInUse) return status;
   }
+  const bool large = file_.geometry().large;
+  const uint32_t from = large ? static_cast<uint32_t>(MonotonicNs() / 1000 % count) : 0;
+  for (uint32_t i = 0; i < count; i++) {
+    const Status status = TakeSlot((from + i) % count, out);
+    if (status.code != Code::kInUse) return status;
+    if (large && i >= kLocksAtLeast && ThreadCpuNs() - started > kMostSearchNs) break;
+  }
+  if (count > kSearchedAlways) full_until_ns_ = MonotonicNs() + kSearchShare * (ThreadCpuNs() - started);
   return Status::Of(Code::kBoardFull);
 }
 
 // kInUse: somebody holds this slot's lock, or nobody can use it any more.
 Status Board::TakeSlot(uint32_t slot, Claimed* out) {
   SlotControl* control = file_.control(slot);
-  if (liveness_.HoldsLock(slot)) return Status::Of(Code::kInUse);
+  // Where nobody has ever been nobody is asked for: with ten thousand locks each question costs a quarter of a claim.
+  if (slot < file_.high_water() && liveness_.HoldsLock(slot)) return Status::Of(Code::kInUse);
+  const Status reserved = file_.ReserveSlot(slot);
+  if (!reserved.ok()) return reserved;
   if (IsWornOut(*control)) return Status::Of(Code::kInUse);
   if (IsOwned(slot) && IsKept(slot, control->epoch.load(std::memory_order_relaxed))) return Status::Of(Code::kInUse);
   *out = {};
@@ -186,6 +244,8 @@ void Board::Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id, boo
   // Release: whoever sees this epoch owned sees its whole identity. Until here a kill leaves a
   // free slot, from here on a dead worker that never published: the record is an older owner's.
   control->state.store(static_cast<uint32_t>(SlotState::kOwned), std::memory_order_release);
+  // Last: killed before, we are a dead worker whose slot looks free. Claims see that it is not, and cleaners retire us.
+  ClaimIndex(file_).SetOwner(slot_, ClaimIndex::HashOf(id, id_bytes));
   (void)Publish(RecordKind::kNone, Encoding::kUtf8, 0);
 }
 
@@ -223,6 +283,7 @@ void Board::NoteEnd(uint32_t slot, uint64_t epoch, Ending how) noexcept {
   SlotControl* control = file_.control(slot);
   if (how.kind != EndKind::kUnknown) control->ending.store(PackEnding(epoch, how), std::memory_order_relaxed);
   control->ended_ns.store(CoarseMonotonicNs(), std::memory_order_relaxed);
+  ClaimIndex(file_).SetState(slot, ClaimIndex::kEnded);
 }
 
 Status Board::TryNoteEnd(uint32_t pid, Ending how, uint32_t* slots) {
@@ -258,6 +319,7 @@ bool Board::Retire(uint32_t slot, Retired* out) noexcept {
   const uint64_t bit = uint64_t{1} << (epoch % 64);
   const uint64_t ends = control->ends.load(std::memory_order_relaxed);
   control->ends.store(closed ? ends & ~bit : ends | bit, std::memory_order_relaxed);
+  ClaimIndex(file_).SetState(slot, ClaimIndex::kFree);  // before it is: killed in between, it looks so and is looked at
   // Release: whoever sees the slot free sees how its owner ended.
   const SlotState state = closed ? SlotState::kClosed : SlotState::kDied;
   control->state.store(static_cast<uint32_t>(state), std::memory_order_release);
@@ -337,6 +399,7 @@ void Board::NoteSigusr1(bool handles) noexcept {
 
 void Board::Release() noexcept {
   if (!has_slot()) return;
+  ClaimIndex(file_).SetState(slot_, ClaimIndex::kLeft);  // before it is, as in Retire
   (void)PublishStaged({0, RecordKind::kClosed, Encoding::kUtf8, 0, 0});
   lock_.Release();
 }

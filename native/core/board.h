@@ -246,7 +246,9 @@ class Board {
 
   Status Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out, const ClaimTerms& terms);
   bool HasLivingOwner(const char* id, uint32_t id_bytes, uint32_t* predecessor);
+  void NoteSomeEnds();
   Status TakeFreeSlot(Claimed* out, uint64_t dead_for_ns);
+  Status TakeDeadSlot(Claimed* out);
   Status TakeSlot(uint32_t slot, Claimed* out);
   void Introduce(const char* id, uint32_t id_bytes, uint32_t thread_id, bool keeps_status);
   bool IsOwned(uint32_t slot) const noexcept;
@@ -280,6 +282,7 @@ class Board {
   // plus this, which follows a clock that is set within a second, like the name.
   int64_t wall_at_boot_ms_ = 0;
   bool replaced_ = false;
+  uint64_t full_until_ns_ = 0;  // a board was full when it was last searched, and is not searched again before this
   std::vector<uint64_t> staging_;  // a record: header words, then payload
 };
 

@@ -64,6 +64,7 @@ std::vector<uint8_t> MakeHeader(const BoardPlan& plan, const Geometry& g) {
   h.counter_count = static_cast<uint16_t>(g.counter_count);
   h.shared_count = static_cast<uint16_t>(g.shared_count);
   h.file_bytes = g.file_bytes;
+  h.incompatible_features = g.large ? kFeatureLarge : 0;
   memcpy(h.board_id, plan.board_id, sizeof h.board_id);
   BootId(h.boot_id);
   h.created_at_ms = CoarseWallMs();
@@ -104,9 +105,11 @@ Status FillTemporary(int fd, const BoardPlan& plan) {
 
   const Geometry g = Geometry::Of(plan.slot_count, plan.inline_bytes, static_cast<uint32_t>(plan.counters.size()),
                                   static_cast<uint32_t>(plan.shared_counters.size()),
-                                  static_cast<uint32_t>(sysconf(_SC_PAGESIZE)));
-  status = Reserve(fd, g.file_bytes);
+                                  static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
+                                  kReservesParts && plan.slot_count > plan.max_small_slots);
+  status = Reserve(fd, g.BlockBytes(0));
   if (!status.ok()) return status;
+  if (g.large && ftruncate(fd, static_cast<off_t>(g.file_bytes)) != 0) return Status::System("ftruncate");
   const std::vector<uint8_t> header = MakeHeader(plan, g);
   status = WriteAll(fd, header.data(), header.size(), 0);
   if (status.ok()) status = WriteCarried(fd, plan, g);
@@ -166,13 +169,27 @@ Status BoardFile::Open(const std::string& path, bool read_only, bool any_filesys
   }
   bool locked;
   if (status.ok()) status = IsLocked(fd_, kClaimByte, 1, &locked);  // are there such locks at all?
-  // A sparse copy of a board would meet a full disk in the middle of a store, which is a SIGBUS.
-  const bool sparse = status.ok() && static_cast<uint64_t>(st.st_blocks) * 512 < geometry_.file_bytes;
-  if (sparse && !read_only) status = Reserve(fd_, geometry_.file_bytes);
-  if (sparse && read_only && HolesNeedBlocks(fd_)) status = Status::Of(Code::kNoSpace);
+  if (status.ok()) status = GiveBlocks(static_cast<uint64_t>(st.st_blocks) * 512);
   if (status.ok()) status = Map();
   if (!status.ok()) Close();
   return status;
+}
+
+// A sparse copy of a board would meet a full disk in the middle of a store, which is a SIGBUS.
+Status BoardFile::GiveBlocks(uint64_t present) noexcept {
+  uint32_t used = 0;
+  const uint64_t at = geometry_.header_bytes + offsetof(SharedArea, high_water);
+  if (geometry_.large && pread(fd_, &used, sizeof used, static_cast<off_t>(at)) != sizeof used) return Status::System("pread");
+  const uint64_t needed = geometry_.BlockBytes(used < geometry_.slot_count ? used : geometry_.slot_count);
+  if (present >= needed) return Status::Ok();
+  if (!read_only_) return Reserve(fd_, needed);
+  return HolesNeedBlocks(fd_) ? Status::Of(Code::kNoSpace) : Status::Ok();
+}
+
+Status BoardFile::ReserveSlot(uint32_t slot) noexcept {
+  const uint64_t present = geometry_.BlockBytes(high_water());
+  const uint64_t needed = geometry_.BlockBytes(slot + 1);
+  return needed > present ? ReservePart(fd_, present, needed - present) : Status::Ok();
 }
 
 Status BoardFile::ReadHeader(uint64_t actual_bytes) {

@@ -16,6 +16,7 @@ struct BoardPlan {
   std::string temporary;  // beside it, a name that nobody else uses
   uint32_t slot_count = 0;
   uint32_t inline_bytes = 0;
+  uint32_t max_small_slots = kMaxSmallSlots;  // one with more slots is made large
   std::vector<NameEntry> counters;
   std::vector<NameEntry> shared_counters;
   uint8_t board_id[16] = {};
@@ -81,11 +82,19 @@ class BoardFile {
     return Latch(&control(slot)->seq, reinterpret_cast<Word*>(records),
                  reinterpret_cast<Word*>(records + geometry_.record_bytes));
   }
+  // REQUIRES: a large board. See claim_index.h.
+  std::atomic<uint32_t>* claim_words() const {
+    return reinterpret_cast<std::atomic<uint32_t>*>(reinterpret_cast<uint8_t*>(shared()) + geometry_.claims_offset);
+  }
   Latch retired_latch() const;
   Word* shared_counter(uint32_t index) const;
   uint64_t lock_byte(uint32_t slot) const { return geometry_.SlotOffset(slot); }
 
-  // Slots at and above this index have never been used.
+  // Gives a slot its blocks, where nobody has had it before. Killed halfway, it has some that nobody uses yet.
+  // REQUIRES: open for writing, the claim byte.
+  Status ReserveSlot(uint32_t slot) noexcept;
+
+  // Slots at and above this index have never been used, and on a large board must not be touched: they may be a hole.
   uint32_t high_water() const noexcept;
 
  private:
@@ -93,6 +102,7 @@ class BoardFile {
   uint8_t* Slot(uint32_t slot) const { return base_ + geometry_.SlotOffset(slot); }
   Status ReadHeader(uint64_t actual_bytes);
   Status Map();
+  Status GiveBlocks(uint64_t present) noexcept;
 
   std::string path_;
   bool read_only_ = true;

@@ -66,9 +66,17 @@ class HeldLock {
   bool held() const { return held_; }
 
  private:
+  Status Open(const char* path, uint64_t device, uint64_t inode) noexcept;
+  Status Map() noexcept;
+  void Unmap() noexcept;
+  Status Probe(const char* path, uint64_t device, uint64_t inode) noexcept;
+
   int fd_ = -1;
   void* page_ = nullptr;
   size_t page_bytes_ = 0;
+  // Whether a mapping keeps a lock on that device; 0: nobody has tried yet.
+  uint64_t probed_device_ = 0;
+  bool mapping_keeps_ = false;
   bool held_ = false;
 };
 

@@ -4,6 +4,6 @@
 
 namespace rollcall {
 
-constexpr int kInterface = 1;
+constexpr int kInterface = 2;
 
 }  // namespace rollcall

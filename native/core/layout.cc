@@ -35,25 +35,34 @@ bool NamesAreSane(const uint8_t* table, uint32_t counters, uint32_t shared) {
 }  // namespace
 
 Geometry Geometry::Of(uint32_t slot_count, uint32_t inline_bytes, uint32_t counter_count,
-                      uint32_t shared_count, uint32_t page_bytes) {
+                      uint32_t shared_count, uint32_t page_bytes, bool large) {
   Geometry g;
   g.slot_count = slot_count;
   g.inline_bytes = static_cast<uint32_t>(RoundUp(inline_bytes, 8));
   g.counter_count = counter_count;
   g.shared_count = shared_count;
+  g.large = large ? 1 : 0;
 
   const uint64_t names = uint64_t{counter_count} + shared_count;
   g.header_bytes = static_cast<uint32_t>(RoundUp(sizeof(FileHeader) + names * sizeof(NameEntry), page_bytes));
   g.retired_offset = sizeof(SharedArea);
   g.retired_bytes = static_cast<uint32_t>(RoundUp(8 * (kRetiredHeaderWords + counter_count), kLine));
   g.counters_offset = g.retired_offset + 2 * g.retired_bytes;
-  g.shared_bytes = static_cast<uint32_t>(RoundUp(g.counters_offset + shared_count * kLine, page_bytes));
+  g.claims_offset = g.counters_offset + shared_count * kLine;
+  const uint64_t claim_bytes = large ? uint64_t{slot_count} * sizeof(uint32_t) : 0;
+  g.shared_bytes = static_cast<uint32_t>(RoundUp(g.claims_offset + claim_bytes, page_bytes));
 
   g.records_offset = kCountersOffset + static_cast<uint32_t>(RoundUp(8 * counter_count, kLine));
   g.record_bytes = static_cast<uint32_t>(RoundUp(kRecordHeaderBytes + g.inline_bytes, kLine));
   g.slot_stride = g.records_offset + 2 * g.record_bytes;
   g.file_bytes = RoundUp(g.SlotOffset(slot_count), page_bytes);
   return g;
+}
+
+uint64_t Geometry::BlockBytes(uint32_t used) const {
+  if (!large) return file_bytes;
+  const uint64_t slots = RoundUp(used == 0 ? 1 : used, kSlotsPerReserve);
+  return slots < slot_count ? SlotOffset(static_cast<uint32_t>(slots)) : file_bytes;
 }
 
 uint32_t HeaderCrc(const uint8_t* bytes, size_t size) {
@@ -91,8 +100,9 @@ Status CheckHeader(const uint8_t* bytes, size_t size, uint64_t actual_bytes, Geo
                             h.inline_bytes % 8 == 0 && h.counter_count <= kMaxCounters &&
                             h.shared_count <= kMaxCounters;
   if (!numbers_sane) return Status::Of(Code::kCorruptHeader);
+  const bool large = (h.incompatible_features & kFeatureLarge) != 0;
   for (uint32_t page = kMinPage; IsPageSize(page); page *= 2) {
-    const Geometry g = Geometry::Of(h.slot_count, h.inline_bytes, h.counter_count, h.shared_count, page);
+    const Geometry g = Geometry::Of(h.slot_count, h.inline_bytes, h.counter_count, h.shared_count, page, large);
     const bool same = g.header_bytes == h.header_bytes && g.shared_bytes == h.shared_bytes &&
                       g.slot_stride == h.slot_stride && g.file_bytes == h.file_bytes;
     if (!same) continue;

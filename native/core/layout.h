@@ -20,7 +20,17 @@ namespace rollcall {
 inline constexpr uint64_t kMagic = 0x6c6c61636c6c6f72ULL;
 inline constexpr uint16_t kLayoutMajor = 1;
 inline constexpr uint16_t kLayoutMinor = 1;
-inline constexpr uint32_t kKnownIncompatible = 0;
+
+// Incompatible features. A large board has claim words, and its slots get their blocks when they are first used: a
+// program that does not know it would claim beside the words and meet a hole.
+inline constexpr uint32_t kFeatureLarge = 1;
+inline constexpr uint32_t kKnownIncompatible = kFeatureLarge;
+
+// Boards with more slots than this are made large.
+inline constexpr uint32_t kMaxSmallSlots = 2048;
+
+// Of a large board so many slots have their blocks from the beginning, and always a multiple of so many.
+inline constexpr uint32_t kSlotsPerReserve = 64;
 
 // Two 64-byte lines are fetched together on x86, and some Arm lines are 128 bytes long.
 inline constexpr uint32_t kLine = 128;
@@ -209,7 +219,8 @@ struct SharedArea {
   struct alignas(kLine) {
     Word seq;  // of the latch of the retired totals
   } retired;
-  // then: two records of the retired totals, then one line for each shared counter
+  // then: two records of the retired totals, then one line for each shared counter, then on a large board
+  // one 32-bit claim word for each slot (claim_index.h)
 };
 static_assert(sizeof(SharedArea) == 4 * kLine);
 
@@ -226,6 +237,7 @@ struct Geometry {
   uint32_t inline_bytes = 0;  // a multiple of 8
   uint32_t counter_count = 0;
   uint32_t shared_count = 0;
+  uint32_t large = 0;  // 1: with claim words, and blocks for slots as they are used; no bool, so that there is no padding
 
   uint32_t header_bytes = 0;
   uint32_t shared_bytes = 0;
@@ -235,11 +247,15 @@ struct Geometry {
   uint32_t retired_bytes = 0;    // of one record of the retired totals
   uint32_t retired_offset = 0;   // inside the shared area
   uint32_t counters_offset = 0;  // of the shared counters, inside the shared area
+  uint32_t claims_offset = 0;    // of the claim words, inside the shared area
   uint64_t file_bytes = 0;
 
   // REQUIRES: the numbers are inside the limits above; page_bytes is a power of two >= kMinPage.
   static Geometry Of(uint32_t slot_count, uint32_t inline_bytes, uint32_t counter_count,
-                     uint32_t shared_count, uint32_t page_bytes);
+                     uint32_t shared_count, uint32_t page_bytes, bool large);
+
+  // How much of the file must have blocks when slots below `used` have been owned.
+  uint64_t BlockBytes(uint32_t used) const;
 
   uint64_t SlotOffset(uint32_t slot) const {
     return uint64_t{header_bytes} + shared_bytes + uint64_t{slot} * slot_stride;

@@ -46,19 +46,25 @@ bool ParseUuid(const char* text, uint8_t out[16]) {
 }
 
 #if defined(__linux__)
-// Returns an errno. What the file has already is not touched.
-int LengthenWithZeros(int fd, uint64_t bytes) {
+// Returns an errno.
+int WriteZeros(int fd, uint64_t at, uint64_t end) {
   static constexpr char kZeros[4096] = {};
-  struct stat st;
-  if (fstat(fd, &st) != 0) return errno;
-  for (uint64_t at = static_cast<uint64_t>(st.st_size); at < bytes;) {
-    const size_t size = bytes - at < sizeof kZeros ? static_cast<size_t>(bytes - at) : sizeof kZeros;
+  while (at < end) {
+    const size_t size = end - at < sizeof kZeros ? static_cast<size_t>(end - at) : sizeof kZeros;
     const ssize_t n = pwrite(fd, kZeros, size, static_cast<off_t>(at));
     if (n < 0 && errno != EINTR) return errno;
     if (n > 0) at += static_cast<uint64_t>(n);
   }
   return 0;
 }
+
+// The same for what the file lacks: what it has already is not touched.
+int LengthenWithZeros(int fd, uint64_t bytes) {
+  struct stat st;
+  return fstat(fd, &st) == 0 ? WriteZeros(fd, static_cast<uint64_t>(st.st_size), bytes) : errno;
+}
+
+bool CannotAllocate(int error) { return error == EOPNOTSUPP || error == ENOSYS; }
 
 // Reads the beginning of a small file of /proc; returns its length, or -1.
 ssize_t ReadSmallFile(const char* path, char* out, size_t size) {
@@ -88,6 +94,12 @@ uint64_t CoarseMonotonicNs() noexcept {
 uint64_t MonotonicNs() noexcept {
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+uint64_t ThreadCpuNs() noexcept {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
@@ -141,22 +153,47 @@ uint64_t PidNamespace() noexcept {
 #endif
 }
 
-Status Reserve(int fd, uint64_t bytes) noexcept {
+namespace {
+
 #if defined(__linux__)
+int Allocate(int fd, uint64_t from, uint64_t bytes) {
   int error;
   do {
-    error = fallocate(fd, 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+    error = fallocate(fd, 0, static_cast<off_t>(from), static_cast<off_t>(bytes)) == 0 ? 0 : errno;
   } while (error == EINTR);
+  return error;
+}
+#endif
+
+Status Reserved(int error) {
+  if (error == 0) return Status::Ok();
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  return {full ? Code::kNoSpace : Code::kSystem, "fallocate", error};
+}
+
+}  // namespace
+
+Status ReservePart([[maybe_unused]] int fd, [[maybe_unused]] uint64_t from, [[maybe_unused]] uint64_t bytes) noexcept {
+#if defined(__linux__)
+  int error = Allocate(fd, from, bytes);
+  if (CannotAllocate(error)) error = WriteZeros(fd, from, from + bytes);
+  return Reserved(error);
+#else
+  return Reserved(ENOTSUP);
+#endif
+}
+
+Status Reserve(int fd, uint64_t bytes) noexcept {
+#if defined(__linux__)
+  int error = Allocate(fd, 0, bytes);
   // Not posix_fallocate: where the file system cannot do it, that reads and writes back a byte of
   // each block, and in a board that is in use such a write can undo a worker's.
-  if (error == EOPNOTSUPP || error == ENOSYS) error = LengthenWithZeros(fd, bytes);
+  if (CannotAllocate(error)) error = LengthenWithZeros(fd, bytes);
 #else
   fstore_t store = {F_ALLOCATEALL, F_PEOFPOSMODE, 0, static_cast<off_t>(bytes), 0};
   int error = fcntl(fd, F_PREALLOCATE, &store) == 0 && ftruncate(fd, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
 #endif
-  if (error == 0) return Status::Ok();
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  return {full ? Code::kNoSpace : Code::kSystem, "fallocate", error};
+  return Reserved(error);
 }
 
 bool HolesNeedBlocks([[maybe_unused]] int fd) noexcept {

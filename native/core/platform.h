@@ -27,12 +27,26 @@ bool OnFirstThread() noexcept;
 // The kernel's number of the calling thread, in its pid namespace; 0 where there is no such thing.
 uint32_t KernelThread() noexcept;
 
+// What this thread has used of the processor.
+uint64_t ThreadCpuNs() noexcept;
+
 // Inode of this process's pid namespace; 0 where there is no such thing.
 uint64_t PidNamespace() noexcept;
 
 // Gives the first `bytes` bytes of the file real blocks, so that no later store into a mapping
 // can meet a full disk (which would be a SIGBUS). kNoSpace for ENOSPC, EDQUOT and EFBIG.
 Status Reserve(int fd, uint64_t bytes) noexcept;
+
+// The same for `bytes` bytes from `from` on, of which nobody has used any. REQUIRES: kReservesParts.
+Status ReservePart(int fd, uint64_t from, uint64_t bytes) noexcept;
+
+// Whether a part of a file can be given blocks, the rest being a hole.
+inline constexpr bool kReservesParts =
+#ifdef __linux__
+    true;
+#else
+    false;
+#endif
 
 // Whether even reading a hole of this file through a mapping takes a block, as on tmpfs.
 bool HolesNeedBlocks(int fd) noexcept;
@@ -53,7 +67,7 @@ inline constexpr bool kHasFutex =
     false;
 #endif
 
-// Whether the mapping made from a descriptor keeps the descriptor's lock after close().
+// Whether the mapping made from a descriptor can keep the descriptor's lock after close(): on most file systems.
 inline constexpr bool kMappingKeepsLock =
 #ifdef __linux__
     true;

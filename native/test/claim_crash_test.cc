@@ -188,8 +188,7 @@ void ClaimAgainAndAgain(const World& world, Arena& arena) {
   }
 }
 
-PROCESS_TEST("claimers killed at any instruction lose no slot and never share one") {
-  World world(3);
+void KillClaimersAgainAndAgain(const World& world) {
   Shared<Arena> arena;
   auto cleaner = world.Open(), reader = world.Open(true);
   for (int round = 0; round < 60; round++) {
@@ -209,6 +208,38 @@ PROCESS_TEST("claimers killed at any instruction lose no slot and never share on
     CHECK_EQ(arena->doubles.load(), 0u);
   }
 }
+
+PROCESS_TEST("claimers killed at any instruction lose no slot and never share one") {
+  KillClaimersAgainAndAgain(World(3));
+}
+
+#ifdef __linux__
+PROCESS_TEST("claimers of a large board killed at any instruction lose no slot and never share one") {
+  KillClaimersAgainAndAgain(*World::Large(3));
+}
+
+PROCESS_TEST("on a large board, too, a successor of the same id gets the slot of the dead") {
+  const auto world = World::Large(200);
+  std::vector<std::unique_ptr<Board>> others;
+  for (int i = 0; i < 70; i++) {
+    others.push_back(world->Open());
+    CHECK_OK(Claim(*others.back(), std::to_string(i)));
+  }
+  Worker worker(*world, "worker");
+  auto next = world->Open();
+  CHECK_CODE(Claim(*next, "worker"), Code::kIdInUse);
+  others[3]->Release();
+  worker.child->Signal(SIGKILL);
+  worker.child->WaitForZombie();
+
+  Claimed claimed;
+  CHECK_OK(Claim(*next, "worker", &claimed));
+
+  CHECK(claimed.slot == 70 && claimed.ended_epoch == 1);
+  CHECK_OK(Claim(*others[3], "again", &claimed));
+  CHECK(claimed.slot == 3 && claimed.epoch == 2);
+}
+#endif
 
 }  // namespace
 }  // namespace rollcall::test

@@ -98,6 +98,28 @@ TEST("a slot whose counts a hostile file has worn out is left alone, the others 
   }
 }
 
+#ifdef __linux__
+TEST("what the claim words of a large board say gives no living worker's slot away, and loses none") {
+  const auto world = World::Large(8);
+  auto living = world->Open();
+  CHECK_OK(Claim(*living, "living"));
+  for (const uint32_t word : {0u, 1u, 2u, 3u, 0xffffffffu}) {
+    std::vector<std::unique_ptr<Board>> boards;
+    for (uint32_t i = 0; i < 7; i++) {
+      for (uint32_t slot = 0; slot < 8; slot++) living->file().claim_words()[slot].store(word);
+      boards.push_back(world->Open());
+      Claimed claimed;
+      CHECK_OK(Claim(*boards.back(), std::to_string(i), &claimed));
+      CHECK(claimed.slot != living->slot());
+    }
+    auto late = world->Open();
+    CHECK_CODE(Claim(*late, "late"), Code::kBoardFull);
+    CHECK_EQ(ScanAll(*late).size(), 8u);
+    for (auto& board : boards) board->Release();
+  }
+}
+#endif
+
 TEST("a claim is refused on a board whose name leads elsewhere by now") {
   World world(2);
   auto board = world.Open();

@@ -111,6 +111,59 @@ TEST("a sparse copy of a board gets its blocks when it is opened for writing, an
 }
 
 #ifdef __linux__
+uint64_t BlocksOf(const std::string& path) {
+  struct stat st = {};
+  CHECK(stat(path.c_str(), &st) == 0);
+  return static_cast<uint64_t>(st.st_blocks) * 512;
+}
+
+TEST("a large board gets blocks for its slots as they are first used, and no earlier") {
+  Scratch scratch;
+  BoardPlan plan = scratch.Plan(kMaxSlots, 1024);
+  CHECK_OK(BoardFile::Create(plan));
+  Board boards[kSlotsPerReserve + 1];
+  uint64_t before = 0;
+  for (Board& board : boards) {
+    CHECK_OK(board.file().Open(scratch.board(), false, false));
+    board.Ready();
+    before = BlocksOf(scratch.board());
+    const uint32_t slot = static_cast<uint32_t>(&board - boards);
+    CHECK_OK(Claim(board, std::to_string(slot)));
+    CHECK_EQ(board.slot(), slot);
+    CHECK(BlocksOf(scratch.board()) >= board.file().geometry().BlockBytes(slot + 1));
+  }
+  const Geometry& g = boards[0].file().geometry();
+  CHECK(before < 2 * 1024 * 1024 && g.file_bytes > 100 * 1024 * 1024);
+  CHECK(BlocksOf(scratch.board()) > before);
+}
+
+TEST("a large board whose disk is full refuses what it has no blocks for, and serves the others") {
+  Scratch scratch;
+  BoardPlan plan = scratch.Plan(200, 64);
+  plan.max_small_slots = 0;
+  CHECK_OK(BoardFile::Create(plan));
+  std::vector<std::unique_ptr<Board>> boards;
+  system_calls.fallocate_error = ENOSPC;
+  Code last = Code::kOk;
+  while (last == Code::kOk) {
+    boards.push_back(std::make_unique<Board>());
+    CHECK_OK(boards.back()->file().Open(scratch.board(), false, false));
+    boards.back()->Ready();
+    last = Claim(*boards.back(), std::to_string(boards.size())).code;
+  }
+  CHECK_EQ(last, Code::kNoSpace);
+  CHECK_EQ(boards.size(), kSlotsPerReserve + 1u);
+  boards[5]->Release();
+  CHECK_OK(Claim(*boards.back(), "in its place"));
+  CHECK_EQ(boards.back()->slot(), 5u);
+
+  system_calls.fallocate_error = EOPNOTSUPP;
+  CHECK_OK(Claim(*boards[5], "beyond"));
+  CHECK_EQ(boards[5]->slot(), kSlotsPerReserve);
+  PublishBytes(*boards[5], 'x', 64);
+  system_calls.fallocate_error = 0;
+}
+
 TEST("where blocks cannot be reserved a new board is written out, and one that exists is not touched") {
   Scratch scratch;
   system_calls.fallocate_error = EOPNOTSUPP;

@@ -84,6 +84,14 @@ World::World(uint32_t slots, uint32_t inline_bytes, uint32_t counters) {
   CHECK_OK(BoardFile::Create(scratch.Plan(slots, inline_bytes, counters)));
 }
 
+std::unique_ptr<World> World::Large(uint32_t slots) {
+  std::unique_ptr<World> world(new World);
+  BoardPlan plan = world->scratch.Plan(slots, 64);
+  plan.max_small_slots = 0;
+  CHECK_OK(BoardFile::Create(plan));
+  return world;
+}
+
 std::unique_ptr<Board> World::Open(bool read_only) const {
   auto board = std::make_unique<Board>();
   CHECK_OK(board->file().Open(scratch.board(), read_only, false));
@@ -126,6 +134,8 @@ void CheckParts(const Geometry& g, uint32_t page) {
   CHECK(g.retired_bytes >= 8 * (kRetiredHeaderWords + g.counter_count));
   CHECK(g.counters_offset >= g.retired_offset + 2 * g.retired_bytes);
   CHECK(g.shared_bytes >= g.counters_offset + g.shared_count * kLine);
+  CHECK(g.claims_offset >= g.counters_offset + g.shared_count * kLine);
+  CHECK(g.shared_bytes >= g.claims_offset + (g.large ? g.slot_count * sizeof(uint32_t) : 0));
   CHECK(g.slot_stride % kLine == 0 && g.records_offset % kLine == 0 && g.record_bytes % kLine == 0);
   CHECK(g.records_offset >= kCountersOffset + 8 * g.counter_count);
   CHECK(kIdentityOffset + sizeof(Identity) <= kCountersOffset);

@@ -38,8 +38,13 @@ class Scratch {
 // A board in a directory of its own. Counter 0, 1, ... are counters, the last one is a gauge.
 struct World {
   explicit World(uint32_t slots, uint32_t inline_bytes = 64, uint32_t counters = 0);
+  // A large board, however few its slots.
+  static std::unique_ptr<World> Large(uint32_t slots);
   std::unique_ptr<Board> Open(bool read_only = false) const;
   Scratch scratch;
+
+ private:
+  World() = default;
 };
 
 // Claims and waits while somebody else claims or cleans.

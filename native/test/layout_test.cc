@@ -39,7 +39,7 @@ struct Header {
 
 Header HonestHeader(uint32_t slots = kSlots, uint32_t inline_bytes = kInline, uint32_t own = kOwn,
                     uint32_t shared = kSharedCounters, uint32_t page = kMinPage) {
-  const Geometry g = Geometry::Of(slots, inline_bytes, own, shared, page);
+  const Geometry g = Geometry::Of(slots, inline_bytes, own, shared, page, false);
   Header header{std::vector<uint8_t>(g.header_bytes, 0), g.file_bytes};
   for (uint32_t i = 0; i < own + shared; i++) {
     NameEntry entry = {};
@@ -70,7 +70,7 @@ TEST("a board's parts neither overlap nor leave the file, at every limit") {
       for (const uint32_t own : {0u, 1u, 14u, 15u, 16u, kMaxCounters}) {
         for (const uint32_t shared : {0u, 1u, kMaxCounters}) {
           for (const uint32_t page : {4096u, 16384u, 65536u}) {
-            const Geometry g = Geometry::Of(slots, inline_bytes, own, shared, page);
+            const Geometry g = Geometry::Of(slots, inline_bytes, own, shared, page, page == 16384);
             CheckParts(g, page);
             CHECK(g.inline_bytes % 8 == 0 && g.inline_bytes >= inline_bytes && g.inline_bytes < inline_bytes + 8);
           }

@@ -25,8 +25,8 @@ import { installArmNode, installNode } from './nodes.mjs'
 const { engines, version: ours } = JSON.parse(readFileSync('package.json', 'utf8'))
 const OLDEST = `${engines.node.match(/\d+\.\d+/)[0]}.0`
 const NODES = [OLDEST, '20', '22', '24', 'latest']
-/** The oldest TypeScript that is promised to understand the types, and the newest that is not a new compiler. */
-const TYPESCRIPTS = ['5.0', '5']
+/** The oldest TypeScript that is promised to understand the types, the newest of each kind of compiler. */
+const TYPESCRIPTS = ['5.0', '5', 'latest']
 const ALLOWED =
   /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon|supervisor|zookeeper)\/[a-z0-9_]+\.(c|cc|h|js)|prebuilds\/(linux|darwin)-[a-z0-9]+\/([a-z_.+]+\.node|rollcall-supervisor)|prebuilds\/zookeeper-client\/(LICENSE|NOTICE)[a-z.-]*|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
 const COMMAND = join('node_modules', '.bin', 'rollcall')
@@ -45,6 +45,7 @@ for (const version of NODES) {
   const node = installNode(home, version)
   useWith(node, project)
   useServer(node, project)
+  if (version === OLDEST || version === 'latest') endWorkers(node)
 }
 await server?.stop()
 if (process.arch === 'x64') useWith(installArmNode(home, NODES[1]), project, 'arm64')
@@ -161,7 +162,9 @@ function checkTypes(project) {
   const install = ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', types]
   output('npm', install, { cwd: project })
   const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'node']
-  const args = [...options, 'types.mts', 'types.cts']
+  // What careful users have: declarations are checked, too.
+  const careful = ['--noUncheckedIndexedAccess', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false']
+  const args = [...options, ...careful, 'types.mts', 'types.cts']
   output(resolve('node_modules/.bin/tsc'), args, { cwd: project })
   passed("types serve import and require, with this repository's TypeScript")
   for (const version of TYPESCRIPTS) {
@@ -178,6 +181,15 @@ function useWith(node, project, arch = process.arch) {
   const version = output(COMMAND, ['--version'], options).trim()
   if (version !== ours) fail(`rollcall --version says ${version} on ${where}`)
   passed(`${where}: the command`)
+}
+
+/** How processes and threads end is Node's own affair, which has changed between its versions. */
+function endWorkers(node) {
+  const mocha = ['node_modules/mocha/bin/mocha.js', '--no-config', '--timeout', '120000']
+  output(process.execPath, [...mocha, join('dist', 'test', 'scoreboard', 'endings.test.js')], {
+    env: { ...process.env, ROLLCALL_TEST_NODE: node },
+  })
+  passed(`Node ${output(node, ['--version']).trim()}: what is told of workers that end`)
 }
 
 /** A real ZooKeeper server, which takes clients in plain and over mutual TLS. */

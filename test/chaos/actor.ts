@@ -6,7 +6,6 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Orders } from './role'
 
 export type RoleName = 'worker' | 'producer' | 'manager' | 'follower'
 
@@ -17,14 +16,15 @@ const FAKETIME = ['x86_64-linux-gnu', 'aarch64-linux-gnu', '']
 
 export const clocksCanJump = FAKETIME !== undefined
 
-export class Actor {
-  readonly role: RoleName
+/** The program of a role is the file of its name beside this one. */
+export class Actor<R extends string = RoleName> {
+  readonly role: R
   readonly process: ChildProcess
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   readonly #clock: string
   stopped = false
 
-  constructor(role: RoleName, orders: Orders, scratchDir: string) {
+  constructor(role: R, orders: { name: string }, scratchDir: string) {
     this.role = role
     this.#clock = path.join(scratchDir, `${orders.name}.clock`)
     const env = { ...process.env }

@@ -31,6 +31,14 @@ export type HistoryRecord =
   | { op: 'event'; subscription: string; type: string; timer?: string; item?: string }
   | { op: 'unsubscribed'; subscription: string }
   | { op: 'seen'; askedAt: number; timers: [id: string, state: string][] }
+  // A fleet: a worker that has published, an agent that others see or that is about to be killed, and what a viewer was told.
+  | { op: 'born'; machine: string; worker: string }
+  | { op: 'killing'; worker: string }
+  | { op: 'up' | 'down'; machine: string }
+  | { op: 'viewing' }
+  | { op: 'told'; what: string; machine: string; worker?: string }
+  /** What a viewer sees at the end, by machine: its state, then its living workers. */
+  | { op: 'view'; machines: Record<string, string[]> }
   // Anybody.
   | { op: 'failed'; what: string; code: string; message: string }
   // Whoever does the damage.

@@ -8,6 +8,7 @@ import { Command, Option } from 'commander'
 import { positive } from '../support/arguments'
 import { clocksCanJump } from './actor'
 import { Account } from './checker'
+import { FleetRound } from './fleet-round'
 import type { FaultKind, Recorded } from './history'
 import { openPlace, type Place, type StoreName } from './place'
 import { Round } from './round'
@@ -22,10 +23,14 @@ interface Options {
 
 const program = new Command('npm run test:chaos --')
   .description(
-    'Producers, workers and managers on one queue under random SIGKILL, SIGSTOP, clock jumps, full disks, cut connections and killed leaders. Ends with code 1, and keeps the history, when a promise was broken.',
+    'Producers, workers and managers on one queue, or agents, workers and viewers of one fleet, under random SIGKILL, SIGSTOP, clock jumps, full disks, cut connections and killed leaders. Ends with code 1, and keeps the history, when a promise was broken.',
   )
   .option('--minutes <n>', 'how long, in all', positive, 10)
-  .addOption(new Option('--store <name>', 'which kind of queue').choices(['local', 'zk']).default('local'))
+  .addOption(
+    new Option('--store <name>', 'which kind of queue, or a fleet')
+      .choices(['local', 'zk', 'fleet'])
+      .default('local'),
+  )
   .option('--json', 'print the figures as JSON')
   .addHelpText('after', '\nExample:\n  npm run test:chaos -- --minutes 10 --store zk')
 
@@ -36,6 +41,8 @@ class Tally {
   acks = 0
   dead = 0
   timersSeen = 0
+  /** Of a fleet: what its viewers were told. */
+  told = 0
   violations: string[] = []
   readonly faults: Partial<Record<FaultKind, number>> = {}
   readonly failures: Record<string, number> = {}
@@ -48,6 +55,7 @@ class Tally {
     this.acks += account.all('acked').length
     this.dead += account.all('result').at(-1)?.dead ?? 0
     this.timersSeen += account.all('seen').reduce((sum, { timers }) => sum + timers.length, 0)
+    this.told += account.all('told').length
     for (const { kind } of account.all('fault')) this.faults[kind] = (this.faults[kind] ?? 0) + 1
     for (const { code } of account.all('failed')) this.failures[code] = (this.failures[code] ?? 0) + 1
     this.violations.push(...violations)
@@ -62,7 +70,7 @@ async function main(): Promise<void> {
   const tally = new Tally()
   const end = performance.now() + minutes * 60_000
   let place: Place | undefined
-  let round: Round | undefined
+  let round: Round | FleetRound | undefined
   let interrupted = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
@@ -74,7 +82,7 @@ async function main(): Promise<void> {
     place = await openPlace(store, directory)
     for (let number = 0; performance.now() < end && !interrupted; number++) {
       const roundDir = path.join(directory, `round-${number}`)
-      round = new Round(place, number, roundDir)
+      round = store === 'fleet' ? new FleetRound(place, number, roundDir) : new Round(place, number, roundDir)
       const { history, violations } = await round.play(Math.min(ROUND_MS, end - performance.now()))
       tally.add(history, violations)
       say(`round ${number + 1}: ${history.length} records, ${violations.length} broken promises`)

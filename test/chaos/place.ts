@@ -12,7 +12,7 @@ import type { Promises } from './checker'
 import type { FaultKind, History } from './history'
 import { random } from './role'
 
-export type StoreName = 'zk' | 'local'
+export type StoreName = 'zk' | 'local' | 'fleet'
 
 export interface Place {
   readonly promises: Promises

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 
 import { Scoreboard } from '../../lib'
 import { runCli, startCli, startWorker } from '../support/cli'
+import { eventually } from '../support/eventually'
 import { tempDir } from '../support/temp-dir'
 
 const VERBS = ['ls', 'cleanup', 'top', 'watch', 'totals', 'demo']
@@ -204,6 +205,21 @@ describe('rollcall, about a board', () => {
       await watching.says(/ - web-1 died\n/)
       watching.child.kill('SIGINT')
 
+      assert.equal((await watching.ended()).code, 0)
+    })
+
+    it('goes on with the next board where one is deleted', async () => {
+      const first = await startWorker(baseDir, 'web-1', 'first')
+      const watching = startCli(['watch', baseDir])
+      await watching.says(/ \+ web-1 first\n/)
+
+      await first.killed()
+      for (const name of readdirSync(baseDir)) rmSync(join(baseDir, name))
+      await eventually(() => watching.stderr.includes('going on with the next one'), 'the end to be seen')
+      await startWorker(baseDir, 'web-2', 'second')
+
+      await watching.says(/ \+ web-2 second\n/)
+      watching.child.kill('SIGINT')
       assert.equal((await watching.ended()).code, 0)
     })
 

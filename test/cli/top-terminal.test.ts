@@ -9,6 +9,7 @@ import { WatchdogQueue } from '../../lib'
 import { open } from '../support/boards'
 import { MAIN, startWorker } from '../support/cli'
 import { eventually } from '../support/eventually'
+import { join as joinFleet } from '../support/machines'
 import { tempDir } from '../support/temp-dir'
 import { quoted, Terminal, type TerminalOptions, tmuxSkipped } from '../support/tmux'
 
@@ -66,6 +67,25 @@ describe('rollcall top, on a terminal', function () {
     assert.ok(colored!.includes('\x1b[31m'))
     assert.doesNotMatch(without, /web-1/)
     assert.deepEqual({ code, restored, stderr }, { code: 0, restored: true, stderr: '' })
+  })
+
+  it('shows the workers of a fleet, and all about one of them with its machine', async () => {
+    const url = `local:${join(tempDir(), 'fleet')}`
+    const board = open({ baseDir, workerId: 'web-1' })
+    board.update('GET /')
+    await joinFleet(url, { boards: [board], name: 'one', labels: { zone: 'a' }, blockedAfterMs: 60_000 })
+    const terminal = Terminal.rollcall(['top', ...FAST, url])
+
+    await terminal.shows(/1 machine; 1 living[\s\S]*sorted by state[\s\S]*one .*web-1 .*GET \//)
+    terminal.press('Enter')
+    await terminal.shows(/worker web-1 on one[\s\S]*machine +one, live[\s\S]*labels +zone=a[\s\S]*GET \//)
+    board.update('POST /orders')
+    await terminal.shows(/POST \/orders/)
+    terminal.press('q')
+    terminal.press('q')
+
+    const { code, stderr } = await terminal.ended()
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
   })
 
   it('sorts by the next, by number and the other way round, and filters while somebody types', async () => {

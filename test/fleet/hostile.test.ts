@@ -34,7 +34,7 @@ const record: MemberRecord = {
   ],
 }
 
-function part(): Buffer {
+function part(): Uint8Array {
   const board = open({ baseDir: tempDir(), workerId: 'w', counters: { done: 'counter' } })
   board.update({ some: ['thing'] })
   const ended = [{ slot: 3, epoch: 1, died: true, ending: 'SIGKILL' }]
@@ -53,8 +53,8 @@ function part(): Buffer {
 function shown(readable: MemberRecord, rows: ReturnType<typeof decodePart>['rows']): string {
   const model = new FleetModel()
   model.setLives(new Map([[MID, new Set([LIFE])]]))
-  const parts = new Map([[0, { revision: 1, rows, ended: [], writtenAt: performance.now(), size: 1 }]])
-  const boards = [{ key: 'k', dir: 'd', parts }]
+  const parts = new Map([[0, { revision: 1, rows, ended: [], size: 1 }]])
+  const boards = [{ number: 0, boardId: 'b', dir: 'd', parts }]
   model.setReading(MID, { record: readable, boards, writtenAt: performance.now(), error: undefined })
   for (const { workers, joinedAt } of model.entries()) {
     for (const time of [joinedAt, ...workers.map(({ startedAt }) => startedAt)]) new Date(time).toISOString()
@@ -95,7 +95,7 @@ describe('What a machine says of itself, as a store gives it', () => {
 describe('The workers of a machine, as a store gives them', () => {
   it('are rows that every reader can use, and a bad one costs no other', () => {
     const bytes = part()
-    const sound = decodePart(bytes)
+    const sound = decodePart(bytes, { writtenAt: 0 })
     const wire = JSON.parse(inflateRawSync(bytes).toString()) as Record<string, unknown[]>
     const [row] = wire.rows!
     assert.equal(sound.rows[0]!.id, 'w')
@@ -106,7 +106,7 @@ describe('The workers of a machine, as a store gives them', () => {
         const data = deflateRawSync(JSON.stringify(value) ?? '')
         let decoded: ReturnType<typeof decodePart>
         try {
-          decoded = decodePart(data)
+          decoded = decodePart(data, { writtenAt: 0 })
         } catch (error) {
           assert.ok(error instanceof Error)
           return
@@ -116,7 +116,7 @@ describe('The workers of a machine, as a store gives them', () => {
       { numRuns: 300 },
     )
     const withBad = { ...wire, rows: [row, [1, 2, 3], { slot: 1 }, null] }
-    const { rows, bad } = decodePart(deflateRawSync(JSON.stringify(withBad)))
+    const { rows, bad } = decodePart(deflateRawSync(JSON.stringify(withBad)), { writtenAt: 0 })
     assert.deepEqual(rows, sound.rows)
     assert.equal(bad, 3)
   })
@@ -124,9 +124,7 @@ describe('The workers of a machine, as a store gives them', () => {
   it('are refused where they are a bomb, too many, or too deep', () => {
     const refused = {
       bomb: deflateRawSync(Buffer.alloc(64 * 1024 * 1024)),
-      many: deflateRawSync(
-        JSON.stringify({ revision: 1, counters: [], rows: Array(129).fill(0), ended: [] }),
-      ),
+      many: deflateRawSync(JSON.stringify({ revision: 1, counters: [], rows: Array(65).fill(0), ended: [] })),
       deep: deflateRawSync('['.repeat(1_000_000)),
       counters: deflateRawSync(
         JSON.stringify({ revision: 1, counters: Array(65).fill('a'), rows: [], ended: [] }),
@@ -134,7 +132,8 @@ describe('The workers of a machine, as a store gives them', () => {
       noise: Buffer.from('noise'),
     }
 
-    for (const [what, bytes] of Object.entries(refused)) assert.throws(() => decodePart(bytes), Error, what)
+    for (const [what, bytes] of Object.entries(refused))
+      assert.throws(() => decodePart(bytes, { writtenAt: 0 }), Error, what)
     assert.ok(refused.bomb.length < MAX_PART_BYTES / 100)
   })
 })
@@ -238,7 +237,7 @@ describe('A fleet that others write into', () => {
   it('keeps of one machine no more than it may', async () => {
     const long = 'x'.repeat(4096)
     const [row] = JSON.parse(inflateRawSync(part()).toString()).rows
-    const rows = Array.from({ length: 128 }, (_, slot) => {
+    const rows = Array.from({ length: 64 }, (_, slot) => {
       const wide = [...row]
       wide[0] = slot
       wide[15] = 1
@@ -246,7 +245,7 @@ describe('A fleet that others write into', () => {
       return wide
     })
     const fat = deflateRawSync(JSON.stringify({ revision: 1, counters: ['done'], rows, ended: [] }))
-    const parts = Array.from({ length: 24 }, (_, number) => [number, 1] as const)
+    const parts = Array.from({ length: 48 }, (_, number) => [number, 1] as const)
     const board = { ...record.boards[0]!, parts }
     await add(
       MID,
@@ -258,7 +257,7 @@ describe('A fleet that others write into', () => {
 
     const [greedy, well] = machines
     assert.equal(greedy!.error?.code, 'TOO_MUCH')
-    assert.ok(greedy!.workers.length < 24 * 128)
+    assert.ok(greedy!.workers.length < 48 * 64)
     assert.equal(well!.workers.length, 1)
   })
 })

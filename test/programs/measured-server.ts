@@ -1,4 +1,4 @@
-// A worker whose server is instrumented, and shows the status page: `{ baseDir, id, metrics }`. Asked for its
+// A worker whose server is instrumented, and shows the status page: `{ baseDir, id, metrics, heartbeatMs }`. Asked for its
 // `port`, it says it.
 
 import { createServer } from 'node:http'
@@ -6,12 +6,13 @@ import type { AddressInfo } from 'node:net'
 
 import { instrument, Scoreboard, statusHandler } from '../../lib'
 
-const { baseDir, id, metrics } = JSON.parse(process.argv[2]!) as {
+const { baseDir, id, metrics, heartbeatMs } = JSON.parse(process.argv[2]!) as {
   baseDir: string
   id: string
   metrics?: boolean
+  heartbeatMs?: number
 }
-const board = new Scoreboard({ baseDir, workerId: id })
+const board = new Scoreboard({ baseDir, workerId: id, heartbeatMs })
 const page = statusHandler(board)
 const server = createServer((request, response) => {
   if (request.url!.startsWith('/status')) page(request, response)

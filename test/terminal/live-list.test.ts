@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import stringWidth from 'string-width'
 
-import { WatchdogError } from '../../lib'
+import { type MachineEntry, WatchdogError } from '../../lib'
 import type { Cursor, Snapshot, WorkerEntry } from '../../lib/scoreboard/types'
 import { isText, keyName } from '../../lib/terminal/keys'
 import { BoardSource } from '../../lib/terminal/live/board-source'
+import { FleetSource } from '../../lib/terminal/live/fleet-source'
 import {
   firstRow,
   INTERVALS_MS,
@@ -23,6 +24,7 @@ import { intervalText, wrap } from '../../lib/terminal/live/texts'
 import { timeLeftMs } from '../../lib/terminal/progress'
 import type { QueueReader } from '../../lib/view/queue-reading'
 import { RateWindow } from '../../lib/view/rates'
+import { fleetMachine, fleetSnapshot } from '../support/fleet-snapshot'
 
 const FACTS: ListFacts = { sortKeys: ['slot', 'age', 'id'], rows: ['a', 'b', 'c', 'd'], pageRows: 2 }
 const START = newListModel({ sort: 'slot', intervalMs: 1000 })
@@ -304,6 +306,56 @@ describe('A queue as a live list', () => {
     assert.match(source.head(100)[0]!, /NOT REACHED: gone/)
     assert.equal(source.rows({ sort: 'id', reverse: false }).length, 4)
     await assert.rejects(source.refresh(), { code: 'ERR_CLOSED' })
+  })
+})
+
+describe('The list of a fleet', () => {
+  const source = (...machines: MachineEntry[]) =>
+    new FleetSource({
+      title: 'zk://zk1/fleet',
+      look: async () => fleetSnapshot(...machines),
+      limits: {},
+      labels: {},
+    })
+  const names = (of: FleetSource, sort: string) =>
+    of.rows({ sort, reverse: false }).map((row) => `${row.machine.name}/${row.worker.id}`)
+
+  it('begins with trouble, and names the machines to look at', async () => {
+    const fleet = source(
+      fleetMachine('one', [{ id: 'idle', status: 'idle' }, { id: 'busy' }, { id: 'dead', state: 'dead' }]),
+      fleetMachine('two', [{ id: 'lost' }], { state: 'lost', lostForMs: 61_000 }),
+      fleetMachine('three', [{ id: 'stuck', heartbeatAgeMs: 9000 }]),
+    )
+    await fleet.refresh()
+
+    assert.deepEqual(names(fleet, 'state'), ['three/stuck', 'one/dead', 'two/lost', 'one/busy', 'one/idle'])
+    assert.deepEqual(names(fleet, 'machine'), ['one/idle', 'one/busy', 'one/dead', 'two/lost', 'three/stuck'])
+    const [counts, trouble] = fleet.head(200)
+    assert.match(counts!, /3 machines, 1 lost; 3 living, 1 busy, 1 idle, 1 blocked, 1 dead, 1 lost$/)
+    assert.match(trouble!, /^look at {2}two \(lost 1m01s\), .*three \(1 living, 1 blocked\)/)
+  })
+
+  it('tells workers of the same slot on two machines apart', async () => {
+    const fleet = source(fleetMachine('one', [{}]), fleetMachine('two', [{}]))
+    await fleet.refresh()
+
+    const keys = fleet.rows({ sort: 'machine', reverse: false }).map((row) => fleet.keyOf(row))
+    assert.equal(new Set(keys).size, 2)
+  })
+
+  it('draws ten thousand workers, of which a page shows twenty', async () => {
+    const workers = Array.from({ length: 100 }, () => ({}))
+    const all = source(...Array.from({ length: 100 }, (_, i) => fleetMachine(`m-${i}`, workers)))
+    const view = new ListView(all, { sort: 'state', interval: 1000 }, false)
+    await view.refresh()
+
+    const lines = view.lines(120, 25)
+    view.onKey('end')
+    const last = view.lines(120, 25)
+
+    assert.equal(lines.length, 25)
+    assert.match(lines.join('\n'), /1-\d+ of 10000/)
+    assert.match(last.join('\n'), /> m-99 +99 /)
   })
 })
 

@@ -57,6 +57,7 @@ function inOptions(error: unknown): unknown {
   if (!(error instanceof ScoreboardError)) return error
   const message = error.message
     .replace('set allowAnyFilesystem', 'give --any-filesystem')
+    .replace(", where option 'readOnly' can look at it", '')
     .replace(/the option 'mode'( \(now \d+\))?/, '--mode')
   const { code, cause = error, syscall, errno } = error
   return new ScoreboardError(code, message, { cause, syscall, errno })
@@ -71,9 +72,14 @@ export function checkExists(baseDir: string): void {
     throw Object.assign(new Error(`${join(baseDir, 'board')} is no file`), { code: 'ENOENT' })
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
+    if (code === 'EACCES') throw new CliError(EXIT.permission, forbidden(baseDir), { cause })
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause
     const place = /^zk:/i.test(baseDir) ? redactUrl(baseDir) : baseDir
     const message = `No board in ${place}: no worker has made one there${placeHint(baseDir, 'board')}`
     throw new CliError(EXIT.notFound, message, { cause })
   }
+}
+
+function forbidden(baseDir: string): string {
+  return `Cannot look into ${baseDir}: user ${process.geteuid!()} may not; ask as another, or have its workers give a mode that lets you`
 }

@@ -1,9 +1,8 @@
 // What `serve --cleanup` does beside the page: frees the slots of those who have been dead for a while, so that nobody
 // else has to.
 
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { statsOf } from '../../util/trust'
+import { modeOfBoard } from '../../scoreboard/open-board'
 import { DeadTimes } from '../../view/dead-times'
 import { EXIT, exitCodeOf } from '../support/exit-codes'
 import { type BoardFlags, openToWrite } from '../support/open-board'
@@ -29,8 +28,7 @@ export class Cleaner {
     // Opened anew each time: another may lie there by now, or none, and none is made.
     using board = await openToWrite(this.#dir, {
       ...this.#flags,
-      // What its makers gave: without it a board that others may write to cannot be opened to write.
-      mode: modeOf(this.#dir),
+      mode: modeOfBoard(this.#dir),
       deadForMs: Number.POSITIVE_INFINITY,
     })
     const { old } = this.#times.split(board.snapshot({ includeDead: true }), this.#deadForMs)
@@ -48,9 +46,4 @@ export class Cleaner {
       })
     }
   }
-}
-
-function modeOf(dir: string): number | undefined {
-  const mode = statsOf(join(dir, 'board'))?.mode
-  return mode === undefined ? undefined : mode & 0o666
 }

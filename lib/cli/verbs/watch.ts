@@ -1,14 +1,19 @@
 // The verb `watch`: one line for each change of a board, as it happens.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 
+import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { Changes } from '../../scoreboard/types'
+import { ScoreboardError } from '../../util/errors'
 import { directory, isFleetUrl } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
 import { BOARD_OR_FLEET, type FleetFlags, withFleet } from '../parse/fleet-flags'
 import { type BoardFlags, openToRead, withBoard } from '../support/open-board'
-import { outputStyle, print } from '../support/output'
+import { note, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
+
+const LOOK_EVERY_MS = 100
 
 interface WatchOptions extends BoardFlags, FleetFlags {
   minInterval?: number
@@ -58,13 +63,32 @@ async function watch(dir: string, options: WatchOptions): Promise<void> {
     if (options.json) return changeObjects(changes).map((change) => JSON.stringify(change))
     return changeLines(changes, outputStyle())
   }
-  try {
-    const { minInterval: minIntervalMs, blocked: blockedAfterMs } = options
-    for await (const changes of board.watch({ signal: stop.signal, minIntervalMs, blockedAfterMs })) {
-      for (const line of render(changes)) print(line)
+  const { minInterval: minIntervalMs, blocked: blockedAfterMs } = options
+  while (!stop.signal.aborted) {
+    try {
+      for await (const changes of board.watch({ signal: stop.signal, minIntervalMs, blockedAfterMs })) {
+        for (const line of render(changes)) print(line)
+      }
+    } catch (error) {
+      if (!stop.signal.aborted) await nextBoard(board, error, stop.signal)
     }
-  } catch (error) {
-    if (!stop.signal.aborted) throw error
-    process.exitCode = stop.exitCode
+  }
+  process.exitCode = stop.exitCode
+}
+
+/** Waits for another board where this one was deleted or replaced; throws any other error. */
+async function nextBoard(board: Scoreboard, error: unknown, signal: AbortSignal): Promise<void> {
+  if (!(error instanceof ScoreboardError) || error.code !== 'ERR_BOARD_REPLACED') throw error
+  note(`the board of ${board.baseDir} was deleted or replaced; going on with the next one`)
+  for (;;) {
+    try {
+      board.reopen()
+      return
+    } catch (cause) {
+      // There is none yet.
+      if ((cause as ScoreboardError).code !== 'ERR_NOT_A_BOARD') throw cause
+    }
+    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {})
+    if (signal.aborted) return
   }
 }

@@ -8,12 +8,12 @@ import { nearestName } from '../../util/check-options'
 import { errnoName } from '../../util/errno'
 import { cut, escapeControls, statusText } from '../../view/text'
 import { blockedForMs } from '../../view/worker-state'
-import { stackOf } from '../../why/stack-of'
+import { stackOnBoard } from '../../why/on-board'
 import { blockedText, stackLines } from '../../why/stack-text'
 import type { WorkerStack } from '../../why/types'
 import { CliError, EXIT } from '../support/exit-codes'
 import { findWorker } from '../support/find-worker'
-import { type BoardFlags, openToRead, openToWrite } from '../support/open-board'
+import { type BoardFlags, openToRead } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
@@ -36,8 +36,7 @@ export async function why(dir: string, name: string | undefined, options: WhyOpt
     throw new CliError(EXIT.usage, 'Expected the id of a worker, or --all-blocked')
   }
   using stop = new StopSignal()
-  // For writing: what is open is noted on the board, so that it is closed even when we are killed.
-  using board = await (options.inspector ? openToWrite(dir, options) : openToRead(dir, options))
+  using board = await openToRead(dir, options)
   const { workers } = board.snapshot({ includeDead: true })
   const asked =
     name === undefined
@@ -56,7 +55,7 @@ async function show(
   stop: StopSignal,
 ): Promise<number> {
   const { timeout: timeoutMs, samples, inspector } = options
-  const stack = await stackOf(worker, { board, timeoutMs, samples, inspector, signal: stop.signal })
+  const stack = await stackOnBoard(board, worker, { timeoutMs, samples, inspector, signal: stop.signal })
   const forMs = blockedForMs(worker, options.blocked)
   if (options.json) {
     print(JSON.stringify({ ...stack, blockedForMs: forMs }))

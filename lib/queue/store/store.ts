@@ -39,8 +39,13 @@ export type SetOutcome =
 
 export type DeleteOutcome = 'deleted' | 'missing' | 'conflict' | 'notEmpty'
 
-/** `'gone'`: that leaf was deleted. `'data'`: written, created or deleted. `'children'`: its list of names. */
-export type WatchKind = 'gone' | 'data' | 'children'
+/**
+ * `'gone'`: that leaf was deleted. `'data'`: written, created or deleted. `'node'`: the same, and the store may bring the
+ * node as it is now, where that saves a question. `'children'`: its list of names.
+ */
+export type WatchKind = 'gone' | 'data' | 'node' | 'children'
+
+export type WatchListener = (node?: StoredNode) => void
 
 export interface SetOptions {
   /** Not carried over into a new session, ERR_SESSION_LOST instead. */
@@ -143,7 +148,7 @@ export interface Store {
    * Calls `listener` after something of that kind may have happened, until the returned function is
    * called. Several changes may become one call, and a call may come without a change.
    */
-  watch(path: string, kind: WatchKind, listener: () => void): Promise<() => void>
+  watch(path: string, kind: WatchKind, listener: WatchListener): Promise<() => void>
   onEvent(listener: (event: StoreEvent) => void): () => void
   /** Where all processes have one memory. */
   readonly logs?: AckLogs | undefined

@@ -2,7 +2,7 @@
 
 import type { FleetSnapshot } from '../../fleet/types'
 import {
-  FLEET_KINDS,
+  byTrouble,
   type FleetLook,
   type FleetRow,
   type Labels,
@@ -150,8 +150,7 @@ function sortRows(rows: FleetRow[], sort: keyof typeof FLEET_SORTS): FleetRow[] 
     case 'machine':
       return rows
     case 'state':
-      // Six heaps in one walk each: a hundred thousand rows are compared with nothing.
-      return FLEET_KINDS.flatMap((kind) => rows.filter((row) => row.kind === kind))
+      return byTrouble(rows)
     case 'age':
       return rows.toSorted((a, b) => (b.worker.ageMs ?? Infinity) - (a.worker.ageMs ?? Infinity) || 0)
     case 'updates':

@@ -27,7 +27,8 @@ export class ListView<Row> implements LiveView {
   readonly #colors: ReturnType<typeof colorsIf>
   #model: ListModel
   #rows: Row[] = []
-  #keys: string[] = []
+  /** Made when they are asked for: of a hundred thousand rows they take longer than all else. */
+  #knownKeys: string[] | undefined
   #first = 0
   #pageRows = 1
   /** The row of the page about one, as it was last seen. */
@@ -95,6 +96,11 @@ export class ListView<Row> implements LiveView {
     }
   }
 
+  get #keys(): string[] {
+    this.#knownKeys ??= this.#rows.map((row) => this.#source.keyOf(row))
+    return this.#knownKeys
+  }
+
   /** Filters and sorts anew, after a look or a key. */
   #arrange(): void {
     const source = this.#source
@@ -105,10 +111,11 @@ export class ListView<Row> implements LiveView {
       if (hidesEnded && source.isEnded(row)) return false
       return filter === '' || matches(source.textOf(row), filter)
     })
-    this.#keys = this.#rows.map((row) => source.keyOf(row))
+    this.#knownKeys = undefined
+    if (page === 'list') this.#opened = undefined
+    if (this.#model.chosen === undefined) return
     this.#model = settle(this.#model, this.#keys)
     if (page === 'why') this.#opened ??= this.#rows[this.#keys.indexOf(this.#model.chosen!)]
-    if (page === 'list') this.#opened = undefined
     if (page === 'details') this.#opened = this.#rows[this.#keys.indexOf(this.#model.chosen!)] ?? this.#opened
   }
 

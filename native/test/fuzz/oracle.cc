@@ -213,6 +213,7 @@ void Before::AllowHousekeeping() {
   AllowShared(256, 8);
   AllowShared(384, 8);
   AllowShared(512, 2 * uint64_t{g.retired_bytes});
+  if (g.large) AllowShared(g.claims_offset, 4 * uint64_t{g.slot_count});
   for (uint32_t slot = 0; slot < g.slot_count; slot++) {
     const SlotReading s = board_.Slot(slot);
     if (s.folded_epoch == s.epoch) AllowSlot(slot, 24, 8);

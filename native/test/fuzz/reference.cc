@@ -17,10 +17,10 @@ struct Sizes {
 };
 
 // Sections 1, 1.3 and 2.
-Sizes SizesFor(uint64_t slots, uint64_t inline_bytes, uint64_t counters, uint64_t shared, uint64_t page) {
+Sizes SizesFor(uint64_t slots, uint64_t inline_bytes, uint64_t counters, uint64_t shared, uint64_t page, bool large) {
   Sizes sizes;
   sizes.header = Ceil(256 + 64 * (counters + shared), page);
-  sizes.shared = Ceil(512 + 2 * Ceil(16 + 8 * counters, 128) + 128 * shared, page);
+  sizes.shared = Ceil(512 + 2 * Ceil(16 + 8 * counters, 128) + 128 * shared + (large ? 4 * slots : 0), page);
   sizes.stride = 384 + Ceil(8 * counters, 128) + 2 * Ceil(64 + inline_bytes, 128);
   sizes.file = Ceil(sizes.header + sizes.shared + slots * sizes.stride, page);
   return sizes;
@@ -28,17 +28,19 @@ Sizes SizesFor(uint64_t slots, uint64_t inline_bytes, uint64_t counters, uint64_
 
 struct Counts {
   uint64_t slots, inline_bytes, counters, shared;
+  bool large;
 
   explicit Counts(const uint8_t* header)
       : slots(LoadLittle(header + 24, 4)),
         inline_bytes(LoadLittle(header + 32, 4)),
         counters(LoadLittle(header + 40, 2)),
-        shared(LoadLittle(header + 42, 2)) {}
+        shared(LoadLittle(header + 42, 2)),
+        large(LoadLittle(header + 16, 4) == 1) {}
   bool InLimits() const {
     return slots >= 1 && slots <= 65535 && inline_bytes >= 64 && inline_bytes <= 1048576 && inline_bytes % 8 == 0 &&
            counters <= 64 && shared <= 64;
   }
-  Sizes SizesWith(uint64_t page) const { return SizesFor(slots, inline_bytes, counters, shared, page); }
+  Sizes SizesWith(uint64_t page) const { return SizesFor(slots, inline_bytes, counters, shared, page, large); }
 };
 
 bool ChecksumIsRight(const uint8_t* bytes, size_t size) {
@@ -70,6 +72,8 @@ Geometry Describe(const Counts& counts, const Sizes& sizes) {
   g.retired_bytes = static_cast<uint32_t>(Ceil(16 + 8 * counts.counters, 128));
   g.retired_offset = 512;
   g.counters_offset = 512 + 2 * g.retired_bytes;
+  g.claims_offset = static_cast<uint32_t>(g.counters_offset + 128 * counts.shared);
+  g.large = counts.large ? 1 : 0;
   g.file_bytes = sizes.file;
   return g;
 }
@@ -107,7 +111,7 @@ HeaderReading ReadHeader(const uint8_t* bytes, size_t size, uint64_t actual_byte
   if (!possible || header_bytes > actual_bytes) return refused(Code::kCorruptHeader);
   if (header_bytes > size) return refused(Code::kTooLong, header_bytes);
   if (!ChecksumIsRight(bytes, header_bytes)) return refused(Code::kCorruptHeader);
-  if (LoadLittle(bytes + 16, 4) != 0) return refused(Code::kVersion);
+  if (LoadLittle(bytes + 16, 4) > 1) return refused(Code::kVersion);
   const Counts counts(bytes);
   if (!counts.InLimits()) return refused(Code::kCorruptHeader);
   for (uint64_t page = 4096; page <= 1048576; page *= 2) {

@@ -5,6 +5,15 @@ import { Scoreboard, ScoreboardError, type Snapshot, WatchdogQueue } from 'rollc
 const board: Scoreboard = new Scoreboard({ baseDir: '/nowhere' })
 export const workers: ReadonlyMap<string, unknown> = board.readAll()
 export const snapshot: Snapshot = board.snapshot({ includeDead: true })
+interface Doing {
+  path: string
+}
+const typed = new Scoreboard<Doing, 'images'>({ baseDir: '/nowhere', counters: { images: 'counter' } })
+typed.update({ path: '/' })
+typed.counters.add('images')
+// @ts-expect-error: no such counter
+typed.counters.add('imagez')
+export const images: number = typed.totals().images
 // @ts-expect-error: no such option
 new Scoreboard({ baseDir: '/nowhere', slotz: 3 })
 // @ts-expect-error: an item is text here

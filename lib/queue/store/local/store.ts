@@ -199,8 +199,12 @@ export class LocalStore implements Store {
   #createRow(folder: QueueFolder, node: string, data: Uint8Array): CreateOutcome {
     const { database } = folder
     const parent = parentOf(node)
-    if (database.insert(node, parent, data)) return 'created'
-    return database.get(parent) === undefined ? 'orphan' : 'exists'
+    for (;;) {
+      if (database.insert(node, parent, data)) return 'created'
+      if (database.get(node) !== undefined) return 'exists'
+      if (database.get(parent) === undefined) return 'orphan'
+      // Another process has made the parent, or taken the node away, since we tried.
+    }
   }
 
   #createSlot(folder: QueueFolder, node: string, data: Uint8Array): CreateOutcome {

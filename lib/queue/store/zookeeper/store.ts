@@ -17,6 +17,7 @@ import {
   type StoredNode,
   type StoreEvent,
   type WatchKind,
+  type WatchListener,
 } from '../store'
 import { ZookeeperConnection } from './connection'
 import {
@@ -366,8 +367,12 @@ export class ZookeeperStore implements Store {
     for (const path of missing) await this.#create(path, Buffer.alloc(0), false, false)
   }
 
-  watch(path: string, kind: WatchKind, listener: () => void): Promise<() => void> {
-    return this.#watches.add(this.#absolute(path), kind, listener)
+  watch(path: string, kind: WatchKind, listener: WatchListener): Promise<() => void> {
+    return this.#watches.add(this.#absolute(path), kind, (reply) => {
+      // With a secret, what comes before the root was seen to be ours is asked for once more.
+      const isBelieved = reply !== undefined && (!this.#secured || this.#isTrusted)
+      listener(isBelieved ? { ...plainInfo(reply.stat!), data: asBuffer(reply.data!) } : undefined)
+    })
   }
 
   onEvent(listener: (event: StoreEvent) => void): () => void {

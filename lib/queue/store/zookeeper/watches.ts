@@ -4,12 +4,15 @@
 
 import type { WatchKind } from '../store'
 import type { CallOutcome } from './connection'
-import { NO_NODE, type Request, type SessionEvent } from './protocol'
+import { NO_NODE, OK, type Reply, type Request, type SessionEvent } from './protocol'
+
+/** With what came along, where the watch is set by reading the node. */
+type Listener = (reply?: Reply) => void
 
 interface Watched {
   readonly path: string
   readonly kind: WatchKind
-  readonly listeners: Set<() => void>
+  readonly listeners: Set<Listener>
 }
 
 type Send = (request: Request) => Promise<CallOutcome>
@@ -22,7 +25,7 @@ export class ZookeeperWatches {
     this.#send = send
   }
 
-  async add(path: string, kind: WatchKind, listener: () => void): Promise<() => void> {
+  async add(path: string, kind: WatchKind, listener: Listener): Promise<() => void> {
     const key = `${kind}:${path}`
     const entry = this.#watched.get(key) ?? { path, kind, listeners: new Set() }
     this.#watched.set(key, entry)
@@ -32,7 +35,8 @@ export class ZookeeperWatches {
       if (entry.listeners.size === 0 && this.#watched.get(key) === entry) this.#watched.delete(key)
     }
     try {
-      await this.#arm(entry)
+      const reply = await this.#arm(entry)
+      if (reply !== undefined) listener(reply)
     } catch (error) {
       stop()
       throw error
@@ -41,33 +45,35 @@ export class ZookeeperWatches {
   }
 
   /** Sets the watch. A leaf has no children, so watching those tells its end and not its changes. */
-  async #arm(entry: Watched): Promise<void> {
+  async #arm(entry: Watched): Promise<Reply | undefined> {
     const { path, kind } = entry
-    const op = kind === 'data' ? 'info' : 'list'
+    const op = kind === 'data' ? 'info' : kind === 'node' ? 'get' : 'list'
     for (;;) {
       const outcome = await this.#send({ op, path, watch: true })
       if (outcome.kind === 'interrupted') continue
+      if (kind === 'node' && outcome.reply.rc === OK) return outcome.reply
       if (outcome.reply.rc !== NO_NODE || kind === 'data') return
-      if (kind === 'gone') return this.#notify(entry)
+      if (kind === 'gone') return void this.#notify(entry)
       const created = await this.#send({ op: 'info', path, watch: true })
       if (created.kind === 'reply') return created.reply.rc === NO_NODE ? undefined : this.#arm(entry)
     }
   }
 
-  #notify(entry: Watched): void {
-    for (const listener of [...entry.listeners]) listener()
+  #notify(entry: Watched, reply?: Reply): void {
+    for (const listener of [...entry.listeners]) listener(reply)
   }
 
   /** Sets the watch again and tells. Where setting it was interrupted, tells once more: something may have been missed. */
   #renew(entry: Watched, again: boolean): void {
     if (entry.listeners.size === 0) return
+    const isBrought = entry.kind === 'node'
     this.#arm(entry).then(
-      () => {
-        if (again) this.#notify(entry)
+      (reply) => {
+        if (again || isBrought) this.#notify(entry, reply)
       },
       () => this.#notify(entry),
     )
-    if (!again) this.#notify(entry)
+    if (!again && !isBrought) this.#notify(entry)
   }
 
   receive({ kind, path }: Extract<SessionEvent, { type: 'watch' }>): void {
@@ -75,8 +81,8 @@ export class ZookeeperWatches {
       kind === 'child'
         ? ['children', 'gone']
         : kind === 'deleted'
-          ? ['children', 'gone', 'data']
-          : ['data', 'children']
+          ? ['children', 'gone', 'data', 'node']
+          : ['data', 'node', 'children']
     for (const one of kinds) {
       const entry = this.#watched.get(`${one}:${path}`)
       if (entry === undefined) continue

@@ -7,9 +7,12 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { WatchdogQueue } from '../../../../lib'
 import { openStore } from '../../../../lib/queue/connect'
+import { LocalDatabase } from '../../../../lib/queue/store/local/database'
 import { ANY_VERSION } from '../../../../lib/queue/store/store'
+import { EMPTY } from '../../../../lib/util/bytes'
 import { startReady } from '../../../support/child'
 import { eventually } from '../../../support/eventually'
+import { inspect } from '../../../support/inspection'
 import { LIB, PROGRAMS } from '../../../support/paths'
 import { connect } from '../../../support/queue'
 import { strace } from '../../../support/strace'
@@ -78,6 +81,31 @@ describe('The URL of a queue on this machine', () => {
     )
 
     assert.match(stdout, /^ERR_UNSUPPORTED .*npm install libsql/)
+  })
+})
+
+describe('A node of the store of this machine', () => {
+  it('is made or known to be missing its parent, also where another process makes that in between', async () => {
+    const directory = path.join(tempDir(), 'queue')
+    await (await connect(directory)).createQueue({ queue: ['a'] })
+    const [{ store }, other] = [await inspect(directory), await inspect(directory)]
+    const { insert } = LocalDatabase.prototype
+    LocalDatabase.prototype.insert = function (node, ...rest) {
+      const isMade = insert.call(this, node, ...rest)
+      if (node === 'parent/child') {
+        LocalDatabase.prototype.insert = insert
+        void other.store.create('parent', EMPTY)
+      }
+      return isMade
+    }
+    try {
+      const made = await store.create('parent/child', Buffer.from('mine'))
+
+      assert.equal(made, 'created')
+      assert.equal((await store.get('parent/child'))?.data.toString(), 'mine')
+    } finally {
+      LocalDatabase.prototype.insert = insert
+    }
   })
 })
 
