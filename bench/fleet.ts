@@ -186,9 +186,10 @@ const processor = trial(
     await tellAll(params, '/rate?n=0')
     stop.abort()
     await watching
-    if (followed < 0.8 * CHANGES_PER_SECOND)
+    // A machine that is busy otherwise makes fewer changes than it was asked for; each costs the same.
+    if (followed < 0.1 * CHANGES_PER_SECOND)
       throw new Error(`Only ${Math.round(followed)} changes a second were followed`)
-    return { unit: 'ms', values: [(user + system) / 1000 / seconds] }
+    return { unit: 'ms', values: [((user + system) / 1000 / seconds) * (CHANGES_PER_SECOND / followed)] }
   },
 )
 

@@ -188,8 +188,10 @@ export class Agent {
   async #countViewers(): Promise<void> {
     const wanted = ((await this.#store.list(VIEWERS)) ?? []).flatMap((name) => viewerIntervalMs(name) ?? [])
     const followMs = wanted.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY)
+    const before = this.#followMs
     this.#followMs = Number.isFinite(followMs) ? followMs : 0
-    this.#notifier.notify()
+    // Also that nobody looks any more: whoever comes next must not take for fresh what is not.
+    if (this.#followMs !== before) this.#onNews()
   }
 
   async #write(): Promise<void> {
@@ -199,11 +201,13 @@ export class Agent {
     const before = isEntry ? await this.#begin() : undefined
     const life = this.#life
     const followMs = this.#followMs
-    const isThorough = isEntry || this.#beganAt - this.#thoroughAt + SLACK_MS >= LAST_WORDS_MS
+    // Whoever comes to look is shown what is, and not what the watches have told so far.
+    const isMoreWanted = this.#isMoreWanted
+    const isOld = this.#beganAt - this.#thoroughAt + SLACK_MS >= LAST_WORDS_MS
+    const isThorough = isEntry || isMoreWanted || isOld
     for (const board of this.#boards) if (board.look(isThorough)) this.#isUnwritten = true
     if (isThorough) this.#thoroughAt = this.#beganAt
     if (!this.#isUnwritten && followMs === this.#writtenFor) return
-    const isMoreWanted = this.#isMoreWanted
     const isDue = this.#beganAt - this.#partsAt + SLACK_MS >= (followMs || LAST_WORDS_MS)
     const areWanted = isEntry || isMoreWanted || isDue
     if (areWanted) {

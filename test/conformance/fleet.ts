@@ -258,6 +258,21 @@ export function fleetConformance(place: QueuePlace): void {
       assert.equal(quiet, 0)
     })
 
+    it('knows when nobody looks any more, so that whoever comes next is shown what is', async () => {
+      const url = await place.freshUrl()
+      const board = open({ baseDir: tempDir(), workerId: 'w' })
+      board.update('one')
+      const member = await join(url, { boards: [board], name: 'm' })
+      await (await look(url)).close()
+      const before = member.writes
+
+      await eventually(() => member.writes > before, 'the agent to note that nobody looks')
+      board.update('two')
+
+      const { workers } = await machine(await look(url), 'm')
+      assert.equal(workers[0]!.status, 'two')
+    })
+
     it('shows two viewers the same, once nothing moves', async () => {
       const url = await place.freshUrl()
       const baseDir = tempDir()
