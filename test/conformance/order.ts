@@ -47,6 +47,8 @@ export function itemOrder(place: QueuePlace): void {
             leased: 0,
             done: 0,
             dead: 0,
+            failed: 1,
+            retried: 1,
           })
           assert.equal(await timer.lease(), undefined, 'not before its time')
         }
@@ -96,7 +98,8 @@ export function itemOrder(place: QueuePlace): void {
       const { queue, timer } = await made(place, { queue: ['a', 'b'], delayMs: 3_600_000, priority: 7 })
 
       assert.equal(await timer.lease(), undefined)
-      assert.deepEqual(await queue.counts(), { total: 2, ready: 0, delayed: 2, leased: 0, done: 0, dead: 0 })
+      const { total, ready, delayed } = await queue.counts()
+      assert.deepEqual({ total, ready, delayed }, { total: 2, ready: 0, delayed: 2 })
       assert.equal(await queue.consume(), undefined)
     })
 
