@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Fleet } from '../lib'
+import { VIEWERS } from '../lib/fleet/names'
+import { openStore } from '../lib/queue/connect'
 import { monotonicMs } from '../lib/util/clock'
 import { startZookeeper } from '../test/support/zookeeper-server'
 import { nextMessage, startNode, stop } from './harness/machine'
@@ -71,6 +73,12 @@ const sum = (answers: { writes: number }[]) => answers.reduce((all, { writes }) 
 
 /** What the viewer of a trial before has left is answered first: every agent notes that nobody looks. */
 async function settled(params: TrialParams): Promise<number> {
+  const store = await openStore(stageOf(params).url, {
+    sessionTimeoutMs: SESSION_MS,
+    connectTimeoutMs: SESSION_MS,
+  })
+  while ((await store.list(VIEWERS))?.length !== 0) await delay(500)
+  await store.close()
   for (let before = -1; ; ) {
     const now = sum(await tellAll(params, '/writes'))
     if (now === before) return now

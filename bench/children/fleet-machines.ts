@@ -161,6 +161,8 @@ function serve(boards: readonly RememberedBoard[], agents: readonly Agent[]): vo
     const { id, slot } = boards[at]!.kill(Math.floor(Math.random() * 100))
     response.end(JSON.stringify({ board: boards[at]!.baseDir, id, slot, at: monotonicMs() }))
   })
+  // Whoever asks may be slow to ask again.
+  server.keepAliveTimeout = 600_000
   server.listen(0, '127.0.0.1', () => process.send!((server.address() as AddressInfo).port))
 }
 

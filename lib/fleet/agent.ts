@@ -31,6 +31,8 @@ import { makeFleet, readLives, removeLife } from './root'
 const LAST_WORDS_MS = 60_000
 /** After something that went wrong. */
 const RETRY_MS = 1000
+/** Of an entry, before its caller has it go on by itself. */
+const MOST_TRIES = 5
 /** How long a good-bye may take. */
 const GOODBYE_MS = 2000
 /** A tick that comes a little early is as good. */
@@ -76,6 +78,8 @@ export class Agent {
   #writtenFor = 0
   #written = ''
   #hasNews = false
+  /** Whether a board was looked at that parts and record do not show yet. */
+  #isUnwritten = true
   /** The longest that a write has taken since the pace was chosen. */
   #slowestMs = 0
   #partsAt = Number.NEGATIVE_INFINITY
@@ -114,7 +118,7 @@ export class Agent {
       )
       await agent.#viewers.ask()
       // Of several that begin at once, one is first.
-      while (!agent.#isIn) await agent.#write()
+      for (let tries = 0; tries < MOST_TRIES && !agent.#isIn; tries++) await agent.#write()
     } catch (error) {
       await agent.#end()
       throw error
@@ -196,11 +200,13 @@ export class Agent {
     const life = this.#life
     const followMs = this.#followMs
     const isThorough = isEntry || this.#beganAt - this.#thoroughAt + SLACK_MS >= LAST_WORDS_MS
-    for (const board of this.#boards) board.look(isThorough)
+    for (const board of this.#boards) if (board.look(isThorough)) this.#isUnwritten = true
     if (isThorough) this.#thoroughAt = this.#beganAt
+    if (!this.#isUnwritten && followMs === this.#writtenFor) return
     const isMoreWanted = this.#isMoreWanted
     const isDue = this.#beganAt - this.#partsAt + SLACK_MS >= (followMs || LAST_WORDS_MS)
-    if (isEntry || isMoreWanted || isDue) {
+    const areWanted = isEntry || isMoreWanted || isDue
+    if (areWanted) {
       await this.#writeParts(life)
       this.#partsAt = this.#beganAt
     }
@@ -208,6 +214,7 @@ export class Agent {
     await this.#writeRecord(this.#record('joined', followMs), life)
     if (life !== this.#life) return
     this.#writtenFor = followMs
+    if (areWanted) this.#isUnwritten = false
     if (isEntry) await this.#settle(life, before)
   }
 
@@ -287,7 +294,12 @@ export class Agent {
     if (this.#lives.size > 0 && (await this.#others()).length > 0) this.#mid = await this.#freeVariant()
     const life = newLife()
     const presence = presencePath(this.#mid, life)
-    await this.#store.create(presence, EMPTY, { ephemeral: true })
+    const show = () => this.#store.create(presence, EMPTY, { ephemeral: true })
+    if ((await show()) === 'orphan') {
+      // Somebody has removed the whole fleet.
+      await makeFleet(this.#store)
+      await show()
+    }
     this.#life = life
     this.#lives.add(life)
     this.#unwatch = await this.#store.watch(presence, 'gone', () => this.#gone(life))

@@ -141,19 +141,20 @@ export class FollowedBoard {
    * Looks at the board, where something may have moved since the last time.
    *
    * @param isThorough also where nobody said so: the dead that are shown no more
+   * @returns whether it looked
    */
-  look(isThorough: boolean): void {
+  look(isThorough: boolean): boolean {
     const totals = this.#readTotals()
-    if (!isThorough && !this.#hasMoved && totals === this.#totals) return
+    if (!isThorough && !this.#hasMoved && totals === this.#totals) return false
     this.#totals = totals
     this.#hasMoved = false
     this.#look = this.#read()
-    // Whom this look finds blocked the watch may not have found so yet, and may never: then nobody tells of its return.
-    this.#hasMoved = this.#blocked.size > 0 || (this.#look?.workers.some(this.#isBlocked) ?? false)
+    // Whose beats are slow may count as blocked later, without news.
+    this.#hasMoved = this.#blocked.size > 0
     const boardId = this.#look?.boardId ?? ''
-    if (boardId === this.#boardId) return
+    if (boardId !== this.#boardId) this.#ended.length = 0
     this.#boardId = boardId
-    this.#ended.length = 0
+    return true
   }
 
   #read(): Snapshot | undefined {

@@ -127,11 +127,16 @@ function* checkPriorities(account: Account): Generator<string> {
     for (const item of items) readyAt.set(item, t + (delays.get(item) ?? 0))
   }
   const waiting = new Map([...readyAt].filter(([item]) => (priorities.get(item) ?? 0) > 0))
-  for (const { item, askedAt } of account.all('leased')) {
+  /** When something of that priority was last leased: what stands behind it there waits for it. */
+  const lastOf = new Map<number, number>()
+  for (const { item, askedAt, t } of account.all('leased')) {
     waiting.delete(item)
+    const priority = priorities.get(item) ?? 0
+    lastOf.set(priority, t)
     for (const [other, since] of waiting) {
-      const isHigher = priorities.get(other)! > (priorities.get(item) ?? 0)
-      if (isHigher && askedAt - since > OVERTAKEN_MS)
+      const of = priorities.get(other)!
+      const ahead = [...lastOf].filter(([level]) => level >= of).map(([, at]) => at)
+      if (of > priority && askedAt - Math.max(since, ...ahead) > OVERTAKEN_MS)
         yield `${item} was leased while ${other}, which has a higher priority, was ready for long`
     }
   }

@@ -1,7 +1,9 @@
 // Machines that are lost: stopped, cut off, killed, kept with their last words, and taken off the list.
 
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
 import { join as pathJoin } from 'node:path'
+import { Fleet } from '../../lib'
 import { lostPath, memberPath, partsPath } from '../../lib/fleet/names'
 import { Viewer } from '../../lib/fleet/viewer'
 import { openStore } from '../../lib/queue/connect'
@@ -116,6 +118,28 @@ describeZookeeper('A viewer that is cut off', () => {
 
 describe('A machine that is lost or has left', () => {
   const fresh = () => `local:${pathJoin(tempDir(), 'fleet')}`
+
+  it('comes back by itself where somebody has removed the whole fleet', async () => {
+    const url = fresh()
+    const board = boardWith('before')
+    await join(url, { boards: [board], name: 'm' })
+    const early = await look(url)
+    rmSync(url.slice('local:'.length), { recursive: true })
+
+    board.claim()
+    open({ baseDir: board.baseDir, workerId: 'news' }).update('there')
+
+    const seen = await eventually(async () => {
+      try {
+        await using late = await Fleet.connect(url, { minIntervalMs: 100 })
+        return (await late.snapshot()).machines[0]
+      } catch {
+        return undefined
+      }
+    }, 'the fleet to be made again')
+    assert.equal(seen!.name, 'm')
+    await early.close()
+  })
 
   it('stays for as long as it asked to, and goes with all that it wrote', async () => {
     const url = fresh()

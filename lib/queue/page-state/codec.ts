@@ -44,7 +44,7 @@ export function encodeState(state: PageState): Buffer {
 export function decodeState(bytes: Uint8Array): PageState | undefined {
   const state = parseRecord(bytes)
   if (state === undefined || !isState(state)) return undefined
-  return complete(state)
+  return complete(state as unknown as Decoded)
 }
 
 /** Of the number of a claim in its holder's log: 32 bits. */
@@ -131,8 +131,7 @@ function complete(state: Decoded): PageState {
   return { ...state, delayed: delayed ?? [], failed: failed ?? 0 }
 }
 
-function isState(value: unknown): value is Decoded {
-  if (!isRecord(value)) return false
+function isState(value: Readonly<Record<string, unknown>>): boolean {
   const { size, cursor, claims, retry, suspects, delayed, done, dead, revoked, consumed, fence, returned } =
     value
   const failed = value.failed === undefined ? 0 : value.failed

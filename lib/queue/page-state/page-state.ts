@@ -211,7 +211,7 @@ interface Slice extends Pick<PageState, 'cursor' | 'retry' | 'suspects'> {
 }
 
 /** Takes up to `max` items, or undefined where that source is empty. `isOne`: that stand together. */
-function slice(state: PageState, source: Source, max: number, isOne = false): Slice | undefined {
+function slice(state: PageState, source: Source, max: number, isOne?: boolean): Slice | undefined {
   const { size, cursor, retry, suspects } = state
   if (source === 'fresh') {
     if (cursor === size) return undefined

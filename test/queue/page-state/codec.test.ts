@@ -2,7 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { decodeState, encodeState } from '../../../lib/queue/page-state/codec'
-import { MAX_REVOKED, newState, type PageState } from '../../../lib/queue/page-state/page-state'
+import {
+  MAX_CONSUMERS,
+  MAX_REVOKED,
+  newState,
+  type PageState,
+} from '../../../lib/queue/page-state/page-state'
 
 /** Something in every place: items 0, 2, 3 leased, 4 and 5 in retry, 6 suspect, 7 dead, 1, 8 done, 9 delayed, 10 and 11 fresh. */
 const lively = (): PageState => ({
@@ -59,6 +64,11 @@ describe('The state of a page as bytes', () => {
     assert.deepEqual(decodeState(bytes.subarray(6, -5)), lively())
     assert.deepEqual(decodeState(new Uint8Array(bytes).subarray(6, -5)), lively())
     assert.deepEqual(decodeState(encodeState(newState(3))), newState(3))
+    assert.doesNotMatch(
+      encodeState(newState(3)).toString(),
+      /delayed|failed/,
+      'older versions know such a state',
+    )
     const [claim] = lively().claims
     const full = {
       ...lively(),
@@ -215,8 +225,11 @@ describe('The state of a page as bytes', () => {
     ['consumptions that are no record', combine(['consumed'], [7, '', []])],
     [
       'a consumption that is none',
-      [null, 7, 'xy', {}, { length: 2 }, [1], [1, 2, 3], [1, -1], [-1, 1]].map((h) => ({ consumed: { h } })),
+      [null, 7, 'xy', {}, { length: 2 }, [1], [1, 2, 3], [1, -1], [-1, 1], [1, 10]].map((h) => ({
+        consumed: { h },
+      })),
     ],
+    ['more consumers than are remembered', [{ consumed: consumers(MAX_CONSUMERS + 1) }]],
     ['an item too many, or too few', [{ done: 3 }, { done: 1 }, { cursor: 11 }]],
   ]
   for (const [what, changes] of damages) {
@@ -230,6 +243,10 @@ describe('The state of a page as bytes', () => {
 
 function revokedClaims(count: number): PageState['revoked'] {
   return Array.from({ length: count }, (_, i) => ({ token: `r${i}`, settled: [] }))
+}
+
+function consumers(count: number): PageState['consumed'] {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`h${i}`, [1, 9] as const]))
 }
 
 /** Each field with each value, and the other changes that keep the sum. */

@@ -6,6 +6,7 @@ import {
   claim,
   consume,
   consumedItem,
+  counts,
   fold,
   GONE,
   isComplete,
@@ -174,20 +175,34 @@ describe('A page of items, step by step', () => {
     nack(2, 20)
     nack(3, 30)
     nack(4, 20)
+    nack(5, 20)
     const until = [
       { from: 7, to: 8, attempts: 1, until: 10 },
       { from: 0, to: 3, attempts: 1, until: 20 },
-      { from: 4, to: 5, attempts: 1, until: 20 },
+      { from: 4, to: 6, attempts: 1, until: 20 },
       { from: 3, to: 4, attempts: 1, until: 30 },
     ]
 
     assert.deepEqual(state.delayed, until)
-    const others = { ...state, delayed: [{ from: 4, to: 5, attempts: 2, until: 20 }] }
-    const last = settle(others, { token: 't', index: 5, as: 'nack', maxAttempts: MAX_ATTEMPTS, until: 20 })
+    const others = { ...state, delayed: [{ from: 5, to: 6, attempts: 2, until: 20 }] }
+    const last = settle(others, { token: 't', index: 6, as: 'nack', maxAttempts: MAX_ATTEMPTS, until: 20 })
     assert.deepEqual(last.state.delayed, [
-      { from: 4, to: 5, attempts: 2, until: 20 },
-      { from: 5, to: 6, attempts: 1, until: 20 },
+      { from: 5, to: 6, attempts: 2, until: 20 },
+      { from: 6, to: 7, attempts: 1, until: 20 },
     ])
+  })
+
+  it('counts what has failed, and what was tried again after that', () => {
+    let state = claim(newState(4), { token: 't', wid: 'w', max: 4, source: 'fresh' }).state
+    for (const [index, maxAttempts] of [
+      [0, 1],
+      [1, 2],
+      [2, 2],
+    ] as const)
+      state = settle(state, { token: 't', index, as: 'nack', maxAttempts }).state
+
+    const { failed, retried, dead } = counts(state)
+    assert.deepEqual({ failed, retried, dead }, { failed: 3, retried: 2, dead: 1 })
   })
 
   it('knows nothing of a page that is gone, and says so', () => {
