@@ -62,6 +62,7 @@ void Board::Ready() {
 
 Status Board::TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out,
                        const ClaimTerms& terms) {
+  if (IsStillFull(id, id_bytes)) return Status::Of(Code::kBoardFull);
   // Everything that can fail for want of a descriptor or of memory comes before the first change.
   Status status = lock_.Prepare(file_.path().c_str(), file_.device(), file_.inode());
   if (status.ok()) status = TryLock(file_.fd(), kClaimByte);
@@ -75,6 +76,19 @@ Status Board::TryClaim(const char* id, uint32_t id_bytes, uint32_t thread_id, Cl
     lock_.Release();
   }
   return status;
+}
+
+// Large boards only, and without any lock, each of which takes longer there than this: it was full when we last searched
+// it, and by its claim words nothing is free since, nor anybody's of this id. They are read as hints: who frees
+// a slot right now is seen the next time.
+bool Board::IsStillFull(const char* id, uint32_t id_bytes) const noexcept {
+  if (!file_.geometry().large || MonotonicNs() >= full_until_ns_) return false;
+  const ClaimIndex index(file_);
+  const uint32_t hash = ClaimIndex::HashOf(id, id_bytes);
+  for (uint32_t slot = 0; slot < file_.geometry().slot_count; slot++) {
+    if (index.MayBeFree(slot) || index.MayBeOf(slot, hash)) return false;
+  }
+  return true;
 }
 
 Status Board::Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out, const ClaimTerms& terms) {

@@ -245,6 +245,7 @@ class Board {
   };
 
   Status Claim(const char* id, uint32_t id_bytes, uint32_t thread_id, Claimed* out, const ClaimTerms& terms);
+  bool IsStillFull(const char* id, uint32_t id_bytes) const noexcept;
   bool HasLivingOwner(const char* id, uint32_t id_bytes, uint32_t* predecessor);
   void NoteSomeEnds();
   Status TakeFreeSlot(Claimed* out, uint64_t dead_for_ns);
