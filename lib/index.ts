@@ -21,6 +21,7 @@ export {
   type ExpressMiddleware,
   expressMiddleware,
   type FastifyApp,
+  type FastifyRequest,
   fastifyPlugin,
   type KoaContext,
   type KoaMiddleware,

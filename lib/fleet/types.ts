@@ -89,6 +89,7 @@ export interface FleetWorker<S = Status> extends WorkerEntry<S, string> {
   statusCut: boolean
 }
 
+/** One machine of a fleet, as its agent said last. */
 export interface MachineEntry<S = Status> {
   name: string
   /** Of this member of the fleet, for ever: two machines may have the same name. */
@@ -157,6 +158,7 @@ export interface FleetChange<S = Status> {
   takenAt: number
 }
 
+/** Of `fleet.watch()`. */
 export interface FleetWatchOptions {
   /** Ends the watch; the pending `next()` rejects with its reason. */
   signal?: AbortSignal

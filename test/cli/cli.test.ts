@@ -218,7 +218,7 @@ describe('rollcall, about a board', () => {
       await eventually(() => watching.stderr.includes('going on with the next one'), 'the end to be seen')
       await startWorker(baseDir, 'web-2', 'second')
 
-      await watching.says(/ \+ web-2 second\n/)
+      await watching.says(/ [+=] web-2 second\n/)
       watching.child.kill('SIGINT')
       assert.equal((await watching.ended()).code, 0)
     })

@@ -14,6 +14,7 @@ import { LIB } from '../support/paths'
 const LEFT_OUT: Record<string, string> = {
   ExitSource: 'what is needed of node:cluster',
   FastifyApp: 'what is needed of Fastify',
+  FastifyRequest: 'what is needed of one of its requests',
   KoaContext: 'what is needed of Koa',
   MetricsFormat: 'the values of an option, in its row',
   MetricsRegistry: 'what is needed of prom-client',

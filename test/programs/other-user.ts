@@ -2,12 +2,12 @@
 // message { what, options, method, args } is a call on a board, a queue or the metrics; each answer { value } or
 // { code, message }. argv: uid, gid.
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Counter, Registry } from 'prom-client'
 import { clusterMetrics, publishMetrics, Scoreboard, WatchdogQueue } from '../../lib'
-import { loadLibsql } from '../../lib/queue/store/local/libsql'
 import '../../lib/metrics/prom'
-import '../../lib/queue/inside'
-import '../../lib/queue/store/local/store'
 
 export interface OtherUserRequest {
   what: 'open' | 'board' | 'cluster' | 'publish' | 'queue'
@@ -40,10 +40,20 @@ async function perform({ what, options, method, args = [] }: OtherUserRequest): 
   return await call(queue)
 }
 
-loadLibsql()
+/** What a queue loads when it is first used, by the paths that it uses. */
+async function useQueue(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'rollcall-test-'))
+  const queue = await WatchdogQueue.connect(directory)
+  await queue.createQueue({ queue: ['a'] })
+  await queue.counts()
+  await queue.destroy()
+  await queue.close()
+  rmSync(directory, { recursive: true, force: true })
+}
+
 // Loads what prom-client loads when it is first asked, and looks up prom-client as each scrape does.
 const noBoard = clusterMetrics({ baseDir: '/dev/null/none' }).catch(() => {})
-void Promise.all([registry.metrics(), noBoard]).then(() => {
+void Promise.all([registry.metrics(), noBoard, useQueue()]).then(() => {
   process.umask(0o022)
   process.setgroups!([gid])
   process.setgid!(gid)

@@ -1,5 +1,5 @@
-// A second user of this machine: a process that becomes one, and programs that were never another. The latter cannot look into this checkout where it lies in root's home or in a folder of
-// mode 0700, so they get a copy of what they load.
+// A second user of this machine: a process that becomes one, and programs that were never another. The latter cannot
+// look into this checkout where it lies in root's home or in a folder of mode 0700, so they get a copy of what they load.
 
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -28,7 +28,7 @@ export function runAsOther(
 }
 
 /** The compiled library, its addon and some packages, where everybody may read them. */
-function copyForAll(packages: readonly string[]): string {
+export function copyForAll(packages: readonly string[]): string {
   const copy = tempDir()
   fs.chmodSync(copy, 0o755)
   const take = (name: string) => {

@@ -6,13 +6,13 @@ import { execFileSync } from 'node:child_process'
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { QueueCounts } from '../../../lib'
-import { SOMEBODY } from '../../support/other-user'
+import { copyForAll, SOMEBODY } from '../../support/other-user'
 import { connect } from '../../support/queue'
 import { shell } from '../../support/shell'
 import { mountSmallDisk } from '../../support/small-disk'
 import { tempDir } from '../../support/temp-dir'
 
-/** Becomes a user whom limits bind, who may yet read a checkout of root's. */
+/** Becomes a user whom limits bind, who may yet enter what only root may. */
 const BOUND = `setpriv --reuid=${SOMEBODY} --clear-groups --inh-caps=+dac_override --ambient-caps=+dac_override`
 const isRoot = process.geteuid!() === 0
 
@@ -38,6 +38,12 @@ describe('A worker on a machine without room', () => {
     it(`stops with 71 where there are ${why}`, async () => {
       const cwd = tempDir()
       if (isRoot) chownSync(cwd, SOMEBODY, SOMEBODY)
+      // Node asks by access(2), to which capabilities are nothing, and turns for ever below a folder that it may not enter.
+      const main = join(
+        copyForAll(['commander', 'libsql', 'picocolors', 'string-width']),
+        'dist/lib/cli/main.js',
+      )
+      const commands = { rollcall: `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n` }
       // The first command takes from its parent, the supervisor, what starts others.
       const work = `rollcall work -a l --attempts 1 -- sh -c 'exec prlimit --pid $PPID ${limit}'`
       writeFileSync(
@@ -45,7 +51,7 @@ describe('A worker on a machine without room', () => {
         `seq 4 > l; ${work} || echo $?; rollcall queue status -q l.queue --json`,
       )
 
-      const { stdout, stderr } = await shell(`${isRoot ? BOUND : ''} bash script`, { cwd })
+      const { stdout, stderr } = await shell(`${isRoot ? BOUND : ''} bash script`, { cwd, commands })
 
       const [code, status] = stdout.split('\n')
       assert.equal(code, '71', stderr)
