@@ -26,25 +26,16 @@ const ADDON_DIR = join(ROOT, 'build', 'Release')
 const COMPILED = ['lib', 'test', 'bench', 'examples']
 const CI = ['ci', '--ignore-scripts', '--no-audit', '--no-fund']
 
-/** What the demo uses of the packages; what these need comes with them. */
-const OF_DEMO = [
-  'autocannon',
-  'commander',
-  'esbuild',
-  'fastest-levenshtein',
-  'node-addon-api',
-  'node-gyp',
-  'node-gyp-build',
-  'picocolors',
-  'string-width',
-]
+/** What the demo uses of the packages, beside what every user has; what these need comes with them. */
+const OF_DEMO = ['autocannon', 'commander', 'esbuild', 'node-gyp']
 
 checkNode()
 if (process.argv[2] === 'demo') await prepareDemo()
 else await prepareAll()
 
 async function prepareDemo() {
-  const wanted = lockedWith(OF_DEMO)
+  const { dependencies } = readJson('package.json')
+  const wanted = lockedWith([...OF_DEMO, ...Object.keys(dependencies)])
   if (!isInstalled(wanted)) {
     needCompiler()
     await step(`installing the ${Object.keys(wanted).length} packages of the demo`, 6, () =>

@@ -185,10 +185,10 @@ async function inspect(subject: Subject, limits: Limits): Promise<Found> {
   } catch (error) {
     limits.signal?.throwIfAborted()
     if (error instanceof Refused) throw error
-    refuse(
-      'no-answer',
-      `its process has not answered within ${limits.timeoutMs} ms: it may be in native code`,
-    )
+    const why = signal.aborted
+      ? `its process has not answered within ${limits.timeoutMs} ms: it may be in native code`
+      : `its inspector cannot be talked to: ${(error as Error).message}`
+    refuse('no-answer', why)
   }
 }
 
