@@ -12,7 +12,21 @@ import { dirname, join, sep } from 'node:path'
 const LAST_WORDS = 2_000 // characters of a process that died without a report
 const TESTS = join('dist', 'test')
 /** What takes longest, and so begins first. */
-const LONG = ['scoreboard', 'native', 'page', 'cli', 'docs', 'queue/conformance', 'queue/chaos']
+const LONG = [
+  'scoreboard',
+  'native',
+  'page',
+  'cli/queue/work-cases',
+  'cli',
+  'docs',
+  'metrics',
+  'queue/conformance',
+  'queue/crash',
+  'queue/store/zookeeper/lost-session',
+  'queue/store/local/crash',
+  'demo',
+  'why',
+]
 const MOCHA = join('node_modules', 'mocha', 'bin', 'mocha.js')
 const config = JSON.parse(readFileSync('.mocharc.json', 'utf8'))
 const common = ['--no-config', '--timeout', String(config.timeout), '--enable-source-maps', '--forbid-only']
