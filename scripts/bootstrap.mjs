@@ -27,15 +27,17 @@ const COMPILED = ['lib', 'test', 'bench', 'examples']
 const CI = ['ci', '--ignore-scripts', '--no-audit', '--no-fund']
 
 /** What the demo uses of the packages, beside what every user has; what these need comes with them. */
-const OF_DEMO = ['autocannon', 'commander', 'esbuild', 'node-gyp']
+const OF_DEMO = [
+  ...['autocannon', 'commander', 'esbuild', 'node-gyp'],
+  ...Object.keys(readJson('package.json').dependencies),
+]
 
 checkNode()
 if (process.argv[2] === 'demo') await prepareDemo()
 else await prepareAll()
 
 async function prepareDemo() {
-  const { dependencies } = readJson('package.json')
-  const wanted = lockedWith([...OF_DEMO, ...Object.keys(dependencies)])
+  const wanted = lockedWith(OF_DEMO)
   if (!isInstalled(wanted)) {
     needCompiler()
     await step(`installing the ${Object.keys(wanted).length} packages of the demo`, 6, () =>
