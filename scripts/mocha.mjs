@@ -1,4 +1,4 @@
-// Runs the compiled tests side by side, one process more than there are cores, since most of them wait for something.
+// Runs the compiled tests side by side, two processes more than there are cores, since most of them wait for something.
 // Each file below a folder named `queue` has a process of its own, as many of them talk to a ZooKeeper server; the others
 // have one for each room. With --native the tests of native/ are one more. What a process says is printed when it has
 // ended, and what failed once more at the end, where it is seen when only the end of a log is kept.
@@ -55,7 +55,7 @@ const failures = []
 const rank = (name) => (LONG.includes(name) ? LONG.indexOf(name) : LONG.length)
 const waiting = [...jobs.keys()].sort((a, b) => rank(a) - rank(b))
 await Promise.all(
-  Array.from({ length: availableParallelism() + 1 }, async () => {
+  Array.from({ length: availableParallelism() + 2 }, async () => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await run(name)
   }),
 )
