@@ -5,8 +5,9 @@
 // can make more series of them.
 
 import { join } from 'node:path'
+import { modeOfBoard } from '../scoreboard/open-board'
 import { type AnyScoreboard, Scoreboard } from '../scoreboard/scoreboard'
-import { namesIn, statsOf } from '../util/trust'
+import { namesIn } from '../util/trust'
 import { adderOf } from './add-to-counter'
 
 const FOLDER = 'requests'
@@ -147,7 +148,7 @@ export class RequestCounts {
       counters: Object.fromEntries(names.map((name) => [name, 'counter' as const])),
       inlineBytes: 64,
       heartbeatMs: 0,
-      mode: (statsOf(join(this.#of.baseDir, 'board'))?.mode ?? 0o600) & 0o666,
+      mode: modeOfBoard(this.#of.baseDir) ?? 0o600,
     })
     this.#of.closeWith(board)
     board.claim()

@@ -8,7 +8,7 @@ import { type Drawn, drawFleet, type FleetScene } from './fleet-drawing'
 import type { FleetChoice } from './fleet-order'
 import { areaUnder, SPARK_HEIGHT, SPARK_WIDTH, WINDOW_TEXT } from './history'
 import { type Html, html, trusted } from './html'
-import { ICON, RELOAD_SECONDS } from './page'
+import { pageHead, RELOAD_SECONDS } from './page'
 
 const TILES: readonly (readonly [name: string, title: string, kind: string])[] = [
   ['machines', 'Machines', 'all'],
@@ -33,18 +33,7 @@ export function renderFleetPage(scene: FleetScene, choice: FleetChoice, title: s
   const url = cut(escapeControls(redactUrl(scene.look.snapshot.url)), 200)
   const piece = (name: string) => html`<div id="${name}">${trusted(drawn.pieces[name] ?? '')}</div>`
   const isOpen = choice.machine !== undefined
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex, nofollow">
-<title>${shownTitle} - rollcall</title>
-<link rel="icon" href="${ICON}">
-<noscript><meta http-equiv="refresh" content="${RELOAD_SECONDS}"></noscript>
-<style>${style.content}</style>
-</head>
+  return html`${pageHead(shownTitle, style)}
 <body>
 <a class="skip" href="#view">Skip to the machines</a>
 <header>

@@ -6,7 +6,7 @@ import { basename } from 'node:path'
 import { livingOf } from '../view/activity'
 import { bytesText, countText, rateText } from '../view/numbers'
 import { ageText, cut, escapeControls } from '../view/text'
-import { pageAssets } from './assets'
+import { type Assets, pageAssets } from './assets'
 import { clockText } from './clock'
 import { COLUMNS, type Column, cellText } from './columns'
 import { type Picture, uptimeMs } from './feed'
@@ -42,7 +42,7 @@ const LEGEND: readonly (readonly [mark: string, kind: string, meaning: string])[
   ['.', 'open', 'open slot'],
 ]
 
-export const ICON =
+const ICON =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Cg fill=%22%232f6f5e%22%3E%3Crect x=%221%22 y=%221%22 width=%226%22 height=%226%22 rx=%221%22/%3E%3Crect x=%229%22 y=%229%22 width=%226%22 height=%226%22 rx=%221%22/%3E%3Crect x=%221%22 y=%229%22 width=%226%22 height=%226%22 rx=%221%22 opacity=%22.45%22/%3E%3Crect x=%229%22 y=%221%22 width=%226%22 height=%226%22 rx=%221%22 opacity=%22.45%22/%3E%3C/g%3E%3C/svg%3E'
 
 /** What changes on the page besides the workers: texts, sparklines and pieces of HTML, by their names. */
@@ -168,14 +168,9 @@ function shownSparklines({ servesRequests }: Picture): readonly Tile[] {
   return SPARKLINES.filter(({ isRequest }) => servesRequests || !isRequest)
 }
 
-/** @param details of the worker that the address asks for */
-export function renderPage(picture: Picture, choice: Choice, options: PageOptions, details?: Html): string {
-  const { style, script } = pageAssets()
-  const { baseDir } = picture.board
-  const title = cut(escapeControls(options.title ?? (basename(baseDir) || baseDir)), 80)
-  const tick = renderTick(picture)
-  const chosen = choose(picture.workers, choice)
-  const page = html`<!doctype html>
+/** Down to the body; of every page. */
+export function pageHead(title: string, style: Assets['style']): Html {
+  return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -186,7 +181,17 @@ export function renderPage(picture: Picture, choice: Choice, options: PageOption
 <link rel="icon" href="${ICON}">
 <noscript><meta http-equiv="refresh" content="${RELOAD_SECONDS}"></noscript>
 <style>${style.content}</style>
-</head>
+</head>`
+}
+
+/** @param details of the worker that the address asks for */
+export function renderPage(picture: Picture, choice: Choice, options: PageOptions, details?: Html): string {
+  const { style, script } = pageAssets()
+  const { baseDir } = picture.board
+  const title = cut(escapeControls(options.title ?? (basename(baseDir) || baseDir)), 80)
+  const tick = renderTick(picture)
+  const chosen = choose(picture.workers, choice)
+  const page = html`${pageHead(title, style)}
 <body data-rows="${ROWS_AT_ONCE}" data-most-rows="${MOST_ROWS}" data-most-cells="${MOST_CELLS}" data-small-from="${SMALL_FROM}" data-default-sort="${DEFAULT_SORT}"${options.canAskWhy && html` data-why`}>
 <a class="skip" href="#workers">Skip to the workers</a>
 <header>
