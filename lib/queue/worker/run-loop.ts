@@ -35,6 +35,7 @@ export class RunLoop<Item> {
   /** Aborts when no more is to be taken. */
   readonly signal: AbortSignal
   #failure: { readonly error: unknown } | undefined
+  #changed: (() => void) | undefined
 
   constructor(handler: Handler<Item>, options: LoopOptions) {
     this.#handler = handler
@@ -46,18 +47,14 @@ export class RunLoop<Item> {
   /** Ends when the leases do, it is told to stop, or something fails; only when nothing is in hand any more. */
   async over(leases: AsyncIterable<Lease<Item>>): Promise<void> {
     const [active, acks] = [this.#active, this.#acks]
-    const { signal, concurrency } = this.#options
-    let stop = () => {}
-    const stopped = new Promise<void>((resolve) => {
-      stop = resolve
-    })
+    const { signal } = this.#options
+    const stop = () => this.#changed?.()
     this.signal.addEventListener('abort', stop, { once: true })
     const endDrain = this.#startDrain()
     try {
       for await (const lease of leases) {
         this.#track(active, this.#handle(lease))
-        while (active.size >= concurrency && !this.signal.aborted) await Promise.race([...active, stopped])
-        while (acks.size >= MAX_PENDING_ACKS && !this.signal.aborted) await Promise.race([...acks, stopped])
+        while (this.#isFull && !this.signal.aborted) await this.#change()
         // What is claimed and not begun goes back now, not when the handlers have ended.
         this.signal.throwIfAborted()
       }
@@ -69,6 +66,20 @@ export class RunLoop<Item> {
     this.signal.removeEventListener('abort', stop)
     endDrain()
     if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  get #isFull(): boolean {
+    return this.#active.size >= this.#options.concurrency || this.#acks.size >= MAX_PENDING_ACKS
+  }
+
+  /**
+   * Until a handler or an ack has ended, or it is told to stop. `Promise.race()` over all of them would look at each for
+   * every item, and what it waits for would remember every race until it is over.
+   */
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#changed = resolve
+    })
   }
 
   get #isDraining(): boolean {
@@ -153,7 +164,10 @@ export class RunLoop<Item> {
         this.#failure ??= { error }
         this.#failed.abort(this.#failure.error)
       })
-      .finally(() => set.delete(tracked))
+      .finally(() => {
+        set.delete(tracked)
+        this.#changed?.()
+      })
     set.add(tracked)
   }
 }
