@@ -12,10 +12,10 @@ import { ScoreboardError } from '../util/errors'
 import { countKinds, type KindCounts } from '../view/activity'
 import type { StateLimits } from '../view/worker-state'
 import { History } from './history'
+import { type Death, type Difference, type Sums, Workers } from './known-workers'
 import { QueueFeed, type Queues } from './queue-feed'
+import type { WorkerView } from './row-values'
 import { frame, Streams } from './streams'
-import type { WorkerView } from './worker-view'
-import { type Death, type Difference, type Sums, Workers } from './workers'
 
 export interface FeedOptions extends StateLimits {
   intervalMs: number

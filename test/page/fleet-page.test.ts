@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { inflateSync } from 'node:zlib'
 import { fleetHandler, type MachineEntry } from '../../lib'
-import { cellPicture, cellsOf } from '../../lib/page/cells'
+import { cellPicture, cellsOf } from '../../lib/page/fleet-cells'
 import { block, drawFleet, type FleetScene } from '../../lib/page/fleet-drawing'
 import type { FleetChoice } from '../../lib/page/fleet-order'
 import { renderFleetPage } from '../../lib/page/fleet-page'

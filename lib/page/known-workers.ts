@@ -5,7 +5,7 @@ import type { Changes, Snapshot, WorkerEntry } from '../scoreboard/types'
 import { countKinds, type KindCounts } from '../view/activity'
 import { ownerKey } from '../view/rates'
 import type { StateLimits } from '../view/worker-state'
-import { costOf, judgeAgain, type Seen, viewWorker, type WorkerView } from './worker-view'
+import { costOf, judgeAgain, type Seen, viewWorker, type WorkerView } from './row-values'
 
 /** What all workers together have done since they were first seen; none of it ever falls. */
 export interface Sums {
