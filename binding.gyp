@@ -20,6 +20,7 @@
         "native/addon/handle.cc",
         "native/addon/module.cc",
         "native/addon/owner.cc",
+        "native/addon/process.cc",
         "native/addon/reader.cc",
         "native/addon/waiter.cc",
         "native/core/board.cc",

@@ -93,9 +93,12 @@ Element* ElementsOf(const Napi::Value& value, napi_typedarray_type type, size_t*
 
 // The functions of an open board, by subject.
 void BindOwner(Napi::Object object, Handle* handle);
-void ExportOwner(Napi::Object exports, const std::shared_ptr<HandleTable>& table);
 void BindReader(Napi::Object object, Handle* handle);
 void BindCounters(Napi::Object object, Handle* handle);
 void BindWaiter(Napi::Object object, Handle* handle);
+
+// Those that need none.
+void ExportOwner(Napi::Object exports, const std::shared_ptr<HandleTable>& table);
+void ExportProcess(Napi::Object exports);
 
 }  // namespace rollcall
