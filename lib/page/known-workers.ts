@@ -41,7 +41,7 @@ interface Known extends Seen {
 
 const MOST_DEATHS = 20
 
-export class Workers {
+export class KnownWorkers {
   readonly #bySlot = new Map<number, Known>()
   /** As the board has them, by key. */
   #dead = new Map<string, Known>()
