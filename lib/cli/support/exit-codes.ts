@@ -47,6 +47,7 @@ const MEANING: Record<ExitCode, string> = {
 }
 
 const OF_ONE_VERB: readonly (readonly [codes: string, meaning: string])[] = [
+  ['0 to 3', '`check`: OK, warning, critical, unknown'],
   ['4, 5', '`queue consume`: none now; none ever again'],
   ['124', '`run --timeout`: the command ran too long'],
   [
