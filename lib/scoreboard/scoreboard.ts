@@ -14,7 +14,7 @@ import { CounterReader, Counters, SharedCounters } from './counters'
 import { type Ending, endingOf } from './ending'
 import { scoreboardError } from './failures'
 import { livingOn } from './geometry'
-import { Heart } from './heart'
+import { startHeart } from './heart'
 import { Hearts } from './hearts'
 import { openBoard } from './open-board'
 import { OverflowWriter, removeFilesOfOwner } from './overflow'
@@ -60,7 +60,6 @@ const { publishTextAt } = native
 export class Scoreboard<S = Status, Names extends string = string> {
   readonly baseDir: string
   readonly #options: CheckedOptions
-  readonly #heart = new Heart()
   #hearts: Hearts | undefined
   #vitals: VitalsReader | undefined
   #board: NativeBoard
@@ -511,7 +510,6 @@ export class Scoreboard<S = Status, Names extends string = string> {
   /** Gives everything back: with a good-bye, or as one who has died in this way. */
   #leave(ending: Ending | undefined): void {
     for (const companion of this.#companions.splice(0)) companion[Symbol.dispose]()
-    this.#heart.stop()
     removeOwner(this)
     this.#hub.close()
     if (ending !== undefined) {
@@ -582,7 +580,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
   #settleIn(slot: number, epoch: number): void {
     const { boardId } = this.#board
     this.#ownKey = `${slot}-${epoch}`
-    this.#heart.start(this.#board, this.#options.heartbeatMs)
+    startHeart(this.#board, this.#options.heartbeatMs)
     this.#files = new OverflowWriter(this.baseDir, this.#options.mode, { boardId, slot, epoch })
     addOwner(this)
   }
