@@ -41,6 +41,11 @@ struct Handle {
 
   void Release() {
     open->erase(this);
+    Forget();
+  }
+
+  // Calls nothing back any more. The environment frees no reference by itself, not even when it ends.
+  void Forget() {
     if (on_news != nullptr) napi_delete_reference(env, on_news);
     if (on_gone != nullptr) napi_delete_reference(env, on_gone);
     on_news = on_gone = nullptr;
@@ -57,7 +62,7 @@ class Farewell {
     uv_loop_t* loop = nullptr;
     for (Handle* handle : **open) {
       loop = handle->loop;
-      handle->on_news = handle->on_gone = nullptr;
+      handle->Forget();
       if (!handle->session->Close()) continue;
       handle->session->Rehome(OnGone, farewell);
       farewell->sessions_.push_back(std::move(handle->session));
