@@ -18,6 +18,7 @@
       "sources": [
         "native/addon/counters.cc",
         "native/addon/handle.cc",
+        "native/addon/heart.cc",
         "native/addon/module.cc",
         "native/addon/owner.cc",
         "native/addon/process.cc",

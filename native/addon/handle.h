@@ -14,6 +14,7 @@
 
 #include "../core/board.h"
 #include "counters.h"
+#include "heart.h"
 #include "waiter.h"
 
 namespace rollcall {
@@ -35,6 +36,7 @@ struct Handle {
   Board board;
   CounterView view;
   Waiter waiter;
+  Heart* heart = nullptr;  // owns itself: its timer may outlive the handle by a turn of the loop
   uint32_t text_limit = 0;  // bytes of text that publishing takes inline
   std::vector<char16_t> wide;  // text_limit + 2
   uint32_t functions = 0;   // how many point here
