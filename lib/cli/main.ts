@@ -3,6 +3,7 @@
 // loaded only when that verb runs.
 
 import { CommanderError } from 'commander'
+import { redactWords } from '../util/redact'
 import { createProgram } from './program'
 import { EXIT, exitCodeOf, isExpected } from './support/exit-codes'
 import { isClosedOutput, note, noteLines } from './support/output'
@@ -29,8 +30,8 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
 
   const code = (error as NodeJS.ErrnoException | undefined)?.code
-  if (isExpected(error)) note(`${error.message}${code ? ` [${code}]` : ''}`)
-  else noteLines(`rollcall: ${(error as Error)?.stack ?? String(error)}`)
+  if (isExpected(error)) note(redactWords(`${error.message}${code ? ` [${code}]` : ''}`))
+  else noteLines(redactWords(`rollcall: ${(error as Error)?.stack ?? String(error)}`))
   return exitCodeOf(error)
 }
 
