@@ -29,6 +29,8 @@ export const LOOK_MS = 200
 const CROWDED_MS = 5000
 /** How many pages that it does not know a worker tries one after the other, before it looks at all of them at once. */
 const MAX_PROBES = 8
+/** So many pages without fresh items are passed on each search, before the complete ones are left out. */
+const MAX_EMPTY = 32
 
 export interface TakenFrom<R> {
   readonly page: string
@@ -232,10 +234,12 @@ export class PageChooser {
     const own = this.#own
     const shared: string[] = []
     let isRefreshed = false
+    let empty = 0
     for (const page of this.#isContended ? ownFirst(level, own) : level) {
       const state = this.#states.cached(page)
       // Fresh items only become fewer, so an old state that has none is as good as a new one.
       if (state !== undefined && readyIn(state, 'fresh') === 0) {
+        if (++empty === MAX_EMPTY) this.#leaveOut()
         if (readyIn(state, 'retry') === 0 && !this.#mayBeDue(state)) continue
         // What came back to an older page is older than what is fresh in the next.
         const returned = await this.#takeSeen(page, 'retry', search)
@@ -270,6 +274,16 @@ export class PageChooser {
       if (taken !== undefined) return taken
     }
     return undefined
+  }
+
+  /** Complete pages are not passed again on each search; those that are listed still come back with the next list. */
+  #leaveOut(): void {
+    const isLeft = (page: string) => {
+      const state = this.#states.cached(page)
+      return state === undefined || !isComplete(state)
+    }
+    this.#levels = this.#levels.map((level) => level.filter(isLeft)).filter(({ length }) => length > 0)
+    this.#order = this.#levels.flat()
   }
 
   /** Those with the fewest claims first, as far as that is known. */
