@@ -18,8 +18,10 @@
       "sources": [
         "native/addon/counters.cc",
         "native/addon/handle.cc",
+        "native/addon/heart.cc",
         "native/addon/module.cc",
         "native/addon/owner.cc",
+        "native/addon/process.cc",
         "native/addon/reader.cc",
         "native/addon/waiter.cc",
         "native/core/board.cc",

@@ -5,7 +5,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { WatchdogQueue, type WatchdogTimer } from '../lib'
+import { type ConnectOptions, WatchdogQueue, type WatchdogTimer } from '../lib'
 import { CHILDREN_DIR } from './harness/paths'
 import type { Bar, Measurement, Trial, TrialParams } from './harness/plan'
 import type { RivalName } from './rivals'
@@ -22,7 +22,7 @@ export function itemList(count: number): string[] {
 /** Makes the queue that a crew is let loose on. */
 export type MakeQueue = (master: WatchdogQueue, items: string[]) => Promise<void>
 
-const makePlain: MakeQueue = (master, items) => master.createQueue({ queue: items })
+export const makePlain: MakeQueue = (master, items) => master.createQueue({ queue: items })
 
 /** Five priorities, and a pause after each failure. */
 export const makeLayered: MakeQueue = async (master, items) => {
@@ -87,8 +87,13 @@ export type DrainWay = keyof typeof DRAINS
 export type DrainKind = DrainWay | 'bullmq' | 'bare'
 
 /** A worker of ours: connected, with a timer. */
-export async function worker(url: string, id: string, way: DrainWay): Promise<Worker> {
-  const queue = await WatchdogQueue.connect(url)
+export async function worker(
+  url: string,
+  id: string,
+  way: DrainWay,
+  options?: ConnectOptions,
+): Promise<Worker> {
+  const queue = await WatchdogQueue.connect(url, options)
   const timer = await queue.createTimer(id)
   return async () => {
     const count = await DRAINS[way](timer)
@@ -99,9 +104,14 @@ export async function worker(url: string, id: string, way: DrainWay): Promise<Wo
 }
 
 /** So many workers of ours in this process, each with a connection of its own. */
-export async function crewOfHandles(url: string, count: number, way: DrainWay): Promise<Crew> {
+export async function crewOfHandles(
+  url: string,
+  count: number,
+  way: DrainWay,
+  options?: ConnectOptions,
+): Promise<Crew> {
   const ids = Array.from({ length: count }, (_, i) => `worker-${i}`)
-  const workers = await Promise.all(ids.map((id) => worker(url, id, way)))
+  const workers = await Promise.all(ids.map((id) => worker(url, id, way, options)))
   return { workers, close: async () => {} }
 }
 
@@ -167,8 +177,9 @@ export async function queueRate(
   items: number,
   start: () => Promise<Crew>,
   make = makePlain,
+  options?: ConnectOptions,
 ): Promise<Measurement> {
-  const master = await WatchdogQueue.connect(url)
+  const master = await WatchdogQueue.connect(url, options)
   await make(master, itemList(items))
   const measurement = await crewRate(await start(), items)
   const { done } = await master.counts()

@@ -2,8 +2,11 @@
 // protocol of the queue's ancestor over the same native client, on the same server in the same run.
 
 import { randomBytes } from 'node:crypto'
-import { figuresOf } from '../test/support/zookeeper-server'
-import type { Subject, Trial, TrialParams } from './harness/plan'
+import { readFileSync } from 'node:fs'
+import type { ConnectOptions } from '../lib'
+import type { Certificates } from '../test/support/certificates'
+import { figuresOf, startTlsZookeeper } from '../test/support/zookeeper-server'
+import type { Row, Subject, Trial, TrialParams } from './harness/plan'
 import {
   type CreationPlace,
   type Crew,
@@ -13,6 +16,7 @@ import {
   crewRate,
   type DrainWay,
   itemList,
+  makePlain,
   queueRate,
   SHORT_STALL,
   stalledIn,
@@ -97,6 +101,41 @@ const bareWrites: Trial = {
   },
 }
 
+interface TlsStage {
+  plain: string
+  secure: string
+  certificates: Certificates
+}
+
+/** The same server with and without TLS, each client with a certificate. */
+function overTls(name: string, role: Trial['role'], scheme: 'zk' | 'zks'): Trial {
+  const run = (params: TrialParams) => {
+    const { plain, secure, certificates } = params.stage as unknown as TlsStage
+    const { ca, client } = certificates
+    const tls = { ca: readFileSync(ca), cert: readFileSync(client.cert), key: readFileSync(client.key) }
+    const options: ConnectOptions = scheme === 'zks' ? { tls } : {}
+    const url = `${scheme}://${scheme === 'zks' ? secure : plain}${freshRoot()}`
+    const start = () => crewOfHandles(url, WORKERS, 'leases', options)
+    return queueRate(url, countOf('leases', params), start, makePlain, options)
+  }
+  return { name, role, rival: 'zookeeper', run }
+}
+
+const PLAIN = 'leases() + ack()'
+const OVER_TLS = 'the same over mutual TLS'
+
+const tlsRow: Row = {
+  id: 'tls',
+  what: 'Leasing and acking items over TLS, 16 workers, default options, an empty handler',
+  slow: true,
+  async stage() {
+    const { plain, secure, certificates, stop } = await startTlsZookeeper()
+    return { params: { plain, secure, certificates }, notes: [], close: stop }
+  },
+  trials: [overTls(PLAIN, 'floor', 'zk'), overTls(OVER_TLS, 'ours', 'zks')],
+  bars: [{ what: 'leases() + ack() over TLS, against plain', of: OVER_TLS, by: PLAIN }],
+}
+
 const place: CreationPlace = {
   rival: 'zookeeper',
   url: zookeeperUrl,
@@ -141,6 +180,7 @@ export const queue: Subject = {
       trials: [bareWrites, ours('lease() + ack()', 'lease', 'single')],
       bars: [],
     },
+    tlsRow,
     {
       id: 'create',
       what: 'Creating a queue in one call',

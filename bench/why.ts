@@ -1,50 +1,29 @@
 // What it costs to be told why: a beat of the heart, the vitals of a thousand processes, the stack of one that hangs.
 
-import assert from 'node:assert/strict'
 import path from 'node:path'
 import { Scoreboard, stackOf, type WorkerEntry } from '../lib'
-import { isFailure, native } from '../lib/binding'
 import { startCrowd } from './harness/crowd'
+import { loadFloor } from './harness/floor'
 import { ended, nextMessage, startNode } from './harness/machine'
 import { CHILDREN_DIR } from './harness/paths'
 import type { Measurement, Prepared, Row, Subject, TrialParams } from './harness/plan'
 
-const EMPTY = 'an empty Node-API call'
 const BEAT = 'a beat'
 const WORKERS = 1000
 const STATS = 'one read of /proc/<pid>/stat each'
 
-function empty(): Prepared {
-  const batch = (calls: number) => {
-    for (let i = 0; i < calls; i++) native.nothing()
-  }
-  return { unit: 'ns', batch }
-}
-
 function beat({ dir }: TrialParams): Prepared {
   const baseDir = path.join(dir, 'board')
   new Scoreboard({ baseDir }).close()
-  const board = native.open(path.join(baseDir, 'board'), false, true, 65_536)
-  assert.ok(!isFailure(board))
-  assert.ok(!isFailure(board.claim('w', 0, false, 0)))
-  board.startHeart(1000)
-  const batch = (calls: number) => {
-    for (let i = 0; i < calls; i++) board.beat()
-  }
-  return { unit: 'ns', batch, close: () => board.close() }
+  const heart = loadFloor().openHeart(path.join(baseDir, 'board'))
+  return { unit: 'ns', batch: (beats) => heart.beats(beats) }
 }
 
 const heartRow: Row = {
   id: 'heartbeat',
   what: 'Say that the event loop turns: once a second, by a timer, never by an update',
-  trials: [
-    { name: EMPTY, role: 'floor', prepare: empty },
-    { name: BEAT, role: 'ours', prepare: beat },
-  ],
-  bars: [
-    { what: 'a beat, in nanoseconds', of: BEAT, atMost: 30 },
-    { what: 'of which is the call', of: BEAT, by: EMPTY },
-  ],
+  trials: [{ name: BEAT, role: 'ours', prepare: beat }],
+  bars: [{ what: 'a beat, in nanoseconds', of: BEAT, atMost: 30 }],
 }
 
 function vitals({ stage }: TrialParams, wanted: boolean): Prepared {

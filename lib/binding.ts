@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import type { NodeBuffer } from './util/node-types'
 
 /** What is agreed on with the addons: the number in native/core/interface.h. */
-const INTERFACE = 2
+const INTERFACE = 3
 
 /** A call that failed: what native/addon/handle.cc makes of a Status. */
 export interface Failure {
@@ -135,9 +135,11 @@ export interface NativeBoard {
   retire(slots: number[], includeKept: boolean): RetiredSlot[] | Failure
   /** How many slots the process had. */
   noteEnd(pid: number, kind: number, value: number): number | Failure
-  startHeart(everyMs: number): void
-  /** Whether to close an inspector that somebody has opened and not closed. */
-  beat(): true | undefined
+  /**
+   * Once, by whoever has a slot. `attend` is called after some beats: with how many in a row have found that somebody
+   * may have left an inspector open, and with 0 when SIGUSR1 is handled by somebody else than at the beat before.
+   */
+  startHeart(everyMs: number, attend: (beatsLeftOpen: number) => void): void
   /** Nobody has it open any more. */
   endInspection(): void
   noteSigusr1(handles: boolean): void

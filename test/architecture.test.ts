@@ -132,9 +132,44 @@ describe('The architecture', () => {
     )
 
     assert.deepEqual([...new Set(missing)], [])
+    const ofTree = ['native', 'docs'].flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { withFileTypes: true }).filter((one) => one.isDirectory()),
+    )
+    for (const { name } of ofTree) assert.ok(rooms.includes(name), `docs/ARCHITECTURE.md has ${name}`)
     for (const room of Object.keys(MAY).filter((room) => !lib.has(`lib/${room}.ts`))) {
       assert.ok(rooms.includes(room.split('/').at(-1)!), `docs/ARCHITECTURE.md has ${room}`)
     }
+  })
+
+  it('is written down in CONTRIBUTING.md with files and folders that are there', () => {
+    const rooms = [
+      'lib',
+      'test',
+      'bench',
+      'native',
+      'scripts',
+      'docs',
+      'assets',
+      'man',
+      'examples',
+      '.github',
+    ]
+    const files = rooms.flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map(
+        (name) => `/${folder}/${name}`,
+      ),
+    )
+    files.push(...[...readdirSync(ROOT), ...rooms].map((name) => `/${name}`))
+    const text = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8').replaceAll(/^```[\s\S]*?^```$/gm, '')
+    const named = [...text.matchAll(/`([\w./-]+?\.(?:[cm]?[jt]s|cc|h|css|md|json|yml|1)|(?:[\w.-]+\/)+)`/g)]
+
+    const missing = named
+      .map(([, name]) => name!.replace(/\/$/, ''))
+      .filter((name) => !/NAME|^(?:subject|kebab-case|build|prebuilds|dist)\b|\.test\.js$/.test(name))
+      .filter((name) => !files.some((file) => file.endsWith(`/${name}`)))
+
+    assert.ok(named.length > 150, `${named.length} names`)
+    assert.deepEqual([...new Set(missing)], [])
   })
 
   it('keeps the headers of Node out of the core', () => {

@@ -16,6 +16,8 @@ interface FloorAddon {
   /** How many of them are ready now. */
   epollLook(epoll: number): number
   open(boardFile: string): FloorBoard
+  /** A worker of that board, until the process ends. */
+  openHeart(boardFile: string): { beats(count: number): void }
   pidfdOpen(pid: number): number
   /** Blocks until that process has ended; nanoseconds on the clock of process.hrtime. */
   pidfdWait(pidfd: number): number

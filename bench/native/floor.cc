@@ -10,10 +10,11 @@
 
 #include <string>
 
-#include "board_file.h"
+#include "board.h"
 
 namespace {
 
+using rollcall::Board;
 using rollcall::BoardFile;
 using rollcall::Latch;
 using rollcall::Word;
@@ -93,18 +94,22 @@ void Bind(napi_env env, napi_value object, const char* name, napi_callback callb
   napi_set_named_property(env, object, name, function);
 }
 
+bool PathOf(napi_env env, napi_callback_info info, std::string* path) {
+  size_t argc = 1, length;
+  napi_value value;
+  napi_get_cb_info(env, info, &argc, &value, nullptr, nullptr);
+  char name[4096];
+  if (napi_get_value_string_utf8(env, value, name, sizeof name, &length) != napi_ok) return false;
+  path->assign(name, length);
+  return true;
+}
+
 // open(path) -> { copy, compare }. Stays open until the process ends.
 napi_value Open(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
-  napi_value path;
-  napi_get_cb_info(env, info, &argc, &path, nullptr, nullptr);
-  char name[4096];
-  size_t length;
-  if (napi_get_value_string_utf8(env, path, name, sizeof name, &length) != napi_ok) {
-    return Throw(env, "Expected a path");
-  }
+  std::string path;
+  if (!PathOf(env, info, &path)) return Throw(env, "Expected a path");
   auto* file = new BoardFile();
-  if (!file->Open(std::string(name, length), true, true).ok()) {
+  if (!file->Open(path, true, true).ok()) {
     delete file;
     return Throw(env, "This is no board");
   }
@@ -112,6 +117,35 @@ napi_value Open(napi_env env, napi_callback_info info) {
   napi_create_object(env, &object);
   Bind(env, object, "copy", Copy, file);
   Bind(env, object, "compare", Compare, file);
+  return object;
+}
+
+// beats(count): so many beats of the heart of a worker, one after the other
+napi_value Beats(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value value;
+  void* data;
+  napi_get_cb_info(env, info, &argc, &value, nullptr, &data);
+  uint32_t count = 0;
+  napi_get_value_uint32(env, value, &count);
+  for (uint32_t i = 0; i < count; i++) (void)static_cast<Board*>(data)->Beat();
+  return nullptr;
+}
+
+// openHeart(path) -> { beats }. A worker of that board, until the process ends.
+napi_value OpenHeart(napi_env env, napi_callback_info info) {
+  std::string path;
+  if (!PathOf(env, info, &path)) return Throw(env, "Expected a path");
+  auto* board = new Board();
+  rollcall::Claimed claimed;
+  if (!board->file().Open(path, false, true).ok() || (board->Ready(), !board->TryClaim("heart", 5, 0, &claimed).ok())) {
+    delete board;
+    return Throw(env, "There is no slot on this board");
+  }
+  board->StartHeart(1000);
+  napi_value object;
+  napi_create_object(env, &object);
+  Bind(env, object, "beats", Beats, board);
   return object;
 }
 
@@ -172,6 +206,7 @@ NAPI_MODULE_INIT() {
   Bind(env, exports, "epollOf", EpollOf, nullptr);
   Bind(env, exports, "epollLook", EpollLook, nullptr);
   Bind(env, exports, "open", Open, nullptr);
+  Bind(env, exports, "openHeart", OpenHeart, nullptr);
   Bind(env, exports, "pidfdOpen", PidfdOpen, nullptr);
   Bind(env, exports, "pidfdWait", PidfdWait, nullptr);
   return exports;

@@ -3,6 +3,7 @@
 // loaded only when that verb runs.
 
 import { CommanderError } from 'commander'
+import { redactWords } from '../util/redact'
 import { createProgram } from './program'
 import { EXIT, exitCodeOf, isExpected } from './support/exit-codes'
 import { isClosedOutput, note, noteLines } from './support/output'
@@ -26,11 +27,14 @@ async function main(argv: string[]): Promise<void> {
 
 function report(error: unknown): number {
   // Commander has printed its own already.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
+  if (error instanceof CommanderError) {
+    // Its own code for whatever is wrong; a verb may have another.
+    return error.exitCode === 1 ? EXIT.usage : error.exitCode
+  }
 
   const code = (error as NodeJS.ErrnoException | undefined)?.code
-  if (isExpected(error)) note(`${error.message}${code ? ` [${code}]` : ''}`)
-  else noteLines(`rollcall: ${(error as Error)?.stack ?? String(error)}`)
+  if (isExpected(error)) note(redactWords(`${error.message}${code ? ` [${code}]` : ''}`))
+  else noteLines(redactWords(`rollcall: ${(error as Error)?.stack ?? String(error)}`))
   return exitCodeOf(error)
 }
 

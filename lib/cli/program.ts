@@ -4,13 +4,14 @@
 
 import { Command, CommanderError, Option } from 'commander'
 import { redactWords } from '../util/redact'
+import { EXIT, exitCodesText } from './support/exit-codes'
 import { fitted, withExitCodes } from './support/help-text'
 import { noteLines, print } from './support/output'
 import { withOptionHint, withVerbHint, withVerbsOf } from './support/verb-hints'
 
-const EXIT_CODES = `
-Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not possible here; 70 a bug of ours; 71 the
-system refused; 73 exists already; 74 no space or broken disk; 75 try again; 77 permission.
+const OF_NO_VERB = Object.values(EXIT).filter((code) => code === EXIT.fine || code >= EXIT.usage)
+const AFTER = `
+${exitCodesText(OF_NO_VERB)}
 
 Examples:
   $ rollcall demo
@@ -62,7 +63,7 @@ export function createProgram(version: string, verb?: string): Command {
     })
     .showHelpAfterError('(--help tells more, with an example)')
     .configureHelp({ showGlobalOptions: false })
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText('after', AFTER)
   const wanted = verb !== undefined && verb in VERBS && verb !== 'completion' ? [verb] : Object.keys(VERBS)
   for (const register of new Set(wanted.map((name) => VERBS[name]!()))) register(program)
   withExitCodes(program)

@@ -9,6 +9,11 @@ export interface WorkerPlace {
   readonly board: string
 }
 
+/** Of a worker's fields those that a machine does not tell. Any other one is carried: the compiler asks for it. */
+type NotTold = 'vitals'
+type WhereKnown = 'deadForMs' | 'ending' | 'error'
+type Carried = FleetWorker & Record<Exclude<keyof FleetWorker, NotTold | WhereKnown>, unknown>
+
 /** @param now by `performance.now()` */
 export function workerOf(row: Row, { machine, machineId, board }: WorkerPlace, now: number): FleetWorker {
   const worker: FleetWorker = {
@@ -32,7 +37,7 @@ export function workerOf(row: Row, { machine, machineId, board }: WorkerPlace, n
     machineId,
     board,
     statusCut: row.statusCut,
-  }
+  } satisfies Carried
   if (row.diedAt !== undefined) worker.deadForMs = Math.max(0, now - row.diedAt)
   if (row.ending !== undefined) worker.ending = row.ending
   if (row.error !== undefined) worker.error = row.error

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { LEGEND_STYLE } from './fleet-cells'
 import { type Html, trusted } from './html'
 
 interface Asset {
@@ -15,8 +16,11 @@ interface Asset {
 // As seen from the compiled file, dist/lib/page/assets.js.
 const ASSETS = join(__dirname, '..', '..', '..', 'assets')
 
-function load(...names: string[]): Asset {
-  const text = names.map((name) => readFileSync(join(ASSETS, name), 'utf8')).join('\n')
+function read(...names: string[]): string {
+  return names.map((name) => readFileSync(join(ASSETS, name), 'utf8')).join('\n')
+}
+
+function assetOf(text: string): Asset {
   return {
     content: trusted(text),
     hash: `'sha256-${createHash('sha256').update(text).digest('base64')}'`,
@@ -33,12 +37,15 @@ let ofFleet: Assets | undefined
 
 /** Read once, when the first page is made. */
 export function pageAssets(): Assets {
-  ofStatus ??= { style: load('status-page.css'), script: load('status-page.js') }
+  ofStatus ??= { style: assetOf(read('status-page.css')), script: assetOf(read('status-page.js')) }
   return ofStatus
 }
 
 /** Those of a fleet's page: what it looks like, and how it differs from a board's. */
 export function fleetAssets(): Assets {
-  ofFleet ??= { style: load('status-page.css', 'fleet-page.css'), script: load('fleet-page.js') }
+  ofFleet ??= {
+    style: assetOf(`${read('status-page.css', 'fleet-page.css')}\n${LEGEND_STYLE}`),
+    script: assetOf(read('fleet-page.js')),
+  }
   return ofFleet
 }

@@ -6,7 +6,7 @@ import { jsonStatus } from '../terminal/render'
 import { countKinds, countsAsBusy, livingOf } from '../view/activity'
 import type { StateLimits } from '../view/worker-state'
 import { type Picture, uptimeMs } from './feed'
-import { viewWorker } from './worker-view'
+import { viewWorker } from './row-values'
 
 /**
  * `Key: value` lines. `Scoreboard` has one letter for each slot; a dead worker has left an open one. Who is busy and who

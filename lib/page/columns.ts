@@ -4,7 +4,7 @@
 import { KINDS, type Kind } from '../view/activity'
 import { bytesText, countText } from '../view/numbers'
 import { ageText } from '../view/text'
-import type { WorkerView } from './worker-view'
+import type { WorkerView } from './row-values'
 
 /** How a value reads. The script has a function of the same name for each. */
 export type Format = 'word' | 'text' | 'age' | 'count' | 'bytes' | 'percent'

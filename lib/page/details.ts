@@ -9,7 +9,7 @@ import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/
 import type { StateLimits } from '../view/worker-state'
 import { clockText } from './clock'
 import { type Html, html } from './html'
-import { viewWorker } from './worker-view'
+import { viewWorker } from './row-values'
 
 const MOST_STATUS = 16 * 1024
 

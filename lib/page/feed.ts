@@ -12,10 +12,10 @@ import { ScoreboardError } from '../util/errors'
 import { countKinds, type KindCounts } from '../view/activity'
 import type { StateLimits } from '../view/worker-state'
 import { History } from './history'
+import { type Death, type Difference, KnownWorkers, type Sums } from './known-workers'
 import { QueueFeed, type Queues } from './queue-feed'
+import type { WorkerView } from './row-values'
 import { frame, Streams } from './streams'
-import type { WorkerView } from './worker-view'
-import { type Death, type Difference, type Sums, Workers } from './workers'
 
 export interface FeedOptions extends StateLimits {
   intervalMs: number
@@ -63,7 +63,7 @@ export class BoardFeed {
     () => this.#everything(),
     () => this.#stopWatching(),
   )
-  #workers: Workers | undefined
+  #workers: KnownWorkers | undefined
   #history = new History()
   #cursor: Cursor | undefined
   #watching: AbortController | undefined
@@ -148,7 +148,7 @@ export class BoardFeed {
     const board = this.#board
     if (!this.#workers) {
       const snapshot = board.snapshot({ includeDead: true })
-      this.#workers = new Workers(snapshot, this.#options)
+      this.#workers = new KnownWorkers(snapshot, this.#options)
       this.#cursor = snapshot.cursor
       this.#history.take(this.#workers.sums, this.#workers.counts().busy)
     }

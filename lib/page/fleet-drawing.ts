@@ -18,15 +18,15 @@ import { countText, rateText } from '../view/numbers'
 import { ownerKey } from '../view/rates'
 import { ageText, cut, escapeControls, statusText, timeText } from '../view/text'
 import { blockedForMs, type StateLimits } from '../view/worker-state'
-import { type CellPicture, cellPicture } from './cells'
 import { COLUMNS, cellText } from './columns'
 import { findWorker, whyCommand, workerDetails } from './details'
+import { type CellPicture, cellPicture } from './fleet-cells'
 import { type FleetChoice, hasWords, machineText } from './fleet-order'
 import type { History } from './history'
 import { type Html, html } from './html'
 import type { QueueView } from './queue-feed'
 import { queuesSection } from './queue-section'
-import { viewWorker, type WorkerView } from './worker-view'
+import { viewWorker, type WorkerView } from './row-values'
 
 /** Everything that a page shows, as it is now. */
 export interface FleetScene {

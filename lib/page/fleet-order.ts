@@ -1,7 +1,7 @@
 // What of a fleet is shown, as the address of its page says: `?filter=zone=a`, `?machine=ID&worker=KEY`.
 
 import { labelsText, type MachineView } from '../view/fleet'
-import { isMatch, MAX_FILTER_LENGTH } from './order'
+import { isMatch, MAX_FILTER_LENGTH } from './row-order'
 
 export interface FleetChoice {
   /** Lower case; words that all have to be there, those behind a `!` not. */

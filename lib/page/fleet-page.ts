@@ -3,7 +3,7 @@
 import { redactUrl } from '../util/redact'
 import { cut, escapeControls } from '../view/text'
 import { fleetAssets } from './assets'
-import { LEGEND_KINDS } from './cells'
+import { LEGEND_KINDS } from './fleet-cells'
 import { type Drawn, drawFleet, type FleetScene } from './fleet-drawing'
 import type { FleetChoice } from './fleet-order'
 import { areaUnder, SPARK_HEIGHT, SPARK_WIDTH, WINDOW_TEXT } from './history'

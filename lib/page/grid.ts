@@ -3,7 +3,7 @@
 
 import type { Kind } from '../view/activity'
 import { type Html, html } from './html'
-import type { WorkerView } from './worker-view'
+import type { WorkerView } from './row-values'
 
 export const MOST_CELLS = 8192
 /** From so many slots on, cells are small and have no letters. */

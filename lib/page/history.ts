@@ -2,7 +2,7 @@
 // from them.
 
 import { perSecond } from '../view/rates'
-import type { Sums } from './workers'
+import type { Sums } from './known-workers'
 
 /** Two minutes, a sample a second. */
 const HISTORY_LENGTH = 120

@@ -13,10 +13,10 @@ import { type Picture, uptimeMs } from './feed'
 import { grid, MOST_CELLS, SMALL_FROM } from './grid'
 import { areaUnder, type SampleName, SPARK_HEIGHT, SPARK_WIDTH, WINDOW_TEXT } from './history'
 import { type Html, html } from './html'
-import { type Choice, choose, DEFAULT_SORT, STATES } from './order'
 import { queuesSection } from './queue-section'
+import { type Choice, choose, DEFAULT_SORT, STATES } from './row-order'
+import type { WorkerView } from './row-values'
 import { deathsSection, troubleSection } from './trouble'
-import type { WorkerView } from './worker-view'
 
 export interface PageOptions {
   title?: string

@@ -10,10 +10,10 @@ import { findWorker, workerDetails } from './details'
 import { BoardFeed, type Picture } from './feed'
 import { checkHandlerOptions, type StatusHandlerOptions } from './handler-options'
 import { type Html, html } from './html'
-import { readChoice } from './order'
 import { renderPage, renderTick } from './page'
 import { type Asked, PageDoor } from './page-door'
 import { answer, answerText } from './respond'
+import { readChoice } from './row-order'
 
 /** One status page: what each address answers. */
 export class StatusPage extends PageDoor {

@@ -8,7 +8,7 @@ import { dayTimeText } from './clock'
 import { rankOf } from './columns'
 import type { Picture } from './feed'
 import { type Html, html } from './html'
-import type { WorkerView } from './worker-view'
+import type { WorkerView } from './row-values'
 
 const MOST_SHOWN = 6
 

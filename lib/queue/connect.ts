@@ -5,6 +5,7 @@ import path from 'node:path'
 import { describeValue } from '../util/check-options'
 import { WatchdogError } from '../util/errors'
 import { redactUrl } from '../util/redact'
+import { isOfServer, type Scheme, SERVER_SCHEMES, schemeOf } from '../util/schemes'
 import type { Store } from './store/store'
 import type { ConnectOptions, TlsOptions } from './types'
 
@@ -22,31 +23,44 @@ export async function openStore(given: string, options: ConnectOptions): Promise
 /** The same queue has the same name, however it is written. */
 export function canonicalUrl(given: string): string {
   const url = checkedUrl(given)
-  const [, scheme, hosts, root] = /^(zks?):\/\/([^/]*)(.*)$/.exec(url) ?? []
-  if (hosts !== undefined) {
-    const named = hosts.split(',').map((host) => (/:\d+$/.test(host) ? host : `${host}:${ZOOKEEPER_PORT}`))
+  if (isServerUrl(url)) {
+    const [, scheme, hosts, root] = /^(.*?):\/\/([^/]*)(.*)$/s.exec(url)!
+    const named = hosts!.split(',').map((host) => (/:\d+$/.test(host) ? host : `${host}:${ZOOKEEPER_PORT}`))
     return `${scheme}://${named.sort().join(',')}${root!.replace(/\/+$/, '')}`
   }
   return `local:${path.resolve(localDirectory(url))}`
 }
 
-async function open(url: string, options: ConnectOptions): Promise<Store> {
-  if (isServerUrl(url)) {
-    const { parseZookeeperUrl } = await import('./store/zookeeper/url.js')
-    const address = parseZookeeperUrl(url)
-    const { ZookeeperStore } = await import('./store/zookeeper/store.js')
-    return ZookeeperStore.connect({
-      url,
-      address,
-      sessionTimeoutMs: options.sessionTimeoutMs ?? DEFAULT_SESSION_MS,
-      connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_MS,
-      session: options.session,
-      auth: options.auth,
-      tls: tlsOf(url, options.tls),
-      heartbeat: options.heartbeat ?? 'loop',
-      signal: options.signal,
-    })
-  }
+type Opener = (url: string, options: ConnectOptions) => Promise<Store>
+
+const OPENERS: Readonly<Record<Scheme, Opener>> = {
+  local: openLocal,
+  zk: openZookeeper,
+  zks: openZookeeper,
+}
+
+function open(url: string, options: ConnectOptions): Promise<Store> {
+  return OPENERS[schemeOf(url) ?? 'local'](url, options)
+}
+
+async function openZookeeper(url: string, options: ConnectOptions): Promise<Store> {
+  const { parseZookeeperUrl } = await import('./store/zookeeper/url.js')
+  const address = parseZookeeperUrl(url)
+  const { ZookeeperStore } = await import('./store/zookeeper/store.js')
+  return ZookeeperStore.connect({
+    url,
+    address,
+    sessionTimeoutMs: options.sessionTimeoutMs ?? DEFAULT_SESSION_MS,
+    connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_MS,
+    session: options.session,
+    auth: options.auth,
+    tls: tlsOf(url, options.tls),
+    heartbeat: options.heartbeat ?? 'loop',
+    signal: options.signal,
+  })
+}
+
+async function openLocal(url: string, options: ConnectOptions): Promise<Store> {
   const directory = localDirectory(url)
   options.signal?.throwIfAborted()
   if (options.session !== undefined) {
@@ -62,14 +76,14 @@ async function open(url: string, options: ConnectOptions): Promise<Store> {
   })
 }
 
-/** `zk:` or, over TLS, `zks:`. */
+/** As it has to be written. */
 function isServerUrl(url: string): boolean {
-  return /^zks?:\/\//.test(url)
+  return isOfServer(url) && /^[a-z]+:\/\//.test(url)
 }
 
 const HOST_AND_PORT = /^\[?[\w.:-]+\]?:\d{1,5}(,[\w.:-]+)*(\/|$)/
 /** `zk:` anywhere, or in front and not followed by what has to follow it. */
-const ODD_SCHEME = /^(?:.*\/)?(?:zks?|zookeeper):\/*/i
+const ODD_SCHEME = new RegExp(`^(?:.*\\/)?(?:${SERVER_SCHEMES.join('|')}|zookeeper):\\/*`, 'i')
 
 /** Without blanks around it. What was most likely meant for a server is never taken for a directory. */
 function checkedUrl(url: unknown): string {

@@ -1,30 +1,18 @@
-// The heart of a worker: as long as its event loop turns, it says so in its slot. Nothing here is on the path of an update.
+// The heart of a worker: as long as its event loop turns, the addon says so in its slot, by a timer of the loop that runs no
+// JavaScript. Here is what needs some.
 
 import type { NativeBoard } from '../binding'
 
-export class Heart {
-  #timer: NodeJS.Timeout | undefined
-
-  /** REQUIRES: the board has just claimed a slot. 0: no heart. */
-  start(board: NativeBoard, everyMs: number): void {
-    if (everyMs === 0) return
-    board.startHeart(everyMs)
-    let isHandled = false
-    let overdue = 0
-    const beat = () => {
-      // Whoever looks for a stack wakes Node's inspector by SIGUSR1, and must not where the program uses it itself.
-      const isHandledNow = process.listenerCount('SIGUSR1') > 0
-      if (isHandledNow !== isHandled) board.noteSigusr1(isHandledNow)
-      isHandled = isHandledNow
-      overdue = board.beat() ? overdue + 1 : 0
-      if (overdue > 0 && closesInspector(overdue)) board.endInspection()
-    }
-    this.#timer = setInterval(beat, everyMs).unref()
-  }
-
-  stop(): void {
-    clearInterval(this.#timer)
-  }
+/** REQUIRES: the board has just claimed a slot. Beats until the board is closed. 0: no heart. */
+export function startHeart(board: NativeBoard, everyMs: number): void {
+  if (everyMs === 0) return
+  // Whoever looks for a stack wakes Node's inspector by SIGUSR1, and must not where the program uses it itself.
+  const noteSigusr1 = () => board.noteSigusr1(process.listenerCount('SIGUSR1') > 0)
+  noteSigusr1()
+  board.startHeart(everyMs, (beatsLeftOpen) => {
+    noteSigusr1()
+    if (beatsLeftOpen > 0 && closesInspector(beatsLeftOpen)) board.endInspection()
+  })
 }
 
 /** One that was asked for while nothing could run opens some turns later, once or, as Node asks itself in two ways, twice. */

@@ -2,25 +2,21 @@
 
 import { isFailure, type NativeBoard, type NativeInspection, native, Outcome } from '../binding'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
-import { monotonicMs } from '../util/clock'
 import { ScoreboardError } from '../util/errors'
 import { BlockedWatch } from './blocked-watch'
 import { type CheckedOptions, checkScoreboardOptions } from './board-options'
-import { cursorOf, readChanges } from './changes'
-import { claimError, tryAgainWhileBusy, tryToClaim } from './claiming'
+import { BoardReader } from './board-reader'
+import { takeSlot, tryAgainWhileBusy } from './claiming'
 import { cleanBoard, removeBoard, retireSlots } from './cleaning'
 import { type EncodedStatus, encodeStatus, isBytes, toJson } from './codec'
-import { CounterReader, Counters, SharedCounters } from './counters'
+import { Counters, SharedCounters } from './counters'
 import { type Ending, endingOf } from './ending'
 import { scoreboardError } from './failures'
 import { livingOn } from './geometry'
-import { Heart } from './heart'
-import { Hearts } from './hearts'
+import { startHeart } from './heart'
 import { openBoard } from './open-board'
-import { OverflowWriter, removeFilesOfOwner } from './overflow'
-import { addOwner, idsOfThisThread, removeOwner } from './owners'
-import { SlotReader } from './slot-reader'
-import { StatusReader } from './status-reader'
+import { OverflowWriter } from './overflow'
+import { addOwner, removeOwner } from './owners'
 import type {
   Accepted,
   Changes,
@@ -31,9 +27,7 @@ import type {
   WatchOptions,
   WorkerEntry,
 } from './types'
-import { VitalsReader } from './vitals'
 import { ChangeWatcher, WatchHub } from './watch'
-import { readEntry } from './worker-entry'
 
 /** Bytes of a long status that stay in the slot, for whoever cannot read its file. */
 const PREVIEW_BYTES = 256
@@ -60,17 +54,12 @@ const { publishTextAt } = native
 export class Scoreboard<S = Status, Names extends string = string> {
   readonly baseDir: string
   readonly #options: CheckedOptions
-  readonly #heart = new Heart()
-  #hearts: Hearts | undefined
-  #vitals: VitalsReader | undefined
   #board: NativeBoard
-  #reader: SlotReader
-  #all: StatusReader
+  #reader: BoardReader
   readonly #publishText: NativeBoard['publishText']
   #number: number
   /** Whether this is the one handle that publishes with its own bound function. */
   #isFirst: boolean
-  #counterReader: CounterReader
   #hub: WatchHub
   #shared: SharedCounters
   #keepsStatus = false
@@ -100,11 +89,9 @@ export class Scoreboard<S = Status, Names extends string = string> {
     // All of #handle() here too: a field that is first set elsewhere makes every later access slower.
     this.#board = board
     this.#number = board.number
-    this.#counterReader = new CounterReader(board)
     this.#hub = new WatchHub(board)
     this.#shared = new SharedCounters(board, this.#options.readOnly)
-    this.#reader = new SlotReader(board, this.baseDir, this.#options.maxStatusBytes)
-    this.#all = new StatusReader(board, this.#reader)
+    this.#reader = new BoardReader(board, this.baseDir, this.#options.maxStatusBytes)
   }
 
   /** Board-wide integers that any worker may add to. */
@@ -136,24 +123,9 @@ export class Scoreboard<S = Status, Names extends string = string> {
   claim(): void {
     this.#checkWritable('claim a slot')
     if (this.#workerId !== undefined) return
-    const { workerId, isExplicitId, deadForMs } = this.#options
-    const ours = isExplicitId ? undefined : idsOfThisThread(this.boardId)
-    for (let suffix = 1; ; suffix++) {
-      const id = suffix === 1 ? workerId : `${workerId}#${suffix}`
-      if (ours?.has(id)) continue
-      const slot = tryToClaim(this.#board, id, this.#keepsStatus, deadForMs)
-      if (!isFailure(slot)) {
-        this.#workerId = id
-        this.#settleIn(slot.slot, slot.epoch)
-        if (slot.endedEpoch > 0) {
-          const { boardId } = this.#board
-          const generation = slot.endedGeneration
-          removeFilesOfOwner(this.baseDir, { boardId, slot: slot.slot, epoch: slot.endedEpoch, generation })
-        }
-        return
-      }
-      if (slot.code !== 'ID_IN_USE' || isExplicitId) throw claimError(this.baseDir, this.#board, id, slot)
-    }
+    const { id, slot, epoch } = takeSlot(this.#board, this.#options, this.#keepsStatus)
+    this.#workerId = id
+    this.#settleIn(slot, epoch)
   }
 
   /**
@@ -211,7 +183,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
    */
   forEachStatus(each: (status: S, id: string) => void): void {
     this.#checkOpen('read')
-    const ended = this.#all.read(each as (status: Status, id: string) => void)
+    const ended = this.#reader.forEachStatus(each as (status: Status, id: string) => void)
     if (!this.#options.readOnly) retireSlots(this.#board, this.baseDir, ended)
   }
 
@@ -228,24 +200,8 @@ export class Scoreboard<S = Status, Names extends string = string> {
     const wantsVitals = optionalBoolean(options.vitals, 'vitals') ?? false
     const includeDead = optionalBoolean(options.includeDead, 'includeDead') ?? false
     this.#checkOpen('read')
-    const workers: WorkerEntry[] = []
-    const entries: number[] = []
-    const count = this.#reader.scan()
     const deadForMs = includeDead ? this.#options.deadForMs : undefined
-    const now = monotonicMs()
-    for (let entry = 0; entry < count; entry++) {
-      const worker = readEntry(this.#reader, this.#counterReader, entry, deadForMs, now)
-      if (worker === undefined) continue
-      workers.push(worker)
-      entries.push(entry)
-    }
-    if (wantsVitals) {
-      this.#vitals ??= new VitalsReader(this.#board)
-      this.#vitals.addTo(workers)
-    }
-    const { boardId, slots } = this.#board
-    const cursor = cursorOf(this.#board, this.#reader, workers, entries)
-    return { boardId, slots, workers, cursor, takenAt: Date.now() } as unknown as Snapshot<S, Names>
+    return this.#reader.snapshot(deadForMs, wantsVitals) as unknown as Snapshot<S, Names>
   }
 
   /**
@@ -256,7 +212,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
    */
   changes(since?: Cursor): Changes<S, Names> {
     this.#checkOpen('read')
-    return readChanges(this.#board, this.#reader, since, this.#liveEntry) as unknown as Changes<S, Names>
+    return this.#reader.changes(since) as unknown as Changes<S, Names>
   }
 
   /**
@@ -279,7 +235,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
     const watched = {
       changes: (since?: Cursor) => this.changes(since) as unknown as Changes,
       sharedValues: () => this.shared.values(),
-      workerIn: (slot: number) => this.#workerIn(slot),
+      workerIn: (slot: number) => this.#reader.workerIn(slot),
       blocked: blockedAfterMs === undefined ? undefined : new BlockedWatch(this.#board, blockedAfterMs),
     }
     const watcher: AsyncIterableIterator<unknown> = new ChangeWatcher(
@@ -309,12 +265,12 @@ export class Scoreboard<S = Status, Names extends string = string> {
    */
   totals(): Record<Names, number> {
     this.#checkOpen('read')
-    return this.#counterReader.totals() as Record<Names, number>
+    return this.#reader.counters.totals() as Record<Names, number>
   }
 
   /** The names of the board's counters, each with its kind, in the order in which the board was made. */
   get counterKinds(): Record<Names, 'counter' | 'gauge'> {
-    return this.#counterReader.kinds() as Record<Names, 'counter' | 'gauge'>
+    return this.#reader.counters.kinds() as Record<Names, 'counter' | 'gauge'>
   }
 
   /**
@@ -328,14 +284,9 @@ export class Scoreboard<S = Status, Names extends string = string> {
   cleanup(slots: readonly number[] | undefined): { slots: number; files: number }
   cleanup(slots?: readonly number[]): { slots: number; files: number } {
     this.#checkWritable('clean up')
-    const reader = this.#reader
-    const count = reader.scan()
-    const ended: number[] = []
-    for (let entry = 0; entry < count; entry++) {
-      if (reader.isLive(entry)) continue
-      if (slots?.includes(reader.slot(entry)) !== false) ended.push(reader.slot(entry))
-    }
-    return cleanBoard(this.#board, this.baseDir, ended)
+    const dead = this.#reader.deadSlots()
+    const wanted = slots === undefined ? dead : dead.filter((slot) => slots.includes(slot))
+    return cleanBoard(this.#board, this.baseDir, wanted)
   }
 
   /**
@@ -360,14 +311,9 @@ export class Scoreboard<S = Status, Names extends string = string> {
    * All workers, living and dead, for whoever must not block its event loop with reading all of them at once. Each
    * slot is read when its turn comes. @internal
    */
-  *eachWorker(): Generator<WorkerEntry> {
+  eachWorker(): Generator<WorkerEntry> {
     this.#checkOpen('read')
-    const reader = new SlotReader(this.#board, this.baseDir, this.#options.maxStatusBytes)
-    for (let slot = 0; slot < this.#board.highWater(); slot++) {
-      if (reader.scan(undefined, slot, slot + 1) === 0) continue
-      const worker = readEntry(reader, this.#counterReader, 0, Number.POSITIVE_INFINITY)
-      if (worker !== undefined) yield worker
-    }
+    return this.#reader.eachWorker()
   }
 
   /**
@@ -410,13 +356,9 @@ export class Scoreboard<S = Status, Names extends string = string> {
     this.#generation++
     this.#board = board
     this.#number = board.number
-    this.#counterReader = new CounterReader(board)
     this.#hub = new WatchHub(board)
     this.#shared = new SharedCounters(board, this.#options.readOnly)
-    this.#reader = new SlotReader(board, this.baseDir, this.#options.maxStatusBytes)
-    this.#all = new StatusReader(board, this.#reader)
-    this.#hearts = undefined
-    this.#vitals = undefined
+    this.#reader = new BoardReader(board, this.baseDir, this.#options.maxStatusBytes)
     this.#counters = undefined
     this.#files = undefined
     this.#hasFiles = false
@@ -455,8 +397,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
    */
   blocked(afterMs?: number): Map<number, { epoch: number; forMs: number }> {
     this.#checkOpen('read')
-    this.#hearts ??= new Hearts(this.#board)
-    return this.#hearts.blocked(afterMs)
+    return this.#reader.blocked(afterMs)
   }
 
   /** What the line of a worker says for whoever is about to look into its process. @internal */
@@ -476,10 +417,7 @@ export class Scoreboard<S = Status, Names extends string = string> {
 
   /** How many slots belong to dead workers. @internal */
   countDead(): number {
-    const reader = this.#reader
-    let dead = 0
-    for (let entry = 0, count = reader.scan(); entry < count; entry++) if (!reader.isLive(entry)) dead++
-    return dead
+    return this.#reader.deadSlots().length
   }
 
   /** Whether the name still leads to the board of this handle; as of a second ago at most. @internal */
@@ -511,7 +449,6 @@ export class Scoreboard<S = Status, Names extends string = string> {
   /** Gives everything back: with a good-bye, or as one who has died in this way. */
   #leave(ending: Ending | undefined): void {
     for (const companion of this.#companions.splice(0)) companion[Symbol.dispose]()
-    this.#heart.stop()
     removeOwner(this)
     this.#hub.close()
     if (ending !== undefined) {
@@ -582,18 +519,10 @@ export class Scoreboard<S = Status, Names extends string = string> {
   #settleIn(slot: number, epoch: number): void {
     const { boardId } = this.#board
     this.#ownKey = `${slot}-${epoch}`
-    this.#heart.start(this.#board, this.#options.heartbeatMs)
+    startHeart(this.#board, this.#options.heartbeatMs)
     this.#files = new OverflowWriter(this.baseDir, this.#options.mode, { boardId, slot, epoch })
     addOwner(this)
   }
-
-  /** The living owner of a slot. */
-  #workerIn(slot: number): WorkerEntry | undefined {
-    return this.#reader.scan(undefined, slot, slot + 1) === 0 ? undefined : this.#liveEntry(0)
-  }
-
-  readonly #liveEntry = (entry: number, now?: number) =>
-    readEntry(this.#reader, this.#counterReader, entry, undefined, now)
 
   #checkOpen(what: string): void {
     if (!this.#isClosed) return

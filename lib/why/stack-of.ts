@@ -3,13 +3,14 @@
 // the kernel; where it is not, or where nothing answers, the kernel's own view is told instead.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { isFailure, native } from '../binding'
+import { isFailure, native, StatField } from '../binding'
 import { MISSED_BEATS } from '../scoreboard/hearts'
 import type { AnyScoreboard } from '../scoreboard/scoreboard'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
 import { abortable } from '../util/wait'
 import { debuggerUrl, Inspector, stackNow } from './inspector'
 import { takeTurn } from './one-at-a-time'
+import { Patience } from './patience'
 import {
   catchesSignal,
   isNode,
@@ -19,6 +20,7 @@ import {
   readText,
   SIGUSR1,
   socketsOf,
+  statOf,
   statusField,
   type TcpSocket,
   tcpSockets,
@@ -60,6 +62,8 @@ interface Subject {
   handlesSigusr1: boolean
   /** Whether somebody was killed who had its inspector open. */
   isLeftOpen: boolean
+  /** Once its inspector is being opened: says for how long it may be open from now. */
+  noteMore?: () => void
 }
 
 /** See why.ts. */
@@ -118,10 +122,9 @@ function checkProcess({ state, pid, processStart, pidNamespace }: AskedWorker): 
       'it runs in another pid namespace (another container), where its pid names another process than here',
     )
   }
-  const stat = new Float64Array(5)
-  native.processStats(Float64Array.of(pid, 0), stat)
-  const [found, , , start] = stat
-  if (found === 0 || start !== processStart) refuse('gone', `its process ${pid} has ended`)
+  const stat = statOf(pid)
+  if (stat[StatField.state] === 0 || stat[StatField.startTicks] !== processStart)
+    refuse('gone', `its process ${pid} has ended`)
 }
 
 /** Whether SIGUSR1 opens its inspector, and does nothing else. */
@@ -169,8 +172,10 @@ interface Found {
 }
 
 async function inspect(subject: Subject, limits: Limits): Promise<Found> {
-  const deadline = AbortSignal.timeout(limits.timeoutMs)
-  const signal = limits.signal === undefined ? deadline : AbortSignal.any([deadline, limits.signal])
+  const startedAt = performance.now()
+  using patience = new Patience(subject.worker.pid, limits.timeoutMs, () => subject.noteMore?.())
+  const signal =
+    limits.signal === undefined ? patience.signal : AbortSignal.any([patience.signal, limits.signal])
   // All processes of a machine have the same port for their inspector unless they were told otherwise.
   using turn = await takeTurn(signal)
   if (turn === undefined) {
@@ -186,7 +191,7 @@ async function inspect(subject: Subject, limits: Limits): Promise<Found> {
     limits.signal?.throwIfAborted()
     if (error instanceof Refused) throw error
     const why = signal.aborted
-      ? `its process has not answered within ${limits.timeoutMs} ms: it may be in native code`
+      ? `its process has not answered within ${Math.round(performance.now() - startedAt)} ms: it may be in native code`
       : `its inspector cannot be talked to: ${(error as Error).message}`
     refuse('no-answer', why)
   }
@@ -198,7 +203,10 @@ async function open(subject: Subject, limits: Limits, signal: AbortSignal): Prom
   const debugged = connectedPorts(worker.pid)
   const before = await openInspector(worker.pid, signal)
   if (before === undefined) await waitUntilHarmless(subject, signal)
-  if (before === undefined) note(subject, limits.timeoutMs + limits.samples * SAMPLE_EVERY_MS + GRACE_MS)
+  if (before === undefined) {
+    subject.noteMore = () => note(subject, limits.timeoutMs + limits.samples * SAMPLE_EVERY_MS + GRACE_MS)
+    subject.noteMore()
+  }
   let inspector: Inspector | undefined
   let isClosed = false
   let found = before

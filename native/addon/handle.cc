@@ -63,6 +63,7 @@ void Handle::HookLast() {
 
 void Handle::Close() noexcept {
   closed = true;
+  Heart::Stop(this);
   waiter.Stop();
   view.End(env);  // while the slot is still ours
   board.Release();
@@ -71,6 +72,7 @@ void Handle::Close() noexcept {
 
 void Handle::Abandon(Ending how) noexcept {
   closed = true;
+  Heart::Stop(this);
   waiter.Stop();
   view.End(env);
   board.Abandon(how);

@@ -14,6 +14,7 @@
 
 #include "../core/board.h"
 #include "counters.h"
+#include "heart.h"
 #include "waiter.h"
 
 namespace rollcall {
@@ -35,6 +36,7 @@ struct Handle {
   Board board;
   CounterView view;
   Waiter waiter;
+  Heart* heart = nullptr;  // owns itself: its timer may outlive the handle by a turn of the loop
   uint32_t text_limit = 0;  // bytes of text that publishing takes inline
   std::vector<char16_t> wide;  // text_limit + 2
   uint32_t functions = 0;   // how many point here
@@ -93,9 +95,12 @@ Element* ElementsOf(const Napi::Value& value, napi_typedarray_type type, size_t*
 
 // The functions of an open board, by subject.
 void BindOwner(Napi::Object object, Handle* handle);
-void ExportOwner(Napi::Object exports, const std::shared_ptr<HandleTable>& table);
 void BindReader(Napi::Object object, Handle* handle);
 void BindCounters(Napi::Object object, Handle* handle);
 void BindWaiter(Napi::Object object, Handle* handle);
+
+// Those that need none.
+void ExportOwner(Napi::Object exports, const std::shared_ptr<HandleTable>& table);
+void ExportProcess(Napi::Object exports);
 
 }  // namespace rollcall

@@ -220,20 +220,11 @@ Napi::Value NoteEnd(Handle& handle, const Napi::CallbackInfo& info) {
   return status.ok() ? Napi::Number::New(env, slots) : Failure(env, status);
 }
 
-// startHeart(everyMs) -> undefined
+// startHeart(everyMs, attend: (beatsLeftOpen) => void) -> undefined
 Napi::Value StartHeart(Handle& handle, const Napi::CallbackInfo& info) {
-  if (CanPublish(handle).ok()) handle.board.StartHeart(Uint32At(info, 0));
+  if (!info[1].IsFunction() || handle.heart != nullptr) return Misuse(info.Env(), "Expected a function, and no heart yet");
+  if (CanPublish(handle).ok()) Heart::Start(&handle, Uint32At(info, 0), info[1].As<Napi::Function>());
   return info.Env().Undefined();
-}
-
-// beat() -> true: close an inspector that somebody has left open; else undefined, which costs nothing to make
-napi_value Beat(napi_env env, napi_callback_info info) {
-  void* data;
-  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
-  Handle& handle = *static_cast<Handle*>(data);
-  napi_value left_open = nullptr;
-  if (CanPublish(handle).ok() && handle.board.Beat()) napi_get_boolean(env, true, &left_open);
-  return left_open;
 }
 
 // endInspection() -> undefined
@@ -284,7 +275,6 @@ void BindOwner(Napi::Object object, Handle* handle) {
   Bind(object, "retire", Call<Retire>, handle);
   Bind(object, "noteEnd", Call<NoteEnd>, handle);
   Bind(object, "startHeart", Call<StartHeart>, handle);
-  Bind(object, "beat", Beat, handle);
   Bind(object, "endInspection", Call<EndInspection>, handle);
   Bind(object, "noteSigusr1", Call<NoteSigusr1>, handle);
   Bind(object, "noteInspection", Call<NoteInspection>, handle);

@@ -4,6 +4,6 @@
 
 namespace rollcall {
 
-constexpr int kInterface = 2;
+constexpr int kInterface = 3;
 
 }  // namespace rollcall

@@ -15,6 +15,7 @@
 #include <memory>
 #include <set>
 
+#include "../addon/callback.h"
 #include "../core/interface.h"
 #include "session.h"
 
@@ -40,6 +41,11 @@ struct Handle {
 
   void Release() {
     open->erase(this);
+    Forget();
+  }
+
+  // Calls nothing back any more. The environment frees no reference by itself, not even when it ends.
+  void Forget() {
     if (on_news != nullptr) napi_delete_reference(env, on_news);
     if (on_gone != nullptr) napi_delete_reference(env, on_gone);
     on_news = on_gone = nullptr;
@@ -56,7 +62,7 @@ class Farewell {
     uv_loop_t* loop = nullptr;
     for (Handle* handle : **open) {
       loop = handle->loop;
-      handle->on_news = handle->on_gone = nullptr;
+      handle->Forget();
       if (!handle->session->Close()) continue;
       handle->session->Rehome(OnGone, farewell);
       farewell->sessions_.push_back(std::move(handle->session));
@@ -200,18 +206,6 @@ napi_value ValueOf(napi_env env, const News& news) {
   List names(env, news.names.size());
   for (const std::string& name : news.names) names.Add(Text(env, name));
   return names.value();
-}
-
-// Calls back from the loop. What JavaScript throws there is as if any callback of the loop had thrown it.
-void CallBack(napi_env env, napi_ref callback, std::initializer_list<napi_value> arguments) {
-  napi_value function = nullptr, global = nullptr, result;
-  if (callback == nullptr || napi_get_reference_value(env, callback, &function) != napi_ok) return;
-  napi_get_global(env, &global);
-  const napi_status status =
-      napi_make_callback(env, nullptr, global, function, arguments.size(), arguments.begin(), &result);
-  if (status != napi_pending_exception) return;
-  napi_value error;
-  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
 }
 
 // onNews([kind, call, code, value, stat, kind, ...])

@@ -15,25 +15,8 @@ const { createProgram } = require(join(ROOT, 'dist', 'lib', 'cli', 'program.js')
 const { commandTree, everyCommand } = require(
   join(ROOT, 'dist', 'lib', 'cli', 'completion', 'command-tree.js'),
 )
+const { EXIT_TABLE } = require(join(ROOT, 'dist', 'lib', 'cli', 'support', 'exit-codes.js'))
 const { version } = require(join(ROOT, 'package.json'))
-
-const EXIT_CODES = [
-  ['0', 'fine, all done'],
-  ['1', 'dead items, or workers that failed'],
-  ['2', 'time-out of a wait'],
-  ['3', 'workers that hang or died (2 before 3 before 1)'],
-  ['4, 5', 'consume: nothing now, nothing ever again'],
-  ['64', 'usage'],
-  ['65', 'bad data'],
-  ['66', 'no such board or queue'],
-  ['69', 'a server that cannot be reached, or something not possible here'],
-  ['70, 71', 'a bug of ours; the system refused'],
-  ['73', 'exists already'],
-  ['74', 'no space, or a broken disk'],
-  ['75', 'try again'],
-  ['77', 'permission'],
-  ['125, 126, 127', 'run: its own failure, a command that cannot be executed, one that was not found'],
-]
 
 const ENVIRONMENT = [
   ['ROLLCALL_QUEUE', 'the queue, where --queue is not given'],
@@ -68,7 +51,7 @@ function page() {
     '.SH COMMANDS',
     ...everyCommand(tree).slice(1).flatMap(command),
     '.SH EXIT STATUS',
-    ...EXIT_CODES.flatMap(tagged),
+    ...EXIT_TABLE.flatMap(tagged),
     '.SH ENVIRONMENT',
     ...ENVIRONMENT.flatMap(tagged),
     '.SH FILES',

@@ -28,7 +28,7 @@ const NODES = [OLDEST, '20', '22', '24', 'latest']
 /** The oldest TypeScript that is promised to understand the types, the newest of each kind of compiler. */
 const TYPESCRIPTS = ['5.0', '5', 'latest']
 const ALLOWED =
-  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon|supervisor|zookeeper)\/[a-z0-9_]+\.(c|cc|h|js)|prebuilds\/(linux|darwin)-[a-z0-9]+\/([a-z_.+]+\.node|rollcall-supervisor)|prebuilds\/zookeeper-client\/(LICENSE|NOTICE)[a-z.-]*|docs\/([A-Z]+|guide\/[\w-]+)\.md|man\/rollcall\.1|assets\/[a-z./-]+)$/
+  /^(package\.json|README\.md|LICENSE|(CHANGELOG|SECURITY)\.md|binding\.gyp|dist\/package\/.*\.js(\.map)?|dist\/lib\/.*\.d\.ts|scripts\/install\/[a-z]+\.mjs|native\/(core|addon|supervisor|zookeeper)\/[a-z0-9_]+\.(c|cc|h|js)|prebuilds\/(linux|darwin)-[a-z0-9]+\/([a-z_.+]+\.node|rollcall-supervisor)|prebuilds\/zookeeper-client\/(LICENSE|NOTICE)[a-z.-]*|docs\/([A-Z]+|(guide|integrations)\/[\w-]+)\.md|docs\/integrations\/[\w-]+\.(yml|json)|man\/rollcall\.1|assets\/[a-z./-]+)$/
 const COMMAND = join('node_modules', '.bin', 'rollcall')
 const supervisor = (arch) => `prebuilds/linux-${arch}/rollcall-supervisor`
 const prebuild = (arch, addon = 'rollcall') => `prebuilds/linux-${arch}/${addon}.glibc.node`

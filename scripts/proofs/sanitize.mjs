@@ -19,7 +19,7 @@ const PARTS = { core, valgrind, addon, zookeeper }
 
 /** The mocha tests that load the addon and need no server, no terminal and no disk of their own. */
 const BOARD_TESTS =
-  'changes|claim|counters|counters-crash|crash|hostile-board|options|overflow|scoreboard|supervisor|threads|watch'
+  'changes|claim|counters|counters-crash|crash|hearts|hostile-board|options|overflow|scoreboard|supervisor|threads|watch'
 
 /** Those that open and lose sessions in every way. */
 const SESSION_TESTS = ['addresses', 'network', 'threads', 'tls']

@@ -5,11 +5,13 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { commandTree } from '../../lib/cli/completion/command-tree'
+import { createProgram } from '../../lib/cli/program'
 import { runCli } from '../support/cli'
 import { tempDir } from '../support/temp-dir'
 import { Terminal, tmuxSkipped } from '../support/tmux'
 
-const VERBS = ['ls', 'cleanup', 'top', 'watch', 'totals', 'demo', 'queue', 'run', 'work', 'completion']
+const VERBS = commandTree(createProgram('0.0.0')).verbs.map(({ path }) => path[1]!)
 /** What is typed, and what has to be among what is offered, and what must not. */
 const TYPED: [line: string, offered: string[], not: string[]][] = [
   ['rollcall ', VERBS, ['create', 'folder']],

@@ -2,13 +2,16 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 
 import { createProgram } from '../../lib/cli/program'
+import { EXIT_TABLE } from '../../lib/cli/support/exit-codes'
 import { fitted } from '../../lib/cli/support/help-text'
 import { open } from '../support/boards'
 import { MAIN, runCli } from '../support/cli'
+import { ROOT } from '../support/paths'
 import { tempDir } from '../support/temp-dir'
 
 function helpOf(command: Command): string {
@@ -43,6 +46,17 @@ describe('The help of rollcall', () => {
       assert.match(help, /exit codes?/i, name)
       for (const line of help.split('\n')) assert.ok(line.length <= 80, `${name}: ${line}`)
     }
+  })
+
+  it('means by each exit code what the guide says', () => {
+    const guide = readFileSync(join(ROOT, 'docs', 'guide', 'command-line.md'), 'utf8')
+    const [, table] = /^## Exit codes\n\n((?:\|.*\n)+)/m.exec(guide)!
+    const rows = table!.trimEnd().split('\n').slice(2)
+
+    assert.deepEqual(
+      rows,
+      EXIT_TABLE.map(([code, meaning]) => `| ${code} | ${meaning} |`),
+    )
   })
 
   it('breaks what is too long as a shell and a reader take it', () => {

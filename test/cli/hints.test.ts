@@ -84,6 +84,7 @@ describe('rollcall, of a place that has nothing', () => {
     [['queue', 'cleanup'], 'Did you mean rollcall cleanup?'],
     [['/run/app'], 'Did you mean rollcall ls /run/app?'],
     [['zk://host/jobs'], 'Did you mean rollcall queue status --queue zk://host/jobs?'],
+    [['zks://host/jobs'], 'Did you mean rollcall queue status --queue zks://host/jobs?'],
     [['frobnicate'], undefined],
   ]
   it('guesses the verb, also of another command, or that it was left out', async () => {

@@ -84,6 +84,29 @@ export function itemLife(place: QueuePlace): void {
       await lease.ack()
     })
 
+    it('refuses a nack that says nonsense, and the item is still leased', async () => {
+      const queue = await connect(await place.freshUrl())
+      await queue.createQueue({ queue: ['a'], maxAttempts: 1 })
+      const timer = await queue.createTimer('worker')
+      const lease = (await timer.lease())!
+      const nonsense: [options: unknown, says: RegExp][] = [
+        [{ delayMs: -1 }, /^RangeError: .*'delayMs'/],
+        [{ delayMs: 2 ** 53 }, /^RangeError: .*'delayMs'/],
+        [{ delayMs: '1s' }, /^TypeError: .*'delayMs'/],
+        [
+          { delay: 5 },
+          /^TypeError: Unknown option 'delay' in the options of nack\(\); did you mean 'delayMs'/,
+        ],
+      ]
+
+      for (const [options, says] of nonsense) {
+        await assert.rejects(async () => lease.nack('x', options as never), says)
+      }
+      await lease.ack()
+
+      assert.deepEqual(await queue.counts(), { ...(await queue.counts()), done: 1, dead: 0 })
+    })
+
     it('lists items by where they are, and changes nothing by that', async () => {
       const queue = await connect(await place.freshUrl())
       await queue.createQueue({ queue: ['done', 'dead', 'leased', 'late', 'ready'], maxAttempts: 2 })

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { inflateSync } from 'node:zlib'
 import { fleetHandler, type MachineEntry } from '../../lib'
-import { cellPicture, cellsOf } from '../../lib/page/cells'
+import { cellPicture, cellsOf, LEGEND_KINDS } from '../../lib/page/fleet-cells'
 import { block, drawFleet, type FleetScene } from '../../lib/page/fleet-drawing'
 import type { FleetChoice } from '../../lib/page/fleet-order'
 import { renderFleetPage } from '../../lib/page/fleet-page'
@@ -148,6 +148,19 @@ describe('The page of a fleet, as HTML', () => {
     const pixels = inflateSync(png.subarray(at + 4, at + 4 + png.readUInt32BE(at - 4)))
     assert.deepEqual([columns, rows], [16, 2])
     assert.equal(pixels.toString('hex'), `00${'11'.repeat(8)}00${'14'}${'00'.repeat(7)}`)
+  })
+
+  it('paints the squares of the legend as the pixels that they are about', () => {
+    const html = page(scene(fleetMachine('one', [{}])))
+    const { url } = cellPicture('1')
+    const png = Buffer.from(url.slice(url.indexOf(',') + 1), 'base64')
+    const at = png.indexOf('PLTE') + 4
+
+    for (const [index, kind] of LEGEND_KINDS.entries()) {
+      const color = png.subarray(at + 3 * (index + 1), at + 3 * (index + 2)).toString('hex')
+      const rule = new RegExp(`\\.legend \\.${kind} {\\s*background: #(\\w+);`).exec(html)
+      assert.equal(rule?.[1], color, kind)
+    }
   })
 })
 

@@ -4,10 +4,10 @@
 import type { RequestListener } from 'node:http'
 import type { Picture } from '../../lib/page/feed'
 import { History } from '../../lib/page/history'
-import { readChoice } from '../../lib/page/order'
 import { renderPage, renderTick } from '../../lib/page/page'
+import { readChoice } from '../../lib/page/row-order'
+import { viewWorker, type WorkerView } from '../../lib/page/row-values'
 import { frame } from '../../lib/page/streams'
-import { viewWorker, type WorkerView } from '../../lib/page/worker-view'
 import { countKinds } from '../../lib/view/activity'
 
 function crowd(count: number): WorkerView[] {

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import type { Cursor, Snapshot, WorkerEntry } from '../../lib/scoreboard/types'
 import { renderJson, renderLine, renderScreen, renderTable } from '../../lib/terminal/render'
 import { sortWorkers } from '../../lib/view/sort'
+import type { SortKey } from '../../lib/view/sort-keys'
 
 const TAKEN_AT = 1_800_000_000_000
 
@@ -124,6 +125,37 @@ describe('A snapshot as text', () => {
     )
   })
 
+  const vitals = { cpuPercent: 12.34, cpuMs: 5000, rssBytes: 64 * 1024 * 1024, threads: 11, procState: 'S' }
+
+  it('tells what each costs where that was asked for, and a dash where nobody knows', () => {
+    const board = snapshot({ vitals }, { id: 'web-2', slot: 1 })
+
+    assert.deepEqual(renderTable(board, { vitals: true, state: true }), [
+      'SLOT  ID      PID   AGE  UPDATES  CPU%      MEM  STATE  STATUS',
+      '   0  web-1  4242  0.5s        7  12.3  67.1 MB  live   GET /',
+      '   1  web-2  4242  0.5s        7     -        -  live   GET /',
+    ])
+    assert.doesNotMatch(renderTable(board)[0]!, /CPU|MEM/)
+  })
+
+  it('says of a blocked worker whether its process runs at all', () => {
+    const state = (procState: string) => {
+      const blocked = snapshot({
+        heartbeatMs: 1000,
+        heartbeatAgeMs: 12_000,
+        vitals: { ...vitals, procState },
+      })
+      return renderTable(blocked, { state: true })[1]!.split('  ').at(-2)
+    }
+
+    assert.deepEqual(['R', 'T', 't', 'D'].map(state), [
+      'blocked 12s',
+      'stopped 12s',
+      'traced 12s',
+      'in device 12s',
+    ])
+  })
+
   it('is JSON in which bytes can be told from text', () => {
     const json = JSON.parse(renderJson(snapshot({ status: Buffer.of(0, 255) }, { status: undefined })))
 
@@ -134,11 +166,18 @@ describe('A snapshot as text', () => {
 
   it('is sorted as people expect', () => {
     const unsorted = snapshot(
-      { id: 'web-10', slot: 2, ageMs: 5, updates: 9, pid: 1 },
+      { id: 'web-10', slot: 2, ageMs: 5, updates: 9, pid: 1, vitals },
       { id: 'web-9', slot: 1, ageMs: undefined, updates: 9, pid: 3 },
-      { id: 'db', slot: 3, ageMs: 70, updates: 10, pid: 2 },
+      {
+        id: 'db',
+        slot: 3,
+        ageMs: 70,
+        updates: 10,
+        pid: 2,
+        vitals: { ...vitals, cpuPercent: 99, rssBytes: 1 },
+      },
     )
-    const slots = (sort: 'slot' | 'age' | 'updates' | 'id' | 'pid', reverse = false) =>
+    const slots = (sort: SortKey, reverse = false) =>
       sortWorkers(unsorted, { sort, reverse }).workers.map(({ slot }) => slot)
 
     assert.deepEqual(slots('slot'), [1, 2, 3])
@@ -147,5 +186,7 @@ describe('A snapshot as text', () => {
     assert.deepEqual(slots('id'), [3, 1, 2])
     assert.deepEqual(slots('pid'), [2, 3, 1])
     assert.deepEqual(slots('id', true), [2, 1, 3])
+    assert.deepEqual(slots('cpu'), [3, 2, 1])
+    assert.deepEqual(slots('mem'), [2, 3, 1])
   })
 })

@@ -8,11 +8,6 @@ export function directory(text: string): string {
   throw new InvalidArgumentError('Expected the directory of a board.')
 }
 
-/** Whether an argument is the URL of a fleet, where a directory may stand too. */
-export function isFleetUrl(text: string): boolean {
-  return /^(zks?|local):/i.test(text)
-}
-
 /** An option that may be given several times. */
 export function several(value: string, before: string[] = []): string[] {
   return [...before, value]

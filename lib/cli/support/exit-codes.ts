@@ -26,6 +26,51 @@ export const EXIT = {
   permission: 77,
 } as const
 
+type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+/** What each says that several verbs have. Behind a `;` is what only the longer texts say. */
+const MEANING: Record<ExitCode, string> = {
+  0: 'fine',
+  1: 'items are dead, or workers failed',
+  2: 'a wait ran out of time',
+  3: 'workers hung or died',
+  64: 'the command line is wrong',
+  65: 'what is there is damaged, of another version, or no board',
+  66: 'no such board or queue',
+  69: 'not possible here; no server answers, a package is missing, or the file system cannot do it',
+  70: 'a bug; please report it',
+  71: 'a system call failed',
+  73: 'it exists already',
+  74: 'the disk is full, or the like',
+  75: 'try again; `work --until empty`: others are still at work',
+  77: 'not allowed',
+}
+
+/** What plug-ins of monitoring end with where they cannot tell: `check`. */
+export const UNKNOWN = 3
+
+const OF_ONE_VERB: readonly (readonly [codes: string, meaning: string])[] = [
+  ['0 to 3', '`check`: OK, warning, critical, unknown'],
+  ['4, 5', '`queue consume`: none now; none ever again'],
+  ['124', '`run --timeout`: the command ran too long'],
+  [
+    '125, 126, 127',
+    '`run`: its own failure; `run` and `work`: the command cannot be executed; it was not found',
+  ],
+  ['128 + n', 'ended by signal n'],
+  ['141', 'nobody reads the output any more'],
+]
+
+/** All of them in order, for the manual page and docs/guide/command-line.md. */
+export const EXIT_TABLE = [...Object.entries(MEANING), ...OF_ONE_VERB].sort(
+  ([a], [b]) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
+)
+
+/** Some of them for a help: `Exit codes: 0 fine; 64 ...` */
+export function exitCodesText(codes: readonly ExitCode[]): string {
+  return `Exit codes: ${codes.map((code) => `${code} ${MEANING[code].split(';')[0]}`).join('; ')}.`
+}
+
 /** A failure that the command line itself found, with the code to exit with. */
 export class CliError extends Error {
   override readonly name = 'CliError'

@@ -1,19 +1,19 @@
 // What every help has, whoever wrote it: lines that fit, and the exit codes.
 
 import type { Command } from 'commander'
+import { EXIT, exitCodesText } from './exit-codes'
 
 const WIDTH = 80
 
-const COMMON = `
-Exit codes: 0 fine; 64 usage; 65 bad data; 66 no such board or queue; 69 not
-possible here; 74 no space or broken disk; 75 try again; 77 permission.
-`
+const { fine, usage, badData, notFound, unreachable, io, tryAgain, permission } = EXIT
+const COMMON = exitCodesText([fine, usage, badData, notFound, unreachable, io, tryAgain, permission])
 
 /** Adds the exit codes to each verb that does not say its own. */
 export function withExitCodes(command: Command): void {
   for (const verb of command.commands) {
     withExitCodes(verb)
-    if (verb.commands.length === 0 && !/exit codes?/i.test(textAfter(verb))) verb.addHelpText('after', COMMON)
+    if (verb.commands.length === 0 && !/exit codes?/i.test(textAfter(verb)))
+      verb.addHelpText('after', `\n${COMMON}`)
   }
 }
 

@@ -74,8 +74,7 @@ export function checkExists(baseDir: string): void {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'EACCES') throw new CliError(EXIT.permission, forbidden(baseDir), { cause })
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause
-    const place = /^zk:/i.test(baseDir) ? redactUrl(baseDir) : baseDir
-    const message = `No board in ${place}: no worker has made one there${placeHint(baseDir, 'board')}`
+    const message = `No board in ${redactUrl(baseDir)}: no worker has made one there${placeHint(baseDir, 'board')}`
     throw new CliError(EXIT.notFound, message, { cause })
   }
 }

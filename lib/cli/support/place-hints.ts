@@ -6,6 +6,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path'
 
 import { nearestName } from '../../util/check-options'
 import { redactUrl } from '../../util/redact'
+import { isOfServer } from '../../util/schemes'
 import { namesIn, openToRead, readInto } from '../../util/trust'
 
 type Kind = 'board' | 'queue'
@@ -24,7 +25,7 @@ const MOST_TOLD = 3
 
 /** `; did you mean ...?`, or nothing where nobody can guess. */
 export function placeHint(given: string, wanted: Kind | 'fleet'): string {
-  if (/^zks?:/i.test(given))
+  if (isOfServer(given))
     return wanted === 'board' ? `; that is a queue: ${LOOK.queue} ${redactUrl(given)}` : ''
   const directory = resolve(given.replace(/^local:/i, ''))
   if (wanted === 'fleet') {

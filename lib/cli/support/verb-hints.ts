@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 
 import { nearestName } from '../../util/check-options'
 import { redactUrl } from '../../util/redact'
+import { schemeOf } from '../../util/schemes'
 
 const UNKNOWN = /unknown command '(.*)'\n/
 
@@ -55,7 +56,7 @@ export function withVerbsOf(message: string, program: Command, name: string | un
 
 /** Somebody has left out the verb. */
 function placeOf(word: string): string | undefined {
-  if (/^(zk|local):/i.test(word)) return `rollcall queue status --queue ${redactUrl(word)}`
+  if (schemeOf(word) !== undefined) return `rollcall queue status --queue ${redactUrl(word)}`
   const isPath = word.includes('/') || word === '.' || word === '..'
   if (!isPath && !statSync(word, { throwIfNoEntry: false })?.isDirectory()) return undefined
   return `rollcall ls ${word}`

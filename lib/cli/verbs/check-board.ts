@@ -4,9 +4,10 @@ import type { WorkerEntry } from '../../scoreboard/types'
 import { lookAt, machineStateText } from '../../view/fleet'
 import { ageText, escapeControls } from '../../view/text'
 import { blockedForMs } from '../../view/worker-state'
-import { isFleetUrl } from '../parse/arguments'
 import type { FleetFlags } from '../parse/fleet-flags'
 import type { QueueOptions } from '../parse/queue-flags'
+import { isFleet } from '../support/board-or-fleet'
+import { UNKNOWN } from '../support/exit-codes'
 import { type BoardFlags, openToRead } from '../support/open-board'
 import { useFleet } from '../support/open-fleet'
 import { useQueue } from '../support/open-queue'
@@ -30,7 +31,6 @@ export interface CheckOptions extends BoardFlags, QueueOptions, FleetFlags {
 }
 
 const STATES = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const
-const UNKNOWN = 3
 const MOST_NAMED = 3
 
 interface Measure {
@@ -46,7 +46,9 @@ interface Measure {
 
 export async function check(dir: string, options: CheckOptions): Promise<void> {
   try {
-    const judged = isFleetUrl(dir) ? await fleetMeasures(dir, options) : await boardMeasures(dir, options)
+    const judged = isFleet(dir, options)
+      ? await fleetMeasures(dir, options)
+      : await boardMeasures(dir, options)
     const measures = [...judged, ...(await queueMeasures(options))]
     const code = Math.max(...measures.map(severity))
     tell(code, measures, options)

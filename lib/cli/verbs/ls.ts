@@ -3,10 +3,11 @@
 import type { Command } from 'commander'
 
 import { renderJson, renderTable } from '../../terminal/render'
-import { directory, isFleetUrl } from '../parse/arguments'
+import { directory } from '../parse/arguments'
 import { parseDuration } from '../parse/duration'
 import { BOARD_OR_FLEET, type FleetFlags, withFleet } from '../parse/fleet-flags'
 import { withBlocked } from '../parse/list-flags'
+import { isFleet } from '../support/board-or-fleet'
 import { type BoardFlags, openToRead, withBoard } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
 
@@ -53,7 +54,7 @@ export function registerLs(program: Command): void {
 }
 
 async function list(dir: string, options: LsOptions): Promise<void> {
-  if (isFleetUrl(dir)) return (await import('./fleet/looking.js')).lsFleet(dir, options)
+  if (isFleet(dir, options)) return (await import('./fleet/looking.js')).lsFleet(dir, options)
   using board = await openToRead(dir, options)
   const snapshot = board.snapshot({ includeDead: true, vitals: options.vitals })
   const dead = snapshot.workers.filter((worker) => worker.state === 'dead').length

@@ -11,8 +11,8 @@ import { fleetHandler } from '../../page/fleet-handler'
 import { type StatusHandler, statusHandler } from '../../page/handler'
 import type { WatchdogQueue } from '../../queue/watchdog-queue'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
-import { isFleetUrl } from '../parse/arguments'
 import type { ServerOptions } from '../parse/queue-flags'
+import { isFleet } from '../support/board-or-fleet'
 import { CliError, EXIT, exitCodeOf } from '../support/exit-codes'
 import { type BoardFlags, openToRead } from '../support/open-board'
 import { fleetOptions } from '../support/open-fleet'
@@ -45,19 +45,16 @@ export interface ServeOptions extends BoardFlags, ServerOptions {
 
 /** Serves until somebody ends it. */
 export async function serve(dir: string, options: ServeOptions): Promise<void> {
-  if (isFleetUrl(dir) && (options.cleanup || options.cleanupAfter !== undefined)) {
-    throw new CliError(EXIT.usage, 'A fleet is only looked at: --cleanup is for a board, on its own machine')
-  }
+  const ofFleet = isFleet(dir, options)
   const token = options.tokenFile ?? options.token
   using stop = new StopSignal()
   let opened: Scoreboard | Fleet | undefined
   // By URLs, of which one may be called `constructor`.
   const queues: Record<string, WatchdogQueue> = Object.create(null)
   try {
-    const { auth, authFile, tls, tlsCa, tlsCert, tlsKey, sharedDirectory } = options
-    const asked = { auth, authFile, tls, tlsCa, tlsCert, tlsKey }
     for (const url of options.queue ?? []) {
-      queues[url] ??= await openQueue({ ...asked, queue: url, sharedDirectory }, stop.signal)
+      // Whole: a flag of servers that is new is one of theirs, too.
+      queues[url] ??= await openQueue({ ...options, queue: url }, stop.signal)
     }
     let handler: StatusHandler | undefined
     const page = {
@@ -75,7 +72,7 @@ export async function serve(dir: string, options: ServeOptions): Promise<void> {
       handler = board instanceof Fleet ? fleetHandler(board, page) : statusHandler(board, page)
     }
     const open = (): Promise<Scoreboard | Fleet> =>
-      isFleetUrl(dir) ? openFleet(dir, options, stop.signal) : openToRead(dir, options)
+      ofFleet ? openFleet(dir, options, stop.signal) : openToRead(dir, options)
     if (!options.wait) begin(await open())
     const server = createServer(onlyHere((request, response) => (handler ?? noBoardYet)(request, response)))
     await listen(server, options)

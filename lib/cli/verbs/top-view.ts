@@ -107,7 +107,7 @@ async function topAsText(
 
 function textRound(snapshot: Snapshot, totals: string[], { stale, blocked }: TopOptions): string {
   const states = { staleMs: stale, blockedMs: blocked }
-  const table = renderTable(snapshot, { ...outputStyle(), state: true, ...states })
+  const table = renderTable(snapshot, { ...outputStyle(), state: true, vitals: true, ...states })
   const head = `${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, states)}`
   return [head, ...totals, ...table, ''].join('\n')
 }

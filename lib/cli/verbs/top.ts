@@ -3,10 +3,11 @@
 import type { Command } from 'commander'
 import { KEYS_HELP } from '../../terminal/live/help'
 import { SORT_KEYS } from '../../view/sort-keys'
-import { directory, isFleetUrl } from '../parse/arguments'
+import { directory } from '../parse/arguments'
 import { durationFrom, parseDuration } from '../parse/duration'
 import { BOARD_OR_FLEET, type FleetFlags, withFleet } from '../parse/fleet-flags'
 import { withBlocked, withListOptions } from '../parse/list-flags'
+import { isFleet } from '../support/board-or-fleet'
 import { withBoard } from '../support/open-board'
 import type { TopOptions } from './top-view'
 
@@ -39,7 +40,7 @@ Examples:
   $ rollcall top --label zone=a zk://zk1,zk2/fleet`,
     )
     .action(async (dir: string, options: TopOptions & FleetFlags) =>
-      isFleetUrl(dir)
+      isFleet(dir, options)
         ? (await import('./fleet/top-view.js')).topFleet(dir, options)
         : (await import('./top-view.js')).top(dir, options),
     )

@@ -3,9 +3,10 @@
 import type { Command } from 'commander'
 
 import { escapeControls } from '../../view/escape-controls'
-import { directory, isFleetUrl } from '../parse/arguments'
+import { directory } from '../parse/arguments'
 import { BOARD_OR_FLEET } from '../parse/fleet-flags'
 import { type ServerOptions, withServer } from '../parse/queue-flags'
+import { isFleet } from '../support/board-or-fleet'
 import { type BoardFlags, openToRead, withBoard } from '../support/open-board'
 import { print } from '../support/output'
 
@@ -27,7 +28,7 @@ async function printTotals(
   dir: string,
   options: BoardFlags & ServerOptions & { json?: boolean },
 ): Promise<void> {
-  if (isFleetUrl(dir)) return (await import('./fleet/looking.js')).fleetTotals(dir, options)
+  if (isFleet(dir, {})) return (await import('./fleet/looking.js')).fleetTotals(dir, options)
   using board = await openToRead(dir, options)
   const sums = board.totals()
   if (options.json) {

@@ -6,9 +6,10 @@ import type { Command } from 'commander'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { Changes } from '../../scoreboard/types'
 import { ScoreboardError } from '../../util/errors'
-import { directory, isFleetUrl } from '../parse/arguments'
+import { directory } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
 import { BOARD_OR_FLEET, type FleetFlags, withFleet } from '../parse/fleet-flags'
+import { isFleet } from '../support/board-or-fleet'
 import { type BoardFlags, openToRead, withBoard } from '../support/open-board'
 import { note, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
@@ -55,7 +56,7 @@ Examples:
 }
 
 async function watch(dir: string, options: WatchOptions): Promise<void> {
-  if (isFleetUrl(dir)) return (await import('./fleet/looking.js')).watchFleet(dir, options)
+  if (isFleet(dir, options)) return (await import('./fleet/looking.js')).watchFleet(dir, options)
   using board = await openToRead(dir, options)
   using stop = new StopSignal()
   const { changeLines, changeObjects } = await import('../../terminal/change-lines.js')

@@ -1,10 +1,11 @@
 // The verbs about one worker that does not go on: `why` shows where it is, `kill` ends it.
 
 import type { Command } from 'commander'
-import { directory, integerFrom, isFleetUrl } from '../parse/arguments'
+import { directory, integerFrom } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
 import { BOARD_OR_FLEET, type FleetFlags, withFleet } from '../parse/fleet-flags'
 import { withBlocked } from '../parse/list-flags'
+import { isFleet } from '../support/board-or-fleet'
 import { withBoard } from '../support/open-board'
 import type { KillOptions, WhyOptions } from './why-worker'
 
@@ -39,7 +40,7 @@ Examples:
   $ rollcall why --samples 5 /run/app web-18`,
     )
     .action(async (dir: string, worker: string | undefined, options: WhyOptions & FleetFlags) =>
-      isFleetUrl(dir)
+      isFleet(dir, options)
         ? (await import('./fleet/why.js')).whyFleet(dir, worker, options)
         : (await import('./why-worker.js')).why(dir, worker, options),
     )

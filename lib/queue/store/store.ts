@@ -9,6 +9,8 @@
 //   reading again wherever that is possible; where it is not, the outcome says `maybeApplied`.
 // - After `sync()` every read sees at least what any process had written before it.
 // - Every call ends. A connection that is down is waited for, within limits, then ERR_CONNECTION.
+// - A node takes a megabyte; more may be ERR_TOO_LARGE. Names are of what encodeURIComponent leaves and `%`, and short.
+// - The order of a list says nothing; `born` does. A node that was deleted and made anew may have an old version again.
 
 import type { NodeBuffer } from '../../util/node-types'
 import type { Settings } from './settings'

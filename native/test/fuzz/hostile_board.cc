@@ -164,6 +164,13 @@ std::vector<Seed> BoardSeeds() {
       {"odd-kind", {kWriteKind, 0, 0, 2, kWriteKind, 1, 1, 3, kOpen, 0, kScan, 0, 0, 3, 0, 3, 0, 2, kTotals, 0}},
       {"intact", {kWriteRecord, 1, 1, usual, kWriteControl, 1, 1, usual, kOpen, 0, kScan, 0, 0, 3, 0, 3, 0, 2}},
       {"worn", {kWriteControl, 0, 1, 128 + 6 + 18, kOpen, 0, kClaim, 0, 0, 'z', kScan, 0, 0, 3, 0, 3, 0, 2}},
+      // How the first owner ended: by signal 9, at a time after its last record.
+      {"ended", {kWriteControl, 0, 5, 255, 0, 0, 0, 0, 0, 0, 0, 127, kWriteControl, 0, 6, 255, 9, 6, 0, 0, 0, 0, 0, 0,
+                 kOpen, kReader, kScan, kReader, 0, 255, 255, 7, 0, 4, kScanChanges, kReader, kWriteControl, 0, 2, 3,
+                 kWriteControl, 0, 4, 2, kScanChanges, kReader}},
+      {"heart", {kHoldSlot, 0, kWriteControl, 0, 9, usual, kWriteControl, 0, 8, 77, kWriteControl, 0, 11, 10, kOpen,
+                 kReader, kScan, kReader, 0, 255, 255, 7, 0, 4, kWriteControl, 0, 9, 0, kScan, kReader, 0, 255, 255, 7,
+                 0, 4}},
       {"wait", {kOpen, 0, kWait, 0, 255, 255, 255, 255, 0, 0, 0, 0, kWriteShared, 0, 1, 200, kWait, 0, 1, 0, 0, 0, 0,
                 0, 0, 0}},
       {"earlier-boot", {kWriteHeader, 36, 8, 1, 2, 3, 4, 5, 6, 7, 8, kSign, kOpen, 0, kSupplant, 0, kClaim, 0, 0, 'a',

@@ -65,7 +65,7 @@ void HostileHand::TamperWithSlot(Step step, uint64_t slot) {
   const Geometry& g = base_.geometry;
   const uint64_t epoch = slot + 16 <= file_.size() ? LoadLittle(file_.bytes() + slot + 8, 8) : 0;
   if (step == kWriteControl) {
-    const uint64_t at = slot + 8 * (input_.Byte() % 5);
+    const uint64_t at = slot + 8 * (input_.Byte() % (kLine / 8));  // any word of SlotControl
     return file_.WriteWord(at, input_.Value(epoch, g));
   }
   if (step == kWriteIdentity) {

@@ -70,8 +70,9 @@ class ScanCheck {
     expected.slot = slot;
     expected.epoch = known;
     expected.offset = static_cast<double>(used_);
-    expected.verdict =
-        static_cast<double>(s.DiedAs(static_cast<uint64_t>(known)) ? Verdict::kDied : Verdict::kClosed);
+    const bool died = s.DiedAs(static_cast<uint64_t>(known));
+    expected.verdict = static_cast<double>(died ? Verdict::kDied : Verdict::kClosed);
+    if (died) expected.ending = Number(s.EndingOf(static_cast<uint64_t>(known)));
     CheckEntry(expected);
   }
 
@@ -84,7 +85,16 @@ class ScanCheck {
     Verdict verdict = alive ? Verdict::kLive : Verdict::kDied;
     if (!sane) verdict = alive ? Verdict::kBad : Verdict::kBadDied;
     if (sane && s.introduced() && s.record.kind == 3) verdict = Verdict::kClosed;
-    CheckEntry(Describe(slot, s, verdict, s.introduced() ? copied : 0));
+    ScanEntry expected = Describe(slot, s, verdict, s.introduced() ? copied : 0);
+    if (alive && s.heart_epoch == s.epoch && s.heart_every_ms != 0) {
+      expected.heart_ns = Number(s.heart_ns);
+      expected.heart_every_ms = Number(s.heart_every_ms);
+    }
+    if (!alive && s.introduced()) {
+      expected.ended_ns = s.ended_ns >= s.record.monotonic_ns ? Number(s.ended_ns) : 0;
+      expected.ending = Number(s.EndingOf(s.epoch));
+    }
+    CheckEntry(expected);
     return true;
   }
 
@@ -116,9 +126,11 @@ class ScanCheck {
 
   void CheckEntry(const ScanEntry& expected) {
     CHECK(next_ < result_.entries);
-    static constexpr const char* kNames[] = {"slot",   "verdict", "epoch",   "seq",          "kind",
-                                             "encoding", "offset",  "length",  "updates",      "wall_ms",
-                                             "monotonic_ns", "generation", "whole_length", "crc32c"};
+    static constexpr const char* kNames[] = {"slot",         "verdict",    "epoch",          "seq",     "kind",
+                                             "encoding",     "offset",     "length",         "updates", "wall_ms",
+                                             "monotonic_ns", "generation", "whole_length",   "crc32c",  "ended_ns",
+                                             "ending",       "heart_ns",   "heart_every_ms"};
+    static_assert(sizeof kNames / sizeof *kNames == kScanEntryNumbers, "a field of ScanEntry has no expectation here");
     double wanted[kScanEntryNumbers], given[kScanEntryNumbers];
     memcpy(wanted, &expected, sizeof expected);
     memcpy(given, &Entry(), sizeof expected);

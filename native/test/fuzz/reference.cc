@@ -155,6 +155,11 @@ SlotReading BoardReading::Slot(uint32_t slot) const {
   s.state = LoadLittle(at + 16, 4);
   s.folded_epoch = LoadLittle(at + 24, 8);
   s.ends = LoadLittle(at + 32, 8);
+  s.ended_ns = LoadLittle(at + 40, 8);
+  s.ending = LoadLittle(at + 48, 8);
+  s.heart_ns = LoadLittle(at + 64, 8);
+  s.heart_epoch = LoadLittle(at + 72, 8);
+  s.heart_every_ms = LoadLittle(at + 88, 4);
   s.identity = at + 128;
   s.pid = LoadLittle(at + 128, 4);
   s.id_bytes = LoadLittle(at + 164, 4);

@@ -32,6 +32,7 @@ struct RecordReading {
 
 struct SlotReading {
   uint64_t seq, epoch, state, folded_epoch, ends;
+  uint64_t ended_ns, ending, heart_ns, heart_epoch, heart_every_ms;
   uint64_t pid, id_bytes;
   const uint8_t* identity;
   const uint8_t* counters;
@@ -43,6 +44,8 @@ struct SlotReading {
   bool worn_out() const { return epoch >= uint64_t{1} << 53 || seq >= uint64_t{1} << 53; }
   bool introduced() const { return record.epoch == epoch; }
   bool DiedAs(uint64_t asked) const;
+  // How the owner of that epoch ended; 0: nothing was noted.
+  uint64_t EndingOf(uint64_t asked) const { return ending >> 10 == asked ? ending & 0x3ff : 0; }
 };
 
 class BoardReading {

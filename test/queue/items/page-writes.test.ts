@@ -26,6 +26,11 @@ describe('NODE_DEBUG=rollcall:queue', () => {
     const conflict = lines.findIndex((line) => /^claim: conflict at version \d+$/.test(line ?? ''))
     assert.ok(conflict >= 0, lines.join('\n'))
     assert.match(lines[conflict + 1]!, /^claim: version \d+ -> \d+, try 2$/)
+    const [, again] = lines.slice(lines.findIndex((line) => /^ack of 1: conflict at/.test(line ?? '')))
+    assert.match(again!, /^ack of 1: version \d+ -> \d+, try 2$/)
+    const joined = lines.findIndex((line) => line?.startsWith('ack of 1 + claim: '))
+    const ended = lines.findIndex((line) => line?.startsWith('end of a log: '))
+    assert.ok(joined > conflict && ended > joined, lines.join('\n'))
     assert.match(lines.at(-1)!, /^release: version \d+ -> \d+$/)
   })
 

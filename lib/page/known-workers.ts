@@ -5,7 +5,7 @@ import type { Changes, Snapshot, WorkerEntry } from '../scoreboard/types'
 import { countKinds, type KindCounts } from '../view/activity'
 import { ownerKey } from '../view/rates'
 import type { StateLimits } from '../view/worker-state'
-import { costOf, judgeAgain, type Seen, viewWorker, type WorkerView } from './worker-view'
+import { costOf, judgeAgain, type Seen, viewWorker, type WorkerView } from './row-values'
 
 /** What all workers together have done since they were first seen; none of it ever falls. */
 export interface Sums {
@@ -41,7 +41,7 @@ interface Known extends Seen {
 
 const MOST_DEATHS = 20
 
-export class Workers {
+export class KnownWorkers {
   readonly #bySlot = new Map<number, Known>()
   /** As the board has them, by key. */
   #dead = new Map<string, Known>()

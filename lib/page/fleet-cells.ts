@@ -4,7 +4,7 @@
 import { crc32, deflateSync } from 'node:zlib'
 import type { FleetKind } from '../view/fleet'
 
-/** By their place in a picture's palette; what they look like, the style of the page may change but little. */
+/** By their place in a picture's palette: the one place of these colours, as they stay by day and by night. */
 const PALETTE: readonly (readonly [kind: FleetKind | 'none', color: number])[] = [
   ['none', 0],
   ['idle', 0xaebab5],
@@ -20,8 +20,15 @@ const COLUMNS = 16
 /** More cells than this say no more; the numbers beside them do. */
 const MOST_CELLS = 1024
 
+const SHOWN = PALETTE.slice(1) as (readonly [kind: FleetKind, color: number])[]
+
 /** As the page's legend has them. */
-export const LEGEND_KINDS = PALETTE.slice(1).map(([kind]) => kind as FleetKind)
+export const LEGEND_KINDS = SHOWN.map(([kind]) => kind)
+
+/** The same colours for its squares. */
+export const LEGEND_STYLE = SHOWN.map(
+  ([kind, color]) => `.legend .${kind} {\n  background: #${color.toString(16).padStart(6, '0')};\n}\n`,
+).join('')
 
 /** One character for each worker: what tells one picture from another. */
 export function cellsOf(kinds: readonly FleetKind[]): string {

@@ -4,7 +4,7 @@
 import { KINDS, type Kind } from '../view/activity'
 import { byNumberedName } from '../view/text'
 import { COLUMNS, type Column, searchedText, sortValue } from './columns'
-import type { WorkerView } from './worker-view'
+import type { WorkerView } from './row-values'
 
 export const STATES = ['all', ...KINDS] as const
 
