@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Scoreboard, WatchdogQueue } from '../lib'
+import { connections, processes, timers } from './curves-local'
 import { onZookeeper } from './curves-zookeeper'
 import { startCrowd } from './harness/crowd'
 import { openFloor } from './harness/floor'
@@ -379,5 +380,5 @@ const adds: Row = {
 export const curves: Subject = {
   name: 'curves',
   title: 'Curves: how cost grows',
-  rows: [workers, counted, watching, sizes, adds, ...onZookeeper],
+  rows: [workers, counted, watching, sizes, adds, timers, processes, connections, ...onZookeeper],
 }
