@@ -19,6 +19,7 @@ struct ProcessStat {
 };
 
 // `thread` is the kernel's number of one of its threads; 0: the process as a whole. kGone: there is none.
+// kSystem: there is one, of which nobody tells us.
 Status ReadProcess(uint32_t pid, uint32_t thread, ProcessStat* out) noexcept;
 
 uint32_t TicksPerSecond() noexcept;
