@@ -11,23 +11,39 @@ const ADDON = `#include <node_api.h>
 NAPI_MODULE_INIT() { return exports; }
 `
 
+const INTERFACE_ADDON = `#include <node_api.h>
+#include "native/core/interface.h"
+NAPI_MODULE_INIT() {
+  napi_value number;
+  napi_create_int32(env, kInterface, &number);
+  napi_set_named_property(env, exports, "interface", number);
+  return exports;
+}
+`
+
 /** A package whose install script is ours, below a path that a careless command line would break. */
 function packageWith(source: string): string {
   const root = join(tempDir(), 'an addon, böse')
   cpSync(join(ROOT, 'scripts', 'install'), join(root, 'scripts', 'install'), { recursive: true })
-  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'))
+  mkdirSync(join(root, 'node_modules'))
+  for (const name of ['node-gyp-build', 'node-gyp']) has(root, name)
   const files = {
     'package.json': {
       name: 'small',
       version: '1.0.0',
       scripts: { install: 'node scripts/install/addon.mjs' },
     },
-    'binding.gyp': { targets: [{ target_name: 'small', sources: ['small.c'] }] },
+    'binding.gyp': { targets: [{ target_name: 'rollcall', sources: ['small.cc'] }] },
   }
   for (const [name, content] of Object.entries(files))
     writeFileSync(join(root, name), JSON.stringify(content))
-  writeFileSync(join(root, 'small.c'), source)
+  writeFileSync(join(root, 'small.cc'), source)
   return root
+}
+
+/** From now on it has this package. */
+function has(root: string, name: string): void {
+  symlinkSync(join(ROOT, 'node_modules', name), join(root, 'node_modules', name))
 }
 
 /** By npm, which knows where this machine has Node's headers. */
@@ -54,7 +70,7 @@ describe('The installation of the package', function () {
     const root = packageWith(ADDON)
     mkdirSync(join(root, 'prebuilds', `${process.platform}-${process.arch}`), { recursive: true })
     writeFileSync(
-      join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'small.node'),
+      join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'rollcall.node'),
       'of another machine',
     )
 
@@ -64,6 +80,28 @@ describe('The installation of the package', function () {
     assert.equal(first.status, 0, first.stderr)
     assert.ok(loads(root))
     assert.deepEqual([again.status, again.stdout, again.stderr], [0, '', ''])
+  })
+
+  it('builds it anew where it is of another release, or where the sources of the client for ZooKeeper have come', () => {
+    const root = packageWith(INTERFACE_ADDON)
+    mkdirSync(join(root, 'native', 'core'), { recursive: true })
+    const header = join(root, 'native', 'core', 'interface.h')
+    const interfaceIs = (number: number) => writeFileSync(header, `constexpr int kInterface = ${number};\n`)
+    interfaceIs(1)
+    install(root)
+    const isNothingToDo = () => installWithoutTools(root).status === 0
+    assert.ok(isNothingToDo())
+
+    interfaceIs(2)
+
+    assert.ok(!isNothingToDo())
+    assert.equal(install(root).status, 0)
+    assert.ok(isNothingToDo())
+    has(root, 'zookeeper')
+    assert.ok(!isNothingToDo())
+    const addon = join(root, 'build', 'Release', 'rollcall')
+    cpSync(`${addon}.node`, `${addon}_zookeeper.node`)
+    assert.ok(isNothingToDo())
   })
 
   it('says what this machine lacks for that, how to get it, and what to run then', () => {

@@ -27,7 +27,10 @@ async function main(argv: string[]): Promise<void> {
 
 function report(error: unknown): number {
   // Commander has printed its own already.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
+  if (error instanceof CommanderError) {
+    // Its own code for whatever is wrong; a verb may have another.
+    return error.exitCode === 1 ? EXIT.usage : error.exitCode
+  }
 
   const code = (error as NodeJS.ErrnoException | undefined)?.code
   if (isExpected(error)) note(redactWords(`${error.message}${code ? ` [${code}]` : ''}`))

@@ -118,6 +118,10 @@ type WireRow = [
   error: WorkerEntryError | null,
 ]
 
+/** What a newer release may have added behind is not looked at. */
+const WIRE_FIELDS: WireRow['length'] = 20
+const isWireRow = (value: unknown): value is WireRow => Array.isArray(value) && value.length >= WIRE_FIELDS
+
 interface RowContext {
   readonly counterNames: readonly string[]
   readonly isBlocked: boolean
@@ -189,15 +193,8 @@ export function decodePart(bytes: Uint8Array, { writtenAt, before = [] }: PartRe
 
 /** Whether a row says what one says that was read before. A worker that has moved has other numbers. */
 function isSame(old: Row, value: unknown, names: readonly string[]): boolean {
-  if (!Array.isArray(value) || value.length !== 20) return false
-  const [, epoch, , , , flags, updates] = value as WireRow
-  const [counters, , , , ending] = (value as WireRow).slice(14) as [
-    number[],
-    unknown,
-    unknown,
-    unknown,
-    unknown,
-  ]
+  if (!isWireRow(value)) return false
+  const [, epoch, , , , flags, updates, , , , , , , , counters, , , , ending] = value
   return (
     old.epoch === epoch &&
     old.updates === updates &&
@@ -244,7 +241,7 @@ function isError(value: unknown): boolean {
 
 /** Undefined where it is no row of ours. */
 function fromWire(value: unknown, names: readonly string[], writtenAt: number): Row | undefined {
-  if (!Array.isArray(value) || value.length !== 20) return undefined
+  if (!isWireRow(value)) return undefined
   const [slot, epoch, id, pid, threadId, flags, updates, startedAt, updatedAt, ageMs, ...more] =
     value as WireRow
   const [

@@ -1,7 +1,7 @@
 // The same for a process that is on no board, such as a command that has run out of time.
 
-import { native, STAT_NUMBERS, StatField } from '../binding'
-import { childPids, isNode } from './proc'
+import { native, StatField } from '../binding'
+import { childPids, isNode, statOf } from './proc'
 import { stackOf } from './stack-of'
 import type { StackOptions, WorkerStack } from './types'
 
@@ -13,11 +13,9 @@ const MOST_LOOKED_AT = 100
  */
 export function stackOfProcess(pid: number, options: StackOptions = {}): Promise<WorkerStack> {
   const asked = nodeOf(pid) ?? pid
-  const stat = new Float64Array(STAT_NUMBERS)
-  native.processStats(Float64Array.of(asked, 0), stat)
   const name = { id: String(asked), pid: asked, threadId: 0, slot: 0, epoch: 0, updates: 0, startedAt: 0 }
   const now = { state: 'live', updatedAt: undefined, ageMs: undefined } as const
-  const identity = { processStart: stat[StatField.startTicks]!, pidNamespace: native.pidNamespace }
+  const identity = { processStart: statOf(asked)[StatField.startTicks]!, pidNamespace: native.pidNamespace }
   return stackOf({ ...name, ...now, ...identity }, options)
 }
 

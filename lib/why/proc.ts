@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename } from 'node:path'
+import { native, STAT_NUMBERS } from '../binding'
 import { isFrozen } from '../scoreboard/frozen'
 import type { KernelView } from './types'
 
@@ -51,6 +52,13 @@ const SYSCALLS: Record<string, readonly [x64: number, arm64: number]> = {
 /** Those whose first argument is a descriptor. */
 const OF_DESCRIPTOR =
   /^(read|write|p?readv?|p?writev?|pread64|pwrite64|connect|accept4?|recv\w+|send\w+|fcntl|flock|fd?a?t?a?sync|getdents64)$/
+
+/** The numbers named by StatField, of a whole process; zeros where it is gone. */
+export function statOf(pid: number): Float64Array {
+  const stat = new Float64Array(STAT_NUMBERS)
+  native.processStats(Float64Array.of(pid, 0), stat)
+  return stat
+}
 
 export function readText(path: string): string | undefined {
   try {

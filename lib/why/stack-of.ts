@@ -11,6 +11,7 @@ import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '
 import { abortable } from '../util/wait'
 import { debuggerUrl, Inspector, stackNow } from './inspector'
 import { takeTurn } from './one-at-a-time'
+import { Patience } from './patience'
 import {
   catchesSignal,
   isNode,
@@ -65,6 +66,8 @@ interface Subject {
   handlesSigusr1: boolean
   /** Whether somebody was killed who had its inspector open. */
   isLeftOpen: boolean
+  /** Once its inspector is being opened: says for how long it may be open from now. */
+  noteMore?: () => void
 }
 
 /** See why.ts. */
@@ -147,8 +150,10 @@ interface Found {
 }
 
 async function inspect(subject: Subject, limits: Limits): Promise<Found> {
-  const deadline = AbortSignal.timeout(limits.timeoutMs)
-  const signal = limits.signal === undefined ? deadline : AbortSignal.any([deadline, limits.signal])
+  const startedAt = performance.now()
+  using patience = new Patience(subject.worker.pid, limits.timeoutMs, () => subject.noteMore?.())
+  const signal =
+    limits.signal === undefined ? patience.signal : AbortSignal.any([patience.signal, limits.signal])
   // All processes of a machine have the same port for their inspector unless they were told otherwise.
   using turn = await takeTurn(signal)
   if (turn === undefined) {
@@ -164,7 +169,7 @@ async function inspect(subject: Subject, limits: Limits): Promise<Found> {
     limits.signal?.throwIfAborted()
     if (error instanceof Refused) throw error
     const why = signal.aborted
-      ? `its process has not answered within ${limits.timeoutMs} ms: ${whySilent(subject.worker.pid)}`
+      ? `its process has not answered within ${Math.round(performance.now() - startedAt)} ms: ${whySilent(subject.worker.pid)}`
       : `its inspector cannot be talked to: ${(error as Error).message}`
     refuse('no-answer', why)
   }
@@ -176,7 +181,10 @@ async function open(subject: Subject, limits: Limits, signal: AbortSignal): Prom
   const debugged = connectedPorts(worker.pid)
   const before = await openInspector(worker.pid, signal)
   if (before === undefined) await waitUntilHarmless(subject, signal)
-  if (before === undefined) note(subject, limits.timeoutMs + limits.samples * SAMPLE_EVERY_MS + GRACE_MS)
+  if (before === undefined) {
+    subject.noteMore = () => note(subject, limits.timeoutMs + limits.samples * SAMPLE_EVERY_MS + GRACE_MS)
+    subject.noteMore()
+  }
   let inspector: Inspector | undefined
   let isClosed = false
   let found = before

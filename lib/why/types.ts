@@ -83,7 +83,12 @@ export interface StackOptions {
    * @default nothing is noted
    */
   board?: AnyScoreboard
-  /** How long to wait for the process to answer, in milliseconds, 50 to 60000. @default 2000 */
+  /**
+   * How long to wait for the process to answer, in milliseconds, 50 to 60000; up to five times as long where it wants to
+   * run, and the machine has no processor for it.
+   *
+   * @default 2000
+   */
   timeoutMs?: number
   /** How many stacks to take, a tenth of a second apart, 1 to 1000. @default 1 */
   samples?: number

@@ -1,8 +1,8 @@
 // Whether the pid of a worker names its process for us too, and what of that process is refused to us.
 
-import { HIDDEN_STATE, native, STAT_NUMBERS, StatField } from '../binding'
+import { HIDDEN_STATE, native, StatField } from '../binding'
 import { isInUserNamespace } from '../util/users'
-import { linkOf, ownerOf } from './proc'
+import { linkOf, ownerOf, statOf } from './proc'
 import type { AskedWorker, StackRefusal } from './types'
 
 /** Why the worker's process cannot be looked at or sent a signal under its pid; undefined: it can. */
@@ -21,8 +21,7 @@ export function whyNotIts({ state, pid, processStart, pidNamespace }: AskedWorke
       'it runs in another pid namespace (another container), where its pid names another process than here'
     return { code: 'other-namespace', message }
   }
-  const stat = new Float64Array(STAT_NUMBERS)
-  native.processStats(Float64Array.of(pid, 0), stat)
+  const stat = statOf(pid)
   if (stat[StatField.state] === HIDDEN_STATE) {
     const message = `/proc shows nothing of its process ${pid} to us (hidepid): ask as its user or as root`
     return { code: 'other-user', message }

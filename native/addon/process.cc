@@ -8,6 +8,9 @@
 namespace rollcall {
 namespace {
 
+// STAT_NUMBERS in lib/binding.ts.
+constexpr size_t kStatNumbers = 5;
+
 // processStats(wanted: Float64Array, out: Float64Array) -> undefined. `wanted` is pid and kernel thread (0: all of the
 // process) of each; `out` gets five numbers for each: state as a character code (0: there is none; '?': there is one, of
 // which nobody tells us), CPU milliseconds, threads, start in ticks since boot, resident bytes.
@@ -16,9 +19,9 @@ Napi::Value ProcessStats(const Napi::CallbackInfo& info) {
   const double* wanted = ElementsOf<double>(info[0], napi_float64_array, &wanted_numbers);
   double* out = ElementsOf<double>(info[1], napi_float64_array, &out_numbers);
   const size_t count = wanted_numbers / 2;
-  if (wanted == nullptr || out == nullptr || out_numbers < 5 * count) return Misuse(info.Env(), "Expected two Float64Arrays");
+  if (wanted == nullptr || out == nullptr || out_numbers < kStatNumbers * count) return Misuse(info.Env(), "Expected two Float64Arrays");
   const double ms_per_tick = 1000.0 / TicksPerSecond();
-  for (size_t i = 0; i < count; i++, out += 5) {
+  for (size_t i = 0; i < count; i++, out += kStatNumbers) {
     ProcessStat stat = {};
     const Status status = ReadProcess(static_cast<uint32_t>(wanted[2 * i]), static_cast<uint32_t>(wanted[2 * i + 1]), &stat);
     out[0] = status.ok() ? stat.state : status.code == Code::kGone ? 0 : '?';

@@ -55,6 +55,15 @@ describe('rollcall check', () => {
     assert.deepEqual(codes, [0, 1, 2, 0, 1, 2, 0, 2])
   })
 
+  it('is unknown, in its one line, where it was called wrongly', async () => {
+    for (const args of [[baseDir, '--max-daed', '1'], [baseDir, '--max-dead', 'x'], []]) {
+      const { code, stdout, stderr } = await runCli(['check', ...args])
+      assert.equal(code, 3, stderr)
+      assert.match(stdout, /^ROLLCALL UNKNOWN - error: .+\n$/)
+    }
+    assert.equal((await runCli(['check', '--help'])).code, 0)
+  })
+
   it('names who is blocked, and for how long', async () => {
     using board = new Scoreboard({ baseDir, readOnly: true })
     const { worker } = await startHanging(board, 'loop')

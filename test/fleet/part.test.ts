@@ -1,6 +1,7 @@
 // What a machine tells of its workers, and what of it arrives.
 
 import assert from 'node:assert/strict'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { decodePart, encodePart } from '../../lib/fleet/part'
 import { workerOf } from '../../lib/fleet/worker'
 import type { WorkerEntry } from '../../lib/scoreboard/types'
@@ -29,17 +30,31 @@ const WHOLE: Required<WorkerEntry> = {
   error: { code: 'BUSY', message: 'busy', preview: 'x' },
 }
 
+const PLACE = { machine: 'm', machineId: 'id', board: '/run/app' }
+
+function encoded(): Uint8Array {
+  return encodePart({
+    ...{ revision: 1, counterNames: ['done'], ended: [], statusBytes: 512 },
+    workers: [WHOLE],
+    isBlocked: () => false,
+  })
+}
+
+function arrivesWhole(bytes: Uint8Array): void {
+  const [row] = decodePart(bytes, { writtenAt: 10_000 }).rows
+  const { vitals: _, ...told } = WHOLE
+  assert.deepEqual(workerOf(row!, PLACE, 10_000), { ...told, ...PLACE, statusCut: false })
+}
+
 describe('A worker of a fleet', () => {
   it('is whole, but for what it costs, when another machine has told of it', () => {
-    const place = { machine: 'm', machineId: 'id', board: '/run/app' }
-    const bytes = encodePart({
-      ...{ revision: 1, counterNames: ['done'], ended: [], statusBytes: 512 },
-      workers: [WHOLE],
-      isBlocked: () => false,
-    })
-    const [row] = decodePart(bytes, { writtenAt: 10_000 }).rows
-    const { vitals: _, ...told } = WHOLE
+    arrivesWhole(encoded())
+  })
 
-    assert.deepEqual(workerOf(row!, place, 10_000), { ...told, ...place, statusCut: false })
+  it('is read where a newer release tells more of it', () => {
+    const part = JSON.parse(inflateRawSync(encoded()).toString())
+    part.rows[0].push('news')
+
+    arrivesWhole(deflateRawSync(JSON.stringify(part)))
   })
 })

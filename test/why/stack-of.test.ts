@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { closeSync, copyFileSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { Scoreboard, stackOf, type WorkerEntry, type WorkerStack } from '../../lib'
-import { native } from '../../lib/binding'
+import { native, STAT_NUMBERS } from '../../lib/binding'
 import { startChild } from '../support/child'
 import { runCli, startCli } from '../support/cli'
 import { eventually } from '../support/eventually'
@@ -155,7 +155,7 @@ const names = ({ frames }: WorkerStack) => frames?.map(({ functionName }) => fun
       const asked = async (program: string) => {
         const child = spawn(program, ['60'])
         await once(child, 'spawn')
-        const numbers = new Float64Array(5)
+        const numbers = new Float64Array(STAT_NUMBERS)
         native.processStats(Float64Array.of(child.pid!, 0), numbers)
         try {
           return await code({ ...worker, pid: child.pid!, processStart: numbers[3]! })

@@ -47,6 +47,9 @@ const MEANING: Record<ExitCode, string> = {
   77: 'not allowed',
 }
 
+/** What plug-ins of monitoring end with where they cannot tell: `check`. */
+export const UNKNOWN = 3
+
 const OF_ONE_VERB: readonly (readonly [codes: string, meaning: string])[] = [
   ['0 to 3', '`check`: OK, warning, critical, unknown'],
   ['4, 5', '`queue consume`: none now; none ever again'],

@@ -7,6 +7,7 @@ import { blockedForMs } from '../../view/worker-state'
 import type { FleetFlags } from '../parse/fleet-flags'
 import type { QueueOptions } from '../parse/queue-flags'
 import { isFleet } from '../support/board-or-fleet'
+import { UNKNOWN } from '../support/exit-codes'
 import { type BoardFlags, openToRead } from '../support/open-board'
 import { useFleet } from '../support/open-fleet'
 import { useQueue } from '../support/open-queue'
@@ -30,7 +31,6 @@ export interface CheckOptions extends BoardFlags, QueueOptions, FleetFlags {
 }
 
 const STATES = ['OK', 'WARNING', 'CRITICAL', 'UNKNOWN'] as const
-const UNKNOWN = 3
 const MOST_NAMED = 3
 
 interface Measure {

@@ -1,10 +1,11 @@
 // The verb `check`: one line and an exit code, as monitoring wants them. What it does is in check-board.ts.
 
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, CommanderError, InvalidArgumentError } from 'commander'
 import { directory } from '../parse/arguments'
 import { parseDuration } from '../parse/duration'
 import { BOARD_OR_FLEET, withLabels } from '../parse/fleet-flags'
 import { withQueue } from '../parse/queue-flags'
+import { UNKNOWN } from '../support/exit-codes'
 import { withBoard } from '../support/open-board'
 import type { CheckOptions, Limits } from './check-board'
 
@@ -16,6 +17,11 @@ export function registerCheck(program: Command): void {
       'Judge a board or a fleet, and a queue, in one line with performance data, as plug-ins of Nagios do.',
     )
     .argument('<dir>', BOARD_OR_FLEET, directory)
+    // To whoever runs a plug-in no other codes mean anything, and the line is all that is shown.
+    .exitOverride(({ exitCode, code, message }) => {
+      if (exitCode !== 0) console.log(`ROLLCALL UNKNOWN - ${message.replaceAll('\n', ' ')}`)
+      throw new CommanderError(exitCode && UNKNOWN, code, message)
+    })
   withLabels(withBoard(check))
     .option('--min-live <n>', 'so many workers live (default 1)', limits(count))
     .option(
@@ -36,7 +42,7 @@ export function registerCheck(program: Command): void {
 Each limit is one number, beyond which it is critical, or two: --max-dead 5,10 warns beyond 5 and is critical beyond 10, --min-live
 5,3 warns below 5 and is critical below 3.
 
-Exit codes: 0 OK, 1 warning, 2 critical, 3 unknown, which is also what cannot be read.
+Exit codes: 0 OK, 1 warning, 2 critical, 3 unknown: what cannot be read, or a wrong option.
 
 Examples:
   $ rollcall check /run/app
