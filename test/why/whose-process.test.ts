@@ -72,19 +72,24 @@ linux('A worker whose process is not shown to us', () => {
       69,
     ],
   ]
-  for (const [what, clothes, says, code] of ways) {
-    it(`${what} is not said to have ended, by why and by kill`, async function () {
-      const baseDir = await startOther()
-
+  it('is not said to have ended, by why and by kill, whatever it is that hides it', async function () {
+    const baseDir = await startOther()
+    const skipped: string[] = []
+    for (const [what, clothes, says, code] of ways) {
       const why = run(clothes, ['why', baseDir, 'w'])
-      if (why === undefined) return this.skip() // this machine has no such clothes
+      if (why === undefined) {
+        skipped.push(what) // this machine has no such clothes
+        continue
+      }
       const kill = run(clothes, ['kill', '-s', 'USR2', baseDir, 'w'])!
 
-      assert.match(why.text, says)
-      assert.match(kill.text, says)
-      assert.deepEqual([why.status, kill.status], [code, code])
-    })
-  }
+      assert.match(why.text, says, what)
+      assert.match(kill.text, says, what)
+      assert.deepEqual([why.status, kill.status], [code, code], what)
+    }
+    if (skipped.length > 0) this.test!.title += ` (not tried here: ${skipped.join(', ')})`
+    if (skipped.length === ways.length) this.skip()
+  })
 
   it('has no age of the heart where that beats in our future', async function () {
     const baseDir = tempDir()
