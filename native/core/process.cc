@@ -31,12 +31,11 @@ Status Signal(uint32_t pid, int signal) noexcept {
   return errno == ESRCH ? Status::Of(Code::kGone) : Status::System("kill");
 }
 
-// Whether there is no process of that pid. That /proc has none is no proof: it may hide those of others, or not be there.
-[[maybe_unused]] bool IsGone(uint32_t pid) noexcept {
+}  // namespace
+
+bool IsGone(uint32_t pid) noexcept {
   return !NamesProcess(pid) || (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH);
 }
-
-}  // namespace
 
 uint32_t TicksPerSecond() noexcept { return static_cast<uint32_t>(sysconf(_SC_CLK_TCK)); }
 
