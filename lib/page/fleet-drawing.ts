@@ -176,7 +176,7 @@ function troubleSection({ machines, look, limits }: FleetScene): Html {
 
 function lostItem({ name, machine, lost }: MachineView): Html {
   return troubleItem('lost', machineLink(machine), name, machineStateText(machine).slice(5), [
-    `${countText(lost)} workers, as they were when it was last heard of`,
+    `${countText(lost)} worker${lost === 1 ? '' : 's'}, as ${lost === 1 ? 'it was' : 'they were'} when it was last heard of`,
     labelsText(machine.labels),
   ])
 }
