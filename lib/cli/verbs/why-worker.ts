@@ -6,7 +6,8 @@ import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { WorkerEntry } from '../../scoreboard/types'
 import { nearestName } from '../../util/check-options'
 import { errnoName } from '../../util/errno'
-import { cut, escapeControls, statusText } from '../../view/text'
+import { doingText } from '../../view/doing'
+import { cut, escapeControls } from '../../view/text'
 import { blockedForMs } from '../../view/worker-state'
 import { stackOnBoard } from '../../why/on-board'
 import { blockedText, stackLines } from '../../why/stack-text'
@@ -62,7 +63,7 @@ async function show(
   } else {
     const head = `${escapeControls(worker.id)}  pid ${worker.pid}  ${blockedText(forMs)}  `
     const { columns } = outputStyle()
-    print(cut(head + statusText(worker.status, columns), columns).trimEnd())
+    print(cut(head + doingText(worker.status, columns), columns).trimEnd())
     for (const line of stackLines(stack)) print(line)
   }
   return exitCodeFor(stack)

@@ -22,7 +22,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
     'Red: dead, or blocked: its event loop has not turned for so long; w shows where it is.',
     'Yellow: without a heart and silent for longer than --stale says, or with a status that cannot be read.',
     'Where most workers serve requests, S is the state letter of mod_status (_ waiting, K keep-alive,',
-    'R reading, W working or writing), and SECS the time in that state.',
+    'R reading, W working or writing; x dead, B blocked, ! stale), and SECS the time in that state.',
   ]
   readonly why: ((worker: WorkerEntry) => Promise<string[]>) | undefined
   readonly #title: string
