@@ -92,7 +92,7 @@ export function instrument(server: InstrumentableServer, options: InstrumentOpti
       `Expected a server of node:http, node:https or node:http2, got ${describeValue(server)}`,
     )
   }
-  const { begin, end } = follow(options)
+  const { begin, end } = follow(options, 'instrument(server, { board })')
   const leave = hook().beforeRequests(server as Server, begin)
   return undoable(() => {
     leave()
@@ -100,13 +100,23 @@ export function instrument(server: InstrumentableServer, options: InstrumentOpti
   })
 }
 
-/** Checks the options and says how to tell of a request, and how to stop. */
-export function follow(options: InstrumentOptions): {
+/**
+ * Checks the options and says how to tell of a request, and how to stop.
+ *
+ * @param call how it is written that was called with them
+ */
+export function follow(
+  options: InstrumentOptions,
+  call: string,
+): {
   /** @param routeOf where a framework knows a request's route better than the request */
   begin(request: AnyRequest, response: AnyResponse, routeOf?: RouteOf): void
   end(): void
 } {
-  checkOptions(options, OPTIONS, 'the options of instrument()')
+  if (typeof (options as unknown as InstrumentOptions['board'])?.updateJsonBytes === 'function') {
+    throw new TypeError(`Expected options, got a Scoreboard; did you mean ${call}?`)
+  }
+  checkOptions(options, OPTIONS, `the options of ${call}`)
   const { board, path, remoteAddress, onError } = options
   const routeOf = optionalFunction(options.route, 'route')
   // Not by instanceof: another copy of the package is as good.

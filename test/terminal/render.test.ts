@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 
 import type { Cursor, Snapshot, Status, WorkerEntry } from '../../lib/scoreboard/types'
+import { changeLines } from '../../lib/terminal/change-lines'
 import { renderJson, renderLine, renderScreen, renderTable } from '../../lib/terminal/render'
 import { doingText } from '../../lib/view/doing'
 import { sortWorkers } from '../../lib/view/sort'
@@ -129,6 +130,11 @@ describe('A snapshot as text', () => {
     const board = snapshot({ status: served }, { slot: 1 }, { slot: 2 })
 
     assert.match(renderTable(board)[1]!, / {2}GET \/a \(2 in flight\)$/)
+    const moved = changeLines(
+      { takenAt: TAKEN_AT, gone: [], workers: [{ ...entry({ status: served }), merged: 1, isNew: true }] },
+      { columns: 80, colors: false },
+    )
+    assert.match(moved[0]!, / \+ web-1 GET \/a \(2 in flight\)$/)
     assert.equal(doingText({ ...served, state: 'waiting', inFlight: 0 } as Status, 80), 'last GET /a')
     assert.equal(doingText({ state: 'waiting', since: 1, inFlight: 0, requests: 0, bytes: 0 }, 80), 'waiting')
   })

@@ -74,7 +74,9 @@ export function checkExists(baseDir: string): void {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'EACCES') throw new CliError(EXIT.permission, forbidden(baseDir), { cause })
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause
-    const message = `No board in ${redactUrl(baseDir)}: no worker has made one there${placeHint(baseDir, 'board')}`
+    const why =
+      code === 'ENOTDIR' ? 'that is a file, and a board is a directory' : 'no worker has made one there'
+    const message = `No board in ${redactUrl(baseDir)}: ${why}${placeHint(baseDir, 'board')}`
     throw new CliError(EXIT.notFound, message, { cause })
   }
 }

@@ -7,7 +7,7 @@ import type { WorkerEntry } from '../../scoreboard/types'
 import { nearestName } from '../../util/check-options'
 import { errnoName } from '../../util/errno'
 import { doingText } from '../../view/doing'
-import { cut, escapeControls } from '../../view/text'
+import { ageText, cut, escapeControls } from '../../view/text'
 import { blockedForMs } from '../../view/worker-state'
 import { stackOnBoard } from '../../why/on-board'
 import { blockedText, stackLines } from '../../why/stack-text'
@@ -106,12 +106,19 @@ export async function kill(dir: string, name: string, options: KillOptions): Pro
     throw new CliError(isForbidden ? EXIT.permission : EXIT.system, `${attempt}: ${why}`)
   }
   const named = signalName(signal)
-  print(
-    options.json
-      ? JSON.stringify({ id, pid, signal: named })
-      : `sent ${named} to ${escapeControls(id)}, pid ${pid}`,
-  )
+  const forMs = blockedForMs(worker)
+  if (options.json) {
+    print(JSON.stringify({ id, pid, signal: named, blockedForMs: forMs }))
+    return
+  }
+  print(`sent ${named} to ${escapeControls(id)}, pid ${pid}`)
+  if (forMs !== undefined && !NEED_NO_HANDLER.has(named)) {
+    print(`it is blocked for ${ageText(forMs)}, so no handler of JavaScript can run; --signal KILL ends it`)
+  }
 }
+
+/** The kernel alone does what they are for. */
+const NEED_NO_HANDLER = new Set(['SIGKILL', 'SIGSTOP', 'SIGCONT'])
 
 function signalNumber(text: string): number {
   const all = constants.signals as Record<string, number>
@@ -119,7 +126,9 @@ function signalNumber(text: string): number {
   const number =
     all[name] ?? (/^\d+$/.test(text) && Object.values(all).includes(Number(text)) ? Number(text) : undefined)
   if (number !== undefined) return number
-  const nearest = nearestName(name, Object.keys(all))
+  // Names this short are near to each other without meaning the same: those that begin alike.
+  const alike = Object.keys(all).filter((one) => one.startsWith(name.slice(0, 'SIG'.length + 2)))
+  const nearest = nearestName(name, alike)
   throw new CliError(
     EXIT.usage,
     `Expected a signal like TERM, KILL or 9, got '${text}'${nearest ? `; did you mean ${nearest}?` : ''}`,

@@ -6,7 +6,7 @@ import { ownerKey, RateWindow, updateRates } from '../../view/rates'
 import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
 import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../../view/text'
-import { shownState } from '../../view/worker-state'
+import { blockedForMs, shownState } from '../../view/worker-state'
 import { boardColumns, entryText, jsonStatus, renderLine, stateText, type TableOptions } from '../render'
 import { type TableColumn, tableLines } from '../table'
 import type { ListSource, Order, Tone } from './list-source'
@@ -116,6 +116,10 @@ export class BoardSource implements ListSource<WorkerEntry> {
 
   isEnded(worker: WorkerEntry): boolean {
     return worker.state === 'dead'
+  }
+
+  hangsForMs(worker: WorkerEntry): number | undefined {
+    return blockedForMs(worker, this.#states.blockedMs)
   }
 
   toneOf(worker: WorkerEntry): Tone {
