@@ -30,11 +30,21 @@ const BUNDLES = [
   },
   { file: FACE, main: 'index', entries: ['index'], packages: ['node-gyp-build'], isShared: true },
   { file: 'queue/inside.js', main: 'queue/inside', entries: ['queue/inside'] },
+  {
+    file: 'queue/store/local/store.js',
+    main: 'queue/store/local/store',
+    entries: ['queue/store/local/store'],
+  },
   { file: 'metrics/prom.js', main: 'metrics/prom', entries: ['metrics/prom'] },
   { file: 'page/status-page.js', main: 'page/status-page', entries: ['page/status-page'] },
   { file: 'http/tracker.js', main: 'http/tracker', entries: ['http/tracker', 'http/request-hook'] },
   { file: 'cli/main.js', main: 'cli/main', entries: ['cli/main'], isShared: true },
   { file: 'cli/verbs/ls.js', main: 'cli/verbs/ls', entries: ['cli/verbs/ls'] },
+  {
+    file: 'cli/verbs/work/work.js',
+    main: 'cli/verbs/work/work',
+    entries: ['cli/verbs/work/work', 'cli/verbs/work/run-work'],
+  },
   {
     file: 'terminal/render.js',
     main: 'terminal/render',

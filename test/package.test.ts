@@ -151,21 +151,38 @@ describe('The published package', () => {
     }
   })
 
+  /** The files of the package that a command loads. */
+  function filesOf(...args: string[]): { stdout: string; files: string[] } {
+    const { stdout, stderr } = spawnSync(process.execPath, [PACKAGE_COMMAND, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_DEBUG: 'module' },
+    })
+    const loaded = new Set([...stderr.matchAll(/load "([^"]+)" for module/g)].map(([, file]) => file!))
+    return { stdout, files: [...loaded].filter((file) => file.includes('/dist/package/')) }
+  }
+
   it('lists a board with the files of that verb alone', () => {
     const baseDir = tempDir()
     using worker = new compiled.Scoreboard({ baseDir, workerId: 'w' })
     worker.update('here')
 
-    const { stdout, stderr } = spawnSync(process.execPath, [PACKAGE_COMMAND, 'ls', baseDir], {
-      encoding: 'utf8',
-      env: { ...process.env, NODE_DEBUG: 'module' },
-    })
+    const { stdout, files } = filesOf('ls', baseDir)
 
     assert.match(stdout, /\bw\b/)
-    const loaded = new Set([...stderr.matchAll(/load "([^"]+)" for module/g)].map(([, file]) => file!))
-    const ours = [...loaded].filter((file) => file.includes('/dist/package/'))
-    assert.ok(ours.length <= 8, ours.join('\n'))
+    assert.ok(files.length <= 8, files.join('\n'))
     for (const other of ['queue', 'page', 'top', 'watch'])
-      assert.ok(!ours.some((file) => file.includes(`/${other}`)), other)
+      assert.ok(!files.some((file) => file.includes(`/${other}`)), other)
+  })
+
+  it('works a list with the files of that verb, the queue and its local store alone', () => {
+    const list = path.join(tempDir(), 'list')
+    fs.writeFileSync(list, 'one\n')
+
+    const { stdout, files } = filesOf('work', '--arg-file', list, '--', 'echo', 'did')
+
+    assert.equal(stdout, 'did one\n')
+    assert.ok(files.length <= 12, files.join('\n'))
+    for (const other of ['page/', 'ls.js', 'zookeeper'])
+      assert.ok(!files.some((file) => file.includes(other)), other)
   })
 })

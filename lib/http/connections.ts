@@ -13,6 +13,8 @@ type Carrier = (Socket | Http2Session) & { [key: symbol]: Connection | undefined
 /** A connection that a request has come by. */
 export interface Connection {
   readonly carrier: Carrier
+  /** It ends with the one request that it has brought, whose answer tells of its end: nobody listens to it. */
+  readonly isLone: boolean
   /** Of its other end. */
   readonly address: string | undefined
   host: string | undefined
@@ -32,7 +34,13 @@ export class Connections {
   readonly #key = Symbol('rollcall.connection')
   #active: Connection[] = []
   /** Most clients that come one after the other come alike, and what is the same text should be one string. */
-  #lastPiece = ''
+  #last = {
+    host: '' as string | undefined,
+    remoteAddress: '' as string | undefined,
+    httpVersion: '',
+    piece: '',
+  }
+  #loneBytes = 0
   readonly #onClose: (connection: Connection) => void
 
   /** @param onClose hears of each that ends, after it was counted out */
@@ -67,14 +75,19 @@ export class Connections {
     connection.host = host
     connection.remoteAddress = remoteAddress
     connection.httpVersionMinor = httpVersionMinor
-    const piece = connectionPiece(host, remoteAddress, httpVersion)
-    if (piece !== this.#lastPiece) this.#lastPiece = piece
-    connection.piece = this.#lastPiece
+    const last = this.#last
+    if (host !== last.host || remoteAddress !== last.remoteAddress || httpVersion !== last.httpVersion) {
+      const piece = connectionPiece(host, remoteAddress, httpVersion)
+      this.#last = { host, remoteAddress, httpVersion, piece }
+    }
+    connection.piece = this.#last.piece
   }
 
   #connected(carrier: Carrier, request: AnyRequest): Connection {
+    const isLone = isLastOf(request)
     const connection: Connection = {
       carrier,
+      isLone,
       address: request.socket.remoteAddress,
       host: undefined,
       remoteAddress: undefined,
@@ -84,6 +97,7 @@ export class Connections {
       countedBytes: bytesWritten(carrier),
       isActive: false,
     }
+    if (isLone) return connection
     carrier[this.#key] = connection
     this.count += 1
     ;(carrier as Socket).on('close', () => {
@@ -93,25 +107,44 @@ export class Connections {
     return connection
   }
 
+  /** Its only request is over, or goes on: takes now what it has written, so that no socket is kept for its bytes. */
+  takeLone(connection: Connection): void {
+    if (connection.isLone) this.#loneBytes += bytesSince(connection)
+  }
+
   /** It may have written. */
   activate(connection: Connection): void {
-    if (connection.isActive) return
+    if (connection.isActive || connection.isLone) return
     connection.isActive = true
     this.#active.push(connection)
   }
 
   /** How many bytes the active ones have written since they were counted. */
   takeBytes(): number {
-    let bytes = 0
+    let bytes = this.#loneBytes
+    this.#loneBytes = 0
     for (const connection of this.#active.splice(0)) {
       connection.isActive = false
-      const written = bytesWritten(connection.carrier)
-      if (written <= connection.countedBytes) continue
-      bytes += written - connection.countedBytes
-      connection.countedBytes = written
+      bytes += bytesSince(connection)
     }
     return bytes
   }
+}
+
+/** Whether its connection ends with it, as its client says. */
+function isLastOf({ headers, httpVersionMajor, httpVersionMinor }: AnyRequest): boolean {
+  const { connection } = headers
+  if (connection === undefined) return httpVersionMajor === 1 && httpVersionMinor === 0
+  return connection === 'close'
+}
+
+/** What it has written since its bytes were counted; they are counted now. */
+function bytesSince(connection: Connection): number {
+  const written = bytesWritten(connection.carrier)
+  if (written <= connection.countedBytes) return 0
+  const bytes = written - connection.countedBytes
+  connection.countedBytes = written
+  return bytes
 }
 
 /** 0 where it cannot be known any more: of HTTP/2, when the session has ended. */

@@ -151,6 +151,7 @@ export class RequestTracker {
       return false
     }
     this.#count()
+    this.#connections.takeLone(flight.from)
     this.#connections.activate(from)
     flight.response = response
     flight.from = from
@@ -228,6 +229,7 @@ export class RequestTracker {
     if (flight.isOver) return
     this.#flights.remove(flight)
     if (flight.isHeard) flight.from.heard -= 1
+    this.#connections.takeLone(flight.from)
     this.#count()
   }
 
@@ -237,8 +239,10 @@ export class RequestTracker {
   }
 
   #disconnected(connection: Connection): void {
-    // A response that waits behind another on a pipelined connection never hears of its end.
-    if (connection.heard > 0 || this.#flights.last?.from === connection) {
+    const { last } = this.#flights
+    // A response that waits behind another on a pipelined connection never hears of its end. One that is over waits for
+    // whoever comes to take its place.
+    if (connection.heard > 0 || (last?.from === connection && !isOver(last.response))) {
       this.#flights.forEach((flight) => {
         if (flight.from === connection) this.#end(flight)
       })
@@ -286,6 +290,7 @@ export class RequestTracker {
     if (bytes > 0) this.#publisher.countBytes(bytes)
     // What has not ended will write more.
     this.#flights.forEach(({ from }) => {
+      this.#connections.takeLone(from)
       this.#connections.activate(from)
     })
     return bytes > 0

@@ -43,10 +43,14 @@ static int CloseOnExec(int fd) {
 }
 
 static int MakePipe(int ends[2]) {
+#if defined(__linux__)
+  return pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno;
+#else
   if (pipe(ends) != 0) return errno;
   CloseOnExec(ends[0]);
   CloseOnExec(ends[1]);
   return 0;
+#endif
 }
 
 // A file without a name that holds the input: what a command does not read blocks nobody.

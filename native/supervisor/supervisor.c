@@ -43,6 +43,8 @@ struct guard {
 static struct buffer in, out;
 static struct guard* guards;
 static int wake[2];  // a pipe to ourselves: a child has ended
+static int hold_ms;  // how long the word that a command has started may wait for more to say
+static int hurry;    // there is something in `out` that the worker waits for
 
 static void Die(void) {
   EndAll();
@@ -77,6 +79,8 @@ static void Put(const void* bytes, size_t count) {
 static void PutNumber(uint32_t number) { Put(&number, sizeof number); }
 
 static void BeginFrame(char type, uint32_t payload) {
+  // Most commands that are over at once need no message of their own to say that they have begun.
+  if (type != 's' || hold_ms == 0) hurry = 1;
   PutNumber(payload + 1);
   Put(&type, 1);
 }
@@ -100,6 +104,7 @@ static void Flush(void) {
       Die();
     }
   }
+  hurry = 0;
 }
 
 // Takes strings ended by NUL out of [at, end). NULL: there are not as many.
@@ -295,7 +300,8 @@ static void OnChildEnded(int signal) {
   errno = saved;
 }
 
-static void Prepare(void) {
+static void Prepare(const char* hold) {
+  hold_ms = hold == NULL ? 0 : atoi(hold);
   if (fcntl(kWorker, F_SETFD, FD_CLOEXEC) != 0 || pipe(wake) != 0) _exit(71);
   fcntl(kWorker, F_SETFL, O_NONBLOCK);
   for (int i = 0; i < 2; i++) {
@@ -315,14 +321,16 @@ static void Prepare(void) {
 #endif
 }
 
-int main(void) {
-  Prepare();
+int main(int argc, char** argv) {
+  Prepare(argc > 1 ? argv[1] : NULL);
   struct pollfd* polled = NULL;
   size_t room = 0;
   for (;;) {
     ReapChildren();
-    const int wait = ConcludeCommands();
-    Flush();
+    int wait = ConcludeCommands();
+    if (hurry) Flush();
+    const int holds = !hurry && out.begin < out.end;
+    if (holds && (wait < 0 || wait > hold_ms)) wait = hold_ms;
     size_t count = 2;
     for (struct command* command = commands; command != NULL; command = command->next) count += 2;
     if (count > room) {
@@ -330,14 +338,16 @@ int main(void) {
       polled = realloc(polled, room * sizeof *polled);
       if (polled == NULL) Die();
     }
-    polled[0] = (struct pollfd){.fd = kWorker, .events = POLLIN | (out.begin < out.end ? POLLOUT : 0)};
+    polled[0] = (struct pollfd){.fd = kWorker, .events = POLLIN | (hurry ? POLLOUT : 0)};
     polled[1] = (struct pollfd){.fd = wake[0], .events = POLLIN};
     const int takes = out.end - out.begin < kMostHeld;
     size_t used = 2;
     for (struct command* command = commands; command != NULL; command = command->next) {
       for (int i = 0; i < 2; i++) polled[used++] = (struct pollfd){.fd = takes ? command->output[i] : -1, .events = POLLIN};
     }
-    if (poll(polled, used, wait) <= 0) continue;
+    const int ready = poll(polled, used, wait);
+    if (ready == 0 && holds) hurry = 1;
+    if (ready <= 0) continue;
     char rings[64];
     if (polled[1].revents) while (read(wake[0], rings, sizeof rings) > 0) continue;
     used = 2;

@@ -3,7 +3,7 @@
 // times as fast as Node does, and the kernel closes our pipe however our worker died, SIGKILL included.
 //
 // Descriptor 3 is a socket to the worker. Both ways go frames: u32 length of what follows, u8 type, payload;
-// numbers in this machine's order.
+// numbers in this machine's order. Its argument: for how many milliseconds 's' may wait to go with what follows.
 //
 //   worker to us   'S' u32 id, u8 input, u8 output, u8 group, u8 keep, u32 argc, u32 envc, u32 input bytes;
 //                      argc + envc strings, each ended by NUL; the input's bytes

@@ -17,6 +17,17 @@ function isRunning(pid: number): boolean {
   }
 }
 
+function parentOf(pid: number): number {
+  return Number(/^\d+ \(.*\) \w (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))![1])
+}
+
+/** System calls that have written something. */
+function writesOf(pid: number): number {
+  return Number(/^syscw: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))![1])
+}
+
+const COMMANDS = 20
+
 describe('The supervisor of commands', () => {
   let supervisor: Supervisor
 
@@ -25,12 +36,12 @@ describe('The supervisor of commands', () => {
   })
   afterEach(() => supervisor.close())
 
-  async function run(words: CommandRequest['words'], more: Partial<CommandRequest> = {}) {
+  async function run(words: CommandRequest['words'], more: Partial<CommandRequest> = {}, by = supervisor) {
     const said = { 1: '', 2: '' }
     const onOutput = (stream: 1 | 2, bytes: Buffer) => {
       said[stream] += bytes.toString('latin1')
     }
-    const command = await supervisor.start({ words, onOutput, ...more })
+    const command = by.start({ words, onOutput, ...more })
     const ending: Ending = await command.ended
     return { ...ending, stdout: said[1], stderr: said[2] }
   }
@@ -101,16 +112,28 @@ describe('The supervisor of commands', () => {
   })
 
   it('is not outlived by its commands when it is killed itself, and says that it is gone', async () => {
-    const command = await supervisor.start({ words: ['sleep', '999'] })
-    const parent = Number(
-      /^\d+ \(.*\) \w (\d+)/.exec(readFileSync(`/proc/${command.pid}/stat`, 'latin1'))![1],
-    )
+    const command = supervisor.start({ words: ['sleep', '999'] })
+    const pid = await command.pid
 
-    process.kill(parent, 'SIGKILL')
+    process.kill(parentOf(pid), 'SIGKILL')
 
     await assert.rejects(command.ended, /looks after commands is gone/)
-    await eventually(() => !isRunning(command.pid), 'the end of the command')
-    await assert.rejects(supervisor.start({ words: ['true'] }), /is gone/)
+    await eventually(() => !isRunning(pid), 'the end of the command')
+    await assert.rejects(supervisor.start({ words: ['true'] }).ended, /is gone/)
+  })
+
+  it('has one message for the start and the end of a command that is soon over, not two', async () => {
+    const patient = new Supervisor({ holdMs: 600_000 })
+    try {
+      const { stdout } = await run(['sh', '-c', 'echo $PPID'], {}, patient)
+      const before = writesOf(Number(stdout))
+      for (let i = 0; i < COMMANDS; i++) await patient.start({ words: ['true'] }).ended
+
+      // The other is what wakes it up: a byte to itself for each child that has ended.
+      assert.equal(writesOf(Number(stdout)) - before, 2 * COMMANDS)
+    } finally {
+      patient.close()
+    }
   })
 
   it('does not go where it is not: the word says what to do', () => {

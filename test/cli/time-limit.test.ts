@@ -24,7 +24,7 @@ describe('A command that has run out of time', () => {
     const written = new Promise<void>((resolve) => {
       begun = resolve
     })
-    const command = await ChildCommand.start(supervisor, { words, onOutput: begun }, 10_000)
+    const command = new ChildCommand(supervisor, { words, onOutput: begun }, 10_000)
     await written
     const limit = new TimeLimit(command, 1, LOOK_MS)
     const { code } = await command.ended
@@ -51,7 +51,7 @@ describe('A command that has run out of time', () => {
   })
 
   it('is left alone when it ends in time', async () => {
-    const command = await ChildCommand.start(supervisor, { words: ['sh', '-c', 'exit 3'], onOutput() {} })
+    const command = new ChildCommand(supervisor, { words: ['sh', '-c', 'exit 3'], onOutput() {} })
     const limit = new TimeLimit(command, 60_000)
 
     const { code } = await command.ended

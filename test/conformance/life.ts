@@ -298,27 +298,30 @@ export function itemLife(place: QueuePlace): void {
       assert.deepEqual({ done, dead }, { done: 29, dead: 1 })
     })
 
-    it('grows a page by items that are added one at a time, and gives their ids', async () => {
-      const url = await place.freshUrl()
-      const queue = await connect(url)
-      await queue.createQueue({ sealed: false })
-      const ids: string[] = []
-      for (let i = 0; i < 20; i++) ids.push(...(await queue.add([`item ${i}`])))
-      ids.push(...(await Promise.all(Array.from({ length: 20 }, (_, i) => queue.add([`more ${i}`])))).flat())
+    for (const keepDone of ['counts', 'all'] as const)
+      it(`grows a page by items that are added one at a time, and gives their ids, where it keeps ${keepDone}`, async () => {
+        const url = await place.freshUrl()
+        const queue = await connect(url)
+        await queue.createQueue({ sealed: false, keepDone })
+        const ids: string[] = []
+        for (let i = 0; i < 20; i++) ids.push(...(await queue.add([`item ${i}`])))
+        ids.push(
+          ...(await Promise.all(Array.from({ length: 20 }, (_, i) => queue.add([`more ${i}`])))).flat(),
+        )
 
-      const seen = await collect(queue.items())
+        const seen = await collect(queue.items())
 
-      assert.deepEqual(
-        seen.map(({ id }) => id),
-        ids,
-      )
-      assert.equal(seen[39]!.item, 'more 19')
-      assert.equal((await nodes(url, ['states'])).states, 1)
-      const timer = await queue.createTimer('worker')
-      for (let i = 0; i < 40; i++) await (await timer.lease())!.ack()
-      await queue.add(['a new page'])
-      assert.equal((await timer.lease())!.item, 'a new page')
-    })
+        assert.deepEqual(
+          seen.map(({ id }) => id),
+          ids,
+        )
+        assert.equal(seen[39]!.item, 'more 19')
+        assert.equal((await nodes(url, ['states'])).states, 1)
+        const timer = await queue.createTimer('worker')
+        for (let i = 0; i < 40; i++) await (await timer.lease())!.ack()
+        await queue.add(['a new page'])
+        assert.equal((await timer.lease())!.item, 'a new page')
+      })
 
     it('tells which items came back, which are done where that is asked for, and how far a worker is', async () => {
       const url = await place.freshUrl()

@@ -33,6 +33,22 @@ function wireTo(port: number): (ask?: Ask) => Promise<void> {
   }
 }
 
+/**
+ * A connection for each request: its client says that it is the only one, or just goes when it has its answer. The second
+ * function goes without one.
+ */
+function wiresTo(port: number, isTold: boolean): { ask: () => Promise<void>; giveUp: () => void } {
+  let wire: http.Agent
+  const ask = async () => {
+    wire = new http.Agent({ keepAlive: !isTold })
+    const asked = http.get({ agent: wire, port, host: '127.0.0.1', path: '/', headers: { host: 'a' } })
+    const closed = once(asked, 'close').catch(() => {})
+    asked.on('response', (response) => response.resume().on('end', () => wire.destroy()))
+    await closed
+  }
+  return { ask, giveUp: () => wire.destroy() }
+}
+
 describe('instrument, of requests that are much alike', () => {
   let board: Scoreboard
   let port: number
@@ -175,5 +191,40 @@ describe('instrument, of requests that are much alike', () => {
       await ended
       await areCounted()
     }
+  })
+
+  for (const isTold of [true, false]) {
+    const clients = isTold ? 'say that it is their only request' : 'go when they have their answer'
+
+    it(`knows those that have not ended among connections of clients that ${clients}`, async () => {
+      const { ask, giveUp } = wiresTo(port, isTold)
+      for (let round = 0; round < 10; round++) {
+        const { response, ended } = await askAlike(ask, ask)
+        await showing(board, { state: 'working', requests: 3 * round + 2, inFlight: 1 })
+        if (round % 2 === 0) response.end('hello')
+        else giveUp()
+        await ended
+      }
+      await showing(board, { state: 'waiting', requests: 30, inFlight: 0 })
+      const written = sockets.reduce((sum, socket) => sum + socket.bytesWritten, 0)
+      await eventually(() => shown(board).bytes === written, 'all bytes to be counted')
+    })
+  }
+
+  it('listens to no connection that its client has said to end with the request', async () => {
+    const counts: number[] = []
+    const plain = http.createServer(({ socket }, response) => {
+      counts.push(socket.listenerCount('close'))
+      response.end()
+    })
+    answer = (response) => {
+      counts.push(response.req.socket.listenerCount('close'))
+      response.end()
+    }
+
+    await wiresTo(await listen(plain), true).ask()
+    await wiresTo(port, true).ask()
+
+    assert.equal(counts[1], counts[0])
   })
 })

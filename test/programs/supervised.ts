@@ -13,7 +13,7 @@ async function main(): Promise<void> {
     const onOutput = (_: number, bytes: Buffer) => resolve(Number(bytes.toString()))
     void Promise.all(
       scripts.map(async (script) => {
-        pids.push((await supervisor.start({ words: ['bash', '-c', script], onOutput })).pid)
+        pids.push(await supervisor.start({ words: ['bash', '-c', script], onOutput }).pid)
       }),
     )
   })

@@ -2,7 +2,7 @@
 
 import type { Store } from '../../lib/queue/store/store'
 
-const CALLS = ['get', 'info', 'list', 'create', 'set', 'delete', 'deleteTree', 'sync'] as const
+const CALLS = ['get', 'recall', 'info', 'list', 'create', 'set', 'delete', 'deleteTree', 'sync'] as const
 
 export interface StoreCall {
   readonly method: (typeof CALLS)[number]

@@ -9,7 +9,8 @@ export const DEFAULT_KILL_AFTER_MS = 10_000
 export type StopReason = 'timeout' | 'lost' | 'stopped'
 
 export class ChildCommand {
-  readonly pid: number
+  /** Rejects with a `StartError` where it cannot be started, as `ended` does. */
+  readonly pid: Promise<number>
   readonly ended: Promise<Ending>
   readonly #running: RunningCommand
   readonly #killAfterMs: number
@@ -17,24 +18,15 @@ export class ChildCommand {
   #forced: NodeJS.Timeout | undefined
   #hasEnded = false
 
-  private constructor(running: RunningCommand, killAfterMs: number) {
-    this.pid = running.pid
-    this.#running = running
+  constructor(supervisor: Supervisor, request: CommandRequest, killAfterMs: number = DEFAULT_KILL_AFTER_MS) {
+    this.#running = supervisor.start(request)
+    this.pid = this.#running.pid
     this.#killAfterMs = killAfterMs
-    this.ended = running.ended.finally(() => {
+    this.ended = this.#running.ended.finally(() => {
       this.#hasEnded = true
       clearTimeout(this.#forced)
     })
     this.ended.catch(() => {})
-  }
-
-  /** Rejects with a `StartError` where it cannot be started. */
-  static async start(
-    supervisor: Supervisor,
-    request: CommandRequest,
-    killAfterMs: number = DEFAULT_KILL_AFTER_MS,
-  ): Promise<ChildCommand> {
-    return new ChildCommand(await supervisor.start(request), killAfterMs)
   }
 
   /** Why it was asked to end, if it was. */

@@ -33,8 +33,9 @@ export interface Ending {
 }
 
 export interface RunningCommand {
-  readonly pid: number
-  /** Settles when nothing of it is left. Rejects only when the supervisor is gone. */
+  /** Its process id; told a moment late, unless it has ended by then. Rejects where it did not start. */
+  readonly pid: Promise<number>
+  /** Settles when nothing of it is left. Rejects with a `StartError` where it did not start, or when the supervisor is gone. */
   readonly ended: Promise<Ending>
   /** To all of its group. */
   signal(signal: NodeJS.Signals): void
@@ -57,8 +58,7 @@ export class StartError extends Error {
 
 interface Entry {
   readonly request: CommandRequest
-  readonly started: (command: RunningCommand) => void
-  readonly failed: (error: Error) => void
+  readonly started: PromiseWithResolvers<number>
   readonly ended: PromiseWithResolvers<Ending>
   pid: number
 }
@@ -82,19 +82,23 @@ function withResolvers<T>(): PromiseWithResolvers<T> {
 
 const NAME_COLUMNS = 200
 const START_HEADER = 20
+const HOLD_MS = 50
+const NOTHING = Buffer.alloc(0)
 const INPUTS = { ignore: 0, inherit: 1, bytes: 2 } as const
 
 export class Supervisor {
   readonly #child: ChildProcess
   readonly #socket: Socket
+  readonly #gone: Promise<void>
   readonly #entries = new Map<number, Entry>()
   readonly #guards: PromiseWithResolvers<void>[] = []
   #nextId = 1
   #rest: Buffer = Buffer.alloc(0)
   #lost: CliError | undefined
 
-  constructor() {
-    this.#child = spawn(findSupervisor(), [], {
+  /** @param holdMs how long the word that a command has started may wait for that of its end, which saves a wake-up */
+  constructor({ holdMs = HOLD_MS } = {}) {
+    this.#child = spawn(findSupervisor(), [String(holdMs)], {
       stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
       env: withoutSecrets(process.env),
     })
@@ -102,26 +106,36 @@ export class Supervisor {
     this.#socket.on('data', (bytes) => this.#take(bytes as Buffer))
     this.#socket.on('error', () => {})
     this.#socket.on('close', () => this.#lose('ended'))
-    this.#child.on('error', (error) => this.#lose(error.message))
+    this.#gone = new Promise((resolve) => {
+      this.#child.on('exit', () => resolve())
+      this.#child.on('error', (error) => {
+        this.#lose(error.message)
+        resolve()
+      })
+    })
   }
 
-  /** Ends it, and with it what still runs. */
-  close(): void {
+  /** Ends it, and with it what still runs. Resolves when it is gone. */
+  close(): Promise<void> {
     this.#lost ??= new CliError(EXIT.bug, 'The supervisor was closed while commands ran')
     this.#socket.end()
-    this.#socket.unref()
-    this.#child.unref()
+    return this.#gone
   }
 
-  /** Rejects with a `StartError` where the command cannot be started. */
-  start(request: CommandRequest): Promise<RunningCommand> {
-    return new Promise((started, failed) => {
-      if (this.#lost !== undefined) return failed(this.#lost)
-      const id = this.#nextId
+  start(request: CommandRequest): RunningCommand {
+    const id = this.#nextId
+    const entry: Entry = { request, started: withResolvers(), ended: withResolvers(), pid: 0 }
+    if (this.#lost !== undefined) fail(entry, this.#lost)
+    else {
       this.#nextId = (id % 0xffff_fffe) + 1
-      this.#entries.set(id, { request, started, failed, ended: withResolvers(), pid: 0 })
+      this.#entries.set(id, entry)
       this.#socket.write(startFrame(id, request))
-    })
+    }
+    return {
+      pid: entry.started.promise,
+      ended: entry.ended.promise,
+      signal: (name) => this.#signal(id, name),
+    }
   }
 
   /**
@@ -165,14 +179,10 @@ export class Supervisor {
     if (letter === 'o') entry.request.onOutput?.(payload[4] as 1 | 2, payload.subarray(5))
     else if (letter === 's') {
       entry.pid = payload.readUInt32LE(4)
-      entry.started({
-        pid: entry.pid,
-        ended: entry.ended.promise,
-        signal: (name) => this.#signal(id, name),
-      })
+      entry.started.resolve(entry.pid)
     } else if (letter === 'f') {
       this.#entries.delete(id)
-      entry.failed(startError(entry.request, payload.readUInt32LE(4), payload[8] === 0x78))
+      fail(entry, startError(entry.request, payload.readUInt32LE(4), payload[8] === 0x78))
     } else if (letter === 'x') {
       this.#entries.delete(id)
       const [code, signal, closed] = [payload[4]!, payload[5]!, payload[6]!]
@@ -198,14 +208,18 @@ export class Supervisor {
   #lose(why: string): void {
     if (this.#lost !== undefined) return
     this.#lost = new CliError(EXIT.system, `The program that looks after commands is gone: ${why}`)
-    for (const { pid, request, ended, failed } of this.#entries.values()) {
-      if (pid > 0) killQuietly(request.foreground ? pid : -pid)
-      failed(this.#lost)
-      ended.reject(this.#lost)
+    for (const entry of this.#entries.values()) {
+      if (entry.pid > 0) killQuietly(entry.request.foreground ? entry.pid : -entry.pid)
+      fail(entry, this.#lost)
     }
     this.#entries.clear()
     for (const guard of this.#guards.splice(0)) guard.reject(this.#lost)
   }
+}
+
+function fail({ started, ended }: Entry, error: Error): void {
+  started.reject(error)
+  ended.reject(error)
 }
 
 /** Whoever chooses the items has a say in what a command does and prints: our secrets are not for it. */
@@ -229,26 +243,46 @@ function frame(type: string, ...payload: Uint8Array[]): Buffer {
   return Buffer.concat([head, ...payload])
 }
 
-const NUL = Buffer.alloc(1)
-
 function startFrame(id: number, request: CommandRequest): Buffer {
   const { words, env = {}, stdin = 'ignore' } = request
-  const input = typeof stdin === 'string' ? Buffer.alloc(0) : stdin
-  const settings = Object.entries(env)
-  const head = Buffer.alloc(START_HEADER)
-  head.writeUInt32LE(id, 0)
-  head[4] = INPUTS[typeof stdin === 'string' ? stdin : 'bytes']
-  head[5] = request.onOutput === undefined ? 0 : 1
-  head[6] = request.foreground ? 1 : 0
-  head[7] = request.keepChildren ? 1 : 0
-  head.writeUInt32LE(words.length, 8)
-  head.writeUInt32LE(settings.length, 12)
-  head.writeUInt32LE(input.length, 16)
-  const strings = [
-    ...words.flatMap((word) => [Buffer.from(word), NUL]),
-    ...settings.flatMap(([name, value]) => [Buffer.from(`${name}=`), Buffer.from(value), NUL]),
-  ]
-  return frame('S', head, ...strings, input)
+  const input = typeof stdin === 'string' ? NOTHING : stdin
+  const names = Object.keys(env)
+  let size = 1 + START_HEADER + input.length
+  for (const word of words) size += Buffer.byteLength(word) + 1
+  for (const name of names) size += Buffer.byteLength(name) + Buffer.byteLength(env[name]!) + 2
+  // In one piece: this is done for each command.
+  const bytes = Buffer.alloc(4 + size)
+  bytes.writeUInt32LE(size, 0)
+  bytes.write('S', 4, 'latin1')
+  bytes.writeUInt32LE(id, 5)
+  bytes[9] = INPUTS[typeof stdin === 'string' ? stdin : 'bytes']
+  bytes[10] = request.onOutput === undefined ? 0 : 1
+  bytes[11] = request.foreground ? 1 : 0
+  bytes[12] = request.keepChildren ? 1 : 0
+  bytes.writeUInt32LE(words.length, 13)
+  bytes.writeUInt32LE(names.length, 17)
+  bytes.writeUInt32LE(input.length, 21)
+  let at = 5 + START_HEADER
+  const put = (text: string | Uint8Array) => {
+    if (typeof text === 'string') {
+      at += bytes.write(text, at)
+    } else {
+      bytes.set(text, at)
+      at += text.length
+    }
+  }
+  for (const word of words) {
+    put(word)
+    at++
+  }
+  for (const name of names) {
+    put(name)
+    put('=')
+    put(env[name]!)
+    at++
+  }
+  put(input)
+  return bytes
 }
 
 const WHY: Readonly<Record<string, string>> = {

@@ -27,7 +27,7 @@ export class TimeLimit {
   }
 
   async #over(): Promise<void> {
-    this.#lines = await look(this.#command.pid, this.#lookMs).catch(() => [])
+    this.#lines = await this.#command.pid.then((pid) => look(pid, this.#lookMs)).catch(() => [])
     this.#command.stop('timeout')
   }
 }

@@ -90,7 +90,7 @@ async function runCommand(words: string[], flags: RunFlags): Promise<void> {
   }
   const run = new RunOfCommand(queue, timer, id, flags)
   const code = await run.over(supervisor, words, place)
-  supervisor.close()
+  await supervisor.close()
   place?.close()
   await queue.close()
   process.exitCode = code
@@ -148,11 +148,7 @@ export class RunOfCommand {
     const listens = kickOnOutput || place !== undefined
     const request = { words, stdin: 'inherit' as const, foreground: isForeground, keepChildren }
     place?.begin(words.join(' '), 1)
-    const command = await ChildCommand.start(
-      supervisor,
-      { ...request, ...(listens ? { onOutput } : {}) },
-      killAfter,
-    )
+    const command = new ChildCommand(supervisor, { ...request, ...(listens ? { onOutput } : {}) }, killAfter)
     const stopHearing = hearSignals(
       () => [command],
       (signal) => {

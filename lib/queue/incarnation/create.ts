@@ -52,8 +52,9 @@ function existsError(store: Store, why: string): WatchdogError {
 }
 
 /** As old as it may be, so that workers of the version before may share the queue. */
-function versionOf({ settings, traits }: CreateRequest): number {
-  const isNew = usesNewFeatures(settings) || traits.priority > 0 || traits.delayMs > 0
+function versionOf({ settings, traits, sealed }: CreateRequest): number {
+  // Pages that items are added to may grow.
+  const isNew = usesNewFeatures(settings) || traits.priority > 0 || traits.delayMs > 0 || !sealed
   return isNew ? NEWEST_VERSION : FORMAT_VERSION
 }
 

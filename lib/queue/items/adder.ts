@@ -9,6 +9,7 @@ import { EMPTY } from '../../util/bytes'
 import { WatchdogError } from '../../util/errors'
 import { randomName } from '../../util/random-name'
 import type { Incarnation } from '../incarnation/incarnation'
+import { NEWEST_VERSION } from '../incarnation/queue-record'
 import { encodeState } from '../page-state/codec'
 import { type EncodedPage, encodePages, itemBytes, joinPages, MAX_PAGE_BYTES } from '../page-state/item-page'
 import { pageName, timedBase } from '../page-state/page-name'
@@ -104,7 +105,8 @@ export class Adder {
     if (record.phase !== 'open') throw sealedError(this.#incarnation)
     const { priority, delayMs } = traits
     if (priority > 0 || delayMs > 0) await this.#incarnation.upgrade()
-    const mayGrow = this.#incarnation.forgetsDone
+    // Older versions take a page for what it was when they saw it first.
+    const mayGrow = record.version >= NEWEST_VERSION
     const line = this.#line(traits)
     const ids: string[] = []
     try {

@@ -1,6 +1,6 @@
 // Where the next item comes from: of the highest priority first, and of that in the order in which items were added:
 // fresh items of the oldest page, then those that came back to it, and suspects last. Where others are in the way,
-// in an order of its own. What is not due yet is nowhere.
+// in an order of its own, and from a page of its own while there is one. What is not due yet is nowhere.
 
 import { Gate, missingError } from '../incarnation/gate'
 import type { Incarnation } from '../incarnation/incarnation'
@@ -25,6 +25,12 @@ import type { PageStates } from './page-states'
 const READ_AT_ONCE = 64
 /** How long something may be ready elsewhere before a worker that has enough to do at hand looks for it. */
 export const LOOK_MS = 200
+/** How long a page is left to those that were met on it, while there are others. They may be gone. */
+const CROWDED_MS = 5000
+/** How many pages that it does not know a worker tries one after the other, before it looks at all of them at once. */
+const MAX_PROBES = 8
+/** So many pages without fresh items are passed on each search, before the complete ones are left out. */
+const MAX_EMPTY = 32
 
 export interface TakenFrom<R> {
   readonly page: string
@@ -37,6 +43,10 @@ export interface Supply {
   readonly page: string
   /** By the clock of the store; undefined where nothing waits for its time. */
   readonly now: number | undefined
+  /** Whether to go elsewhere where another process is faster here. */
+  readonly givesWay?: boolean
+  /** Whether to go elsewhere where anybody has taken from this page before. */
+  readonly isUntouched?: boolean
 }
 
 /** One token for all tries, by which an ambiguous one is recalled. */
@@ -56,17 +66,24 @@ function shuffle<T>(list: T[]): T[] {
   return list
 }
 
+function ownFirst(pages: readonly string[], own: string | undefined): readonly string[] {
+  return own !== undefined && pages.includes(own) ? [own, ...pages.filter((page) => page !== own)] : pages
+}
+
 /** What is due waits like what came back. */
 export function awake(state: PageState, { source, now }: Pick<Supply, 'source' | 'now'>): PageState {
   return now === undefined || source !== 'retry' ? state : wake(state, now)
 }
 
 function claimStep(request: ClaimRequest, supply: Omit<Supply, 'page'>): Step<Taken | undefined> {
+  const { givesWay, isUntouched } = supply
   return {
     name: 'claim',
+    givesWay,
     apply: (state, unsure) => {
       const held = unsure ? claimed(state, request.token) : undefined
       if (held !== undefined) return { state, result: held === 'revoked' ? undefined : held }
+      if (isUntouched && state.cursor > 0) return { state, result: undefined }
       return claim(awake(state, supply), { ...request, source: supply.source })
     },
   }
@@ -74,16 +91,28 @@ function claimStep(request: ClaimRequest, supply: Omit<Supply, 'page'>): Step<Ta
 
 type Make<R> = (supply: Supply) => Step<R | undefined>
 
+/** One search for something to take. */
+interface Search<R> {
+  readonly make: Make<R>
+  /** How many unknown pages it may still try. */
+  probes: number
+}
+
 export class PageChooser {
   readonly #incarnation: Incarnation
   readonly #states: PageStates
   readonly #open: OpenPages
   readonly #gate: Gate
-  /** The same in one list. */
-  #order: readonly string[] = []
   /** Open pages by priority, oldest first; shuffled where another process takes from the same, so that each has its own. */
   #levels: string[][] = []
+  /** The same in one list. */
+  #order: readonly string[] = []
+  #names: ReadonlySet<string> = new Set()
   #isContended = false
+  /** The page that was taken from last. */
+  #own: string | undefined
+  /** Pages that others were met on, and until when they are left to those. */
+  readonly #crowded = new Map<string, number>()
   /** Whether pages may come that are to be taken from before those that are known. */
   #mayOvertake = false
   #refreshedAt = Number.NEGATIVE_INFINITY
@@ -113,6 +142,8 @@ export class PageChooser {
     }
     this.#levels = [...levels].sort(([a], [b]) => b - a).map(([, pages]) => pages)
     this.#order = this.#levels.flat()
+    this.#names = new Set(this.#order)
+    for (const name of this.#crowded.keys()) if (!this.#names.has(name)) this.#crowded.delete(name)
     this.#mayOvertake = open?.held === true || this.#levels.length > 1
     return open === undefined ? 'done' : 'open'
   }
@@ -147,13 +178,14 @@ export class PageChooser {
       if ((await this.#refreshOrder()) === 'done') return 'done'
       await this.#lookBack()
     }
-    const known = await this.#takeKnown(make)
+    const search = { make, probes: MAX_PROBES }
+    const known = await this.#takeKnown(search)
     if (known !== undefined) return known
     if ((await this.#refreshOrder()) === 'done') return 'done'
     this.#dueAt = undefined
     let hasFinished = false
     for (const level of this.#levels) {
-      const taken = (await this.#takeFresh(level, make)) ?? (await this.#takeReturned(level, make))
+      const taken = (await this.#takeFresh(level, search)) ?? (await this.#takeAny(level, search))
       if (taken === 'finished') hasFinished = true
       else if (taken !== undefined) return taken
     }
@@ -179,15 +211,16 @@ export class PageChooser {
   }
 
   /** From what this process has seen of each page: of the highest priority all, then the next. */
-  async #takeKnown<R>(make: Make<R>): Promise<TakenFrom<R> | undefined> {
-    for (const level of this.#levels) {
-      const taken = await this.#takeFresh(level, make)
+  async #takeKnown<R>(search: Search<R>): Promise<TakenFrom<R> | undefined> {
+    const levels = this.#levels
+    for (const level of levels) {
+      const taken = await this.#takeFresh(level, search)
       if (taken !== undefined) return taken
-      // The last level is looked through again before anything of it is taken.
-      if (level === this.#levels.at(-1)) return undefined
+      // The last level is looked through again before anything of it is taken, and one that is not known well enough.
+      if (level === levels.at(-1) || search.probes === 0) return undefined
       for (const source of ['retry', 'suspects'] as const) {
         for (const page of level) {
-          const returned = await this.#takeSeen(page, source, make)
+          const returned = await this.#takeSeen(page, source, search)
           if (returned !== undefined) return returned
         }
       }
@@ -195,21 +228,73 @@ export class PageChooser {
     return undefined
   }
 
-  async #takeFresh<R>(level: readonly string[], make: Make<R>): Promise<TakenFrom<R> | undefined> {
-    for (const page of level) {
+  /** Where others are in the way: from the page of its own, from one that nobody has, or else with others. */
+  async #takeFresh<R>(level: readonly string[], search: Search<R>): Promise<TakenFrom<R> | undefined> {
+    const { make } = search
+    const own = this.#own
+    const shared: string[] = []
+    let isRefreshed = false
+    let empty = 0
+    for (const page of this.#isContended ? ownFirst(level, own) : level) {
       const state = this.#states.cached(page)
       // Fresh items only become fewer, so an old state that has none is as good as a new one.
       if (state !== undefined && readyIn(state, 'fresh') === 0) {
+        if (++empty === MAX_EMPTY) this.#leaveOut()
         if (readyIn(state, 'retry') === 0 && !this.#mayBeDue(state)) continue
         // What came back to an older page is older than what is fresh in the next.
-        const returned = await this.#takeSeen(page, 'retry', make)
+        const returned = await this.#takeSeen(page, 'retry', search)
         if (returned !== undefined) return returned
         continue
       }
+      if (!this.#names.has(page)) continue
+      if (this.#isCrowded(page)) {
+        shared.push(page)
+        continue
+      }
+      if (state === undefined) {
+        if (search.probes === 0) break
+        search.probes--
+      }
+      const givesWay = page !== own
+      const wasContended = this.#isContended
+      const isUntouched = wasContended && givesWay && !this.#crowded.has(page)
+      const taken = await this.#submit(make, { source: 'fresh', page, now: undefined, givesWay, isUntouched })
+      if (taken !== undefined) return taken
+      // In another order from here on.
+      if (this.#isContended && !wasContended) return this.#takeFresh(shuffle([...level]), search)
+      if (this.#isCrowded(page)) shared.push(page)
+      else if (this.#isContended && !isRefreshed) {
+        // Others are done with this one, and with more by now: their pages need no look.
+        isRefreshed = true
+        await this.#refreshOrder()
+      }
+    }
+    for (const page of this.#leastShared(shared)) {
       const taken = await this.#submit(make, { source: 'fresh', page, now: undefined })
       if (taken !== undefined) return taken
     }
     return undefined
+  }
+
+  /** Complete pages are not passed again on each search; those that are listed still come back with the next list. */
+  #leaveOut(): void {
+    const isLeft = (page: string) => {
+      const state = this.#states.cached(page)
+      return state === undefined || !isComplete(state)
+    }
+    this.#levels = this.#levels.map((level) => level.filter(isLeft)).filter(({ length }) => length > 0)
+    this.#order = this.#levels.flat()
+  }
+
+  /** Those with the fewest claims first, as far as that is known. */
+  #leastShared(pages: readonly string[]): string[] {
+    const claims = (page: string) => this.#states.cached(page)?.claims.length ?? Number.MAX_SAFE_INTEGER
+    return [...pages].sort((a, b) => claims(a) - claims(b))
+  }
+
+  #isCrowded(page: string): boolean {
+    const until = this.#crowded.get(page)
+    return until !== undefined && performance.now() < until
   }
 
   /** Unless it is known that it is not, without a question to the store. */
@@ -221,11 +306,7 @@ export class PageChooser {
   }
 
   /** Takes what has come back to that page, or is due, as far as this process has seen. */
-  async #takeSeen<R>(
-    page: string,
-    source: 'retry' | 'suspects',
-    make: Make<R>,
-  ): Promise<TakenFrom<R> | undefined> {
+  async #takeSeen<R>(page: string, source: Source, { make }: Search<R>): Promise<TakenFrom<R> | undefined> {
     const state = this.#states.cached(page)
     if (state === undefined) return undefined
     const due = source === 'retry' ? nextDue(state) : undefined
@@ -241,7 +322,15 @@ export class PageChooser {
     const { conflicts } = writer
     const result = await writer.submit(make(supply))
     if (writer.conflicts > conflicts) this.#giveWay()
-    return result === undefined ? undefined : { page, result }
+    if (result !== undefined) {
+      this.#own = page
+      return { page, result }
+    }
+    // Given way, by what the writer was told or saw.
+    const state = writer.cached
+    if (supply.givesWay && (state === undefined || readyIn(state, 'fresh') > 0))
+      this.#crowded.set(page, performance.now() + CROWDED_MS)
+    return undefined
   }
 
   /** Another has written the same page just now. */
@@ -252,29 +341,39 @@ export class PageChooser {
     this.#order = this.#levels.flat()
   }
 
-  async #takeReturned<R>(
+  /** Looks at all pages at once. */
+  async #takeAny<R>(
     level: readonly string[],
-    make: Make<R>,
+    search: Search<R>,
   ): Promise<TakenFrom<R> | 'finished' | undefined> {
-    const order = this.#isContended ? shuffle([...level]) : level
     const found: string[] = []
-    let hasFinished = false
-    await this.#read(order, async (page) => {
+    const complete: string[] = []
+    await this.#read(level, async (page) => {
       const state = await this.#states.takeUnhanded(page)
       if (ready(state) > 0 || nextDue(state) !== undefined) found.push(page)
-      if (!isComplete(state)) return
-      await this.#open.finish(page)
-      hasFinished = true
+      if (isComplete(state)) complete.push(page)
     })
+    const hasFinished = complete.length > 0
+    if (hasFinished) await this.#finish(complete)
+    const order = this.#isContended ? shuffle([...level]) : level
     found.sort((a, b) => order.indexOf(a) - order.indexOf(b))
-    for (const source of ['retry', 'suspects'] as const) {
-      for (const page of found) {
-        const taken = await this.#takeSeen(page, source, make)
-        if (taken !== undefined) return taken
-      }
+    for (const page of found) {
+      const taken =
+        (await this.#takeSeen(page, 'fresh', search)) ?? (await this.#takeSeen(page, 'retry', search))
+      if (taken !== undefined) return taken
+    }
+    for (const page of found) {
+      const taken = await this.#takeSeen(page, 'suspects', search)
+      if (taken !== undefined) return taken
     }
     for (const page of found) this.#await(this.#states.cached(page))
     return hasFinished ? 'finished' : undefined
+  }
+
+  /** Ends complete pages that nobody else has ended meanwhile: most are about to be, by whoever completed them. */
+  async #finish(complete: readonly string[]): Promise<void> {
+    if (this.#isContended) await this.#refreshOrder()
+    await Promise.all(complete.filter((page) => this.#names.has(page)).map((page) => this.#open.finish(page)))
   }
 
   /** An idle worker wakes by itself when that is due. */

@@ -1,6 +1,7 @@
 // The writer of one page's state in this process: steps that are submitted while a write is on
 // its way wait together and go out as one compare-and-set. `NODE_DEBUG=rollcall:queue` shows each write.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import { debuglog } from 'node:util'
 
 import { isPageName, named } from '../../util/bounds'
@@ -13,6 +14,11 @@ import { GONE, newState, type Outcome, type PageState } from '../page-state/page
 import { ANY_VERSION, type SetOutcome } from '../store/store'
 
 const log = debuglog('rollcall:queue')
+
+/** How long whoever was too late to write pauses at most before it tries again. */
+const MAX_PAUSE_MS = 200
+/** What is shorter is no pause: a timer takes longer. */
+const MIN_PAUSE_MS = 1
 
 export interface Step<R> {
   /** For the log of `NODE_DEBUG=rollcall:queue`. */
@@ -28,6 +34,8 @@ export interface Step<R> {
   readonly mayWait?: boolean
   /** Whether it resolves only when it would survive a power cut. */
   readonly durable?: boolean
+  /** Whether it resolves to undefined, and is not tried again, where another process has just written the page. */
+  readonly givesWay?: boolean
 }
 
 interface Submitted {
@@ -46,6 +54,15 @@ function describeTry(version: number, outcome: SetOutcome): string {
   if (outcome.kind === 'set') return `version ${version} -> ${outcome.info.version}`
   const doubt = outcome.maybeApplied ? ', unless an earlier try was applied' : ''
   return `${outcome.kind} at version ${version}${doubt}`
+}
+
+/**
+ * Many that write the same page would spend most of their writes on being late: each pauses at random, the longer
+ * the more often it was late and the longer a write takes, until about one writes at a time.
+ */
+async function pause(tries: number, writeMs: number): Promise<void> {
+  const ms = Math.random() * Math.min(MAX_PAUSE_MS, writeMs * 2 ** Math.min(tries, 5))
+  if (ms >= MIN_PAUSE_MS) await delay(ms)
 }
 
 export class PageStateWriter {
@@ -133,7 +150,8 @@ export class PageStateWriter {
     }
   }
 
-  async #write(batch: readonly Submitted[], doubt: { unsure: boolean }): Promise<void> {
+  async #write(submitted: readonly Submitted[], doubt: { unsure: boolean }): Promise<void> {
+    let batch = submitted
     let fresh = this.#known === undefined
     for (let tries = 1; ; tries++) {
       const again = tries > 1 ? `, try ${tries}` : ''
@@ -161,6 +179,7 @@ export class PageStateWriter {
       }
       const durable = batch.some(({ step }) => step.durable)
       const options = { durable, quiet: true }
+      const begun = performance.now()
       const outcome = await this.#incarnation.store.set(
         this.#path,
         encodeState(state),
@@ -173,11 +192,24 @@ export class PageStateWriter {
         return this.#resolve(batch, results)
       }
       doubt.unsure ||= outcome.maybeApplied
-      if (outcome.kind === 'conflict') this.#conflicts++
-      if (outcome.kind === 'missing') await this.#incarnation.assertThere()
       this.#known = undefined
       fresh = true
+      if (outcome.kind === 'missing') {
+        await this.#incarnation.assertThere()
+        continue
+      }
+      this.#conflicts++
+      // What may have been applied is tried until that is known.
+      if (!doubt.unsure) batch = this.#giveWay(batch)
+      if (batch.length === 0) return
+      await pause(tries, performance.now() - begun)
     }
+  }
+
+  /** Those that are tried again. */
+  #giveWay(batch: readonly Submitted[]): readonly Submitted[] {
+    for (const { step, resolve } of batch) if (step.givesWay) resolve(undefined)
+    return batch.filter(({ step }) => !step.givesWay)
   }
 
   #log(batch: readonly Submitted[], what: string): void {

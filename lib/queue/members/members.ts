@@ -36,6 +36,16 @@ interface KnownMember {
   readonly born: number
 }
 
+/** What is known before each worker is looked at. */
+interface Look {
+  /** By the clock of the store. */
+  readonly now: number
+  /** How much of the time since the last look counts. */
+  readonly gap: number
+  /** Those that are there. */
+  readonly timers: ReadonlySet<string>
+}
+
 /** How much longer than promised a store may take to notice a death. */
 const DEATH_MARGIN = 2
 
@@ -74,9 +84,13 @@ export class Members {
     await Promise.all(names.filter(isName).map((wid) => this.#readMember(wid, members)))
     await store.sync()
     const now = await store.now(this.#incarnation.at('clock'))
-    if (now === undefined) throw this.#incarnation.closed()
+    // In this order: a timer is made before its member and never comes back, so one that is absent now is gone.
+    const timers = await store.list(this.#incarnation.at('timers'))
+    if (now === undefined || timers === undefined) throw this.#incarnation.closed()
     const gap = this.#gap(maxGapMs)
-    const entries = await Promise.all([...members].map(([wid, known]) => this.#entry(wid, known, now, gap)))
+    const look = { now, gap, timers: new Set(timers) }
+    const entries = await Promise.all([...members].map(([wid, known]) => this.#entry(wid, known, look)))
+    this.#forgetAllBut(members)
     const present = entries.filter((entry): entry is Entry => entry !== undefined)
     return present.sort((a, b) => a.born - b.born)
   }
@@ -90,6 +104,12 @@ export class Members {
     return Math.min(Math.max(0, passed), maxGapMs)
   }
 
+  /** Members of queues that live for months go. */
+  #forgetAllBut(members: ReadonlyMap<string, unknown>): void {
+    for (const known of [this.#ended, this.#ages, this.#lastProgress])
+      for (const wid of known.keys()) if (!members.has(wid)) known.delete(wid)
+  }
+
   async #readMember(wid: string, members: Map<string, KnownMember>): Promise<void> {
     const known = this.#ended.get(wid)
     const now = known ?? (await this.#member(wid))
@@ -97,7 +117,7 @@ export class Members {
   }
 
   async #member(wid: string): Promise<KnownMember | undefined> {
-    const node = await this.#incarnation.store.get(this.#incarnation.at('members', wid))
+    const node = await this.#incarnation.store.recall(this.#incarnation.at('members', wid))
     const member = node && decodeMember(node.data)
     if (member === undefined) return undefined
     const known = { member, born: node!.born }
@@ -105,9 +125,13 @@ export class Members {
     return known
   }
 
-  async #entry(wid: string, known: KnownMember, storeNow: number, gap: number): Promise<Entry | undefined> {
-    if (known.member.status === 'running') {
-      const timer = await this.#incarnation.store.get(this.#incarnation.at('timers', wid))
+  async #entry(
+    wid: string,
+    known: KnownMember,
+    { now: storeNow, gap, timers }: Look,
+  ): Promise<Entry | undefined> {
+    if (known.member.status === 'running' && timers.has(wid)) {
+      const timer = await this.#incarnation.store.recall(this.#incarnation.at('timers', wid))
       if (timer !== undefined) {
         const age = this.#age(wid, timer.version, Math.max(0, storeNow - timer.changedAt), gap)
         const state = age.ageMs > this.#incarnation.settings.timerMs ? 'expired' : 'alive'

@@ -125,6 +125,11 @@ export interface Store {
   readonly needsLeader: boolean
 
   get(path: string): Promise<StoredNode | undefined>
+  /**
+   * The node as it was at some moment after the last answer of this store: what is asked for again and again need not
+   * be asked of the server, where that tells of changes.
+   */
+  recall(path: string): Promise<StoredNode | undefined>
   info(path: string): Promise<NodeInfo | undefined>
   list(path: string): Promise<string[] | undefined>
   /** Ephemeral: vanishes with this process (or its session), however that ends. */

@@ -8,6 +8,12 @@ import type { Lease } from './lease'
 /** How many acks are left on their way before one is waited for. */
 const MAX_PENDING_ACKS = 2000
 
+/**
+ * Acks that follow each other faster than this go out together, in one write; one that comes after a pause goes at once.
+ * So much more of what was done is done again when the process is killed.
+ */
+const ACK_EVERY_MS = 5
+
 /** What says that an item is out of this worker's hands. */
 const NOT_OURS: ReadonlySet<string | undefined> = new Set(['ERR_LEASE_LOST', 'ERR_AMBIGUOUS'])
 
@@ -29,12 +35,17 @@ export class RunLoop<Item> {
   readonly #options: LoopOptions
   readonly #active = new Set<Promise<void>>()
   readonly #acks = new Set<Promise<void>>()
+  /** Acks that wait for others. */
+  readonly #unsent: (() => Promise<void>)[] = []
+  #sentAt = Number.NEGATIVE_INFINITY
+  #sending: NodeJS.Timeout | undefined
   readonly #failed = new AbortController()
   /** Aborts when draining has taken long enough. */
   readonly #over = new AbortController()
   /** Aborts when no more is to be taken. */
   readonly signal: AbortSignal
   #failure: { readonly error: unknown } | undefined
+  #changed: (() => void) | undefined
 
   constructor(handler: Handler<Item>, options: LoopOptions) {
     this.#handler = handler
@@ -46,18 +57,14 @@ export class RunLoop<Item> {
   /** Ends when the leases do, it is told to stop, or something fails; only when nothing is in hand any more. */
   async over(leases: AsyncIterable<Lease<Item>>): Promise<void> {
     const [active, acks] = [this.#active, this.#acks]
-    const { signal, concurrency } = this.#options
-    let stop = () => {}
-    const stopped = new Promise<void>((resolve) => {
-      stop = resolve
-    })
+    const { signal } = this.#options
+    const stop = () => this.#changed?.()
     this.signal.addEventListener('abort', stop, { once: true })
     const endDrain = this.#startDrain()
     try {
       for await (const lease of leases) {
         this.#track(active, this.#handle(lease))
-        while (active.size >= concurrency && !this.signal.aborted) await Promise.race([...active, stopped])
-        while (acks.size >= MAX_PENDING_ACKS && !this.signal.aborted) await Promise.race([...acks, stopped])
+        while (this.#isFull && !this.signal.aborted) await this.#change()
         // What is claimed and not begun goes back now, not when the handlers have ended.
         this.signal.throwIfAborted()
       }
@@ -65,10 +72,29 @@ export class RunLoop<Item> {
       const isDrained = this.#isDraining && error === signal!.reason
       if (!isDrained) this.#failure ??= { error }
     }
-    while (active.size + acks.size > 0) await Promise.all([...active, ...acks])
+    for (;;) {
+      this.#send()
+      if (active.size + acks.size === 0) break
+      await Promise.all([...active, ...acks])
+    }
     this.signal.removeEventListener('abort', stop)
     endDrain()
     if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  get #isFull(): boolean {
+    const acks = this.#acks.size + this.#unsent.length
+    return this.#active.size >= this.#options.concurrency || acks >= MAX_PENDING_ACKS
+  }
+
+  /**
+   * Until a handler or an ack has ended, or it is told to stop. `Promise.race()` over all of them would look at each for
+   * every item, and what it waits for would remember every race until it is over.
+   */
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#changed = resolve
+    })
   }
 
   get #isDraining(): boolean {
@@ -99,10 +125,23 @@ export class RunLoop<Item> {
       if (lease.settled) return
       return this.#over.signal.aborted ? lease.release() : lease.nack(error)
     }
-    if (!lease.settled) this.#track(this.#acks, this.#ack(lease, result))
+    if (lease.settled) return
+    this.#unsent.push(() => this.#ack(lease, result))
+    const pauseMs = this.#sentAt + ACK_EVERY_MS - performance.now()
+    if (pauseMs <= 0) this.#send()
+    else this.#sending ??= setTimeout(this.#send, pauseMs)
+  }
+
+  readonly #send = (): void => {
+    clearTimeout(this.#sending)
+    this.#sending = undefined
+    this.#sentAt = performance.now()
+    for (const ack of this.#unsent.splice(0)) this.#track(this.#acks, ack())
   }
 
   async #ack(lease: Lease<Item>, result: unknown): Promise<void> {
+    // The handler may have left something to do it, late.
+    if (lease.settled) return
     if (!this.#options.keepsResults) return lease.ack()
     try {
       await lease.ack(result as JsonValue | undefined)
@@ -153,7 +192,10 @@ export class RunLoop<Item> {
         this.#failure ??= { error }
         this.#failed.abort(this.#failure.error)
       })
-      .finally(() => set.delete(tracked))
+      .finally(() => {
+        set.delete(tracked)
+        this.#changed?.()
+      })
     set.add(tracked)
   }
 }

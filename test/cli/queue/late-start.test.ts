@@ -1,9 +1,9 @@
-// A command whose timer goes while the command is being started: nobody listens to it yet, and yet it must end.
+// A command whose timer has gone when the command starts: nobody will tell of it any more, and yet it must end.
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CommandRequest, type RunningCommand, Supervisor } from '../../../lib/cli/support/supervisor'
+import { Supervisor } from '../../../lib/cli/support/supervisor'
 import { RunOfCommand } from '../../../lib/cli/verbs/run'
 import { WorkSession } from '../../../lib/cli/verbs/work/session'
 import { Worker } from '../../../lib/cli/verbs/work/worker'
@@ -13,23 +13,7 @@ import { eventually } from '../../support/eventually'
 import { connect } from '../../support/queue'
 import { tempDir } from '../../support/temp-dir'
 
-/** Says of the first command that it runs only when what was to happen meanwhile has happened. */
-class LateSupervisor extends Supervisor {
-  #isFirst = true
-
-  constructor(private readonly meanwhile: () => Promise<unknown>) {
-    super()
-  }
-
-  override async start(request: CommandRequest): Promise<RunningCommand> {
-    const command = await super.start(request)
-    if (this.#isFirst) await this.meanwhile()
-    this.#isFirst = false
-    return command
-  }
-}
-
-describe('A timer that goes while its command is starting', () => {
+describe('A timer that goes before its command starts', () => {
   let folder: string
   let queue: WatchdogQueue
   let supervisor: Supervisor
@@ -46,13 +30,14 @@ describe('A timer that goes while its command is starting', () => {
     folder = join(tempDir(), 'q')
     queue = await connect(folder)
     await queue.createQueue({ queue: ['a'], maxAttempts: 3 })
-    supervisor = new LateSupervisor(takeTimer)
+    supervisor = new Supervisor()
   })
   afterEach(() => supervisor.close())
 
   it('ends the command of run --on-lost kill', async () => {
     timer = await queue.createTimer('one')
     const run = new RunOfCommand(queue, timer, 'one', { onLost: 'kill' })
+    await takeTimer()
 
     const code = await run.over(supervisor, ['sleep', '999'], undefined)
 
@@ -65,17 +50,21 @@ describe('A timer that goes while its command is starting', () => {
       timer = await create(id)
       return timer
     }
-    const begun = join(tempDir(), 'begun')
-    const script = `echo "$ROLLCALL_ATTEMPT" >> ${begun}; [ $(wc -l < ${begun}) = 2 ] || exec sleep 999`
+    const isAgain = join(tempDir(), 'again')
+    const script = `[ -e ${isAgain} ] || exec sleep 999`
     const session = new WorkSession(queue, ['sh', '-c', script], { jobs: 1, until: 'done' })
     session.supervisor.close()
-    Object.assign(session, { supervisor })
+    let count = 0
+    const pace = async () => {
+      if (++count === 1) await takeTimer()
+      else writeFileSync(isAgain, '')
+    }
+    Object.assign(session, { supervisor, pace })
 
     await new Worker(session, 'one').run()
     await session.close()
 
-    assert.ok(existsSync(begun))
-    assert.equal(readFileSync(begun, 'utf8').split('\n').length, 3, 'two commands, one after the other')
+    assert.equal(count, 2, 'two commands, one after the other')
     assert.deepEqual(session.tally, { done: 1, failed: 1 })
     assert.equal((await queue.counts()).done, 1)
   })

@@ -65,25 +65,17 @@ export class Attempt {
     const { outputs } = session
     const output = outputs.isDirect && !this.#isListening ? undefined : outputs.begin(this.#lease)
     const signs = new SignsOfLife(session.flags, this.#timer)
-    let command: ChildCommand
     // Before it starts: its first words may come with the word that it has.
     this.#place?.begin(this.#lease.item, this.#lease.attempt)
-    try {
-      command = await this.#start(line, output, signs)
-    } catch (error) {
-      signs.stop()
-      this.#place?.end()
-      output?.discard()
-      return this.#notStarted(error, line)
-    }
     const startedAt = Date.now()
     const begun = performance.now()
+    const command = this.#start(line, output, signs)
     let ending: Ending
     try {
       ending = await this.#watch(command)
     } catch (error) {
       output?.discard()
-      return this.#unfit(EXIT.system, (error as Error).message)
+      return this.#notStarted(error, line)
     } finally {
       signs.stop()
     }
@@ -106,7 +98,7 @@ export class Attempt {
     return (kickOnOutput ?? false) || results !== undefined || this.#place !== undefined
   }
 
-  #start(line: CommandLine, output: AttemptOutput | undefined, signs: SignsOfLife): Promise<ChildCommand> {
+  #start(line: CommandLine, output: AttemptOutput | undefined, signs: SignsOfLife): ChildCommand {
     const { flags, supervisor } = this.#session
     const onOutput = (stream: 1 | 2, bytes: Buffer) => {
       if (stream === 1) {
@@ -124,12 +116,13 @@ export class Attempt {
       keepChildren: flags.keepChildren ?? false,
       ...(output === undefined ? {} : { onOutput }),
     }
-    return ChildCommand.start(supervisor, request, flags.killAfter)
+    return new ChildCommand(supervisor, request, flags.killAfter)
   }
 
   async #watch(command: ChildCommand): Promise<Ending> {
     const { running, flags } = this.#session
-    const { signal } = this.#lease
+    // All that takes a lease from a worker of ours takes its timer; a signal of each lease costs more than the rest.
+    const { signal } = this.#timer
     const lost = () => command.stop('lost')
     const limit = new TimeLimit(command, flags.timeout)
     this.#session.begun(command)

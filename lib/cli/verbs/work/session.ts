@@ -160,7 +160,7 @@ export class WorkSession {
 
   async close(): Promise<void> {
     clearTimeout(this.#drain)
-    this.supervisor.close()
+    await this.supervisor.close()
     await this.printer.flushed()
     this.jobLog?.close()
     this.results?.close()

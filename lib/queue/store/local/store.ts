@@ -148,6 +148,11 @@ export class LocalStore implements Store {
     })
   }
 
+  /** A look at this machine's own memory costs no more than to know when it would be in vain. */
+  recall(node: string): Promise<StoredNode | undefined> {
+    return this.get(node)
+  }
+
   async info(node: string): Promise<NodeInfo | undefined> {
     const found = await this.get(node)
     if (found === undefined) return undefined

@@ -8,10 +8,22 @@ import type { SessionConfig, Trouble } from './protocol'
 import { type Server, Servers, textOf } from './servers'
 import { speaksTls, TlsClient, type Tunnel } from './tls'
 
-/** A server is given this at least, in milliseconds, however short the session. */
+/**
+ * A server is given this at least, in milliseconds, however short the session, and at first no more: one that starts
+ * while hundreds of clients ask for it leaves some connections without an answer for ever.
+ */
 const LEAST_ATTEMPT_MS = 1000
 const LONGEST_PAUSE_MS = 1000
 const SHORTEST_PAUSE_MS = 50
+
+/**
+ * Between two rounds of tries, the first of them 0: short at first, since most servers that went come back at once, and
+ * at random, since many clients lose a server at the same moment.
+ */
+export function pauseMs(round: number, timeoutMs: number, random = Math.random): number {
+  const longest = Math.min(Math.max(timeoutMs / 20, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS)
+  return Math.min(longest, SHORTEST_PAUSE_MS * 2 ** round) * (0.5 + random())
+}
 
 interface Attempt {
   readonly server: Server
@@ -26,6 +38,11 @@ export class Dialer {
   readonly #tls: TlsClient | undefined
   readonly #tell: (trouble: Trouble) => void
   readonly #stopped = new AbortController()
+  /** Whether a connection was lost since the last try began. */
+  #isWanted = false
+  #isDialing = false
+  /** How many tries in a row had no answer. */
+  #unanswered = 0
   #attempt: Attempt | undefined
   #tunnel: Tunnel | undefined
   /** Whether a server has ever answered: then what ends a connection early is no mistake of the user's. */
@@ -44,27 +61,42 @@ export class Dialer {
     this.#tell = tell
   }
 
-  /** Resolves when a server has answered, or after `stop()`. */
+  /** Resolves when a server has answered, or after `stop()`. While it is at work already, that goes on. */
   async dial(): Promise<void> {
+    this.#isWanted = true
+    if (this.#isDialing) return
+    this.#isDialing = true
+    try {
+      while (this.#isWanted && !this.#stopped.signal.aborted) await this.#dialOnce()
+    } finally {
+      this.#isDialing = false
+    }
+  }
+
+  /** Until a server has answered. */
+  async #dialOnce(): Promise<void> {
     const { signal } = this.#stopped
-    while (!signal.aborted) {
+    for (let round = 0; !signal.aborted; round++) {
       const { servers, failures, isFinal } = await this.#servers.resolve()
       const troubles = failures.map((message): Trouble => ({ code: 'ERR_UNREACHABLE', message, isFinal }))
       for (const server of this.#inOrder(servers)) {
         if (signal.aborted) return
+        // Of a connection that was lost before this try nothing more is to be feared.
+        this.#isWanted = false
         const trouble = await this.#try(server)
         if (trouble === undefined) return
         troubles.push(trouble)
       }
       if (signal.aborted) return
       this.#tell(summary(troubles))
-      await delay(this.#pauseMs, undefined, { signal, ref: true }).catch(() => {})
+      await delay(pauseMs(round, this.#timeoutMs), undefined, { signal, ref: true }).catch(() => {})
     }
   }
 
   /** The client's news: a server has taken the session. */
   answered(): void {
     this.#hasAnswered = true
+    this.#unanswered = 0
     this.#last = this.#attempt?.server
     this.#attempt?.settle(undefined)
     this.#attempt = undefined
@@ -97,14 +129,9 @@ export class Dialer {
     return last === -1 ? servers : [...servers.slice(last + 1), ...servers.slice(0, last + 1)]
   }
 
-  get #pauseMs(): number {
-    const ms = Math.min(Math.max(this.#timeoutMs / 20, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS)
-    // Many clients lose a server at the same moment.
-    return ms * (0.5 + Math.random())
-  }
-
   async #try(server: Server): Promise<Trouble | undefined> {
-    const limitMs = Math.max(LEAST_ATTEMPT_MS, this.#timeoutMs / Math.max(3, this.#hosts))
+    const longest = Math.max(LEAST_ATTEMPT_MS, this.#timeoutMs / Math.max(3, this.#hosts))
+    const limitMs = Math.min(longest, LEAST_ATTEMPT_MS * 2 ** this.#unanswered)
     const late: Trouble = {
       code: 'ERR_UNREACHABLE',
       message: `${textOf(server)}: no answer within ${Math.round(limitMs)} ms`,
@@ -118,11 +145,14 @@ export class Dialer {
     const attempt = { server, settle }
     this.#attempt = attempt
     const giveUp = () => {
+      if (this.#attempt !== attempt) return
+      this.#unanswered++
       limit.abort(new Error(`no answer within ${Math.round(limitMs)} ms`))
       settle(late)
       this.#native.drop()
     }
-    const timer = setTimeout(giveUp, limitMs)
+    // An answer that has come meanwhile is read first: timers run before that, immediates after.
+    const timer = setTimeout(() => setImmediate(giveUp), limitMs)
     this.#stopped.signal.addEventListener('abort', giveUp, { once: true })
     try {
       const trouble = this.#tls

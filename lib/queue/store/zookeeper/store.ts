@@ -37,6 +37,7 @@ import {
   type Request,
   type Stat,
 } from './protocol'
+import { RememberedNodes } from './remembered-nodes'
 import { openLoopSession } from './session'
 import { openThreadSession, type SessionWorker, startSessionWorker } from './session-worker'
 import { badPath } from './url'
@@ -83,6 +84,7 @@ export class ZookeeperStore implements Store {
   /** Whether the root was seen to be closed to everybody else, in this session. */
   #isTrusted = false
   readonly #watches: ZookeeperWatches
+  readonly #remembered = new RememberedNodes((path, watch) => this.#get(path, watch))
   readonly #sessionWorker: SessionWorker | undefined
   readonly #listeners = new Set<(event: StoreEvent) => void>()
 
@@ -94,11 +96,15 @@ export class ZookeeperStore implements Store {
     const { signal: _, session: __, heartbeat, ...workerOptions } = options
     if (heartbeat === 'thread') this.#sessionWorker = startSessionWorker(workerOptions)
     this.#watches = new ZookeeperWatches((request) => link.call(request))
-    link.onWatch = (event) => this.#watches.receive(event)
+    link.onWatch = (event) => {
+      this.#remembered.receive(event)
+      this.#watches.receive(event)
+    }
     link.onEvent = (event) => {
       for (const listener of [...this.#listeners]) listener(event)
       if (event !== 'lost') return
       this.#isTrusted = false
+      this.#remembered.forget()
       this.#watches.renewAll()
     }
   }
@@ -211,9 +217,18 @@ export class ZookeeperStore implements Store {
   async get(path: string): Promise<StoredNode | undefined> {
     if (path === '') return this.#readRoot()
     if (this.#secured && !this.#isTrusted) await this.#readRoot()
-    const reply = await this.#read({ op: 'get', path: this.#absolute(path), watch: false })
+    return this.#get(this.#absolute(path), false)
+  }
+
+  async #get(path: string, watch: boolean): Promise<StoredNode | undefined> {
+    const reply = await this.#read({ op: 'get', path, watch })
     if (reply.rc === NO_NODE) return undefined
     return { ...plainInfo(reply.stat!), data: asBuffer(reply.data!) }
+  }
+
+  async recall(path: string): Promise<StoredNode | undefined> {
+    if (this.#secured && !this.#isTrusted) await this.#readRoot()
+    return this.#remembered.get(this.#absolute(path))
   }
 
   async info(path: string): Promise<NodeInfo | undefined> {
