@@ -8,6 +8,7 @@ import type {
   HttpsServer as SecureServer,
   HttpServer as Server,
 } from '../util/node-types'
+import { maskQuery } from './masked-query'
 import type { RequestMetrics, RouteOf } from './request-metrics'
 import type { AnyRequest, AnyResponse, RequestView } from './tracker'
 
@@ -23,15 +24,15 @@ export interface InstrumentOptions {
    */
   board: AnyScoreboard
   /**
-   * Whether paths are shown with their query, which may hold what not everybody should see.
+   * Whether paths are shown with their query: `true` as the client sent it, `false` without it.
    *
-   * @default true
+   * @default with it, but for values whose names say that they are secret: `?token=***`
    */
   query?: boolean
   /**
    * What to show as the path of a request. Called once, when the request begins.
    *
-   * @default its URL as the client sent it
+   * @default its URL, its query as `query` says
    */
   path?: (request: AnyRequest) => string
   /**
@@ -123,9 +124,10 @@ export function follow(
   if (typeof board?.updateJsonBytes !== 'function') {
     throw new TypeError(`Expected option 'board' to be a Scoreboard, got ${describeValue(board)}`)
   }
-  const hasQuery = optionalBoolean(options.query, 'query') ?? true
+  const query = optionalBoolean(options.query, 'query')
+  const shownOf = query === undefined ? maskedUrlOf : query ? urlOf : pathOf
   const view: RequestView = {
-    path: optionalFunction(path, 'path') ?? (hasQuery ? urlOf : pathOf),
+    path: optionalFunction(path, 'path') ?? shownOf,
     remoteAddress: optionalFunction(remoteAddress, 'remoteAddress'),
     onError: optionalFunction(onError, 'onError') ?? warn,
   }
@@ -164,6 +166,10 @@ function optionalFunction<F extends (...args: never[]) => unknown>(
 /** Routers below a mount point see a shorter `url`; they keep the whole one beside it. */
 function urlOf(request: AnyRequest & { originalUrl?: string }): string {
   return request.originalUrl ?? request.url ?? ''
+}
+
+function maskedUrlOf(request: AnyRequest): string {
+  return maskQuery(urlOf(request))
 }
 
 function pathOf(request: AnyRequest): string {
