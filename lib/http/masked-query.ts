@@ -10,7 +10,14 @@ const SECRET =
 /** `/login?next=/a&token=***`: a URL without the values of those in its query whose names say that they are secret. */
 export function maskQuery(url: string): string {
   const at = url.indexOf('?')
-  return at < 0 ? url : url.slice(0, at + 1) + url.slice(at + 1, MOST_SHOWN).split('&').map(masked).join('&')
+  return at < 0
+    ? url
+    : url.slice(0, at + 1) +
+        url
+          .slice(at + 1, MOST_SHOWN)
+          .split('&')
+          .map(masked)
+          .join('&')
 }
 
 function masked(pair: string): string {
