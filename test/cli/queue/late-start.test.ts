@@ -52,7 +52,7 @@ describe('A timer that goes before its command starts', () => {
     }
     const isAgain = join(tempDir(), 'again')
     const script = `[ -e ${isAgain} ] || exec sleep 999`
-    const session = new WorkSession(queue, ['sh', '-c', script], { jobs: 1, until: 'done' })
+    const session = new WorkSession(queue, ['sh', '-c', script], { jobs: 1, until: 'done', delay: 1 })
     session.supervisor.close()
     let count = 0
     const pace = async () => {

@@ -58,7 +58,7 @@ export class Attempt {
   /** Resolves when the item is done or given back; throws where the attempt failed. */
   async run(): Promise<void> {
     const session = this.#session
-    await session.pace()
+    if (session.isPaced) await session.pace()
     if (session.isStopped) return this.#giveBack()
     const line = commandLine(session.words, this.#lease, session.flags.stdin ?? false)
     if (line === undefined) return this.#tooLong()
@@ -149,8 +149,7 @@ export class Attempt {
     if (ending.code !== 0 && ending.outputClosed) {
       return this.#unfit(OUTPUT_CLOSED, 'nobody reads the output any more', { endRunning: true })
     }
-    const isOurs = reason === 'stopped' || (reason === undefined && (await this.#isStopped(ending)))
-    if (ending.code !== 0 && isOurs) {
+    if (ending.code !== 0 && (await this.#isOurs(ending, reason))) {
       // Ended by our own wish: the item is as it was. What it has said may tell why it did not finish.
       await output?.finish(true).catch(() => {})
       return this.#giveBack()
@@ -191,7 +190,9 @@ export class Attempt {
     return signal > 0 ? `killed by signal ${signal}` : `exit code ${code}`
   }
 
-  async #isStopped({ signal }: Ending): Promise<boolean> {
+  /** Whether it has not ended well because we, or whoever ended us, wanted it to. */
+  async #isOurs({ signal }: Ending, reason: ChildCommand['stopReason']): Promise<boolean> {
+    if (reason !== undefined) return reason === 'stopped'
     const { interrupted, flags } = this.#session
     if (signal === 0) return interrupted.aborted && !flags.drain
     if (!interrupted.aborted) await delay(HEARD_WITHIN_MS, undefined, { signal: interrupted }).catch(() => {})

@@ -136,10 +136,14 @@ export class WorkSession {
     else this.giveUp(EXIT.failed, what)
   }
 
-  /** Waits for this command's turn, where starts are to be apart. */
+  /** Whether starts are to be apart. */
+  get isPaced(): boolean {
+    return (this.flags.delay ?? 0) > 0
+  }
+
+  /** Waits for this command's turn. */
   async pace(): Promise<void> {
     const { delay = 0 } = this.flags
-    if (delay === 0) return
     const now = performance.now()
     const at = Math.max(now, this.#nextStart)
     this.#nextStart = at + delay
