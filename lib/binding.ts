@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { CannotLoad } from './util/errors'
 import type { NodeBuffer } from './util/node-types'
 
 /** What is agreed on with the addons: the number in native/core/interface.h. */
@@ -55,6 +56,8 @@ export const HEART_NUMBERS = 3
 /** Numbers of a process in `processStats()`: what is asked, and what is answered. */
 export const StatField = { state: 0, cpuMs: 1, threads: 2, startTicks: 3, rssBytes: 4 } as const
 export const STAT_NUMBERS = 5
+/** The state of a process that there is, of which nobody tells us: `?`. */
+export const HIDDEN_STATE = 63
 
 /** The numbers of enum EndKind in native/core/layout.h. */
 export const EndKind = { unknown: 0, exited: 1, signalled: 2, terminated: 3 } as const
@@ -273,13 +276,13 @@ const ROOT = join(__dirname, '..', '..')
 
 function load(): NativeModule {
   if (process.platform !== 'linux' && process.platform !== 'darwin') {
-    throw new Error(`rollcall works on Linux and macOS, not on ${process.platform}`)
+    throw new CannotLoad(`rollcall works on Linux and macOS, not on ${process.platform}`)
   }
   let file: string
   try {
     file = nodeGypBuild.path(ROOT)
   } catch (cause) {
-    throw new Error(whyNone(ROOT), { cause })
+    throw new CannotLoad(whyNone(ROOT), { cause })
   }
   return loadFile(file) as NativeModule
 }
@@ -289,10 +292,10 @@ function loadFile(file: string): unknown {
   try {
     addon = require(file)
   } catch (cause) {
-    throw new Error(whyNotLoaded(file, ROOT, cause as NodeJS.ErrnoException), { cause })
+    throw new CannotLoad(whyNotLoaded(file, ROOT, cause as NodeJS.ErrnoException), { cause })
   }
   if (addon.interface === INTERFACE) return addon
-  throw new Error(
+  throw new CannotLoad(
     `rollcall's native addon ${file} is of another release: its interface is ${addon.interface ?? 0}, this release has ${INTERFACE}. Build it with: ${buildIt(ROOT)}`,
   )
 }
@@ -359,7 +362,7 @@ export function loadZookeeper(): NativeZookeeper {
   const first = nodeGypBuild.path(ROOT)
   const file = join(dirname(first), basename(first).replace('rollcall', 'rollcall_zookeeper'))
   if (!existsSync(file)) {
-    throw new Error(
+    throw new CannotLoad(
       `rollcall has no native addon for ZooKeeper for ${machine()}. The sources of its client come with the package zookeeper: ` +
         `npm install --ignore-scripts zookeeper@7.3.0, then build it with: ${buildIt(ROOT)}`,
     )

@@ -4,7 +4,6 @@ import type { ServerResponse } from 'node:http'
 import { CONTENT_TYPES, metricsFormat } from '../metrics/exposition'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import { ownerKey } from '../view/rates'
-import { blockedForMs } from '../view/worker-state'
 import { renderAuto, renderStatusJson } from './auto'
 import { findWorker, workerDetails } from './details'
 import { BoardFeed, type Picture } from './feed'
@@ -103,10 +102,10 @@ export class StatusPage extends PageDoor {
     const worker = board.snapshot().workers.find((one) => ownerKey(one) === query.get('why'))
     if (worker === undefined) return answerText(request, response, 404, 'This worker has gone.')
     const { stackOnBoard } = await import('../why/on-board.js')
-    const { blockedText, stackLines } = await import('../why/stack-text.js')
+    const { loopText, stackLines } = await import('../why/stack-text.js')
     const stack = await stackOnBoard(board, worker)
-    const blocked = blockedText(blockedForMs(worker, this.options.blockedMs))
-    answerText(request, response, 200, [`pid ${worker.pid}, ${blocked}`, ...stackLines(stack), ''].join('\n'))
+    const loop = loopText(worker, stack, this.options.blockedMs)
+    answerText(request, response, 200, [`pid ${worker.pid}, ${loop}`, ...stackLines(stack), ''].join('\n'))
   }
 
   async #json({ request, response }: Asked): Promise<void> {

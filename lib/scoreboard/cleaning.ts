@@ -42,7 +42,7 @@ export function cleanBoard(board: NativeBoard, directory: string, slots: number[
   try {
     names = namesIn(directory)
   } catch (cause) {
-    throw fileSystemError(attempt, cause)
+    throw fileSystemError(attempt, cause, directory)
   }
   if (names === undefined) throw scoreboardError(attempt, { code: 'REPLACED' })
   let isInPlace: boolean | undefined

@@ -4,7 +4,8 @@ import { constants } from 'node:os'
 import type { Failure } from '../binding'
 import { errnoName } from '../util/errno'
 import { ScoreboardError, type ScoreboardErrorCode } from '../util/errors'
-import { userHint } from '../util/trust'
+import { pathHint } from '../util/path-trouble'
+import { statsOf } from '../util/trust'
 
 const CODES: Record<string, [ScoreboardErrorCode, string]> = {
   NOT_A_BOARD: ['ERR_NOT_A_BOARD', 'this file is no board; choose another directory, or remove it'],
@@ -44,12 +45,16 @@ const CODES: Record<string, [ScoreboardErrorCode, string]> = {
   CLOSED: ['ERR_CLOSED', 'this handle is closed'],
 }
 
-/** The error for a call into the addon that failed. `attempt` reads like "Cannot open /run/app/board". */
-export function scoreboardError(attempt: string, failure: Failure): ScoreboardError {
+/**
+ * The error for a call into the addon that failed. `attempt` reads like "Cannot open /run/app/board".
+ *
+ * @param file what the call was about, where it was about one
+ */
+export function scoreboardError(attempt: string, failure: Failure, file?: string): ScoreboardError {
   const known = CODES[isFull(failure.errno) ? 'NO_SPACE' : failure.code]
   const system = failure.errno === undefined ? undefined : `${failure.syscall}: ${systemError(failure.errno)}`
   if (!known) {
-    const why = `${system ?? failure.code}${hintFor(failure.errno)}`
+    const why = `${system ?? failure.code}${hintFor(failure.errno, file)}`
     return new ScoreboardError('ERR_SYSTEM', `${attempt}: ${why}`, failure)
   }
   const [code, remedy] = known
@@ -58,11 +63,11 @@ export function scoreboardError(attempt: string, failure: Failure): ScoreboardEr
 }
 
 /** The error for a call of `node:fs` that failed. */
-export function fileSystemError(attempt: string, cause: unknown): ScoreboardError {
+export function fileSystemError(attempt: string, cause: unknown, file: string): ScoreboardError {
   const { syscall, errno, message } = cause as NodeJS.ErrnoException
   return new ScoreboardError(
     isFull(errno) ? 'ERR_NO_SPACE' : 'ERR_SYSTEM',
-    `${attempt}: ${message}${hintFor(errno)}`,
+    `${attempt}: ${message}${hintFor(errno, file)}`,
     {
       cause,
       syscall,
@@ -77,13 +82,12 @@ function isFull(errno: number | undefined): boolean {
   return errno !== undefined && [ENOSPC, EDQUOT, EFBIG].includes(Math.abs(errno))
 }
 
-/** What there is to say about a right that is missing. */
-function hintFor(errno: number | undefined): string {
+/** What there is to say beside the name of the error. */
+function hintFor(errno: number | undefined, file?: string): string {
   if (errno === undefined) return ''
-  const { EACCES, EROFS } = constants.errno
-  if (Math.abs(errno) === EROFS)
-    return "; it is mounted for reading only, where option 'readOnly' can look at it"
-  return Math.abs(errno) === EACCES ? userHint() : ''
+  if (Math.abs(errno) !== constants.errno.EROFS) return pathHint(systemError(Math.abs(errno)), file ?? '/')
+  const isThere = file !== undefined && statsOf(file) !== undefined
+  return `; it is mounted for reading only${isThere ? ", where option 'readOnly' can look at it" : ''}`
 }
 
 function systemError(errno: number): string {

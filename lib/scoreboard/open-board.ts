@@ -4,6 +4,7 @@ import type { Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type BoardPlan, type Failure, isFailure, type NativeBoard, native } from '../binding'
 import { ScoreboardError } from '../util/errors'
+import { unmountedHint } from '../util/path-trouble'
 import { randomBytes, randomName } from '../util/random-name'
 import { sleepSync } from '../util/sleep'
 import {
@@ -16,6 +17,7 @@ import {
   removeFile,
   statsOf,
 } from '../util/trust'
+import { userText } from '../util/users'
 import type { CheckedOptions } from './board-options'
 import { fileSystemError, scoreboardError } from './failures'
 import { checkGeometry, isOutgrown, ownNames, sharedNames } from './geometry'
@@ -79,13 +81,13 @@ export function modeOfBoard(baseDir: string): number | undefined {
 }
 
 function openError(boardPath: string, failure: Failure): ScoreboardError {
-  return scoreboardError(`Cannot open ${boardPath}`, failure)
+  return scoreboardError(`Cannot open ${boardPath}`, failure, boardPath)
 }
 
 function missing(boardPath: string): ScoreboardError {
   return new ScoreboardError(
     'ERR_NOT_A_BOARD',
-    `Cannot open ${boardPath}: there is no board yet; a worker makes it, or new Scoreboard() without readOnly`,
+    `Cannot open ${boardPath}: there is no board yet${unmountedHint(dirname(boardPath)) || '; a worker makes it, or new Scoreboard() without readOnly'}`,
   )
 }
 
@@ -110,7 +112,8 @@ function prepareDirectory({ baseDir, mode, readOnly }: CheckedOptions): Stats {
       const why = `Cannot open the board in ${baseDir}: this is not a directory`
       throw new ScoreboardError('ERR_NOT_A_BOARD', why, { cause })
     }
-    throw fileSystemError(`Cannot ${syscall === 'mkdir' ? 'make' : 'open the board in'} ${baseDir}`, cause)
+    const attempt = `Cannot ${syscall === 'mkdir' ? 'make' : 'open the board in'} ${baseDir}`
+    throw fileSystemError(attempt, cause, join(baseDir, BOARD_FILE))
   }
 }
 
@@ -133,7 +136,7 @@ function create(boardPath: string, options: CheckedOptions, like: NativeBoard | 
   const failure = native.create(planFor(boardPath, options, like))
   // Somebody was first, or swept our temporary file away: look again.
   if (failure === undefined || failure.code === 'EXISTS' || failure.code === 'GONE') return
-  throw scoreboardError(`Cannot create ${boardPath}`, failure)
+  throw scoreboardError(`Cannot create ${boardPath}`, failure, boardPath)
 }
 
 /** Whether to open the name again. False: the old board is in use after all, take it as it is. */
@@ -147,7 +150,7 @@ function supplant(old: NativeBoard, boardPath: string, options: CheckedOptions):
   if (failure.code === 'BUSY') sleepSync(1 + Math.random() * 20)
   if (failure.code === 'BUSY' || failure.code === 'REPLACED' || failure.code === 'GONE') return true
   const why = old.fromEarlierBoot ? 'which is from an earlier boot' : 'which is too small'
-  throw scoreboardError(`Cannot replace ${boardPath}, ${why}`, failure)
+  throw scoreboardError(`Cannot replace ${boardPath}, ${why}`, failure, boardPath)
 }
 
 /** False: somebody has put another in its place meanwhile, or is just doing so; open the name again. */
@@ -156,7 +159,7 @@ function enter(board: NativeBoard, boardPath: string): boolean {
   if (failure === undefined) return true
   if (failure.code === 'BUSY') sleepSync(1 + Math.random() * 20)
   if (failure.code === 'BUSY' || failure.code === 'REPLACED') return false
-  throw scoreboardError(`Cannot use ${boardPath}`, failure)
+  throw scoreboardError(`Cannot use ${boardPath}`, failure, boardPath)
 }
 
 /**
@@ -166,14 +169,16 @@ function enter(board: NativeBoard, boardPath: string): boolean {
  */
 function checkOwner(board: NativeBoard, boardPath: string, directory: Stats, options: CheckedOptions): void {
   const isShared = (options.mode & 0o022) !== 0
-  const isVouchedFor = options.readOnly ? board.uid === directory.uid || isTrusted(directory.uid) : isShared
-  if (isTrusted(board.uid) || isVouchedFor) return
+  const isVouchedFor = options.readOnly
+    ? board.uid === directory.uid || isTrusted(directory.uid, options.baseDir)
+    : isShared
+  if (isTrusted(board.uid, boardPath) || isVouchedFor) return
   const remedy = options.readOnly
     ? 'the two must be the same, or the directory your own or of root'
     : "allow others to write with the option 'mode', as its maker did, or use another directory"
   throw new ScoreboardError(
     'ERR_INSECURE_PATH',
-    `Cannot use ${boardPath}: it belongs to user ${board.uid}, its directory to user ${directory.uid}; ${remedy}`,
+    `Cannot use ${boardPath}: it belongs to ${userText(board.uid)}, its directory to ${userText(directory.uid)}; ${remedy}`,
   )
 }
 

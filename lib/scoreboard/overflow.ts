@@ -9,7 +9,9 @@ import { closeSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { native } from '../binding'
 import { ScoreboardError } from '../util/errors'
-import { isRegularFile, namesIn, openToRead, readInto, removeFile, userHint, writeNew } from '../util/trust'
+import { pathHint } from '../util/path-trouble'
+import { isRegularFile, namesIn, openToRead, readInto, removeFile, writeNew } from '../util/trust'
+import { userHint } from '../util/users'
 
 const NAME = /^ov-([0-9a-f]{32})-(\d+)-(\d+)-(\d+)$/
 
@@ -107,10 +109,10 @@ function changedUser(uid: number | undefined): Error {
 }
 
 function writeError(file: string, length: number, cause: unknown): ScoreboardError {
-  const { errno, syscall, message } = cause as NodeJS.ErrnoException
+  const { code, errno, syscall, message } = cause as NodeJS.ErrnoException
   return new ScoreboardError(
     'ERR_OVERFLOW_WRITE',
-    `Cannot write a status of ${length} bytes to ${file}: ${message}${userHint()}; the status before it stays published`,
+    `Cannot write a status of ${length} bytes to ${file}: ${message}${code === undefined ? userHint() : pathHint(code, file)}; the status before it stays published`,
     { cause, syscall, errno: errno === undefined ? undefined : Math.abs(errno) },
   )
 }

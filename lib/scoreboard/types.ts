@@ -131,7 +131,10 @@ export interface Vitals {
   rssBytes: number
   /** How many its process has. */
   threads: number
-  /** The state letter of `/proc`: R runs, S sleeps, D waits for a device, T is stopped, t is traced, Z has ended. */
+  /**
+   * The state letter of `/proc`: R runs, S sleeps, D waits for a device, T is stopped, t is traced, Z has ended; or F: it
+   * is frozen with its cgroup, as by `docker pause`.
+   */
   procState: string
 }
 
@@ -155,7 +158,7 @@ export interface WorkerEntry<S = Status, Names extends string = string> {
   updatedAt: number | undefined
   /** How long ago that was, in milliseconds, by the monotonic clock. */
   ageMs: number | undefined
-  /** How long ago the event loop of a living worker last turned, in milliseconds; undefined: it has no heart. */
+  /** How long ago the event loop of a living worker last turned, in milliseconds; undefined: it has no heart, or not by our clock. */
   heartbeatAgeMs?: number | undefined
   /** How often it says so, in milliseconds: its option `heartbeatMs`. */
   heartbeatMs?: number | undefined

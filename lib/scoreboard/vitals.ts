@@ -2,7 +2,9 @@
 // call; processes of another pid namespace, where pids mean others, have none.
 
 import { uptime } from 'node:os'
-import { type NativeBoard, native, STAT_NUMBERS, StatField } from '../binding'
+import { HIDDEN_STATE, type NativeBoard, native, STAT_NUMBERS, StatField } from '../binding'
+import { isFrozen } from './frozen'
+import { MISSED_BEATS } from './hearts'
 import type { Vitals, WorkerEntry } from './types'
 
 /** The kernel counts in hundredths of a second: over less than this, a percentage is noise. */
@@ -43,11 +45,12 @@ export class VitalsReader {
       const thread = wanted[2 * at + 1]!
       // A thread has a start of its own; its process is asked about by those on the main thread.
       const isIts = stat[StatField.startTicks] === worker.processStart || thread !== 0
-      if (stat[StatField.state] === 0 || !isIts) return
+      if (stat[StatField.state] === 0 || stat[StatField.state] === HIDDEN_STATE || !isIts) return
       const key = `${worker.pid}.${thread}`
       const sample = this.#sample(this.#samples.get(key), stat)
       samples.set(key, sample)
       worker.vitals = vitalsOf(stat, sample.percent)
+      if (seemsStuck(worker) && isFrozen(worker.pid)) worker.vitals.procState = 'F'
     })
     this.#samples = samples
   }
@@ -70,6 +73,13 @@ export class VitalsReader {
     if (elapsedMs < LEAST_ELAPSED_MS) return before
     return { start, cpuMs, at, percent: percentOf(cpuMs - before.cpuMs, elapsedMs) }
   }
+}
+
+/** Only of these more is asked: of most it would be a waste. */
+function seemsStuck({ vitals, heartbeatAgeMs = 0, heartbeatMs = Infinity }: WorkerEntry): boolean {
+  return (
+    vitals?.procState === 'D' || (vitals?.procState === 'S' && heartbeatAgeMs > MISSED_BEATS * heartbeatMs)
+  )
 }
 
 function percentOf(cpuMs: number, elapsedMs: number): number {

@@ -4,8 +4,11 @@ import { EntryField, Verdict } from '../binding'
 import { monotonicMs } from '../util/clock'
 import type { CounterReader } from './counters'
 import { endingText } from './ending'
-import type { SlotReader } from './slot-reader'
+import type { Reading, SlotReader } from './slot-reader'
 import type { WorkerEntry } from './types'
+
+/** More than the clocks of a reader and a worker that share one can differ by, or a read can take. */
+const LEAST_AHEAD_MS = 10_000
 
 /** Which dead are shown. Undefined: none; else those that have been dead for no longer than so many milliseconds. */
 export type ShownDead = number | undefined
@@ -42,7 +45,7 @@ export function readEntry(
     updates: reading.updates,
     startedAt: owner.startedAt,
     updatedAt: isPublished ? reading.wallMs : undefined,
-    ageMs: isPublished ? Math.max(0, now - reading.monotonicMs) : undefined,
+    ageMs: isPublished ? ageOf(reading, now) : undefined,
     heartbeatAgeMs: undefined,
     heartbeatMs: undefined,
     processStart: owner.processStart,
@@ -50,15 +53,25 @@ export function readEntry(
     counters,
   }
   const everyMs = reader.field(entry, EntryField.heartEveryMs)
-  if (everyMs > 0) {
+  const beatMs = reader.field(entry, EntryField.heartNs) / 1e6
+  if (everyMs > 0 && !isAhead(beatMs, now)) {
     worker.heartbeatMs = everyMs
-    worker.heartbeatAgeMs = Math.max(0, now - reader.field(entry, EntryField.heartNs) / 1e6)
+    worker.heartbeatAgeMs = Math.max(0, now - beatMs)
   }
   if (deadFor !== undefined) worker.deadForMs = deadFor
   const ending = endingText(reader.field(entry, EntryField.ending))
   if (ending !== undefined) worker.ending = ending
   if (reading.error !== undefined) worker.error = reading.error
   return worker
+}
+
+/** The clock of another time namespace goes before or behind ours: what it says of the future tells nothing. */
+function isAhead(monotonicMs: number, now: number): boolean {
+  return monotonicMs > now + LEAST_AHEAD_MS
+}
+
+function ageOf({ monotonicMs, wallMs }: Reading, now: number): number {
+  return Math.max(0, isAhead(monotonicMs, now) ? Date.now() - wallMs : now - monotonicMs)
 }
 
 function deadSince(reader: SlotReader, entry: number, nowMs: number): number | undefined {

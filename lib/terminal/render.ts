@@ -129,7 +129,7 @@ export function workerColumns(takenAt: number, options: TableOptions): TableColu
 }
 
 /** A process in one of these runs nothing at all. */
-const PROC_STATES: Record<string, string> = { T: 'stopped', t: 'traced', D: 'in device' }
+const PROC_STATES: Record<string, string> = { T: 'stopped', t: 'traced', D: 'in device', F: 'paused' }
 
 const VITALS: TableColumn<WorkerEntry>[] = [
   { name: 'CPU%', align: 'right', dropOrder: 1, text: ({ vitals }) => vitals?.cpuPercent.toFixed(1) ?? '-' },

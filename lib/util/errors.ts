@@ -31,6 +31,9 @@ export interface ScoreboardErrorDetails {
   errno?: number
 }
 
+/** A part of this package that cannot be loaded on this machine, and what helps. */
+export class CannotLoad extends Error {}
+
 /** Something went wrong with a board: the file, the disk, a slot or the kernel. */
 export class ScoreboardError extends Error {
   override readonly name = 'ScoreboardError'

@@ -16,6 +16,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -32,18 +33,30 @@ import {
 import { basename, dirname, join, resolve } from 'node:path'
 import { ScoreboardError } from './errors'
 import { randomName } from './random-name'
+import { isNobodyKnown, userText } from './users'
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 const OTHERS_WRITE = 0o022
 const STICKY = 0o1000
+const SET_GROUP_ID = 0o2000
 /** As many links as the kernel follows in one path. */
 const MAX_LINKS = 40
 /** Parents that are made on the way: for everybody to pass, and for nobody else to write. */
 const PARENT_MODE = 0o755
 
-/** Whether a user can do all that this process can anyway. */
-export function isTrusted(uid: number): boolean {
-  return uid === 0 || uid === process.geteuid?.()
+/** Whether the user whom something at a path belongs to can do all that this process can anyway. */
+export function isTrusted(uid: number, file: string): boolean {
+  return uid === 0 || (uid === process.geteuid?.() && (!isNobodyKnown(uid) || canGiveToItself(uid, file)))
+}
+
+/** The kernel tells users of one number apart: only the owner may give it to its owner. */
+function canGiveToItself(uid: number, file: string): boolean {
+  try {
+    lchownSync(file, uid, -1)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The error that says why something is not used. */
@@ -54,14 +67,6 @@ export function refuse(file: string, why: string): ScoreboardError {
 const SWAP = 'put something else in the place of what is in it'
 const SWAP_REMEDY =
   "use a place where only you and root may write to the directories above, or, where there is nobody else, as in a container of your own, set the option 'allowSharedDirectory'"
-const startedAs = process.geteuid?.()
-
-/** What to say after EACCES in a process that has become another user; empty in any other. */
-export function userHint(): string {
-  const now = process.geteuid?.()
-  if (now === startedAs) return ''
-  return `; this process was user ${startedAs} and is user ${now} now: open it after the change of user, in a directory of that user`
-}
 
 function octal(mode: number): string {
   return `0${mode.toString(8)}`
@@ -74,7 +79,7 @@ function linkError(file: string): ScoreboardError {
 function ownerError(file: string, uid: number, could: string, remedy: string): ScoreboardError {
   return refuse(
     file,
-    `it belongs to user ${uid}, who could ${could}; ${remedy} (user ${process.geteuid?.()})`,
+    `it belongs to ${userText(uid)}, who could ${could}; ${remedy} (user ${process.geteuid?.()})`,
   )
 }
 
@@ -93,7 +98,7 @@ export function directoryAt(directory: string): Stats {
  */
 export function checkDirectory(directory: string, mode?: number): Stats {
   const stats = directoryAt(directory)
-  if (!isTrusted(stats.uid)) {
+  if (!isTrusted(stats.uid, directory)) {
     throw ownerError(
       directory,
       stats.uid,
@@ -128,7 +133,7 @@ export function checkWayTo(directory: string, hasAcl: (directory: string) => boo
       continue
     }
     // Whose link it is says who can point it elsewhere.
-    if (!isTrusted(stats.uid)) {
+    if (!isTrusted(stats.uid, next)) {
       throw ownerError(next, stats.uid, 'point this link elsewhere', 'use a path of your own or of root')
     }
     if (++links > MAX_LINKS) throw refuse(directory, 'its path has too many symbolic links')
@@ -140,8 +145,8 @@ export function checkWayTo(directory: string, hasAcl: (directory: string) => boo
 
 function checkStep(directory: string, hasAcl: (directory: string) => boolean): void {
   const { uid, gid, mode } = directoryAt(directory)
-  if (!isTrusted(uid)) {
-    throw refuse(directory, `it belongs to user ${uid}, who could ${SWAP}; ${SWAP_REMEDY}`)
+  if (!isTrusted(uid, directory)) {
+    throw refuse(directory, `it belongs to ${userText(uid)}, who could ${SWAP}; ${SWAP_REMEDY}`)
   }
   if ((mode & OTHERS_WRITE) === 0 || (mode & STICKY) !== 0) return
   if ((mode & 0o002) === 0 && gid === uid && !hasAcl(directory)) return
@@ -158,7 +163,7 @@ export function checkFile(file: string): Stats | undefined {
   if (stats.isSymbolicLink())
     throw refuse(file, 'it is a symbolic link, which might lead anywhere; remove it')
   if (!stats.isFile()) throw refuse(file, 'it is not a regular file; remove it')
-  if (!isTrusted(stats.uid))
+  if (!isTrusted(stats.uid, file))
     throw ownerError(file, stats.uid, 'change it', 'use a file of your own or of root')
   if ((stats.mode & OTHERS_WRITE) !== 0) {
     throw refuse(file, `others may write to it (mode ${octal(stats.mode & 0o7777)}); chmod it`)
@@ -263,7 +268,7 @@ export function openToWrite(file: string): number {
   try {
     const stats = fstatSync(descriptor)
     if (!stats.isFile()) throw refuse(file, 'it is not a regular file; remove it')
-    if (!isTrusted(stats.uid))
+    if (!isTrusted(stats.uid, file))
       throw ownerError(file, stats.uid, 'read along', 'use a directory of your own or of root')
     if (stats.nlink > 1)
       throw refuse(file, `it has ${stats.nlink} names (hard links); remove it, or the others`)
@@ -349,7 +354,9 @@ export function makeDirectory(directory: string, mode: number): boolean {
   // By its descriptor: another may have taken its name already, and a link there leads anywhere.
   const descriptor = openSync(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
   try {
-    if (fstatSync(descriptor).uid === process.geteuid?.()) fchmodSync(descriptor, mode)
+    const { uid, mode: made } = fstatSync(descriptor)
+    // With the bit of a directory above, by which what is made in it is of its group.
+    if (uid === process.geteuid?.()) fchmodSync(descriptor, mode | (made & SET_GROUP_ID))
   } finally {
     closeSync(descriptor)
   }

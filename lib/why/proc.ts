@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename } from 'node:path'
 import { native, STAT_NUMBERS } from '../binding'
+import { isFrozen } from '../scoreboard/frozen'
 import type { KernelView } from './types'
 
 /** Numbers of the system calls in which programs wait: x86-64, and 64-bit Arm. */
@@ -108,7 +109,8 @@ export function kernelView(pid: number, thread: number): KernelView | undefined 
   const folder = `/proc/${pid}/task/${thread}`
   const stat = readText(`${folder}/stat`)
   if (stat === undefined) return undefined
-  const view: KernelView = { state: stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) }
+  const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)
+  const view: KernelView = { state: /[SD]/.test(state) && isFrozen(pid) ? 'F' : state }
   const [number, first] = (readText(`${folder}/syscall`) ?? '').split(' ')
   const name = number === undefined ? undefined : syscallName(Number.parseInt(number, 10))
   if (name !== undefined) view.syscall = name

@@ -2,8 +2,9 @@
 // inspector, V8 says what runs, and the inspector is closed again. First everything that makes this safe is asked of
 // the kernel; where it is not, or where nothing answers, the kernel's own view is told instead.
 
+import { networkInterfaces } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isFailure, native, StatField } from '../binding'
+import { isFailure, native } from '../binding'
 import { MISSED_BEATS } from '../scoreboard/hearts'
 import type { AnyScoreboard } from '../scoreboard/scoreboard'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
@@ -16,17 +17,16 @@ import {
   isNode,
   kernelView,
   linkOf,
-  ownerOf,
   readText,
   SIGUSR1,
   socketsOf,
-  statOf,
   statusField,
   type TcpSocket,
   tcpSockets,
 } from './proc'
 import { mapped } from './source-maps'
 import type { AskedWorker, KernelView, StackFrame, StackOptions, StackRefusal, WorkerStack } from './types'
+import { denialText, whyNotIts, whyOutOfReach } from './whose-process'
 
 const OPTIONS = ['board', 'timeoutMs', 'samples', 'inspector', 'signal']
 const DEFAULT_TIMEOUT_MS = 2000
@@ -51,6 +51,10 @@ class Refused extends Error {
 
 function refuse(code: StackRefusal['code'], message: string): never {
   throw new Refused({ code, message })
+}
+
+function refuseIf(refusal: StackRefusal | undefined): void {
+  if (refusal !== undefined) throw new Refused(refusal)
 }
 
 /** One worker, as everything below needs it. */
@@ -86,7 +90,8 @@ export async function stackOf(worker: AskedWorker, options: StackOptions = {}): 
     isLeftOpen: inspection?.isInspected ?? false,
   }
   try {
-    checkProcess(worker)
+    if (process.platform !== 'linux') refuse('unsupported', 'only Linux tells enough of another process')
+    refuseIf(whyNotIts(worker))
     if (!mayInspect) refuse('not-wanted', 'its inspector was not to be used')
     checkInspectable(subject)
     const found = await inspect(subject, { timeoutMs, samples, signal })
@@ -112,36 +117,9 @@ export async function closeLeftInspectors(board: AnyScoreboard): Promise<number>
   return closed
 }
 
-/** Whether the worker's pid still names its process, for us. */
-function checkProcess({ state, pid, processStart, pidNamespace }: AskedWorker): void {
-  if (state === 'dead') refuse('dead', 'it is dead')
-  if (process.platform !== 'linux') refuse('unsupported', 'only Linux tells enough of another process')
-  if (!pidNamespace || pidNamespace !== native.pidNamespace) {
-    refuse(
-      'other-namespace',
-      'it runs in another pid namespace (another container), where its pid names another process than here',
-    )
-  }
-  const stat = statOf(pid)
-  if (stat[StatField.state] === 0 || stat[StatField.startTicks] !== processStart)
-    refuse('gone', `its process ${pid} has ended`)
-}
-
 /** Whether SIGUSR1 opens its inspector, and does nothing else. */
 function checkInspectable({ worker: { pid }, handlesSigusr1, isLeftOpen }: Subject): void {
-  const owner = ownerOf(pid)
-  const us = process.geteuid!()
-  if (owner !== us && us !== 0)
-    refuse(
-      'other-user',
-      `its process belongs to user ${owner}, and we are ${us}: ask as that user or as root`,
-    )
-  if (linkOf(`/proc/${pid}/ns/net`) !== linkOf('/proc/self/ns/net')) {
-    refuse(
-      'other-namespace',
-      'it runs in another network namespace, where its inspector cannot be reached from here',
-    )
-  }
+  refuseIf(whyOutOfReach(pid))
   if (!isNode(pid))
     refuse('not-node', `its program is ${linkOf(`/proc/${pid}/exe`) ?? 'unknown'}, which is not Node`)
   const tracer = statusField(pid, 'TracerPid')
@@ -191,7 +169,7 @@ async function inspect(subject: Subject, limits: Limits): Promise<Found> {
     limits.signal?.throwIfAborted()
     if (error instanceof Refused) throw error
     const why = signal.aborted
-      ? `its process has not answered within ${Math.round(performance.now() - startedAt)} ms: it may be in native code`
+      ? `its process has not answered within ${Math.round(performance.now() - startedAt)} ms: ${whySilent(subject.worker.pid)}`
       : `its inspector cannot be talked to: ${(error as Error).message}`
     refuse('no-answer', why)
   }
@@ -252,6 +230,8 @@ async function waitUntilHarmless({ worker }: Subject, signal: AbortSignal): Prom
     // The signal goes to the main thread, whichever thread is asked about.
     const view = kernelView(worker.pid, worker.pid)
     if (view === undefined) refuse('gone', `its process ${worker.pid} has ended`)
+    if (view.state === 'F')
+      refuse('stopped', 'its cgroup is frozen, as by docker pause: thaw it, and it goes on')
     if (/[TtZX]/.test(view.state))
       refuse('stopped', `its process is stopped (state ${view.state}); SIGCONT lets it go on`)
     const isInLoop = isBlocked && worker.threadId === 0 && LOOPS.test(view.syscall ?? '')
@@ -282,13 +262,17 @@ interface OpenInspector {
 const DEFAULT_PORT = 9229
 const PORT_OPTION = /--(?:inspect|debug)(?:-port|-brk|-wait)?[= ](?:[^\s:]*:|\[[^\]]*\]:)?(\d+)/g
 
-/** The inspector of a process that listens already. Only a port that is an inspector's by its number is asked. */
-async function openInspector(pid: number, signal: AbortSignal): Promise<OpenInspector | undefined> {
+function toldPorts(pid: number): number[] {
   const told = ['cmdline', 'environ']
     .map((name) => readText(`/proc/${pid}/${name}`) ?? '')
     .join('\0')
     .replaceAll('\0', ' ')
-  const ports = new Set([DEFAULT_PORT, ...[...told.matchAll(PORT_OPTION)].map(([, port]) => Number(port))])
+  return [...told.matchAll(PORT_OPTION)].map(([, port]) => Number(port))
+}
+
+/** The inspector of a process that listens already. Only a port that is an inspector's by its number is asked. */
+async function openInspector(pid: number, signal: AbortSignal): Promise<OpenInspector | undefined> {
+  const ports = new Set([DEFAULT_PORT, ...toldPorts(pid)])
   const candidates = listening(pid).filter(({ port }) => ports.has(port))
   return firstInspector(candidates, true, signal)
 }
@@ -326,8 +310,10 @@ async function wake({ pid, processStart }: AskedWorker, signal: AbortSignal): Pr
   const failure = native.signalProcess(pid, processStart!, SIGUSR1)
   if (isFailure(failure)) {
     if (failure.code === 'GONE') refuse('gone', `its process ${pid} has ended`)
-    const why = `${failure.syscall} failed (errno ${failure.errno})`
-    refuse('other-user', `SIGUSR1 cannot be sent to process ${pid}: ${why}`)
+    refuse(
+      'other-user',
+      `SIGUSR1 cannot be sent (${failure.syscall}, errno ${failure.errno}): ${denialText(pid)}`,
+    )
   }
   for (let looks = 1; ; looks++) {
     signal.throwIfAborted()
@@ -342,6 +328,21 @@ async function wake({ pid, processStart }: AskedWorker, signal: AbortSignal): Pr
     if (found !== undefined) return found
     await delay(LOOK_EVERY_MS)
   }
+}
+
+/** Why it may have opened no inspector, though it was asked to. */
+function whySilent(pid: number): string {
+  const all = tcpSockets(pid)
+  const own = socketsOf(pid)
+  const [port = DEFAULT_PORT] = toldPorts(pid)
+  const isTaken = all.some((one) => one.isListening && one.port === port && !own.has(one.inode))
+  if (isTaken) {
+    return `another process here has port ${port}, where its inspector would be: start one of the two with --inspect-port=0`
+  }
+  const hasLoopback = Object.values(networkInterfaces()).some((all) => all?.some(({ internal }) => internal))
+  return hasLoopback
+    ? 'it may be in native code'
+    : 'the loopback interface, where its inspector would be, is down'
 }
 
 function isLoopback({ host }: TcpSocket): boolean {

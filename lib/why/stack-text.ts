@@ -1,7 +1,8 @@
 // A stack as people read it. Pure functions; every name in it is another program's, and does nothing but show.
 
 import { ageText, escapeControls } from '../view/text'
-import type { KernelView, StackFrame, WorkerStack } from './types'
+import { blockedForMs } from '../view/worker-state'
+import type { AskedWorker, KernelView, StackFrame, WorkerStack } from './types'
 
 const WIDEST_NAME = 32
 
@@ -39,6 +40,7 @@ const STATES: Record<string, string> = {
   T: 'is stopped by a signal',
   t: 'is stopped by a tracer',
   Z: 'has ended',
+  F: 'is frozen with its cgroup, as by docker pause',
 }
 
 function kernelLines({ state, syscall, target, waitsIn, stack, children }: KernelView): string[] {
@@ -55,6 +57,11 @@ function kernelLines({ state, syscall, target, waitsIn, stack, children }: Kerne
 }
 
 /** `blocked for 28.4s`. */
-export function blockedText(forMs: number | undefined): string {
-  return forMs === undefined ? 'its event loop turns' : `blocked for ${ageText(forMs)}`
+export function loopText(worker: AskedWorker, { refusal }: WorkerStack, blockedAfterMs?: number): string {
+  if (worker.state === 'dead')
+    return worker.ending === undefined ? 'dead' : `dead (${escapeControls(worker.ending)})`
+  if (refusal?.code === 'gone') return 'ended since the look at the board'
+  const forMs = blockedForMs(worker, blockedAfterMs)
+  if (forMs !== undefined) return `blocked for ${ageText(forMs)}`
+  return worker.heartbeatAgeMs === undefined ? 'without a heart' : 'its event loop turns'
 }

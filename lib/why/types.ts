@@ -20,7 +20,7 @@ export interface StackFrame {
 
 /** What Linux knows of a thread, whatever it runs. */
 export interface KernelView {
-  /** The state letter of `/proc`: R runs, S sleeps, D waits for a device, T is stopped, t is traced, Z has ended. */
+  /** The state letter of `/proc`: R runs, S sleeps, D waits for a device, T is stopped, t is traced, Z has ended; or F: its cgroup is frozen. */
   state: string
   /** The system call that it is in, `read`, where that may be asked. */
   syscall?: string

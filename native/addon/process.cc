@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kStatNumbers = 5;
 
 // processStats(wanted: Float64Array, out: Float64Array) -> undefined. `wanted` is pid and kernel thread (0: all of the
-// process) of each; `out` gets five numbers for each: state as a character code (0: there is none), CPU milliseconds,
-// threads, start in ticks since boot, resident bytes.
+// process) of each; `out` gets five numbers for each: state as a character code (0: there is none; '?': there is one, of
+// which nobody tells us), CPU milliseconds, threads, start in ticks since boot, resident bytes.
 Napi::Value ProcessStats(const Napi::CallbackInfo& info) {
   size_t wanted_numbers = 0, out_numbers = 0;
   const double* wanted = ElementsOf<double>(info[0], napi_float64_array, &wanted_numbers);
@@ -24,7 +24,7 @@ Napi::Value ProcessStats(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < count; i++, out += kStatNumbers) {
     ProcessStat stat = {};
     const Status status = ReadProcess(static_cast<uint32_t>(wanted[2 * i]), static_cast<uint32_t>(wanted[2 * i + 1]), &stat);
-    out[0] = status.ok() ? stat.state : 0;
+    out[0] = status.ok() ? stat.state : status.code == Code::kGone ? 0 : '?';
     out[1] = static_cast<double>(stat.cpu_ticks) * ms_per_tick;
     out[2] = stat.threads;
     out[3] = static_cast<double>(stat.start_ticks);

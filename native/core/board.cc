@@ -1,12 +1,12 @@
 #include "board.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstring>
 
 #include "claim_index.h"
 #include "platform.h"
+#include "process.h"
 #include "totals.h"
 #include "wake.h"
 
@@ -41,7 +41,7 @@ class EndedProcesses {
     if (owner.pid_namespace != pid_namespace_ || owner.pid_namespace == 0 || owner.pid == 0) return false;
     if (owner.pid != pid_) {
       pid_ = owner.pid;
-      ended_ = kill(static_cast<pid_t>(pid_), 0) != 0 && errno == ESRCH;
+      ended_ = IsGone(pid_);
     }
     return ended_;
   }

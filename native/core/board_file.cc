@@ -107,6 +107,7 @@ Status FillTemporary(int fd, const BoardPlan& plan) {
                                   static_cast<uint32_t>(plan.shared_counters.size()),
                                   static_cast<uint32_t>(sysconf(_SC_PAGESIZE)),
                                   kReservesParts && plan.slot_count > plan.max_small_slots);
+  KeepBlocksInPlace(fd);
   status = Reserve(fd, g.BlockBytes(0));
   if (!status.ok()) return status;
   if (g.large && ftruncate(fd, static_cast<off_t>(g.file_bytes)) != 0) return Status::System("ftruncate");

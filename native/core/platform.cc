@@ -10,6 +10,8 @@
 #include <cstring>
 
 #if defined(__linux__)
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -64,7 +66,8 @@ int LengthenWithZeros(int fd, uint64_t bytes) {
   return fstat(fd, &st) == 0 ? WriteZeros(fd, static_cast<uint64_t>(st.st_size), bytes) : errno;
 }
 
-bool CannotAllocate(int error) { return error == EOPNOTSUPP || error == ENOSYS; }
+// EPERM: a sandbox that denies unknown calls; a file that may not be written says so to the next call too.
+bool CannotAllocate(int error) { return error == EOPNOTSUPP || error == ENOSYS || error == EPERM; }
 
 // Reads the beginning of a small file of /proc; returns its length, or -1.
 ssize_t ReadSmallFile(const char* path, char* out, size_t size) {
@@ -194,6 +197,15 @@ Status Reserve(int fd, uint64_t bytes) noexcept {
   int error = fcntl(fd, F_PREALLOCATE, &store) == 0 && ftruncate(fd, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
 #endif
   return Reserved(error);
+}
+
+void KeepBlocksInPlace([[maybe_unused]] int fd) noexcept {
+#if defined(__linux__)
+  int flags = 0;  // the kernel reads and writes an int, whatever the name of the call says
+  if (ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0) return;
+  flags |= FS_NOCOW_FL;
+  (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+#endif
 }
 
 bool HolesNeedBlocks([[maybe_unused]] int fd) noexcept {

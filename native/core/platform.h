@@ -48,6 +48,10 @@ inline constexpr bool kReservesParts =
     false;
 #endif
 
+// Lets the file system write the blocks of an empty file in their place, where it would give each rewrite a new block and
+// so needs room for what is there already (btrfs). A no-op where there is no such thing.
+void KeepBlocksInPlace(int fd) noexcept;
+
 // Whether even reading a hole of this file through a mapping takes a block, as on tmpfs.
 bool HolesNeedBlocks(int fd) noexcept;
 

@@ -23,12 +23,19 @@
 namespace rollcall {
 namespace {
 
+// 0 and below name groups of processes, and ours among them.
+bool NamesProcess(uint32_t pid) noexcept { return pid != 0 && pid <= INT32_MAX; }
+
 Status Signal(uint32_t pid, int signal) noexcept {
   if (kill(static_cast<pid_t>(pid), signal) == 0) return Status::Ok();
   return errno == ESRCH ? Status::Of(Code::kGone) : Status::System("kill");
 }
 
 }  // namespace
+
+bool IsGone(uint32_t pid) noexcept {
+  return !NamesProcess(pid) || (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH);
+}
 
 uint32_t TicksPerSecond() noexcept { return static_cast<uint32_t>(sysconf(_SC_CLK_TCK)); }
 
@@ -42,7 +49,11 @@ Status ReadProcess(uint32_t pid, uint32_t thread, ProcessStat* out) noexcept {
     snprintf(path, sizeof path, "/proc/%u/task/%u/stat", pid, thread);
   }
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT || errno == ESRCH ? Status::Of(Code::kGone) : Status::System("open");
+  if (fd < 0) {
+    const int error = errno;
+    const bool gone = (error == ENOENT || error == ESRCH) && (thread != 0 || IsGone(pid));
+    return gone ? Status::Of(Code::kGone) : Status{Code::kSystem, "open", error};
+  }
   const ssize_t n = read(fd, text, sizeof text - 1);
   close(fd);
   if (n <= 0) return Status::Of(Code::kGone);
@@ -67,18 +78,18 @@ Status ReadProcess(uint32_t pid, uint32_t thread, ProcessStat* out) noexcept {
 }
 
 Status SignalProcess(uint32_t pid, uint64_t start_ticks, int signal) noexcept {
-  // 0 and below name groups of processes, and ours among them.
-  if (pid == 0 || pid > INT32_MAX) return Status::Of(Code::kGone);
+  if (!NamesProcess(pid)) return Status::Of(Code::kGone);
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0));
   if (pidfd < 0 && errno == ESRCH) return Status::Of(Code::kGone);
   ProcessStat stat;
   Status status = start_ticks == 0 ? Status::Ok() : ReadProcess(pid, 0, &stat);
   if (status.ok() && start_ticks != 0 && stat.start_ticks != start_ticks) status = Status::Of(Code::kGone);
-  if (status.ok() && pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) != 0) {
-    status = errno == ESRCH ? Status::Of(Code::kGone) : Status::System("pidfd_send_signal");
+  if (status.ok()) {
+    const bool sent = pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) == 0;
+    // Linux before 5.3, or a sandbox without the call, says ENOSYS or EPERM, the latter as for a process that is not ours,
+    // where kill() will say so again: then there is a moment in which the pid could change hands.
+    if (!sent) status = pidfd >= 0 && errno == ESRCH ? Status::Of(Code::kGone) : Signal(pid, signal);
   }
-  // Linux before 5.3, or a sandbox without the call: then there is a moment in which the pid could change hands.
-  if (status.ok() && pidfd < 0) status = Signal(pid, signal);
   if (pidfd >= 0) close(pidfd);
   return status;
 }
@@ -88,7 +99,7 @@ Status SignalProcess(uint32_t pid, uint64_t start_ticks, int signal) noexcept {
 Status ReadProcess(uint32_t, uint32_t, ProcessStat*) noexcept { return Status::Of(Code::kGone); }
 
 Status SignalProcess(uint32_t pid, uint64_t, int signal) noexcept {
-  return pid == 0 || pid > INT32_MAX ? Status::Of(Code::kGone) : Signal(pid, signal);
+  return NamesProcess(pid) ? Signal(pid, signal) : Status::Of(Code::kGone);
 }
 
 #endif

@@ -18,7 +18,12 @@ struct ProcessStat {
   uint64_t rss_bytes;    // of the whole process
 };
 
+// Whether there is no process of that pid in our pid namespace. That /proc has none is no proof: it may hide those of
+// others, or not be there.
+bool IsGone(uint32_t pid) noexcept;
+
 // `thread` is the kernel's number of one of its threads; 0: the process as a whole. kGone: there is none.
+// kSystem: there is one, of which nobody tells us.
 Status ReadProcess(uint32_t pid, uint32_t thread, ProcessStat* out) noexcept;
 
 uint32_t TicksPerSecond() noexcept;

@@ -157,7 +157,7 @@ TEST("a large board whose disk is full refuses what it has no blocks for, and se
   CHECK_OK(Claim(*boards.back(), "in its place"));
   CHECK_EQ(boards.back()->slot(), 5u);
 
-  system_calls.fallocate_error = EOPNOTSUPP;
+  system_calls.fallocate_error = EPERM;  // a sandbox that denies the call
   CHECK_OK(Claim(*boards[5], "beyond"));
   CHECK_EQ(boards[5]->slot(), kSlotsPerReserve);
   PublishBytes(*boards[5], 'x', 64);

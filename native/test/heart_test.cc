@@ -6,6 +6,7 @@
 #include "../core/platform.h"
 #include "../core/process.h"
 #include "fixture.h"
+#include "seam.h"
 
 namespace rollcall::test {
 namespace {
@@ -128,6 +129,13 @@ TEST("a signal reaches the process that was meant, and no other of its pid") {
   CHECK_CODE(SignalProcess(static_cast<uint32_t>(getpid()), self.start_ticks + 1, 0), Code::kGone);
   CHECK_CODE(SignalProcess(0, 0, 0), Code::kGone);
   CHECK_CODE(SignalProcess(4294967295u, 0, 0), Code::kGone);
+
+  system_calls.pidfd_signal_error = EPERM;  // a sandbox that denies the call
+  const Status by_kill = SignalProcess(static_cast<uint32_t>(getpid()), self.start_ticks, 0);
+  const Status other = SignalProcess(static_cast<uint32_t>(getpid()), self.start_ticks + 1, 0);
+  system_calls.pidfd_signal_error = 0;
+  CHECK_OK(by_kill);
+  CHECK_CODE(other, Code::kGone);
 }
 
 }  // namespace

@@ -30,6 +30,9 @@ SystemCalls system_calls;
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
 
 // Not variadic as the real one is: reading arguments that were not given is what sanitizers are for.
 // The calling conventions of 64-bit Linux pass these in the same places.
@@ -40,6 +43,10 @@ extern "C" long __wrap_syscall(long number, long a, long b, long c, long d, long
   if (number == SYS_futex && b == FUTEX_WAKE) system_calls.futex_wakes++;
   if (number == SYS_futex && system_calls.futex_error != 0) {
     errno = system_calls.futex_error;
+    return -1;
+  }
+  if (number == SYS_pidfd_send_signal && system_calls.pidfd_signal_error != 0) {
+    errno = system_calls.pidfd_signal_error;
     return -1;
   }
   if (number == SYS_pidfd_open) {

@@ -13,6 +13,7 @@ struct SystemCalls {
   std::atomic<long> pidfd_opens{0};
   // Not 0: pidfd_open fails with it. ENOSYS from the start with ROLLCALL_TEST_PIDFD=none.
   std::atomic<int> pidfd_error;
+  std::atomic<int> pidfd_signal_error{0};
   std::atomic<int> futex_error{0};
   std::atomic<int> fallocate_error{0};
 };

@@ -24,13 +24,16 @@ play(async (queue, { name, history, stopped }) => {
     const priority = random(4) === 0 ? 1 + random(3) : 0
     const options = { priority, delayMs, ...(random(4) === 0 ? { id: (item: string) => item } : {}) }
     history.write({ op: 'adding', items, priority, delayMs })
+    let isAdded = false
     try {
       await queue.add(items, options)
+      isAdded = true
       // What has a name is not added again, also not by who does not know of the first.
       if (options.id !== undefined) await queue.add(items, { id: options.id })
       history.write({ op: 'added', items })
     } catch (error) {
-      if (!(error as WatchdogError).maybeApplied && codeOf(error) === 'ERR_NO_SPACE')
+      const isRefused = !isAdded && !(error as WatchdogError).maybeApplied
+      if (isRefused && codeOf(error) === 'ERR_NO_SPACE')
         history.write({ op: 'refused', items, code: codeOf(error) })
       throw error
     }

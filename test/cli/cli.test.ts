@@ -208,6 +208,21 @@ describe('rollcall, about a board', () => {
       assert.equal((await watching.ended()).code, 0)
     })
 
+    it('is not the last to go on where a board is deleted: top waits for the next one too', async () => {
+      const first = await startWorker(baseDir, 'web-1', 'first')
+      const top = startCli(['top', '--interval', '50ms', baseDir])
+      await top.says(/web-1 .*first\n/)
+
+      await first.killed()
+      for (const name of readdirSync(baseDir)) rmSync(join(baseDir, name))
+      await top.says(/no board: it was deleted, and no worker has made the next one yet\n/)
+      await startWorker(baseDir, 'web-2', 'second')
+
+      await top.says(/web-2 .*second\n/)
+      top.child.kill('SIGINT')
+      assert.equal((await top.ended()).code, 0)
+    })
+
     it('goes on with the next board where one is deleted', async () => {
       const first = await startWorker(baseDir, 'web-1', 'first')
       const watching = startCli(['watch', baseDir])

@@ -152,6 +152,30 @@ export function storePromises(place: QueuePlace): void {
       }, 'the news')
     })
 
+    it('recalls a node as it is after sync(), however often it was asked for before', async () => {
+      const seen: (string | undefined)[] = []
+      const recall = async () => {
+        await mine.sync()
+        const node = await mine.recall('d/t')
+        seen.push(node?.data.toString())
+      }
+
+      await recall()
+      for (const name of ['a', 'b']) {
+        await other.create('d/t', bytes(name), { ephemeral: true })
+        for (let i = 0; i < 3; i++) await recall()
+        await other.set('d/t', bytes(`${name}2`), ANY_VERSION)
+        for (let i = 0; i < 3; i++) await recall()
+        await other.set('d/t', bytes(`${name}3`), ANY_VERSION)
+        await recall()
+        await other.delete('d/t', ANY_VERSION)
+        await recall()
+      }
+
+      const each = (name: string) => [...Array(3).fill(name), ...Array(3).fill(`${name}2`), `${name}3`]
+      assert.deepEqual(seen, [undefined, ...each('a'), undefined, ...each('b'), undefined])
+    })
+
     it('has a new version after each write of a node that goes with its maker, and takes it by that', async () => {
       await mine.create('d/t', bytes(''), { ephemeral: true })
       const first = (await mine.get('d/t'))!.version

@@ -101,7 +101,10 @@ describe('A board on a volume of a container', () => {
     assert.ok(mount('remount,ro'))
 
     assert.throws(() => new Scoreboard({ baseDir: disk, mode: 0o666 }), {
-      message: /mounted for reading only/,
+      message: /mounted for reading only, where option 'readOnly' can look at it/,
+    })
+    assert.throws(() => new Scoreboard({ baseDir: join(disk, 'none') }), {
+      message: /mounted for reading only$/,
     })
     const ends = await Promise.all(
       [
@@ -111,6 +114,7 @@ describe('A board on a volume of a container', () => {
     )
 
     assert.match(ends[0]!.stdout, /w .*DEAD .*here/)
+    assert.match(ends[1]!.stdout, /^w {2}pid \d+ {2}dead .*here$/m)
     // Not that others may write to it, which is nothing to a reader.
     assert.deepEqual(
       [ends[1]!.code, ends[1]!.stdout.split('\n')[1]],

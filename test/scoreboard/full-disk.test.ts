@@ -6,8 +6,9 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Scoreboard } from '../../lib'
+import { startReady } from '../support/child'
 import { LIB } from '../support/paths'
-import { fillUp, mountSmallDisk } from '../support/small-disk'
+import { fillUp, mountSmallBtrfs, mountSmallDisk } from '../support/small-disk'
 import { tempDir } from '../support/temp-dir'
 
 describe('Scoreboard, on a full file system', () => {
@@ -87,6 +88,48 @@ describe('Scoreboard, on a full file system', () => {
     assert.deepEqual(fs.readdirSync(baseDir), files)
     board.update('short')
     assert.equal(board.readAll().get('w'), 'short')
+  })
+})
+
+describe('Scoreboard, on a full file system that gives each rewrite a new block', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rollcall-btrfs-'))
+  const image = `${folder}.img`
+  let isMounted = false
+
+  before(function () {
+    isMounted = mountSmallBtrfs(folder, image)
+    if (!isMounted) this.skip() // only root may mount, and btrfs-progs must be installed
+  })
+
+  after(() => {
+    if (isMounted) execFileSync('umount', [folder])
+    fs.rmSync(image, { force: true })
+    fs.rmdirSync(folder)
+  })
+
+  it('goes on with the board that is there, and no store is a SIGBUS', async () => {
+    const baseDir = path.join(folder, 'board')
+    const flush = () => spawnSync('sync', ['-f', folder])
+    const start = async (workerId: string) => {
+      const child = await startReady('worker', JSON.stringify({ baseDir, workerId, slots: 16 }))
+      await child.ask({ method: 'open' })
+      await child.ask({ method: 'update', args: ['first'] })
+      return child
+    }
+    const first = await start('first')
+    // Pages that are on the disk: the next store into each of them asks the file system again.
+    fillUp(folder)
+    flush()
+    fillUp(folder)
+    flush()
+
+    await first.ask({ method: 'update', args: ['on a full disk'] })
+    const second = await start('second')
+
+    using board = new Scoreboard({ baseDir, readOnly: true })
+    assert.deepEqual([...board.readAll().values()], ['on a full disk', 'first'])
+    await second.killed()
+    await first.killed()
   })
 })
 

@@ -8,6 +8,12 @@ import { ROOT } from '../support/paths'
 /** Calls of node:fs by file, with the reason why they are no matter of trust. */
 const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'util/trust.ts': [['*'], 'the one place'],
+  'util/users.ts': [['readFileSync'], 'what the kernel says in /proc'],
+  'util/path-trouble.ts': [
+    ['Stats', 'accessSync', 'constants', 'lstatSync'],
+    'whose a path is that could not be used, for the error that says so',
+  ],
+  'scoreboard/frozen.ts': [['readFileSync'], 'what the kernel says in /proc'],
   'queue/store/local/ack-logs.ts': [
     ['closeSync', 'ftruncateSync', 'writeSync'],
     'on a descriptor of a file that trust has made',

@@ -3,6 +3,7 @@
 
 import { errnoName } from '../../util/errno'
 import {
+  CannotLoad,
   ScoreboardError,
   type ScoreboardErrorCode,
   WatchdogError,
@@ -141,6 +142,7 @@ const OF_ERRNO: Record<string, number> = {
 /** The exit code that an error ends the command with. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CliError) return error.exitCode
+  if (error instanceof CannotLoad) return EXIT.unreachable
   if (isMisuse(error)) return EXIT.usage
   const byErrno = OF_ERRNO[errnoOf(error) ?? '']
   if (error instanceof ScoreboardError) {

@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { ScoreboardOptions } from '../../scoreboard/types'
 import { ScoreboardError } from '../../util/errors'
+import { pathHint, unmountedHint } from '../../util/path-trouble'
 import { redactUrl } from '../../util/redact'
 import { statsOf } from '../../util/trust'
 import { CliError, EXIT } from './exit-codes'
@@ -69,16 +70,18 @@ export function checkExists(baseDir: string): void {
     // A directory of that name is likely to have the board in it.
     const stats = statsOf(join(baseDir, 'board'))
     if (stats !== undefined && !stats.isDirectory()) return
+    // A link that leads nowhere is refused as any other is.
+    if (statsOf(baseDir)?.isSymbolicLink()) return
     throw Object.assign(new Error(`${join(baseDir, 'board')} is no file`), { code: 'ENOENT' })
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    if (code === 'EACCES') throw new CliError(EXIT.permission, forbidden(baseDir), { cause })
+    if (code === 'EACCES') {
+      const hint = pathHint(code, join(baseDir, 'board'))
+      throw new CliError(EXIT.permission, `Cannot look into ${baseDir}${hint}`, { cause })
+    }
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause
-    const message = `No board in ${redactUrl(baseDir)}: no worker has made one there${placeHint(baseDir, 'board')}`
+    const why = unmountedHint(baseDir) || `: no worker has made one there${placeHint(baseDir, 'board')}`
+    const message = `No board in ${redactUrl(baseDir)}${why}`
     throw new CliError(EXIT.notFound, message, { cause })
   }
-}
-
-function forbidden(baseDir: string): string {
-  return `Cannot look into ${baseDir}: user ${process.geteuid!()} may not; ask as another, or have its workers give a mode that lets you`
 }

@@ -7,12 +7,12 @@ import type { Snapshot, WorkerEntry } from '../../scoreboard/types'
 import { BoardSource } from '../../terminal/live/board-source'
 import { matches } from '../../terminal/live/list-model'
 import { ListView } from '../../terminal/live/list-view'
-import { renderJson, renderLine, renderTable } from '../../terminal/render'
+import { renderJson, renderTable } from '../../terminal/render'
 import { showLive } from '../../terminal/screen'
+import type { ScoreboardError } from '../../util/errors'
 import { SORTS, type SortKey } from '../../view/sort-keys'
-import { blockedForMs } from '../../view/worker-state'
 import { CliError, EXIT } from '../support/exit-codes'
-import { type BoardFlags, checkExists, openToRead } from '../support/open-board'
+import { type BoardFlags, openToRead } from '../support/open-board'
 import { isScreen, outputStyle, print } from '../support/output'
 import { StopSignal } from '../support/stop-signal'
 
@@ -74,12 +74,12 @@ function totalsOf(board: Scoreboard): Record<string, number> {
 /** What says where a worker hangs. */
 function whyOn(board: Scoreboard): (worker: WorkerEntry) => Promise<string[]> {
   return async (worker) => {
-    const [{ stackOnBoard }, { blockedText, stackLines }] = await Promise.all([
+    const [{ stackOnBoard }, { loopText, stackLines }] = await Promise.all([
       import('../../why/on-board.js'),
       import('../../why/stack-text.js'),
     ])
     const stack = await stackOnBoard(board, worker)
-    return [`  ${blockedText(blockedForMs(worker))}`, '', ...stackLines(stack)]
+    return [`  ${loopText(worker, stack)}`, '', ...stackLines(stack)]
   }
 }
 
@@ -97,7 +97,7 @@ async function topAsText(
     print(
       options.json
         ? renderJson(snapshot, undefined, { staleMs: options.stale, blockedMs: options.blocked })
-        : textRound(snapshot, source.totalsLines(), options),
+        : textRound(snapshot, source, options),
     )
     if (round === options.rounds) return
     // Rejects when it is time to stop, which the loop's condition says better.
@@ -105,18 +105,21 @@ async function topAsText(
   }
 }
 
-function textRound(snapshot: Snapshot, totals: string[], { stale, blocked }: TopOptions): string {
+function textRound(snapshot: Snapshot, source: BoardSource, { stale, blocked }: TopOptions): string {
   const states = { staleMs: stale, blockedMs: blocked }
   const table = renderTable(snapshot, { ...outputStyle(), state: true, vitals: true, ...states })
-  const head = `${new Date(snapshot.takenAt).toISOString()}  ${renderLine(snapshot, states)}`
-  return [head, ...totals, ...table, ''].join('\n')
+  const head = `${new Date(snapshot.takenAt).toISOString()}  ${source.countsLine(snapshot)}`
+  return [head, ...source.totalsLines(), ...table, ''].join('\n')
 }
 
-/** A board may be replaced while it is looked at. Throws when there is none any more. */
-function lookAgain(board: Scoreboard): Snapshot {
-  if (!board.isInPlace) {
-    checkExists(board.baseDir)
+/** A board may be replaced while it is looked at, or be gone until a worker makes the next one: undefined. */
+function lookAgain(board: Scoreboard): Snapshot | undefined {
+  try {
     board.reopen()
+    return board.snapshot({ includeDead: true, vitals: true })
+  } catch (error) {
+    const { code } = error as ScoreboardError
+    if (code === 'ERR_NOT_A_BOARD' || code === 'ERR_BOARD_REPLACED') return undefined
+    throw error
   }
-  return board.snapshot({ includeDead: true, vitals: true })
 }

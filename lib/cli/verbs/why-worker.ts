@@ -9,8 +9,9 @@ import { errnoName } from '../../util/errno'
 import { cut, escapeControls, statusText } from '../../view/text'
 import { blockedForMs } from '../../view/worker-state'
 import { stackOnBoard } from '../../why/on-board'
-import { blockedText, stackLines } from '../../why/stack-text'
-import type { WorkerStack } from '../../why/types'
+import { loopText, stackLines } from '../../why/stack-text'
+import type { StackRefusal } from '../../why/types'
+import { denialText, whyNotIts } from '../../why/whose-process'
 import { CliError, EXIT } from '../support/exit-codes'
 import { findWorker } from '../support/find-worker'
 import { type BoardFlags, openToRead } from '../support/open-board'
@@ -56,19 +57,18 @@ async function show(
 ): Promise<number> {
   const { timeout: timeoutMs, samples, inspector } = options
   const stack = await stackOnBoard(board, worker, { timeoutMs, samples, inspector, signal: stop.signal })
-  const forMs = blockedForMs(worker, options.blocked)
   if (options.json) {
-    print(JSON.stringify({ ...stack, blockedForMs: forMs }))
+    print(JSON.stringify({ ...stack, blockedForMs: blockedForMs(worker, options.blocked) }))
   } else {
-    const head = `${escapeControls(worker.id)}  pid ${worker.pid}  ${blockedText(forMs)}  `
+    const head = `${escapeControls(worker.id)}  pid ${worker.pid}  ${loopText(worker, stack, options.blocked)}  `
     const { columns } = outputStyle()
     print(cut(head + statusText(worker.status, columns), columns).trimEnd())
     for (const line of stackLines(stack)) print(line)
   }
-  return exitCodeFor(stack)
+  return exitCodeFor(stack.refusal)
 }
 
-function exitCodeFor({ refusal }: WorkerStack): number {
+function exitCodeFor(refusal: StackRefusal | undefined): number {
   switch (refusal?.code) {
     case undefined:
     case 'not-wanted':
@@ -89,19 +89,15 @@ export async function kill(dir: string, name: string, options: KillOptions): Pro
   const signal = signalNumber(options.signal)
   using board = await openToRead(dir, options)
   const worker = findWorker(board.snapshot({ includeDead: true }).workers, name, dir)
-  const { id, pid, processStart = 0, pidNamespace, state } = worker
+  const { id, pid, processStart = 0 } = worker
   const attempt = `Cannot send ${options.signal} to worker ${id}, process ${pid}`
-  if (state === 'dead') throw new CliError(EXIT.notFound, `${attempt}: it is dead`)
-  if (pidNamespace !== native.pidNamespace) {
-    const why =
-      'it runs in another pid namespace (another container), where that pid is another process than here'
-    throw new CliError(EXIT.unreachable, `${attempt}: ${why}`)
-  }
+  const refusal = whyNotIts(worker)
+  if (refusal !== undefined) throw new CliError(exitCodeFor(refusal), `${attempt}: ${refusal.message}`)
   const failure = native.signalProcess(pid, processStart, signal)
   if (isFailure(failure)) {
     if (failure.code === 'GONE') throw new CliError(EXIT.notFound, `${attempt}: it has ended`)
     const isForbidden = errnoName(failure.errno!) === 'EPERM'
-    const why = isForbidden ? 'it belongs to another user; be that user or root' : `${failure.syscall} failed`
+    const why = isForbidden ? denialText(pid) : `${failure.syscall} failed`
     throw new CliError(isForbidden ? EXIT.permission : EXIT.system, `${attempt}: ${why}`)
   }
   const named = signalName(signal)

@@ -17,6 +17,7 @@ import {
   type Taken,
   wake,
 } from '../page-state/page-state'
+import { Crowding, leastShared, shuffle } from './crowding'
 import type { OpenPages } from './open-pages'
 import type { Step } from './page-state-writer'
 import type { PageStates } from './page-states'
@@ -25,8 +26,6 @@ import type { PageStates } from './page-states'
 const READ_AT_ONCE = 64
 /** How long something may be ready elsewhere before a worker that has enough to do at hand looks for it. */
 export const LOOK_MS = 200
-/** How long a page is left to those that were met on it, while there are others. They may be gone. */
-const CROWDED_MS = 5000
 /** How many pages that it does not know a worker tries one after the other, before it looks at all of them at once. */
 const MAX_PROBES = 8
 /** So many pages without fresh items are passed on each search, before the complete ones are left out. */
@@ -56,18 +55,6 @@ export interface ClaimRequest {
   readonly max: number
   /** See `Claim`. */
   readonly log?: number
-}
-
-function shuffle<T>(list: T[]): T[] {
-  for (let i = list.length - 1; i > 0; i--) {
-    const j = Math.floor(Math.random() * (i + 1))
-    ;[list[i], list[j]] = [list[j]!, list[i]!]
-  }
-  return list
-}
-
-function ownFirst(pages: readonly string[], own: string | undefined): readonly string[] {
-  return own !== undefined && pages.includes(own) ? [own, ...pages.filter((page) => page !== own)] : pages
 }
 
 /** What is due waits like what came back. */
@@ -108,11 +95,7 @@ export class PageChooser {
   /** The same in one list. */
   #order: readonly string[] = []
   #names: ReadonlySet<string> = new Set()
-  #isContended = false
-  /** The page that was taken from last. */
-  #own: string | undefined
-  /** Pages that others were met on, and until when they are left to those. */
-  readonly #crowded = new Map<string, number>()
+  readonly #crowding = new Crowding()
   /** Whether pages may come that are to be taken from before those that are known. */
   #mayOvertake = false
   #refreshedAt = Number.NEGATIVE_INFINITY
@@ -134,7 +117,7 @@ export class PageChooser {
     const known = this.#order.filter((name) => names.delete(name))
     const fresh = [...names].sort(comparePages)
     const levels = new Map<number, string[]>()
-    for (const name of [...known, ...(this.#isContended ? shuffle(fresh) : fresh)]) {
+    for (const name of [...known, ...(this.#crowding.isContended ? shuffle(fresh) : fresh)]) {
       const { priority } = pageTraits(name)
       const level = levels.get(priority)
       if (level === undefined) levels.set(priority, [name])
@@ -143,7 +126,7 @@ export class PageChooser {
     this.#levels = [...levels].sort(([a], [b]) => b - a).map(([, pages]) => pages)
     this.#order = this.#levels.flat()
     this.#names = new Set(this.#order)
-    for (const name of this.#crowded.keys()) if (!this.#names.has(name)) this.#crowded.delete(name)
+    this.#crowding.keepOnly(this.#names)
     this.#mayOvertake = open?.held === true || this.#levels.length > 1
     return open === undefined ? 'done' : 'open'
   }
@@ -231,11 +214,11 @@ export class PageChooser {
   /** Where others are in the way: from the page of its own, from one that nobody has, or else with others. */
   async #takeFresh<R>(level: readonly string[], search: Search<R>): Promise<TakenFrom<R> | undefined> {
     const { make } = search
-    const own = this.#own
+    const crowding = this.#crowding
     const shared: string[] = []
     let isRefreshed = false
     let empty = 0
-    for (const page of this.#isContended ? ownFirst(level, own) : level) {
+    for (const page of this.#crowding.ownFirst(level)) {
       const state = this.#states.cached(page)
       // Fresh items only become fewer, so an old state that has none is as good as a new one.
       if (state !== undefined && readyIn(state, 'fresh') === 0) {
@@ -247,7 +230,7 @@ export class PageChooser {
         continue
       }
       if (!this.#names.has(page)) continue
-      if (this.#isCrowded(page)) {
+      if (crowding.isCrowded(page)) {
         shared.push(page)
         continue
       }
@@ -255,21 +238,21 @@ export class PageChooser {
         if (search.probes === 0) break
         search.probes--
       }
-      const givesWay = page !== own
-      const wasContended = this.#isContended
-      const isUntouched = wasContended && givesWay && !this.#crowded.has(page)
+      const givesWay = page !== crowding.own
+      const wasContended = crowding.isContended
+      const isUntouched = crowding.asksForUntouched(page)
       const taken = await this.#submit(make, { source: 'fresh', page, now: undefined, givesWay, isUntouched })
       if (taken !== undefined) return taken
       // In another order from here on.
-      if (this.#isContended && !wasContended) return this.#takeFresh(shuffle([...level]), search)
-      if (this.#isCrowded(page)) shared.push(page)
-      else if (this.#isContended && !isRefreshed) {
+      if (crowding.isContended && !wasContended) return this.#takeFresh(shuffle([...level]), search)
+      if (crowding.isCrowded(page)) shared.push(page)
+      else if (crowding.isContended && !isRefreshed) {
         // Others are done with this one, and with more by now: their pages need no look.
         isRefreshed = true
         await this.#refreshOrder()
       }
     }
-    for (const page of this.#leastShared(shared)) {
+    for (const page of leastShared(shared, (name) => this.#states.cached(name))) {
       const taken = await this.#submit(make, { source: 'fresh', page, now: undefined })
       if (taken !== undefined) return taken
     }
@@ -284,17 +267,6 @@ export class PageChooser {
     }
     this.#levels = this.#levels.map((level) => level.filter(isLeft)).filter(({ length }) => length > 0)
     this.#order = this.#levels.flat()
-  }
-
-  /** Those with the fewest claims first, as far as that is known. */
-  #leastShared(pages: readonly string[]): string[] {
-    const claims = (page: string) => this.#states.cached(page)?.claims.length ?? Number.MAX_SAFE_INTEGER
-    return [...pages].sort((a, b) => claims(a) - claims(b))
-  }
-
-  #isCrowded(page: string): boolean {
-    const until = this.#crowded.get(page)
-    return until !== undefined && performance.now() < until
   }
 
   /** Unless it is known that it is not, without a question to the store. */
@@ -323,20 +295,19 @@ export class PageChooser {
     const result = await writer.submit(make(supply))
     if (writer.conflicts > conflicts) this.#giveWay()
     if (result !== undefined) {
-      this.#own = page
+      this.#crowding.own = page
       return { page, result }
     }
     // Given way, by what the writer was told or saw.
     const state = writer.cached
-    if (supply.givesWay && (state === undefined || readyIn(state, 'fresh') > 0))
-      this.#crowded.set(page, performance.now() + CROWDED_MS)
+    if (supply.givesWay && (state === undefined || readyIn(state, 'fresh') > 0)) this.#crowding.meet(page)
     return undefined
   }
 
   /** Another has written the same page just now. */
   #giveWay(): void {
-    if (this.#isContended) return
-    this.#isContended = true
+    if (this.#crowding.isContended) return
+    this.#crowding.isContended = true
     this.#levels = this.#levels.map((level) => shuffle([...level]))
     this.#order = this.#levels.flat()
   }
@@ -355,7 +326,7 @@ export class PageChooser {
     })
     const hasFinished = complete.length > 0
     if (hasFinished) await this.#finish(complete)
-    const order = this.#isContended ? shuffle([...level]) : level
+    const order = this.#crowding.isContended ? shuffle([...level]) : level
     found.sort((a, b) => order.indexOf(a) - order.indexOf(b))
     for (const page of found) {
       const taken =
@@ -372,7 +343,7 @@ export class PageChooser {
 
   /** Ends complete pages that nobody else has ended meanwhile: most are about to be, by whoever completed them. */
   async #finish(complete: readonly string[]): Promise<void> {
-    if (this.#isContended) await this.#refreshOrder()
+    if (this.#crowding.isContended) await this.#refreshOrder()
     await Promise.all(complete.filter((page) => this.#names.has(page)).map((page) => this.#open.finish(page)))
   }
 

@@ -61,7 +61,7 @@ function describeTry(version: number, outcome: SetOutcome): string {
  * the more often it was late and the longer a write takes, until about one writes at a time.
  */
 async function pause(tries: number, writeMs: number): Promise<void> {
-  const ms = Math.random() * Math.min(MAX_PAUSE_MS, writeMs * 2 ** Math.min(tries, 5))
+  const ms = (0.3 + 0.7 * Math.random()) * Math.min(MAX_PAUSE_MS, writeMs * 2 ** Math.min(tries, 5))
   if (ms >= MIN_PAUSE_MS) await delay(ms)
 }
 

@@ -14,8 +14,11 @@ import type { NodeBuffer } from '../../util/node-types'
 
 export const MAX_PAGE_BYTES = 512 * 1024
 
-/** The first pages are short, so that a small queue has enough of them for its workers not to collide. */
-const SHORT_PAGES = 16
+/**
+ * A page has at most so small a part of the items before it, or is a short one: so that a queue has enough of them, to
+ * its end, for its workers not to collide.
+ */
+const SHARE = 16
 const SHORT_PAGE_ITEMS = 100
 
 const MAGIC = 0x31504352
@@ -89,16 +92,15 @@ export async function* encodePages(
   let page: EncodedItem[] = []
   let bytes = 0
   let position = 0
-  let pages = 0
+  let most = isLong ? MAX_PAGE_ITEMS : SHORT_PAGE_ITEMS
   for await (const item of items) {
     const encoded = checkedItem(item, position++)
     const cost = PREFIX_BYTES + encoded.bytes.length
-    const most = pages < SHORT_PAGES && !isLong ? SHORT_PAGE_ITEMS : MAX_PAGE_ITEMS
     if (page.length > 0 && (page.length === most || bytes + cost > MAX_PAGE_BYTES)) {
       yield { size: page.length, bytes: encodePage(page, bytes) }
       page = []
       bytes = 0
-      pages++
+      most = Math.min(MAX_PAGE_ITEMS, Math.max(most, Math.floor((position - 1) / SHARE)))
     }
     page.push(encoded)
     bytes += cost

@@ -26,7 +26,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
   ]
   readonly why: ((worker: WorkerEntry) => Promise<string[]>) | undefined
   readonly #title: string
-  readonly #look: () => Snapshot
+  readonly #look: () => Snapshot | undefined
   readonly #totals: () => Record<string, number>
   readonly #now: () => number
   readonly #requestRate = new RateWindow()
@@ -34,12 +34,14 @@ export class BoardSource implements ListSource<WorkerEntry> {
   #requestsPerSecond: number | undefined
   readonly #states: { staleMs: number; blockedMs?: number }
   #snapshot = EMPTY
+  #isGone = false
   #lookedAt = 0
   #rates: ReadonlyMap<string, number> = new Map()
 
   constructor(source: {
     title: string
-    look: () => Snapshot
+    /** Undefined: the board was deleted, and there is no other yet. */
+    look: () => Snapshot | undefined
     /** What the board's counters have come to; of one whose workers serve requests, `requests` is among them. */
     totals?: () => Record<string, number>
     staleMs: number
@@ -60,14 +62,16 @@ export class BoardSource implements ListSource<WorkerEntry> {
   }
 
   refresh(): void {
-    const snapshot = this.#look()
+    const found = this.#look()
+    this.#isGone = found === undefined
+    const snapshot = found ?? { ...EMPTY, takenAt: Date.now() }
     const now = this.#now()
     // A board in the place of another has other owners in the same slots.
     const isSame = snapshot.boardId === this.#snapshot.boardId
     this.#rates = isSame ? updateRates(this.#snapshot, snapshot, now - this.#lookedAt) : new Map()
     this.#snapshot = snapshot
     this.#lookedAt = now
-    this.#counted = this.#totals()
+    this.#counted = this.#isGone ? {} : this.#totals()
     const { requests } = this.#counted
     this.#requestsPerSecond = requests === undefined ? undefined : this.#requestRate.add(now, requests)
   }
@@ -88,9 +92,14 @@ export class BoardSource implements ListSource<WorkerEntry> {
 
   head(columns: number): string[] {
     const perSecond = [...this.#rates.values()].reduce((sum, rate) => sum + rate, 0)
-    const counts = renderLine(this.#snapshot, this.#states)
-    const first = `${escapeControls(this.#title)}  ${counts}, ${rateText(perSecond)} updates/s`
+    const first = `${escapeControls(this.#title)}  ${this.countsLine()}, ${rateText(perSecond)} updates/s`
     return [first, ...this.totalsLines()].map((line) => cut(line, columns))
+  }
+
+  /** How many there are of each kind, of all or of some of them. */
+  countsLine(snapshot = this.#snapshot): string {
+    if (this.#isGone) return 'no board: it was deleted, and no worker has made the next one yet'
+    return renderLine(snapshot, this.#states)
   }
 
   /** One line, or none: what the board counts. */

@@ -8,7 +8,7 @@ import { encodeState } from '../../../lib/queue/page-state/codec'
 import { claim, newState } from '../../../lib/queue/page-state/page-state'
 
 const WRITERS = 16
-const STEPS = 12
+const STEPS = 6
 /** How long a server takes to answer. */
 const ANSWER_MS = 2
 

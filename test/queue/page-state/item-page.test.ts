@@ -60,13 +60,17 @@ describe('Pages of items', () => {
     assert.deepEqual(page!.bytes, Buffer.from([...magic, 3, 0, 0, 0, ...items]))
   })
 
-  it('are short at first, and none is empty', async () => {
-    const pages = await pagesOf(Array.from({ length: 16 * 100 + 2001 }, (_, i) => i))
+  it('have a small part of the items before them each, and none is empty', async () => {
+    const sizes = (await pagesOf(Array.from({ length: 40_000 }, (_, i) => i))).map(({ size }) => size)
 
-    assert.deepEqual(
-      pages.map(({ size }) => size),
-      [...Array.from({ length: 16 }, () => 100), 1000, 1000, 1],
-    )
+    assert.deepEqual(sizes.slice(0, 18), [...Array.from({ length: 17 }, () => 100), 106])
+    let before = 0
+    for (const size of sizes) {
+      assert.ok(size > 0 && size <= Math.min(1000, Math.max(100, before / 16)), `${size} after ${before}`)
+      before += size
+    }
+    assert.equal(before, 40_000)
+    assert.equal(sizes.at(-2), 1000)
     assert.deepEqual(await pagesOf([]), [])
   })
 

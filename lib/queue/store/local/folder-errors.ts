@@ -7,7 +7,7 @@ import {
   WatchdogError,
   type WatchdogErrorCode,
 } from '../../../util/errors'
-import { userHint } from '../../../util/trust'
+import { pathHint } from '../../../util/path-trouble'
 
 const OF_BOARD: Partial<Record<ScoreboardErrorCode, WatchdogErrorCode>> = {
   ERR_NO_SPACE: 'ERR_NO_SPACE',
@@ -49,9 +49,9 @@ export function folderError(cause: unknown, url: string): unknown {
     const code = OF_BOARD[cause.code] ?? byErrno ?? 'ERR_SYSTEM'
     return new WatchdogError(code, `The queue at ${url} cannot be used: ${cause.message}`, { cause })
   }
-  const { code, syscall, message } = cause as NodeJS.ErrnoException
+  const { code, path, syscall, message } = cause as NodeJS.ErrnoException
   if (syscall === undefined || code === undefined) return cause
-  const hint = code === 'EACCES' ? userHint() : ''
+  const hint = path === undefined ? '' : pathHint(code, path)
   const why = `The queue at ${url} cannot be used: ${message}${hint}`
   return new WatchdogError(OF_ERRNO[code] ?? 'ERR_SYSTEM', why, { cause })
 }

@@ -138,7 +138,7 @@ function sweep(directory: string): void {
     if (kind === undefined) continue
     const leftover = path.join(directory, name)
     const stats = statsOf(leftover)
-    if (stats === undefined || !stats.isDirectory() || !isTrusted(stats.uid)) continue
+    if (stats === undefined || !stats.isDirectory() || !isTrusted(stats.uid, leftover)) continue
     if (kind === 'new' && Date.now() - stats.mtimeMs < ABANDONED_MS) continue
     removeGone(directory, leftover)
   }
