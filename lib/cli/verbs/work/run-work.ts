@@ -11,6 +11,8 @@ import { CliError, EXIT } from '../../support/exit-codes'
 import { useQueue } from '../../support/open-queue'
 import { note, print } from '../../support/output'
 import { findSupervisor } from '../../support/supervisor-program'
+import { checkCommand } from './check-command'
+import { shellQuoted } from './command-line'
 import { fill } from './fill'
 import { joinFleet } from './in-fleet'
 import type { WorkFlags } from './options'
@@ -20,12 +22,14 @@ import { Worker } from './worker'
 
 export async function runWork(words: string[], flags: WorkFlags): Promise<void> {
   checkTogether(flags)
+  checkCommand(words, flags)
+  checkPlaces(words, flags)
   // Before a list is read, which may take long.
   findSupervisor()
   const temporary = chooseQueue(flags)
   try {
     await useQueue<void, LineItem>(flags, async (queue) => {
-      if (flags.argFile !== undefined) await fill(queue, flags)
+      if (flags.argFile !== undefined) await fill(queue, words, flags)
       await workOn(queue, words, flags)
     })
   } finally {
@@ -33,8 +37,10 @@ export async function runWork(words: string[], flags: WorkFlags): Promise<void> 
   }
 }
 
+const OF_LIST = ['attempts', 'backoff', 'timer', 'onExpire'] as const
+
 function checkTogether(flags: WorkFlags): void {
-  const onlyWithList = ['null', 'new', 'retryFailed', 'attempts', 'backoff', 'timer', 'onExpire'] as const
+  const onlyWithList = ['null', 'new', 'retryFailed', 'changeCommand', ...OF_LIST] as const
   const misplaced =
     flags.argFile === undefined ? onlyWithList.find((name) => flags[name] !== undefined) : undefined
   if (misplaced !== undefined) {
@@ -46,6 +52,14 @@ function checkTogether(flags: WorkFlags): void {
   }
   if (flags.new && flags.retryFailed)
     throw new CliError(EXIT.usage, '--new does everything again, --retry-failed only what failed: choose one')
+}
+
+function checkPlaces(words: readonly string[], flags: WorkFlags): void {
+  if (flags.argFile !== undefined || flags.queue !== undefined) return
+  throw new CliError(
+    EXIT.usage,
+    `Which items? -a FILE takes the lines of a file, -a - those of standard input (... | rollcall work -a - -- ${shellQuoted(words)}), --queue <url> those of a queue, also ROLLCALL_QUEUE`,
+  )
 }
 
 /** Where the queue of a list is. The directory of one that lives no longer than this command. */
@@ -67,7 +81,8 @@ async function workOn(queue: WatchdogQueue<LineItem>, words: string[], flags: Wo
   const hideProgress = showProgress(session)
   try {
     const id = flags.id ?? defaultId()
-    const ids = Array.from({ length: flags.jobs }, (_, i) => (flags.jobs === 1 ? id : `${id}.${i + 1}`))
+    // The first is the task of an array job by its own name, as `--expect` has it.
+    const ids = Array.from({ length: flags.jobs }, (_, i) => (i === 0 ? id : `${id}.${i + 1}`))
     await settleAll(
       ids.map((one) => new Worker(session, one).run()),
       session,
@@ -80,6 +95,8 @@ async function workOn(queue: WatchdogQueue<LineItem>, words: string[], flags: Wo
   }
   if (flags.json) print(JSON.stringify(session.tally))
   else note(`${session.tally.done} done, ${session.tally.failed} failed attempts`)
+  // Halted: what failed is listed as it is without.
+  if (session.exitCode === EXIT.failed) await summarizeFailures(queue, flags)
   process.exitCode = session.exitCode ?? (await verdict(queue, flags))
 }
 
