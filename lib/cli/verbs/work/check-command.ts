@@ -61,10 +61,19 @@ function codeWithItem(words: readonly string[]): string | undefined {
   return code?.includes(ITEM) && code !== ITEM ? code : undefined
 }
 
-/** A line of shell that takes the item as `$0`. */
+/** A line of shell that takes the item as `$0`, in quotes wherever it stands. */
 function asArgument(code: string): string {
-  const quoted = code.replaceAll(/(['"]?)\{\}\1/g, '"$0"')
-  return `sh -c ${shellQuoted([quoted])} {}`
+  let quote = ''
+  let text = ''
+  for (const [piece] of code.replaceAll(/(['"])\{\}\1/g, ITEM).matchAll(/\{\}|\\.|./gs)) {
+    if (piece === ITEM) text += quote === '"' ? '$0' : quote === "'" ? `'"$0"'` : '"$0"'
+    else {
+      if (piece === quote) quote = ''
+      else if (quote === '' && (piece === '"' || piece === "'")) quote = piece
+      text += piece
+    }
+  }
+  return `sh -c ${shellQuoted([text])} {}`
 }
 
 /** Where a program is not there: what to do when its name looks like a whole line. */

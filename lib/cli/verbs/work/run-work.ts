@@ -1,7 +1,5 @@
 // What `rollcall work` does, from the queue to the exit code.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
 import type { LineItem } from '../../parse/items'
@@ -11,6 +9,7 @@ import { CliError, EXIT } from '../../support/exit-codes'
 import { useQueue } from '../../support/open-queue'
 import { note, print } from '../../support/output'
 import { findSupervisor } from '../../support/supervisor-program'
+import { temporaryFolder } from '../../support/temporary-folder'
 import { checkCommand } from './check-command'
 import { shellQuoted } from './command-line'
 import { fill } from './fill'
@@ -33,7 +32,7 @@ export async function runWork(words: string[], flags: WorkFlags): Promise<void> 
       await workOn(queue, words, flags)
     })
   } finally {
-    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true })
+    temporary?.remove()
   }
 }
 
@@ -63,14 +62,14 @@ function checkPlaces(words: readonly string[], flags: WorkFlags): void {
 }
 
 /** Where the queue of a list is. The directory of one that lives no longer than this command. */
-function chooseQueue(flags: WorkFlags): string | undefined {
+function chooseQueue(flags: WorkFlags): ReturnType<typeof temporaryFolder> | undefined {
   if (flags.argFile === undefined || flags.queue !== undefined) return undefined
   if (flags.argFile !== '-') {
     flags.queue = `${flags.argFile}.queue`
     return undefined
   }
-  const folder = mkdtempSync(join(tmpdir(), 'rollcall-work-'))
-  flags.queue = join(folder, 'queue')
+  const folder = temporaryFolder('work')
+  flags.queue = join(folder.path, 'queue')
   return folder
 }
 
