@@ -350,14 +350,9 @@ class OrderedOutputs {
   }
 }
 
+/** All of them are given to the printer at once: the next place comes behind the last. */
 async function print({ attempts }: Place): Promise<void> {
-  for (const output of attempts) {
-    try {
-      await output.print()
-    } finally {
-      output.discard()
-    }
-  }
+  await Promise.all(attempts.map((output) => output.print().finally(() => output.discard())))
 }
 
 /** Pages, and items in them, in the order in which the queue was made. */
