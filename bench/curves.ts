@@ -5,6 +5,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Scoreboard, WatchdogQueue } from '../lib'
+import { connections, processes, timers } from './curves-local'
+import { onZookeeper } from './curves-zookeeper'
 import { startCrowd } from './harness/crowd'
 import { openFloor } from './harness/floor'
 import type {
@@ -17,6 +19,7 @@ import type {
   Trial,
   TrialParams,
 } from './harness/plan'
+import { zookeeperUrl } from './queue'
 import { itemList } from './queue-trial'
 
 const SIZES = [10, 100, 1000, 10_000]
@@ -330,12 +333,15 @@ const sizes: Row = {
 }
 
 /** Items drained a second from a queue that has got so many, each by an `add()` of its own or all by one. */
-function drained(items: number, isSingle: boolean): Trial {
+function drained(items: number, isSingle: boolean, isServed = false): Trial {
   return {
-    name: `${items} items by ${isSingle ? 'as many add()' : 'one add()'}`,
+    name: `${items} items by ${isSingle ? 'as many add()' : 'one add()'}${isServed ? ' on ZooKeeper' : ''}`,
     role: isSingle ? 'ours' : 'floor',
-    run: async ({ dir }) => {
-      const queue = await WatchdogQueue.connect(path.join(dir, 'queue'))
+    rival: isServed ? 'zookeeper' : undefined,
+    run: async (params) => {
+      const queue = await WatchdogQueue.connect(
+        isServed ? zookeeperUrl(params) : path.join(params.dir, 'queue'),
+      )
       await queue.createQueue({ sealed: false })
       const all = itemList(items)
       if (isSingle) for (const item of all) await queue.add([item])
@@ -358,15 +364,21 @@ function drained(items: number, isSingle: boolean): Trial {
 
 const adds: Row = {
   id: 'adds',
-  what: 'Draining a local queue whose items came one at a time',
+  what: 'Draining a queue whose items came one at a time',
   slow: true,
   rounds: 1,
-  trials: [30, 300, 3000].flatMap((items) => [drained(items, false), drained(items, true)]),
-  bars: [{ what: '3,000 single add()s drained a second', of: '3000 items by as many add()', atLeast: 5000 }],
+  trials: [false, true].flatMap((isServed) =>
+    [30, 300, 3000].flatMap((items) => [drained(items, false, isServed), drained(items, true, isServed)]),
+  ),
+  bars: ['', ' on ZooKeeper'].map((where) => ({
+    what: `3,000 single add()s drained a second${where}`,
+    of: `3000 items by as many add()${where}`,
+    atLeast: 5000,
+  })),
 }
 
 export const curves: Subject = {
   name: 'curves',
   title: 'Curves: how cost grows',
-  rows: [workers, counted, watching, sizes, adds],
+  rows: [workers, counted, watching, sizes, adds, timers, processes, connections, ...onZookeeper],
 }

@@ -32,11 +32,11 @@ const ITEMS = {
   created: { full: 100_000, quick: 10_000 },
 }
 
-function hostsOf({ stage }: TrialParams): string {
+export function hostsOf({ stage }: TrialParams): string {
   return (stage as { zookeeperHosts: string }).zookeeperHosts
 }
 
-function freshRoot(): string {
+export function freshRoot(): string {
   return `/bench-${randomBytes(4).toString('hex')}`
 }
 

@@ -1,5 +1,5 @@
 // One worker process of a queue benchmark: drains a queue of its own to warm up, is ready, then on a message
-// drains the queue and says how many items it had.
+// drains the queue and says how many items it had, and what processor time that took.
 //
 // argv: what; url of the queue, socket of the Redis server or file of the database; how many items to warm up
 // with; concurrency (BullMQ) or number of items (bare writes)
@@ -81,7 +81,10 @@ async function main(): Promise<void> {
   const [kind, where, warmUp, number] = process.argv.slice(2) as [DrainKind, string, string, string]
   const drain = await drainOf(kind, where, Number(warmUp), Number(number))
   process.once('message', async () => {
-    process.send!({ count: await drain() })
+    const before = process.cpuUsage()
+    const count = await drain()
+    const { user, system } = process.cpuUsage(before)
+    process.send!({ count, processorUs: user + system })
     process.disconnect()
   })
   process.send!('ready')

@@ -4,7 +4,7 @@
 
 import type { RivalName } from '../rivals'
 
-export type Unit = 'ns' | 'us' | 'ms' | 'bytes' | 'nodes' | 'ops/s'
+export type Unit = 'ns' | 'us' | 'ms' | 'bytes' | 'nodes' | 'requests' | 'ops/s'
 
 /** What a trial gives back. `ops/s` is better when larger, everything else when smaller. */
 export interface Measurement {

@@ -307,6 +307,11 @@ export function queueFamilies(queues: readonly QueueReading[]): MetricFamily[] {
   )
   return [
     gauge('rollcall_queue_items', 'Items of the queue, by state.', items),
+    gauge(
+      'rollcall_queue_waiting_items',
+      'Those of the ready that may not begin yet, since a queue that this one comes after is not done.',
+      queues.map(({ name, counts }): [Labels, number] => [{ queue: name }, counts.waiting ?? 0]),
+    ),
     counter(
       'rollcall_queue_failed_attempts',
       'Attempts that failed: they were nacked, or their worker died with the item in hand.',

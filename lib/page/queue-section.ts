@@ -35,9 +35,28 @@ function progressBar(name: string, { total, done, dead, leased }: QueueCounts): 
   return html`<div class="progress" role="progressbar" aria-label="${name}" aria-valuenow="${percent}" aria-valuemin="0" aria-valuemax="100"><svg viewBox="0 0 ${BAR_WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">${bars}</svg><b>${percent} %</b></div>`
 }
 
-function itemCounts({ total, done, leased, ready, delayed, dead, failed, retried }: QueueCounts): Html {
+function itemCounts({
+  total,
+  done,
+  leased,
+  ready,
+  delayed,
+  dead,
+  failed,
+  retried,
+  waiting = 0,
+}: QueueCounts): Html {
   const attempts = { 'failed attempts': failed, retried }
-  return partsList('Items', { items: total, done, leased, ready, delayed, dead, ...attempts })
+  return partsList('Items', {
+    items: total,
+    done,
+    leased,
+    ready,
+    ...(waiting > 0 && { 'waiting for another queue': waiting }),
+    delayed,
+    dead,
+    ...attempts,
+  })
 }
 
 /** What the queue calls alive includes the expired. */

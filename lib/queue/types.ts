@@ -276,6 +276,8 @@ export interface QueueCounts {
   failed: number
   /** Those of them after which the item was to be tried again. */
   retried: number
+  /** Those of `ready` that may not begin yet, since a queue that this one comes after is not done; left out where there are none. */
+  waiting?: number
 }
 
 /** An item that has failed as often as it may. */

@@ -186,6 +186,8 @@ export function itemOrder(place: QueuePlace): void {
         const timer = await queue.createTimer('worker')
         assert.equal(await timer.lease(), undefined)
         assert.equal(await queue.consume(), undefined)
+        const { ready, waiting: isWaiting } = await queue.counts()
+        assert.deepEqual([ready, isWaiting], [1, 1])
         const waiting = timer.lease({ waitMs: 60_000 })
         await finish(first)
         assert.equal(await timer.lease(), undefined, 'one of two is not enough')
@@ -197,6 +199,7 @@ export function itemOrder(place: QueuePlace): void {
         // For good.
         await first.destroy()
         await lease.release()
+        assert.equal((await queue.counts()).waiting, undefined)
         assert.equal((await timer.lease({ waitMs: 20_000 }))!.item, 'c')
       })
 

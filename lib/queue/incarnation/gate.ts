@@ -161,14 +161,16 @@ export class Gate {
   /** What is known; where nobody is known to ask, or it would be an error, asked anew. */
   async look(): Promise<GateStatus> {
     if (this.#isOpen) return OPEN
-    const known = await this.#read()
+    const known = await this.read()
     if (known.state === 'open') return known
     const patience = this.#incarnation.store.needsLeader ? ASK_BESIDE_LEADER_MS : ASK_MS
     const isDue = performance.now() - this.#askedAt > patience
     return isDue || known.state !== 'waiting' ? this.ask() : known
   }
 
-  async #read(): Promise<GateStatus> {
+  /** What is known, without asking anybody. */
+  async read(): Promise<GateStatus> {
+    if (this.#isOpen) return OPEN
     const { store } = this.#incarnation
     const node = await store.get(this.#incarnation.at(GATE))
     if (node === undefined) {
@@ -184,7 +186,7 @@ export class Gate {
   /** Asks the predecessors now. */
   async ask(): Promise<GateStatus> {
     const predecessors = new Predecessors(this.#incarnation)
-    if (!predecessors.canAsk) return this.#read()
+    if (!predecessors.canAsk) return this.read()
     this.#askedAt = performance.now()
     try {
       return this.#heard(await predecessors.ask())
@@ -200,7 +202,7 @@ export class Gate {
 
   /** For the leader: asks over connections that stay, and tells who waits what is new. */
   async attend(predecessors: Predecessors, listener: () => void): Promise<void> {
-    if (this.#isOpen || !predecessors.canAsk || (await this.#read()).state === 'open') return
+    if (this.#isOpen || !predecessors.canAsk || (await this.read()).state === 'open') return
     await predecessors.watch(listener)
     const status = this.#heard(await predecessors.ask())
     const text = JSON.stringify(status)

@@ -1,6 +1,7 @@
 // The items of a queue one by one, for those who look: which there are and where each is, and what came of those
 // that are done. Looking changes nothing.
 
+import { Gate } from '../incarnation/gate'
 import type { Incarnation } from '../incarnation/incarnation'
 import { Totals } from '../incarnation/totals'
 import { decodeDeadLetter } from '../items/dead-letter'
@@ -60,18 +61,26 @@ export async function countItems(queue: AttachedQueue): Promise<QueueCounts> {
       retried: sum.retried + failed,
     }
     // What went in between is in neither, or in both.
-    if (totals === undefined || tries === COUNT_TRIES) return all
-    if ((await totals.read()).version === before!.version) return all
+    const isExact = totals === undefined || (await totals.read()).version === before!.version
+    if (isExact || tries === COUNT_TRIES) return { ...all, ...(await waitingOf(incarnation, all.ready)) }
   }
 }
 
-async function countPages(queue: AttachedQueue, leaving: ReadonlySet<string>): Promise<QueueCounts> {
+async function waitingOf(incarnation: Incarnation, ready: number): Promise<Pick<QueueCounts, 'waiting'>> {
+  if (ready === 0) return {}
+  const { state } = await new Gate(incarnation).read()
+  return state === 'open' ? {} : { waiting: ready }
+}
+
+type PageCounts = Omit<QueueCounts, 'waiting'>
+
+async function countPages(queue: AttachedQueue, leaving: ReadonlySet<string>): Promise<PageCounts> {
   const { states, open } = await pageNames(queue)
   const names = [...new Set([...states, ...open])].filter((name) => !leaving.has(name))
   const all = await Promise.all(names.map((name) => lookAt(queue, name, open.has(name))))
   const known = all.filter((state) => state !== undefined)
   const now = await nowFor(queue.incarnation, known)
-  const sum: QueueCounts = {
+  const sum: PageCounts = {
     total: 0,
     ready: 0,
     delayed: 0,
@@ -83,7 +92,7 @@ async function countPages(queue: AttachedQueue, leaving: ReadonlySet<string>): P
   }
   for (const state of known) {
     const one = counts(state, now)
-    for (const field of Object.keys(sum) as (keyof QueueCounts)[]) sum[field] += one[field]
+    for (const field of Object.keys(sum) as (keyof PageCounts)[]) sum[field] += one[field]
   }
   return sum
 }

@@ -120,7 +120,7 @@ export class QueueSource implements ListSource<TimerRow> {
   }
 
   head(columns: number): string[] {
-    const { ready, delayed, leased, done, dead, failed, retried } = this.#counts
+    const { ready, delayed, leased, done, dead, failed, retried, waiting } = this.#counts
     const attempts = failed > 0 ? `; ${failed} attempts failed, ${retried} retried` : ''
     const states = STATES.map((state) => [
       this.#timers.filter((timer) => timer.state === state).length,
@@ -130,7 +130,7 @@ export class QueueSource implements ListSource<TimerRow> {
     return [
       `${escapeControls(this.#title)}${this.#trouble === undefined ? '' : `  NOT REACHED: ${escapeControls(this.#trouble)}`}`,
       progressLine(this.#counts, this.#perSecond, columns),
-      `items    ${ready} ready, ${delayed > 0 ? `${delayed} delayed, ` : ''}${leased} leased, ${done} done, ${dead} dead letters${attempts}`,
+      `items    ${ready} ready${waiting === undefined ? '' : ' (waiting for another queue)'}, ${delayed > 0 ? `${delayed} delayed, ` : ''}${leased} leased, ${done} done, ${dead} dead letters${attempts}`,
       `workers  ${workers.length === 0 ? 'none' : workers.join(', ')}`,
     ].map((line) => cut(line, columns))
   }

@@ -125,7 +125,7 @@ async function items(
 async function status(handle: WatchdogQueue, { json }: QueueFlags): Promise<void> {
   const [counts, timers] = await Promise.all([handle.counts(), handle.checkTimers()])
   if (json) return print(JSON.stringify({ items: counts, timers }))
-  const { failed, retried, ...items } = counts
+  const { failed, retried, waiting, ...items } = counts
   print(
     `items    ${Object.entries(items)
       .map(([name, n]) => `${n} ${name}`)
@@ -137,6 +137,7 @@ async function status(handle: WatchdogQueue, { json }: QueueFlags): Promise<void
       .map(([name, n]) => `${n} ${name}`)
       .join(', ')}`,
   )
+  if (waiting !== undefined) print(`waiting  ${waiting} of the ready, for a queue that comes before`)
   if (failed > 0) print(`attempts ${failed} failed, ${retried} of them to be made again`)
 }
 
