@@ -94,9 +94,9 @@ export class FleetSource implements ListSource<FleetRow> {
     const lines = [`${escapeControls(this.#title)}  ${fleetLine(this.#now)}${away}`]
     const troubled = machines.filter((view) => troubleOf(view) > 0)
     const worst = troubled.toSorted((a, b) => troubleOf(b) - troubleOf(a) || 0)
-    const named = worst.slice(0, MOST_NAMED).map(({ machine, counts, lost }) => {
+    const named = worst.slice(0, MOST_NAMED).map(({ name, machine, counts, lost }) => {
       const how = machine.state === 'live' ? workersText({ counts, lost }) : machineStateText(machine)
-      return `${escapeControls(machine.name)} (${how})`
+      return `${escapeControls(name)} (${how})`
     })
     const more = worst.length - named.length
     if (named.length > 0) lines.push(`look at  ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`)
@@ -107,12 +107,12 @@ export class FleetSource implements ListSource<FleetRow> {
     return ownerKey(worker)
   }
 
-  nameOf({ worker, machine }: FleetRow): string {
-    return `${worker.id} on ${machine.name}`
+  nameOf({ worker, name }: FleetRow): string {
+    return `${worker.id} on ${name}`
   }
 
-  textOf({ worker, machine, kind }: FleetRow): string {
-    const words = [machine.name, machine.host, labelsText(machine.labels), worker.id, worker.pid, kind]
+  textOf({ name, worker, machine, kind }: FleetRow): string {
+    const words = [name, machine.host, labelsText(machine.labels), worker.id, worker.pid, kind]
     return [...words, entryText(worker, SEARCHED_COLUMNS, {})].join(' ')
   }
 
@@ -129,11 +129,11 @@ export class FleetSource implements ListSource<FleetRow> {
   }
 
   details(row: FleetRow, columns: number): string[] {
-    const { worker, machine } = row
+    const { name, worker, machine } = row
     const { takenAt } = this.#now.snapshot
     const facts = {
       state: fleetStateText(row, takenAt, this.#limits),
-      machine: `${machine.name}, ${machineStateText(machine)}`,
+      machine: `${name}, ${machineStateText(machine)}`,
       host: machine.host,
       labels: Object.keys(machine.labels).length === 0 ? undefined : labelsText(machine.labels),
       board: worker.board,

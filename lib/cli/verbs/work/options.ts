@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { integerFrom } from '../../parse/arguments'
 import { durationFrom } from '../../parse/duration'
+import { fleetUrl } from '../../parse/fleet-flags'
 import { type QueueOptions, withWaitQueue } from '../../parse/queue-flags'
 import { type KickFlags, withKicks } from '../../support/signs-of-life'
 import { type HaltRule, parseHalt } from './halt'
@@ -96,7 +97,7 @@ export function withWorkOptions(work: Command): Command {
     .option('--no-bar', 'do not')
     .option('--progress', 'say how far it is every 10 s, in a log')
     .option('--board <dir>', 'show each command on this board: rollcall top <dir>')
-    .option('--fleet <url>', 'show each command in this fleet: rollcall top <url>')
+    .option('--fleet <url>', 'show each command in this fleet: rollcall top <url>', fleetUrl)
     .option('--json', 'print {"done":N,"failed":N} at the end; --joblog as JSON')
     .optionsGroup('Watchdog:')
     .option('--id <id>', "the timers' id (default: task of the array job, or host and pid)")
