@@ -15,7 +15,6 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
-  ftruncateSync,
   lchownSync,
   lstatSync,
   mkdirSync,
