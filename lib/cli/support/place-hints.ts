@@ -26,6 +26,8 @@ const ROOT_BYTES = 256 * 1024
 /** More neighbours than that are not looked at, and not told. */
 const MOST_ENTRIES = 1000
 const MOST_TOLD = 3
+/** Of more none is a guess. */
+const MOST_GUESSED = 10
 
 /** `; did you mean ...?`, or nothing where nobody can guess. */
 export function placeHint(given: string, wanted: Kind): string {
@@ -46,6 +48,8 @@ export function placeHint(given: string, wanted: Kind): string {
   if (wanted === 'fleet') return ''
   const found = candidates(directory, wanted)
   if (found.length === 0) return ''
+  if (found.length > MOST_GUESSED)
+    return `; ${found.length} directories in it or beside it have one, such as ${shown(given, found[0]!)}`
   const names = found.slice(0, MOST_TOLD).map((path) => shown(given, path))
   const more = found.length > MOST_TOLD ? `, or ${found.length - MOST_TOLD} more` : ''
   return `; did you mean ${names.join(' or ')}${more}?`
