@@ -3,16 +3,23 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join as pathJoin } from 'node:path'
-import { Fleet, type FleetMember } from '../../lib'
+import { Fleet, type FleetMember, type JoinOptions } from '../../lib'
+import { Agent } from '../../lib/fleet/agent'
+import { checkJoinOptions } from '../../lib/fleet/check-options'
 import { decodeMember, encodeMember, MAX_ERROR_BYTES } from '../../lib/fleet/record'
 import { Viewer } from '../../lib/fleet/viewer'
 import { openStore } from '../../lib/queue/connect'
-import { shortId } from '../../lib/view/fleet'
+import { lookAt, rowsOf, shortId } from '../../lib/view/fleet'
 import { open } from '../support/boards'
-import { runCli } from '../support/cli'
 import { eventually } from '../support/eventually'
-import { join, look, machine, startAgent } from '../support/machines'
+import { join, look, machine, QUICK } from '../support/machines'
 import { tempDir } from '../support/temp-dir'
+
+/** An agent of this process that can end as if its process had died. */
+async function agentOf(url: string, options: JoinOptions): Promise<Agent> {
+  const { connect, agent } = checkJoinOptions({ ...QUICK, ...options })
+  return Agent.start(await openStore(url, connect), agent)
+}
 
 const fresh = () => `local:${pathJoin(tempDir(), 'fleet')}`
 const states = ({ boards }: FleetMember) => boards.map(({ state }) => state)
@@ -73,14 +80,14 @@ describe('A machine that was lost with its boards, as by a reboot', () => {
     const board = open({ baseDir, workerId: 'w' })
     board.update('resizes photo 7')
     const options = { boards: [baseDir], name: 'm' }
-    const first = await startAgent(url, options)
+    const first = await agentOf(url, options)
     const fleet = await look(url)
     await machine(fleet, 'm', ({ workers }) => workers[0]?.status === 'resizes photo 7')
 
-    await first.child.killed()
+    await first.abandon()
     board.close()
     rmSync(baseDir, { recursive: true })
-    const second = await startAgent(url, options)
+    const second = await agentOf(url, options)
 
     const back = await machine(fleet, 'm', (one) => one.state === 'live' && one.before !== undefined)
     assert.equal(second.id, first.id)
@@ -90,23 +97,22 @@ describe('A machine that was lost with its boards, as by a reboot', () => {
       [['w', 'resizes photo 7']],
     )
     assert.equal((await fleet.readAll()).size, 0)
-    const { stdout, stderr } = await runCli(['ls', '--dead', url])
-    assert.match(stdout, /^m .*w .*lost .*resizes photo 7/m)
-    assert.match(stderr, /m was lost, and came back \S+ ago, with 1 worker/)
+    const rows = rowsOf(lookAt(await fleet.snapshot())).map(({ worker, kind }) => [worker.id, kind])
+    assert.deepEqual(rows, [['w', 'lost']])
 
     // Started and ended once more, with nothing new to tell of, it does not forget them; the end of their time does.
-    await second.child.killed()
+    await second.abandon()
     await machine(fleet, 'm', ({ state }) => state === 'lost')
     const third = await join(url, options)
     await third.leave()
     await machine(fleet, 'm', ({ state, before }) => state === 'left' && before?.workers.length === 1)
-    await startAgent(url, { ...options, retainMs: 0 })
+    const last = await agentOf(url, { ...options, retainMs: 0 })
     await machine(fleet, 'm', (one) => one.state === 'live' && one.before === undefined)
     const viewer = await Viewer.open(await openStore(url, {}), 100, undefined)
     const store = await openStore(url, {})
     await viewer.sweep()
     assert.deepEqual(await store.list('parts'), [])
-    await Promise.all([viewer.close(), store.close()])
+    await Promise.all([viewer.close(), store.close(), last.leave()])
   })
 
   it('is not where its agent alone was killed: the board tells of everybody', async () => {
@@ -114,8 +120,8 @@ describe('A machine that was lost with its boards, as by a reboot', () => {
     const board = open({ baseDir: tempDir(), workerId: 'w' })
     board.update('works')
     const options = { boards: [board.baseDir], name: 'm' }
-    const first = await startAgent(url, options)
-    await first.child.killed()
+    const first = await agentOf(url, options)
+    await first.abandon()
     await join(url, options)
 
     const back = await machine(await look(url), 'm', ({ workers }) => workers.length === 1)
