@@ -276,7 +276,7 @@ export class Agent {
   #record(phase: MemberRecord['phase'], followMs: number): MemberRecord {
     const { name, host, labels, page, retainMs } = this.#options
     const boards = this.#boards.map((board) => board.record)
-    const isKept = phase === 'joined' && performance.now() - this.#cameBackAt <= retainMs
+    const isKept = performance.now() - this.#cameBackAt <= retainMs
     return {
       ...{ name, host, labels, joinedAt: this.#joinedAt, phase, life: this.#life, followMs, retainMs },
       ...(page === undefined ? {} : { page }),
@@ -338,7 +338,7 @@ export class Agent {
 
   /** Where another process was lost and its boards are not here any more, as after a reboot, nothing else tells of them. */
   async #keepWordsOf(found: MemberRecord | undefined): Promise<void> {
-    if (found === undefined || found.phase === 'left' || this.#lives.has(found.life)) return
+    if (found === undefined || this.#lives.has(found.life)) return
     const here = new Set(this.#boards.map(({ record }) => record.boardId))
     const gone = found.boards.filter(({ boardId, parts }) => parts.length > 0 && !here.has(boardId))
     this.#before = gone.length > 0 ? { life: found.life, boards: gone } : found.before
@@ -386,7 +386,6 @@ export class Agent {
     await this.#writeRecord(this.#record('left', 0), life)
     await this.#store.delete(presencePath(this.#mid, life), ANY_VERSION)
     await removeLife(this.#store, this.#mid, life)
-    if (this.#before !== undefined) await removeLife(this.#store, this.#mid, this.#before.life)
   }
 
   /** As if its process had died. @internal */

@@ -94,9 +94,12 @@ describe('A machine that was lost with its boards, as by a reboot', () => {
     assert.match(stdout, /^m .*w .*lost .*resizes photo 7/m)
     assert.match(stderr, /m was lost, and came back \S+ ago, with 1 worker/)
 
-    // Started once more, with nothing new to tell of, it does not forget them; the end of their time does.
+    // Started and ended once more, with nothing new to tell of, it does not forget them; the end of their time does.
     await second.child.killed()
     await machine(fleet, 'm', ({ state }) => state === 'lost')
+    const third = await join(url, options)
+    await third.leave()
+    await machine(fleet, 'm', ({ state, before }) => state === 'left' && before?.workers.length === 1)
     await startAgent(url, { ...options, retainMs: 0 })
     await machine(fleet, 'm', (one) => one.state === 'live' && one.before === undefined)
     const viewer = await Viewer.open(await openStore(url, {}), 100, undefined)

@@ -30,21 +30,19 @@ export async function whyFleet(
   let code: number = EXIT.fine
   for (const row of asked) {
     const { name: where, worker, machine, kind } = row
-    if (kind === 'lost') {
-      const lost = machine.state === 'lost' ? `is ${machineStateText(machine)}` : 'was lost and has come back'
-      note(`${worker.id} was on machine ${where}, which ${lost}: nobody knows whether it lives`)
-    }
-    const isPast = kind === 'lost' && machine.state === 'live'
+    const isPast = kind === 'lost' && machine.state !== 'lost'
+    const lost = isPast ? 'was lost and has come back' : `is ${machineStateText(machine)}`
+    if (kind === 'lost') note(`${worker.id} was on machine ${where}, which ${lost}`)
     if (!isPast && (await isHere(row, boards.get(row)!, options))) {
       await why(worker.board, worker.id, { ...options, allBlocked: false })
       code = Number(process.exitCode ?? 0) || code
       continue
     }
-    if (kind === 'lost') note(`rollcall ls --dead ${url} shows what it was doing`)
-    else
-      note(
-        `${worker.id} is on machine ${where}, and only there can it be asked: on ${machine.host}, rollcall why ${worker.board} ${worker.id}`,
-      )
+    note(
+      kind === 'lost'
+        ? `nobody knows whether it lives; rollcall ls --dead ${url} shows what it was doing`
+        : `${worker.id} is on machine ${where}, and only there can it be asked: on ${machine.host}, rollcall why ${worker.board} ${worker.id}`,
+    )
     code = EXIT.unreachable
   }
   process.exitCode = code
