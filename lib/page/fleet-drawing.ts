@@ -3,6 +3,7 @@
 
 import type { FleetWorker, MachineEntry } from '../fleet/types'
 import { isTrouble, livingOf } from '../view/activity'
+import { doingText } from '../view/doing'
 import {
   byTrouble,
   FLEET_KINDS,
@@ -16,7 +17,7 @@ import {
 } from '../view/fleet'
 import { countText, rateText } from '../view/numbers'
 import { ownerKey } from '../view/rates'
-import { ageText, cut, escapeControls, statusText, timeText } from '../view/text'
+import { ageText, cut, escapeControls, timeText } from '../view/text'
 import { blockedForMs, type StateLimits } from '../view/worker-state'
 import { COLUMNS, cellText } from './columns'
 import { findWorker, whyCommand, workerDetails } from './details'
@@ -280,7 +281,7 @@ function workerTable(
 }
 
 function workerText({ id, pid, status, board }: FleetWorker, kind: string): string {
-  return `${id} ${pid} ${kind} ${board} ${statusText(status, 240)}`
+  return `${id} ${pid} ${kind} ${board} ${doingText(status, 240)}`
 }
 
 function workerRow({ worker, machine, kind }: FleetRow, view: WorkerView): Html {

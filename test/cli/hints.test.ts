@@ -44,6 +44,22 @@ describe('rollcall, of a place that has nothing', () => {
     assert.match(hint, /^; did you mean ('[^ ]+it'\\''s \d'( or )?){3}, or 2 more\?$/)
   })
 
+  it('guesses not at all among very many', () => {
+    for (let i = 0; i < 11; i++) makeBoard('app', `web-${i}`)
+
+    assert.match(
+      placeHint(join(root, 'app'), 'board'),
+      /^; 11 directories in it or beside it have one, such as \S+$/,
+    )
+  })
+
+  it('says that a file is no board', async () => {
+    const file = join(root, 'file')
+    writeFileSync(file, 'x')
+
+    assert.match((await runCli(['ls', file])).stderr, /that is a file, and a board is a directory/)
+  })
+
   it('tells a board from what is only called so', () => {
     mkdirSync(join(root, 'app', 'fake'), { recursive: true })
     writeFileSync(join(root, 'app', 'fake', 'board'), 'a board of wood')

@@ -1,7 +1,7 @@
 // `rollcall top` on a real terminal: keys in, and what is on the screen then.
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import stringWidth from 'string-width'
 
@@ -203,11 +203,11 @@ describe('rollcall top, on a terminal', function () {
     })
     const terminal = top([], { columns: 120 })
 
-    const text = await terminal.shows(/S +SECS +SERVED +OPEN +METHOD +PATH/)
+    const text = await terminal.shows(/S +SECS +SERVED +OPEN +METHOD +HOST +PATH/)
 
-    assert.match(text, /web-1 .* W +1m\d\ds +17 +2 +GET +a\.example\/orders/)
-    assert.match(text, /web-2 .* K +1m\d\ds +17 +0 +- +-$/m)
-    assert.match(text, /web-3 .* - +- +- +- +- +about to stop/)
+    assert.match(text, /web-1 .* W +1m\d\ds +17 +2 +GET +a\.example +\/orders/)
+    assert.match(text, /web-2 .* K +1m\d\ds +17 +0 +- +- +-$/m)
+    assert.match(text, /web-3 .* - +- +- +- +- +- +about to stop/)
   })
 
   it('uses no colour for NO_COLOR, and says by a mark what is chosen', async () => {
@@ -261,16 +261,18 @@ describe('rollcall top, on a terminal', function () {
     })
   }
 
-  it('gives the terminal back when there is nothing to watch any more, and says why', async () => {
+  it('waits where there is no board any more; gives the terminal back where it may not look, and says why', async () => {
     workers({ 'web-1': 'GET /' })
     const terminal = top()
     await terminal.shows(/web-1 /)
     rmSync(baseDir, { recursive: true })
+    await terminal.shows(/no board: it was deleted/)
+    symlinkSync(tempDir(), baseDir)
 
     const { code, restored, stderr } = await terminal.ended()
 
-    assert.deepEqual({ code, restored }, { code: 66, restored: true })
-    assert.match(stderr, /No board in/)
+    assert.deepEqual({ code, restored }, { code: 77, restored: true })
+    assert.match(stderr, /it is a symbolic link/)
   })
 
   it('gives the terminal back before it tells of a bug', async () => {

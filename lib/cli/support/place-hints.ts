@@ -22,6 +22,8 @@ const DATABASE = /^[0-9a-f]{16}\.db$/
 /** More neighbours than that are not looked at, and not told. */
 const MOST_ENTRIES = 1000
 const MOST_TOLD = 3
+/** Of more none is a guess. */
+const MOST_GUESSED = 10
 
 /** `; did you mean ...?`, or nothing where nobody can guess. */
 export function placeHint(given: string, wanted: Kind | 'fleet'): string {
@@ -39,6 +41,8 @@ export function placeHint(given: string, wanted: Kind | 'fleet'): string {
   }
   const found = candidates(directory, wanted)
   if (found.length === 0) return ''
+  if (found.length > MOST_GUESSED)
+    return `; ${found.length} directories in it or beside it have one, such as ${shown(given, found[0]!)}`
   const names = found.slice(0, MOST_TOLD).map((path) => shown(given, path))
   const more = found.length > MOST_TOLD ? `, or ${found.length - MOST_TOLD} more` : ''
   return `; did you mean ${names.join(' or ')}${more}?`

@@ -15,8 +15,8 @@ import { print } from '../support/output'
 
 /** Beyond it is worse; a minimum is worse below it. */
 export interface Limits {
-  warning?: number
-  critical: number
+  warning?: number | undefined
+  critical?: number | undefined
 }
 
 export interface CheckOptions extends BoardFlags, QueueOptions, FleetFlags {
@@ -104,6 +104,10 @@ function workerMeasures(workers: readonly WorkerEntry[], options: CheckOptions):
   const oldest = worst(living, ({ ageMs }) => ageMs ?? 0)
   const dead = workers.length - living.length
   const who = (worst: Worst) => (worst.worker === undefined ? '' : ` (${escapeControls(worst.worker.id)})`)
+  const blockedText =
+    blocked.length === 0
+      ? '0 blocked'
+      : `${blocked.length} blocked, for up to ${ageText(longest.value)}${who(longest)}`
   const minLive = options.minLive ?? { critical: 1 }
   return [
     {
@@ -119,7 +123,7 @@ function workerMeasures(workers: readonly WorkerEntry[], options: CheckOptions):
       value: longest.value / 1000,
       unit: 's',
       limits: inSeconds(options.maxBlocked),
-      text: `${blocked.length} blocked, for up to ${ageText(longest.value)}${who(longest)}`,
+      text: blockedText,
     },
     { label: 'dead', value: dead, unit: '', limits: options.maxDead, text: `${dead} dead` },
     {
@@ -133,8 +137,9 @@ function workerMeasures(workers: readonly WorkerEntry[], options: CheckOptions):
       label: 'blocked',
       value: blocked.length,
       unit: '',
-      limits: undefined,
-      text: `${blocked.length} blocked`,
+      // Where nobody has said for how long one may be: a warning.
+      limits: options.maxBlocked === undefined ? { warning: 0 } : undefined,
+      text: blockedText,
     },
   ]
 }
@@ -181,8 +186,8 @@ function worst(workers: readonly WorkerEntry[], value: (worker: WorkerEntry) => 
 
 function inSeconds(limits: Limits | undefined): Limits | undefined {
   if (limits === undefined) return undefined
-  const { warning, critical } = limits
-  return { critical: critical / 1000, ...(warning === undefined ? {} : { warning: warning / 1000 }) }
+  const of = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000)
+  return { warning: of(limits.warning), critical: of(limits.critical) }
 }
 
 function severity({ value, limits, isMinimum }: Measure): number {

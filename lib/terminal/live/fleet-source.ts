@@ -1,6 +1,7 @@
 // The workers of a fleet as the rows of a live list, wherever they are.
 
 import type { FleetSnapshot } from '../../fleet/types'
+import { doingText } from '../../view/doing'
 import {
   byTrouble,
   type FleetLook,
@@ -14,7 +15,7 @@ import {
   workersText,
 } from '../../view/fleet'
 import { ownerKey } from '../../view/rates'
-import { ageText, byNumberedName, cut, escapeControls, statusText } from '../../view/text'
+import { ageText, byNumberedName, cut, escapeControls } from '../../view/text'
 import type { StateLimits } from '../../view/worker-state'
 import { fleetLine, fleetStateText, fleetTable } from '../fleet-render'
 import { entryText } from '../render'
@@ -160,7 +161,7 @@ function sortRows(rows: FleetRow[], sort: keyof typeof FLEET_SORTS): FleetRow[] 
     case 'pid':
       return rows.toSorted((a, b) => a.worker.pid - b.worker.pid)
     case 'status': {
-      const texts = new Map(rows.map((row) => [row, statusText(row.worker.status, MOST_TEXT)]))
+      const texts = new Map(rows.map((row) => [row, doingText(row.worker.status, MOST_TEXT)]))
       return rows.toSorted((a, b) => byNumberedName(texts.get(a)!, texts.get(b)!))
     }
   }
