@@ -16,6 +16,7 @@ export type {
   MachineChange,
   MachineEntry,
   MachineState,
+  MemberBoard,
 } from './fleet/types'
 export {
   type ExpressMiddleware,

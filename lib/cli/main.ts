@@ -6,6 +6,7 @@ import { CommanderError } from 'commander'
 import { redactWords } from '../util/redact'
 import { createProgram } from './program'
 import { EXIT, exitCodeOf, isExpected } from './support/exit-codes'
+import { inFlags } from './support/flag-words'
 import { isClosedOutput, note, noteLines } from './support/output'
 
 // As seen from the compiled file, dist/lib/cli/main.js.
@@ -33,7 +34,7 @@ function report(error: unknown): number {
   }
 
   const code = (error as NodeJS.ErrnoException | undefined)?.code
-  if (isExpected(error)) note(redactWords(`${error.message}${code ? ` [${code}]` : ''}`))
+  if (isExpected(error)) note(redactWords(`${inFlags(error.message)}${code ? ` [${code}]` : ''}`))
   else noteLines(redactWords(`rollcall: ${(error as Error)?.stack ?? String(error)}`))
   return exitCodeOf(error)
 }

@@ -5,7 +5,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { redactWords } from '../util/redact'
 import { EXIT, exitCodesText } from './support/exit-codes'
-import { fitted, withExitCodes } from './support/help-text'
+import { fitted, withDurationDefaults, withExitCodes } from './support/help-text'
 import { noteLines, print } from './support/output'
 import { withOptionHint, withVerbHint, withVerbsOf } from './support/verb-hints'
 
@@ -67,5 +67,6 @@ export function createProgram(version: string, verb?: string): Command {
   const wanted = verb !== undefined && verb in VERBS && verb !== 'completion' ? [verb] : Object.keys(VERBS)
   for (const register of new Set(wanted.map((name) => VERBS[name]!()))) register(program)
   withExitCodes(program)
+  withDurationDefaults(program)
   return program
 }

@@ -8,12 +8,14 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { debuglog } from 'node:util'
-import { ANY_VERSION, type Store } from '../queue/store/store'
+import { ANY_VERSION, type Store, type StoreEvent } from '../queue/store/store'
 import { EMPTY } from '../util/bytes'
+import { WatchdogError } from '../util/errors'
 import { Notifier } from '../util/wait'
 import { Coalesced } from './coalesced'
 import { type BoardSource, FollowedBoard } from './followed-board'
 import {
+  lostPath,
   memberIdOf,
   memberPath,
   newLife,
@@ -24,8 +26,9 @@ import {
   viewerIntervalMs,
 } from './names'
 import { Pace } from './pace'
-import { decodeMember, encodeMember, type MemberRecord } from './record'
+import { decodeMember, encodeMember, type LifeBefore, type MemberRecord } from './record'
 import { makeFleet, readLives, removeLife } from './root'
+import type { MemberBoard } from './types'
 
 /** Last words are never older, if anything has moved. */
 const LAST_WORDS_MS = 60_000
@@ -72,6 +75,9 @@ export class Agent {
   /** Of the record; undefined: there is none. */
   #version: number | undefined
   #joinedAt = 0
+  /** What is kept of a life that was lost with its boards, and since when, by `performance.now()`. */
+  #before: LifeBefore | undefined
+  #cameBackAt = 0
   #unwatch: () => void = () => {}
   /** What the most demanding viewer wants; 0: nobody looks. */
   #followMs = 0
@@ -111,9 +117,7 @@ export class Agent {
     try {
       await makeFleet(store)
       agent.#cleanups.push(
-        store.onEvent((event) => {
-          if (event === 'lost') agent.#lose()
-        }),
+        store.onEvent((event) => agent.#heard(event)),
         await store.watch(VIEWERS, 'children', agent.#viewers.begin),
       )
       await agent.#viewers.ask()
@@ -129,6 +133,10 @@ export class Agent {
 
   get id(): string {
     return this.#mid
+  }
+
+  get boards(): MemberBoard[] {
+    return this.#boards.map(({ state }) => state)
   }
 
   async #run(): Promise<void> {
@@ -173,6 +181,16 @@ export class Agent {
     return this.#followMs > 0 && (this.#writtenFor === 0 || this.#followMs < this.#writtenFor)
   }
 
+  /** One that has nothing to write does not find out by writing. */
+  #heard(event: StoreEvent): void {
+    if (event === 'resumed') this.trouble = undefined
+    else
+      this.trouble = new WatchdogError('ERR_UNREACHABLE', `Cannot reach ${this.#store.url}`, {
+        retryable: true,
+      })
+    if (event === 'lost') this.#lose()
+  }
+
   /** Others do not see this life any more, or are about to. */
   #lose(): void {
     this.#isIn = false
@@ -198,7 +216,7 @@ export class Agent {
     this.#beganAt = performance.now()
     this.#hasNews = false
     const isEntry = !this.#isIn
-    const before = isEntry ? await this.#begin() : undefined
+    const found = isEntry ? await this.#begin() : undefined
     const life = this.#life
     const followMs = this.#followMs
     // Whoever comes to look is shown what is, and not what the watches have told so far.
@@ -207,6 +225,7 @@ export class Agent {
     const isThorough = isEntry || isMoreWanted || isOld
     for (const board of this.#boards) if (board.look(isThorough)) this.#isUnwritten = true
     if (isThorough) this.#thoroughAt = this.#beganAt
+    if (isEntry) await this.#keepWordsOf(found)
     if (!this.#isUnwritten && followMs === this.#writtenFor) return
     const isDue = this.#beganAt - this.#partsAt + SLACK_MS >= (followMs || LAST_WORDS_MS)
     const areWanted = isEntry || isMoreWanted || isDue
@@ -219,7 +238,7 @@ export class Agent {
     if (life !== this.#life) return
     this.#writtenFor = followMs
     if (areWanted) this.#isUnwritten = false
-    if (isEntry) await this.#settle(life, before)
+    if (isEntry) await this.#settle(life, found)
   }
 
   async #writeParts(life: string): Promise<void> {
@@ -257,10 +276,12 @@ export class Agent {
   #record(phase: MemberRecord['phase'], followMs: number): MemberRecord {
     const { name, host, labels, page, retainMs } = this.#options
     const boards = this.#boards.map((board) => board.record)
+    const isKept = performance.now() - this.#cameBackAt <= retainMs
     return {
       ...{ name, host, labels, joinedAt: this.#joinedAt, phase, life: this.#life, followMs, retainMs },
       ...(page === undefined ? {} : { page }),
       boards: phase === 'joined' ? boards : boards.map((board) => ({ ...board, parts: [] })),
+      ...(isKept && this.#before !== undefined ? { before: this.#before } : {}),
     }
   }
 
@@ -290,8 +311,8 @@ export class Agent {
     return outcome.kind === 'set' ? outcome.info.version : undefined
   }
 
-  /** Begins a new life: connected, and not described yet. Returns whose parts the record names until then. */
-  async #begin(): Promise<string | undefined> {
+  /** Begins a new life: connected, and not described yet. Returns the record of the life before. */
+  async #begin(): Promise<MemberRecord | undefined> {
     this.#unwatch()
     // Whoever comes takes the place of an agent of the same name, machine and boards: most likely that one is dead, and
     // the store does not know it yet. Whoever finds its place taken moves aside.
@@ -312,19 +333,30 @@ export class Agent {
     for (const board of this.#boards) board.forgetWritten()
     const node = await this.#store.get(memberPath(this.#mid))
     this.#version = node?.version
-    return node && decodeMember(node.data)?.life
+    return node && decodeMember(node.data)
   }
 
-  /** The place is taken: who else is in it has to move, and what the life before has left goes. */
-  async #settle(life: string, before: string | undefined): Promise<void> {
+  /** Where another process was lost and its boards are not here any more, as after a reboot, nothing else tells of them. */
+  async #keepWordsOf(found: MemberRecord | undefined): Promise<void> {
+    if (found === undefined || this.#lives.has(found.life)) return
+    const here = new Set(this.#boards.map(({ record }) => record.boardId))
+    const gone = found.boards.filter(({ boardId, parts }) => parts.length > 0 && !here.has(boardId))
+    this.#before = gone.length > 0 ? { life: found.life, boards: gone } : found.before
+    this.#cameBackAt = performance.now()
+    if (this.#before !== undefined) await this.#store.create(lostPath(this.#mid, this.#before.life), EMPTY)
+  }
+
+  /** The place is taken: who else is in it has to move, and what lives before have left goes, but for last words. */
+  async #settle(life: string, found: MemberRecord | undefined): Promise<void> {
     const others = [...((await readLives(this.#store)).get(this.#mid) ?? [])].filter(
       (other) => other !== life,
     )
     for (const other of others) await this.#store.delete(presencePath(this.#mid, other), ANY_VERSION)
     if (life !== this.#life) return
     this.#isIn = true
-    for (const old of new Set([...others, ...(before === undefined || before === life ? [] : [before])])) {
-      await removeLife(this.#store, this.#mid, old)
+    const kept = new Set([life, this.#before?.life])
+    for (const old of new Set([...others, found?.life, found?.before?.life])) {
+      if (old !== undefined && !kept.has(old)) await removeLife(this.#store, this.#mid, old)
     }
   }
 

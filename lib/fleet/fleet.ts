@@ -67,10 +67,10 @@ export class Fleet<S = Status> {
   }
 
   /**
-   * Takes machines that are lost or have left off the list, by their name or id, with their last words.
+   * Takes a machine that is lost or has left off the list, by its name or id, with its last words.
    *
-   * @returns how many
-   * @throws {WatchdogError} `ERR_NOT_FOUND`: no such machine; `ERR_UNSUPPORTED`: it is live
+   * @returns how many: 1
+   * @throws {WatchdogError} `ERR_NOT_FOUND`: no such machine; `ERR_UNSUPPORTED`: it is live, or several have that name
    */
   static async forget(url: string, machine: string, options: FleetConnectOptions = {}): Promise<number> {
     const { checkForgetOptions, openStore, findFleet, forgetByName } = inside()

@@ -1,13 +1,17 @@
 // One board that an agent tells of: watched, not polled, and never written to. A directory is waited for until there is
 // a board in it, and opened again where another takes its place.
 
+import { join } from 'node:path'
 import { MISSED_BEATS } from '../scoreboard/hearts'
 import { Scoreboard } from '../scoreboard/scoreboard'
 import type { Changes, Snapshot, WorkerEntry } from '../scoreboard/types'
+import { ScoreboardError } from '../util/errors'
+import { statsOf } from '../util/trust'
 import { Notifier } from '../util/wait'
 import { activityOf } from '../view/activity'
 import { type Ended, encodePart, MAX_ENDED } from './part'
-import { type BoardRecord, SLOTS_PER_PART } from './record'
+import { type BoardRecord, MAX_ERROR_BYTES, SLOTS_PER_PART } from './record'
+import type { MemberBoard } from './types'
 
 /** The longest that a burst of news waits for more of it. */
 const GATHER_MS = 200
@@ -63,6 +67,7 @@ export class FollowedBoard {
   readonly #isOurs: boolean
   #look: Snapshot | undefined
   #boardId = ''
+  #error: string | undefined
   /** Whether something has moved since the last look. Counters that move tell nobody. */
   #hasMoved = true
   #totals = ''
@@ -82,9 +87,23 @@ export class FollowedBoard {
     if (this.#board !== undefined || !this.#isOurs) return
     try {
       this.#board = new Scoreboard({ baseDir: this.dir, readOnly: true })
-    } catch {
-      // None yet, or none that can be trusted: the summary shows none.
+      this.#error = undefined
+      this.#hasMoved = true
+    } catch (error) {
+      const why = isMissing(this.dir, error) ? undefined : cutText((error as Error).message)
+      if (why === this.#error) return
+      this.#error = why
+      // The machine may look well with a board that nobody can read.
+      this.#hasMoved = true
+      this.#options.onNews()
     }
+  }
+
+  /** What is followed, as it is at this moment. */
+  get state(): MemberBoard {
+    const { dir } = this
+    if (this.#error !== undefined) return { dir, state: 'unreadable', error: this.#error }
+    return { dir, state: this.#board === undefined ? 'missing' : 'read' }
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -134,6 +153,7 @@ export class FollowedBoard {
     if (!this.#isOurs || this.#board === undefined) return
     ;(this.#board as Scoreboard).close()
     this.#board = undefined
+    this.#hasMoved = true
     this.#options.onNews()
   }
 
@@ -187,12 +207,13 @@ export class FollowedBoard {
       boardId: this.#boardId,
       slots: this.#look?.slots ?? 0,
       live: living.length,
-      busy: living.filter((worker) => activityOf(worker).isBusy).length,
+      busy: living.filter((worker) => !this.#isBlocked(worker) && activityOf(worker).isBusy).length,
       blocked: living.filter(this.#isBlocked).length,
       dead: workers.length - living.length,
       kinds: this.#look === undefined ? {} : (this.#board?.counterKinds ?? {}),
       totals: JSON.parse(this.#totals || '{}'),
       parts: [...this.#written].map(([number, { revision }]) => [number, revision] as const),
+      ...(this.#error === undefined ? {} : { error: this.#error }),
     }
   }
 
@@ -237,6 +258,17 @@ export class FollowedBoard {
     await this.#done
     if (this.#isOurs) (this.#board as Scoreboard | undefined)?.close()
   }
+}
+
+/** No worker has made one yet. Anything else in its place is a board that cannot be read. */
+function isMissing(dir: string, error: unknown): boolean {
+  if (!(error instanceof ScoreboardError) || error.code !== 'ERR_NOT_A_BOARD') return false
+  return error.cause === undefined && statsOf(join(dir, 'board')) === undefined
+}
+
+function cutText(text: string): string {
+  // Three bytes a character at most, but for pairs of two that have four.
+  return text.slice(0, MAX_ERROR_BYTES / 3)
 }
 
 /** The same for a worker of whom there is nothing new. Ages grow by themselves. */

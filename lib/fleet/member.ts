@@ -1,6 +1,7 @@
 // One machine's place in a fleet, from its join to its good-bye.
 
 import type { Agent } from './agent'
+import type { MemberBoard } from './types'
 
 /** What `Fleet.join` gives. The place is kept over lost connections and sessions, until `leave()`. */
 export class FleetMember {
@@ -24,6 +25,11 @@ export class FleetMember {
   /** Why nothing can be written at the moment; undefined while it can. */
   get trouble(): Error | undefined {
     return this.#agent.trouble
+  }
+
+  /** What it tells of, as each is at this moment. */
+  get boards(): MemberBoard[] {
+    return this.#agent.boards
   }
 
   /** How many nodes it has written so far. */

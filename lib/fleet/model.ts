@@ -32,6 +32,15 @@ export interface Reading {
   /** When the record was written, by `performance.now()` of this process. */
   readonly writtenAt: number
   readonly error: MachineEntry['error']
+  readonly before?: ReadingBefore | undefined
+}
+
+/** Last words of the life before, whose boards are gone. */
+export interface ReadingBefore {
+  readonly life: string
+  readonly boards: readonly KnownBoard[]
+  /** Since when it is known that it was lost, by `performance.now()`. */
+  readonly lostAt: number
 }
 
 export interface Machine {
@@ -173,23 +182,44 @@ export function entryOf(machine: Machine): MachineEntry {
     labels: { ...labels },
     joinedAt,
     ageMs: reading === undefined ? 0 : Math.max(0, now - reading.writtenAt),
-    boards: boards.map(({ dir, boardId, slots, live, busy, blocked, dead, kinds, totals }) => ({
-      ...{ dir, boardId, slots, live, busy, blocked, dead },
+    boards: boards.map(({ kinds, totals, parts, ...board }) => ({
+      ...board,
       totals: { ...totals },
       counterKinds: { ...kinds },
     })),
-    workers: state === 'left' ? [] : workersOf(machine, name, now),
+    workers: state === 'left' ? [] : workersOf(id, name, reading?.boards ?? [], now),
     totals: sumOf(boards.map(({ totals }) => totals)),
   }
   if (page !== undefined) entry.page = page
   if (state === 'lost' && lostAt !== undefined) entry.lostForMs = Math.max(0, now - lostAt)
-  if (error !== undefined) entry.error = error
+  const before = isHeld(reading, now) ? workersOf(id, name, reading.before.boards, now) : []
+  if (before.length > 0) entry.before = { lostForMs: now - reading!.before!.lostAt, workers: before }
+  const fault = error ?? (state === 'live' ? boardFault(boards) : undefined)
+  if (fault !== undefined) entry.error = fault
   return entry
 }
 
-function workersOf({ id, reading }: Machine, name: string, now: number): MachineEntry['workers'] {
+/** Whether the life before is listed still. */
+export function isHeld(
+  reading: Reading | undefined,
+  now: number,
+): reading is Reading & { before: ReadingBefore } {
+  return reading?.before !== undefined && now - reading.before.lostAt <= reading.record.retainMs
+}
+
+function boardFault(boards: MemberRecord['boards']): MachineEntry['error'] {
+  const bad = boards.find(({ error }) => error !== undefined)
+  return bad && { code: 'BAD_BOARD', message: `Its agent cannot read ${bad.dir}: ${bad.error}` }
+}
+
+function workersOf(
+  id: string,
+  name: string,
+  boards: readonly KnownBoard[],
+  now: number,
+): MachineEntry['workers'] {
   const workers: MachineEntry['workers'] = []
-  for (const { dir, parts } of reading?.boards ?? []) {
+  for (const { dir, parts } of boards) {
     const place = { machine: name, machineId: id, board: dir }
     for (const { rows } of parts.values()) for (const row of rows) workers.push(workerOf(row, place, now))
   }

@@ -31,6 +31,7 @@ const MAX_RECORD_BYTES = 768 * 1024
 const MAX_PATH = 4096
 const MAX_URL = 4096
 const MAX_COUNTER_NAME = 128
+export const MAX_ERROR_BYTES = 1024
 
 /** One board, as in `FleetBoard`, with the newest revision of each part that was ever written in this life. */
 export interface BoardRecord {
@@ -44,6 +45,14 @@ export interface BoardRecord {
   readonly kinds: Record<string, 'counter' | 'gauge'>
   readonly totals: Record<string, number>
   readonly parts: readonly (readonly [part: number, revision: number])[]
+  /** Why it cannot be read. Undefined too while there is none. */
+  readonly error?: string
+}
+
+/** The life of the machine before this one, where that was lost and its boards with it: they have its last words. */
+export interface LifeBefore {
+  readonly life: string
+  readonly boards: readonly BoardRecord[]
 }
 
 export interface MemberRecord {
@@ -59,6 +68,7 @@ export interface MemberRecord {
   readonly followMs: number
   readonly retainMs: number
   readonly boards: readonly BoardRecord[]
+  readonly before?: LifeBefore
 }
 
 export function encodeRoot(): Uint8Array {
@@ -89,7 +99,7 @@ export function decodeMember(data: Uint8Array): MemberRecord | undefined {
   if (data.length > MAX_RECORD_BYTES) return undefined
   const record = parseRecord(data)
   if (record === undefined) return undefined
-  const { name, host, labels, page, joinedAt, phase, life, followMs, retainMs, boards } = record
+  const { name, host, labels, page, joinedAt, phase, life, followMs, retainMs, boards, before } = record
   const isSound =
     isText(name, MAX_NAME_BYTES) &&
     name !== '' &&
@@ -101,12 +111,16 @@ export function decodeMember(data: Uint8Array): MemberRecord | undefined {
     isLife(life) &&
     isCount(followMs, MAX_INTERVAL_MS) &&
     isIntegerFrom(retainMs, 0, MAX_MS) &&
-    Array.isArray(boards) &&
-    boards.length <= MAX_BOARDS &&
-    boards.every(isBoard)
+    areBoards(boards) &&
+    (before === undefined || (isRecord(before) && isLife(before.life) && areBoards(before.boards)))
   if (!isSound) return undefined
   const known = { name, host, labels: plain(labels), joinedAt, phase, life, followMs, retainMs }
-  return { ...known, ...(page === undefined ? {} : { page }), boards: boards.map(plainBoard) } as MemberRecord
+  return {
+    ...known,
+    ...(page === undefined ? {} : { page }),
+    boards: boards.map(plainBoard),
+    ...(before === undefined ? {} : { before: plainBefore(before as unknown as LifeBefore) }),
+  } as MemberRecord
 }
 
 export function isLabel(name: string, value: unknown): value is string {
@@ -129,12 +143,17 @@ function isTable(
   return entries.length <= most && entries.every(([name, one]) => isEntry(name, one))
 }
 
+function areBoards(value: unknown): value is BoardRecord[] {
+  return Array.isArray(value) && value.length <= MAX_BOARDS && value.every(isBoard)
+}
+
 function isBoard(value: unknown): boolean {
   if (!isRecord(value)) return false
-  const { dir, boardId, slots, live, busy, blocked, dead, kinds, totals, parts } = value
+  const { dir, boardId, slots, live, busy, blocked, dead, kinds, totals, parts, error } = value
   return (
     isText(dir, MAX_PATH) &&
     isText(boardId, 64) &&
+    (error === undefined || isText(error, MAX_ERROR_BYTES)) &&
     [slots, live, busy, blocked, dead].every((count) => isCount(count, MAX_SLOTS)) &&
     isTable(
       kinds,
@@ -159,6 +178,12 @@ export const isCounterName = (name: unknown): name is string => isText(name, MAX
 const plain = <T>(table: Readonly<Record<string, T>>) => Object.fromEntries(Object.entries(table))
 
 function plainBoard(board: BoardRecord): BoardRecord {
-  const { dir, boardId, slots, live, busy, blocked, dead, kinds, totals, parts } = board
-  return { dir, boardId, slots, live, busy, blocked, dead, kinds: plain(kinds), totals: plain(totals), parts }
+  const { dir, boardId, slots, live, busy, blocked, dead, kinds, totals, parts, error } = board
+  const counts = { slots, live, busy, blocked, dead }
+  const known = { dir, boardId, ...counts, kinds: plain(kinds), totals: plain(totals), parts }
+  return error === undefined ? known : { ...known, error }
+}
+
+function plainBefore({ life, boards }: LifeBefore): LifeBefore {
+  return { life, boards: boards.map(plainBoard) }
 }

@@ -3,6 +3,7 @@
 import { ANY_VERSION, type Store } from '../queue/store/store'
 import { EMPTY } from '../util/bytes'
 import { WatchdogError } from '../util/errors'
+import { shortId } from '../view/fleet'
 import {
   isMemberId,
   LOST,
@@ -80,20 +81,23 @@ export async function removeLife(store: Store, mid: string, life: string): Promi
   await store.delete(lostPath(mid, life), ANY_VERSION)
 }
 
-/** By name or id. */
+/** By name, or by id, whole or as it is shown beside a name that several have. */
 export async function forgetByName(store: Store, wanted: string): Promise<number> {
   const names = ((await store.list(MEMBERS)) ?? []).filter(isMemberId)
-  let [forgotten, live] = [0, 0]
-  for (const mid of names) {
-    const node = mid === wanted ? undefined : await store.get(memberPath(mid))
-    const isIt = mid === wanted || (node !== undefined && decodeMember(node.data)?.name === wanted)
-    if (!isIt) continue
-    const outcome = await forgetMember(store, mid)
-    if (outcome === 'forgotten') forgotten++
-    if (outcome === 'live') live++
+  const found = names.includes(wanted) ? [wanted] : names.filter((mid) => shortId(mid) === wanted)
+  for (const mid of found.length > 0 ? [] : names) {
+    const node = await store.get(memberPath(mid))
+    if (node !== undefined && decodeMember(node.data)?.name === wanted) found.push(mid)
   }
-  if (forgotten > 0) return forgotten
-  if (live === 0) {
+  if (found.length > 1) {
+    throw new WatchdogError(
+      'ERR_UNSUPPORTED',
+      `Cannot forget '${wanted}' in the fleet at ${store.url}: ${found.length} machines are called so; give the id of one: ${found.join(', ')}`,
+    )
+  }
+  const outcome = found.length === 0 ? 'missing' : await forgetMember(store, found[0]!)
+  if (outcome === 'forgotten') return 1
+  if (outcome === 'missing') {
     throw new WatchdogError('ERR_NOT_FOUND', `There is no machine '${wanted}' in the fleet at ${store.url}`)
   }
   throw new WatchdogError(
@@ -109,13 +113,14 @@ export async function sweepLives(store: Store): Promise<void> {
   )
   // After that list: an agent is connected before it writes.
   const lives = await readLives(store)
-  const members = new Map<string, string | undefined>()
+  const members = new Map<string, readonly (string | undefined)[]>()
   for (const { mid, life } of left) {
     if (lives.get(mid)?.has(life)) continue
     if (!members.has(mid)) {
       const node = await store.get(memberPath(mid))
-      members.set(mid, node && decodeMember(node.data)?.life)
+      const record = node && decodeMember(node.data)
+      members.set(mid, [record?.life, record?.before?.life])
     }
-    if (members.get(mid) !== life) await removeLife(store, mid, life)
+    if (!members.get(mid)!.includes(life)) await removeLife(store, mid, life)
   }
 }

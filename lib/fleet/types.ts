@@ -54,6 +54,14 @@ export interface JoinOptions extends FleetConnectOptions {
   blockedAfterMs?: number
 }
 
+/** One board that a member tells of. `missing`: there is none yet, or no more, and it is waited for. */
+export interface MemberBoard {
+  dir: string
+  state: 'read' | 'missing' | 'unreadable'
+  /** Why it is unreadable. */
+  error?: string
+}
+
 /** `lost`: its agent ended without a good-bye, or cannot be reached. */
 export type MachineState = 'live' | 'lost' | 'left'
 
@@ -65,7 +73,7 @@ export interface FleetBoard {
   slots: number
   /** Workers that live, blocked ones included. */
   live: number
-  /** Of those, the ones that have something to do, as the page counts them. */
+  /** Of those, the ones that have something to do and whose event loop turns, as the page counts them. */
   busy: number
   /** Of those that live, the ones whose event loop does not turn. */
   blocked: number
@@ -75,6 +83,8 @@ export interface FleetBoard {
   totals: Record<string, number>
   /** Whether each of them only grows or is what it is now. */
   counterKinds: Record<string, 'counter' | 'gauge'>
+  /** Why its agent cannot read it; undefined too while there is none in `dir`. */
+  error?: string
 }
 
 /** One worker, as its machine tells of it. Objects in `status` and `counters` are shared between snapshots: do not change them. */
@@ -110,8 +120,16 @@ export interface MachineEntry<S = Status> {
   workers: FleetWorker<S>[]
   /** The counters and gauges of all its boards, added up. */
   totals: Record<string, number>
-  /** What it has written and cannot be believed. What could be read is there all the same. */
-  error?: { code: 'BAD_RECORD' | 'BAD_PART' | 'TOO_MUCH'; message: string }
+  /**
+   * Workers of before it was lost and came back without the boards that they were on, as after a reboot: as they were
+   * when it wrote last. Undefined: nothing is known that its boards do not tell.
+   */
+  before?: { lostForMs: number; workers: FleetWorker<S>[] }
+  /**
+   * What cannot be read: `BAD_BOARD`: a board, by its agent; else what it has written, by us. What could be read is
+   * there all the same.
+   */
+  error?: { code: 'BAD_BOARD' | 'BAD_RECORD' | 'BAD_PART' | 'TOO_MUCH'; message: string }
 }
 
 /** Everything known of a fleet at one moment. */

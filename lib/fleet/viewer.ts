@@ -5,7 +5,15 @@ import type { Store, StoredNode } from '../queue/store/store'
 import { EMPTY } from '../util/bytes'
 import { Notifier } from '../util/wait'
 import { Coalesced } from './coalesced'
-import { FleetModel, isShown, type KnownBoard, type KnownPart, stateOf } from './model'
+import {
+  FleetModel,
+  isHeld,
+  isShown,
+  type KnownBoard,
+  type KnownPart,
+  type ReadingBefore,
+  stateOf,
+} from './model'
 import {
   isMemberId,
   lostPath,
@@ -17,8 +25,8 @@ import {
   VIEWERS,
 } from './names'
 import { decodePart } from './part'
-import { type BoardRecord, decodeMember, type MemberRecord } from './record'
-import { findFleet, forgetMember, readLives, sweepLives } from './root'
+import { type BoardRecord, decodeMember, type LifeBefore, type MemberRecord } from './record'
+import { findFleet, forgetMember, readLives, removeLife, sweepLives } from './root'
 import type { MachineEntry } from './types'
 
 /** What a viewer lists. Of more those that are connected come first. */
@@ -235,11 +243,36 @@ export class Viewer {
     for (const [number, board] of record.boards.entries()) {
       boards.push(await this.#readBoard(attempt, number, board))
     }
+    const past = await this.#readBefore(attempt, record.before, before?.before)
     if (!this.#readers.has(id) || (attempt.isHollow && (await this.#hasMoved(id, node.version)))) return
     this.#sizes.set(id, whole - attempt.left)
     const writtenAt = this.#localTime(node.changedAt)
-    this.model.setReading(id, { record, boards, writtenAt, error: attempt.faults[0] })
+    this.model.setReading(id, { record, boards, writtenAt, error: attempt.faults[0], before: past })
     await this.#markLost(id)
+  }
+
+  /** Nobody writes it any more: it is read once. */
+  async #readBefore(
+    attempt: Attempt,
+    record: LifeBefore | undefined,
+    known: ReadingBefore | undefined,
+  ): Promise<ReadingBefore | undefined> {
+    if (record === undefined) return undefined
+    const { life } = record
+    if (known?.life === life) {
+      for (const { parts } of known.boards) for (const { size } of parts.values()) attempt.left -= size
+      return known
+    }
+    const { id, left } = attempt
+    const mark = await this.#store.info(lostPath(id, life))
+    if (mark === undefined) return undefined
+    const past: Attempt = { id, life, before: [], faults: [], left, isHollow: false }
+    const boards: KnownBoard[] = []
+    for (const [number, board] of record.boards.entries()) {
+      boards.push(await this.#readBoard(past, number, board))
+    }
+    attempt.left = past.left
+    return { life, boards, lostAt: this.#localTime(mark.changedAt) }
   }
 
   #budgetOf(id: string): number {
@@ -326,6 +359,9 @@ export class Viewer {
     for (const machine of [...this.model.machines]) {
       const { reading, lostAt } = machine
       const state = stateOf(machine)
+      if (reading?.before !== undefined && !isHeld(reading, now)) {
+        await removeLife(this.#store, machine.id, reading.before.life)
+      }
       if (reading === undefined || state === 'live' || !isShown(machine)) continue
       const since = state === 'lost' ? lostAt : reading.writtenAt
       if (since !== undefined && now - since > reading.record.retainMs)

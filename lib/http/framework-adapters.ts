@@ -16,7 +16,7 @@ export type ExpressMiddleware = Disposable &
  * @throws {TypeError} wrong options
  */
 export function expressMiddleware(options: InstrumentOptions): ExpressMiddleware {
-  const { begin, end } = follow(options)
+  const { begin, end } = follow(options, 'expressMiddleware({ board })')
   const middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => {
     begin(request, response)
     next()
@@ -43,7 +43,7 @@ export type KoaMiddleware = Disposable &
  * @throws {TypeError} wrong options
  */
 export function koaMiddleware(options: InstrumentOptions): KoaMiddleware {
-  const { begin, end } = follow(options)
+  const { begin, end } = follow(options, 'koaMiddleware({ board })')
   const middleware = (context: KoaContext, next: () => Promise<unknown>) => {
     begin(context.req, context.res, () => textOf(context._matchedRoute))
     return next()
@@ -82,7 +82,7 @@ export function fastifyPlugin(
 ): void {
   let followed: ReturnType<typeof follow>
   try {
-    followed = follow(options)
+    followed = follow(options, 'app.register(fastifyPlugin, { board })')
   } catch (error) {
     // Thrown, it would be nobody's.
     done(error as Error)

@@ -8,6 +8,7 @@ import type {
   HttpsServer as SecureServer,
   HttpServer as Server,
 } from '../util/node-types'
+import { maskQuery } from './masked-query'
 import type { RequestMetrics, RouteOf } from './request-metrics'
 import type { AnyRequest, AnyResponse, RequestView } from './tracker'
 
@@ -23,15 +24,15 @@ export interface InstrumentOptions {
    */
   board: AnyScoreboard
   /**
-   * Whether paths are shown with their query, which may hold what not everybody should see.
+   * Whether paths are shown with their query: `true` as the client sent it, `false` without it.
    *
-   * @default true
+   * @default with it, but for values whose names say that they are secret: `?token=***`
    */
   query?: boolean
   /**
    * What to show as the path of a request. Called once, when the request begins.
    *
-   * @default its URL as the client sent it
+   * @default its URL, its query as `query` says
    */
   path?: (request: AnyRequest) => string
   /**
@@ -92,7 +93,7 @@ export function instrument(server: InstrumentableServer, options: InstrumentOpti
       `Expected a server of node:http, node:https or node:http2, got ${describeValue(server)}`,
     )
   }
-  const { begin, end } = follow(options)
+  const { begin, end } = follow(options, 'instrument(server, { board })')
   const leave = hook().beforeRequests(server as Server, begin)
   return undoable(() => {
     leave()
@@ -100,22 +101,33 @@ export function instrument(server: InstrumentableServer, options: InstrumentOpti
   })
 }
 
-/** Checks the options and says how to tell of a request, and how to stop. */
-export function follow(options: InstrumentOptions): {
+/**
+ * Checks the options and says how to tell of a request, and how to stop.
+ *
+ * @param call how it is written that was called with them
+ */
+export function follow(
+  options: InstrumentOptions,
+  call: string,
+): {
   /** @param routeOf where a framework knows a request's route better than the request */
   begin(request: AnyRequest, response: AnyResponse, routeOf?: RouteOf): void
   end(): void
 } {
-  checkOptions(options, OPTIONS, 'the options of instrument()')
+  if (typeof (options as unknown as InstrumentOptions['board'])?.updateJsonBytes === 'function') {
+    throw new TypeError(`Expected options, got a Scoreboard; did you mean ${call}?`)
+  }
+  checkOptions(options, OPTIONS, `the options of ${call}`)
   const { board, path, remoteAddress, onError } = options
   const routeOf = optionalFunction(options.route, 'route')
   // Not by instanceof: another copy of the package is as good.
   if (typeof board?.updateJsonBytes !== 'function') {
     throw new TypeError(`Expected option 'board' to be a Scoreboard, got ${describeValue(board)}`)
   }
-  const hasQuery = optionalBoolean(options.query, 'query') ?? true
+  const query = optionalBoolean(options.query, 'query')
+  const shownOf = query === undefined ? maskedUrlOf : query ? urlOf : pathOf
   const view: RequestView = {
-    path: optionalFunction(path, 'path') ?? (hasQuery ? urlOf : pathOf),
+    path: optionalFunction(path, 'path') ?? shownOf,
     remoteAddress: optionalFunction(remoteAddress, 'remoteAddress'),
     onError: optionalFunction(onError, 'onError') ?? warn,
   }
@@ -154,6 +166,10 @@ function optionalFunction<F extends (...args: never[]) => unknown>(
 /** Routers below a mount point see a shorter `url`; they keep the whole one beside it. */
 function urlOf(request: AnyRequest & { originalUrl?: string }): string {
   return request.originalUrl ?? request.url ?? ''
+}
+
+function maskedUrlOf(request: AnyRequest): string {
+  return maskQuery(urlOf(request))
 }
 
 function pathOf(request: AnyRequest): string {

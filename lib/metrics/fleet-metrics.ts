@@ -16,7 +16,7 @@ export interface FleetMetricsOptions extends StateLimits {
 }
 
 export function renderFleetMetrics(look: FleetLook, options: FleetMetricsOptions): string {
-  const machines = onePerName(look.machines)
+  const { machines } = look
   const ours = [
     buildFamily(),
     ...fleetFamilies(look),
@@ -43,20 +43,22 @@ function fleetFamilies({ states, snapshot }: FleetLook): MetricFamily[] {
 
 function machineFamilies(machines: readonly MachineView[]): MetricFamily[] {
   const each = (value: (view: MachineView) => number) =>
-    machines.map((view): [Labels, number] => [{ machine: view.machine.name }, value(view)])
-  const states = machines.flatMap(({ machine: { name }, counts, lost }) =>
+    machines.map((view): [Labels, number] => [{ machine: view.name }, value(view)])
+  const states = machines.flatMap(({ name, counts, lost }) =>
     Object.entries({ ...counts, lost }).map(([state, n]): [Labels, number] => [{ machine: name, state }, n]),
   )
-  const labels = machines.map(({ machine }): [Labels, number] => [
-    { ...ownLabels(machine, 'label_'), machine: machine.name, host: machine.host, state: machine.state },
+  const labels = machines.map(({ name, machine }): [Labels, number] => [
+    { ...ownLabels(machine, 'label_'), machine: name, host: machine.host, state: machine.state },
     1,
   ])
   return [
     gauge('rollcall_machine_info', 'What each machine says of itself.', labels),
     gauge(
       'rollcall_machine_up',
-      'Whether its agent is heard of.',
-      each(({ machine }) => Number(machine.state === 'live')),
+      'Whether its agent is heard of; none where it has left.',
+      machines
+        .filter(({ machine }) => machine.state !== 'left')
+        .map(({ name, machine }) => [{ machine: name }, Number(machine.state === 'live')]),
     ),
     gauge('rollcall_machine_workers', 'Its workers, by state; lost: nobody hears of its machine.', states),
     gauge(
@@ -72,7 +74,7 @@ function machineFamilies(machines: readonly MachineView[]): MetricFamily[] {
     ),
     gauge(
       'rollcall_machine_unreadable',
-      'Whether it has written what cannot be read.',
+      'Whether its agent cannot read a board, or has written what cannot be read.',
       each(({ machine }) => Number(machine.error !== undefined)),
     ),
   ]
@@ -81,11 +83,11 @@ function machineFamilies(machines: readonly MachineView[]): MetricFamily[] {
 function workersOf(look: FleetLook, machines: readonly MachineView[], limits: StateLimits): MetricFamily[] {
   const living = machines.filter(({ machine }) => machine.state === 'live')
   const families = new Map<string, MetricFamily>()
-  for (const { machine } of living) {
+  for (const { name, machine } of living) {
     const several = machine.boards.length > 1
     for (const { dir } of machine.boards) {
       const workers = machine.workers.filter(({ board }) => board === dir)
-      const place = { machine: machine.name, ...(several ? { board: dir } : {}) }
+      const place = { machine: name, ...(several ? { board: dir } : {}) }
       const dead = workers.filter(({ state }) => state === 'dead')
       for (const family of workerFamilies(asSnapshot(workers as FleetWorker[], look), limits, dead)) {
         const samples = family.samples.map(([labels, ...rest]) => [{ ...place, ...labels }, ...rest] as const)
@@ -107,23 +109,12 @@ function totalsFamilies(machines: readonly MachineView[], taken: Set<string>): M
   }
   return [...kinds].map(([name, kind]) => {
     const family = unique(`rollcall_${metricName(name).replace(/_total$/, '')}`, taken)
-    const samples = machines.flatMap(({ machine }): [Labels, number][] =>
-      Object.hasOwn(machine.totals, name) ? [[{ machine: machine.name }, machine.totals[name]!]] : [],
+    const samples = machines.flatMap(({ name: shown, machine }): [Labels, number][] =>
+      Object.hasOwn(machine.totals, name) ? [[{ machine: shown }, machine.totals[name]!]] : [],
     )
     const make = kind === 'counter' ? counter : gauge
     return make(family, `The ${kind} ${name} of each machine's boards, added up.`, samples)
   })
-}
-
-/** Two series of one name are an error to Prometheus: of machines called the same, the one that is heard of, or the newest. */
-function onePerName(machines: readonly MachineView[]): MachineView[] {
-  const byName = new Map<string, MachineView>()
-  for (const view of machines) {
-    const other = byName.get(view.machine.name)
-    if (other === undefined || other.machine.state !== 'live' || view.machine.state === 'live')
-      byName.set(view.machine.name, view)
-  }
-  return [...byName.values()]
 }
 
 /** Labels as Prometheus takes their names. */
@@ -135,13 +126,13 @@ function ownLabels({ labels }: MachineEntry, prefix: string): Labels {
 
 /** For `http_sd_configs`: the machines that serve a page of their own, each where it says that its page is. */
 export function serviceDiscovery({ machines }: Pick<FleetLook, 'machines'>): string {
-  const groups = onePerName(machines).flatMap(({ machine }) => {
+  const groups = machines.flatMap(({ name, machine }) => {
     const page = machine.state === 'live' ? urlOf(machine.page) : undefined
     if (page === undefined) return []
     const labels = {
       __scheme__: page.protocol.slice(0, -1),
       __metrics_path__: `${page.pathname.replace(/\/$/, '')}/metrics`,
-      __meta_rollcall_machine: machine.name,
+      __meta_rollcall_machine: name,
       __meta_rollcall_host: machine.host,
       ...ownLabels(machine, '__meta_rollcall_label_'),
     }

@@ -54,6 +54,7 @@ export function renderMetrics(board: AnyScoreboard, options: MetricsOptions = {}
   const ours = [
     buildFamily(),
     ...boardFamilies(snapshot, limits),
+    ...endedFamilies(board),
     ...workerFamilies(snapshot, limits, deadNow(board, snapshot)),
     ...requestFamilies(board),
     ...queueFamilies(queues),
@@ -134,6 +135,20 @@ function boardFamilies({ slots, workers, takenAt }: Snapshot, limits: StateLimit
       'rollcall_workers_living',
       'The living workers by what they do, or what is wrong with them.',
       kinds,
+    ),
+  ]
+}
+
+function endedFamilies(board: AnyScoreboard): MetricFamily[] {
+  const { ended, diedTold } = board.ended()
+  return [
+    counter('rollcall_workers_ended', 'Workers that ended, well or not, since the board was made.', [
+      [{}, ended],
+    ]),
+    counter(
+      'rollcall_workers_died',
+      'Those of them that died. Where the board has forgotten some: since this process has looked.',
+      [[{}, diedTold]],
     ),
   ]
 }

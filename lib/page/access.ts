@@ -85,13 +85,13 @@ export class Access {
     if (peer === undefined) return 'The address of this connection is not known: only a token opens it.'
     const client = clientOf(request.headers, peer, this.#proxies)
     if (client === undefined) {
-      return "This request came through a proxy, and for whom it speaks is not certain: set option 'trustProxy' to the proxy's address, let it send X-Forwarded-For alone, or use a token."
+      return "This request came through a proxy, and for whom it speaks is not certain: set option 'trustProxy' (rollcall serve --trust-proxy) to the proxy's address, let it send X-Forwarded-For alone, or use a token."
     }
     if (!this.#allowed.has(client))
-      return `The address ${client} may not look here: option 'allow' says who may.`
+      return `The address ${client} may not look here: option 'allow' (rollcall serve --allow) says who may.`
     const host = request.headers.host ?? (request.headers[':authority'] as string | undefined)
     if (host !== undefined && !this.#isOurs(host)) {
-      return "The host that was asked for is not known here: option 'hosts' says under which names this server may be reached."
+      return "The host that was asked for is not known here: option 'hosts' (rollcall serve --name) says under which names this server may be reached."
     }
     if (
       request.headers['sec-fetch-site'] === 'cross-site' &&

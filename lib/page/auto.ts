@@ -61,7 +61,7 @@ export function renderStatusJson(picture: Picture, snapshot: Snapshot, limits: S
     const status = boundedStatus(worker.status)
     return { ...worker, status, kind, word, letter, blockedMs, runsMs, oldestMs }
   })
-  const { sums, totals, history, restarts, deaths } = picture
+  const { sums, totals, history, ended, deaths } = picture
   const rates = {
     updates: history.now('updates'),
     requests: history.now('requests'),
@@ -76,7 +76,9 @@ export function renderStatusJson(picture: Picture, snapshot: Snapshot, limits: S
     sums,
     rates,
     totals,
-    restarts,
+    ended: ended.ended,
+    died: ended.died,
+    isDiedExact: ended.isExact,
     deaths,
     queues: picture.queues.views,
     workers,

@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http'
 import { type RequestTotals, readRequestTotals } from '../http/request-counts'
 import type { MetricsFormat } from '../metrics/exposition'
 import { renderMetrics } from '../metrics/render-metrics'
+import type { Ended } from '../scoreboard/ended'
 import type { Scoreboard } from '../scoreboard/scoreboard'
 import type { Changes, Cursor } from '../scoreboard/types'
 import { ScoreboardError } from '../util/errors'
@@ -35,7 +36,8 @@ export interface Picture {
   servesRequests: boolean
   /** When the longest-serving worker came, in milliseconds since the Unix epoch. */
   oldestStart: number | undefined
-  restarts: number
+  /** Since the board was made. */
+  ended: Ended
   deaths: Death[]
   history: History
   queues: QueueFeed
@@ -249,7 +251,7 @@ export class BoardFeed {
       },
       servesRequests: workers.servesRequests,
       oldestStart: workers.oldestStart,
-      restarts: workers.restarts,
+      ended: this.#board.ended(),
       deaths: workers.deaths,
       history: this.#history,
       queues: this.#queues,

@@ -3,6 +3,7 @@
 
 import type { FleetWorker, MachineEntry } from '../fleet/types'
 import { isTrouble, livingOf } from '../view/activity'
+import { doingText } from '../view/doing'
 import {
   byTrouble,
   FLEET_KINDS,
@@ -10,13 +11,14 @@ import {
   type FleetRow,
   labelsText,
   type MachineView,
+  machineCount,
   machineStateText,
   rowsOf,
   workersText,
 } from '../view/fleet'
 import { countText, rateText } from '../view/numbers'
 import { ownerKey } from '../view/rates'
-import { ageText, cut, escapeControls, statusText, timeText } from '../view/text'
+import { ageText, cut, escapeControls, timeText } from '../view/text'
 import { blockedForMs, type StateLimits } from '../view/worker-state'
 import { COLUMNS, cellText } from './columns'
 import { findWorker, whyCommand, workerDetails } from './details'
@@ -74,7 +76,7 @@ export function drawFleet(scene: FleetScene, choice: FleetChoice): Drawn {
   const more = found.length - shown.length
   const texts: Record<string, string> = {
     clock: timeText(look.snapshot.takenAt).slice(11, 19),
-    machines: countText(states.live),
+    machines: countText(machineCount(states)),
     'lost-machines': countText(states.lost),
     all: countText(livingOf(counts)),
     lost: countText(look.lost),
@@ -134,12 +136,12 @@ export interface Block {
 export function block(view: MachineView, cells: string): Block {
   const { machine, counts, lost } = view
   const worst = FLEET_KINDS.find((kind) => kind !== 'lost' && isTrouble(kind) && counts[kind] > 0)
-  const said = `${machine.name} on ${machine.host}, ${machine.state}: ${workersText({ counts, lost })}`
+  const said = `${view.name} on ${machine.host}, ${machine.state}: ${workersText({ counts, lost })}`
   const title = cut(escapeControls([said, labelsText(machine.labels)].join('; ')), 400)
   const isLive = machine.state === 'live'
   const trouble = isLive ? worst && `${counts[worst as keyof typeof counts]} ${worst}` : machine.state
   const drawn = cellPicture(cells)
-  const name = cut(escapeControls(machine.name), NAME_COLUMNS)
+  const name = cut(escapeControls(view.name), NAME_COLUMNS)
   const kind = isLive ? (worst ?? 'well') : machine.state
   const link = html`<a class="machine ${kind}" data-id="${machine.id}" href="${machineLink(machine)}" title="${title}"${trouble !== undefined && html` data-trouble="${trouble}"`}>${picture(drawn)}${name}</a>`
   const frame = JSON.stringify([kind, name, trouble, drawn.rows])
@@ -173,24 +175,22 @@ function troubleSection({ machines, look, limits }: FleetScene): Html {
   return html`<section class="trouble" aria-labelledby="trouble-title"><h2 id="trouble-title">Look at ${all === 1 ? 'this one' : `these ${countText(all)}`}</h2><ul>${items}</ul>${more > 0 && html`<p class="note">and ${countText(more)} more, first in the grid</p>`}</section>`
 }
 
-function lostItem({ machine, lost }: MachineView): Html {
-  return troubleItem('lost', machineLink(machine), machine.name, machineStateText(machine).slice(5), [
-    `${countText(lost)} workers, as they were when it was last heard of`,
+function lostItem({ name, machine, lost }: MachineView): Html {
+  return troubleItem('lost', machineLink(machine), name, machineStateText(machine).slice(5), [
+    `${countText(lost)} worker${lost === 1 ? '' : 's'}, as ${lost === 1 ? 'it was' : 'they were'} when it was last heard of`,
     labelsText(machine.labels),
   ])
 }
 
-function badItem({ machine }: MachineView): Html {
-  return troubleItem('stale', machineLink(machine), machine.name, machine.error!.code, [
-    machine.error!.message,
-  ])
+function badItem({ name, machine }: MachineView): Html {
+  return troubleItem('stale', machineLink(machine), name, machine.error!.code, [machine.error!.message])
 }
 
-function workerItem({ worker, machine, kind }: FleetRow, takenAt: number, limits: StateLimits): Html {
+function workerItem({ name, worker, machine, kind }: FleetRow, takenAt: number, limits: StateLimits): Html {
   const { ageMs, blockedMs, ending, id, doing } = viewWorker(worker, takenAt, limits).view
   const how = kind === 'dead' && ending !== undefined ? ending : `for ${ageText(blockedMs ?? ageMs)}`
   const href = `${machineLink(machine)}&worker=${encodeURIComponent(ownerKey(worker))}`
-  return troubleItem(kind, href, `${id} on ${machine.name}`, how, [doing])
+  return troubleItem(kind, href, `${id} on ${name}`, how, [doing])
 }
 
 function troubleItem(kind: string, href: string, name: string, how: string, said: string[]): Html {
@@ -210,7 +210,7 @@ function machineSection(scene: FleetScene, choice: FleetChoice): Html {
   const { machine } = view
   const since = `${timeText(machine.joinedAt)} (${ageText(snapshot.takenAt - machine.joinedAt)} ago)`
   const facts: [string, string | Html | undefined][] = [
-    ['Machine', escapeControls(machine.name)],
+    ['Machine', escapeControls(view.name)],
     ['State', machineStateText(machine)],
     ['Host', escapeControls(machine.host)],
     ['Workers', workersText(view)],
@@ -230,7 +230,7 @@ function machineSection(scene: FleetScene, choice: FleetChoice): Html {
   ]
   const known = facts.filter(([, value]) => value !== undefined)
   return html`${workerSection(machine, choice.worker, scene)}
-<section aria-labelledby="machine-title"><h2 id="machine-title">${cut(escapeControls(machine.name), 80)}</h2>
+<section aria-labelledby="machine-title"><h2 id="machine-title">${cut(escapeControls(view.name), 80)}</h2>
 <div class="details"><dl>${known.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></div>
 ${machine.state === 'lost' && html`<p class="note">Nobody hears of it. These are its last words, ${ageText(machine.ageMs)} old.</p>`}
 ${workerTable(view, choice, scene)}</section>`
@@ -244,7 +244,7 @@ function pageLink(page: string | undefined): Html | undefined {
 
 function workerSection(machine: MachineEntry, key: string | undefined, { look, limits }: FleetScene): Html {
   if (key === undefined) return html``
-  const worker = findWorker(machine.workers, key)
+  const worker = findWorker([...machine.workers, ...(machine.before?.workers ?? [])], key)
   if (worker === undefined) {
     return html`<section><h2>A worker</h2><p class="note">This worker is not on its board any more.</p></section>`
   }
@@ -263,12 +263,8 @@ function workerSection(machine: MachineEntry, key: string | undefined, { look, l
   return html`<section aria-labelledby="one-title"><h2 id="one-title">${cut(escapeControls(worker.id), 80)}</h2>${workerDetails(worker, { takenAt, more }, limits)}</section>`
 }
 
-function workerTable(
-  { machine, kinds }: MachineView,
-  { filter }: FleetChoice,
-  { look, limits }: FleetScene,
-): Html {
-  const rows = rowsOf({ machines: [{ machine, kinds } as MachineView] })
+function workerTable(view: MachineView, { filter }: FleetChoice, { look, limits }: FleetScene): Html {
+  const rows = rowsOf({ machines: [view] })
   const found = rows.filter(({ worker, kind }) => hasWords(workerText(worker, kind), filter))
   const sorted = byTrouble(found)
   const shown = sorted.slice(0, MOST_ROWS)
@@ -280,7 +276,7 @@ function workerTable(
 }
 
 function workerText({ id, pid, status, board }: FleetWorker, kind: string): string {
-  return `${id} ${pid} ${kind} ${board} ${statusText(status, 240)}`
+  return `${id} ${pid} ${kind} ${board} ${doingText(status, 240)}`
 }
 
 function workerRow({ worker, machine, kind }: FleetRow, view: WorkerView): Html {

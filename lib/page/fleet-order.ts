@@ -26,6 +26,6 @@ export function hasWords(text: string, filter: string): boolean {
 }
 
 /** What a machine is found by: name, host, state, and labels as `zone=a`. */
-export function machineText({ machine }: MachineView): string {
-  return `${machine.name} ${machine.host} ${machine.state} ${labelsText(machine.labels)}`
+export function machineText({ name, machine }: MachineView): string {
+  return `${name} ${machine.host} ${machine.state} ${labelsText(machine.labels)}`
 }

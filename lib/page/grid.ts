@@ -1,7 +1,7 @@
 // The scoreboard as the page draws it: a cell with a letter for each slot, and where there are many, one drawing with
 // a shape for each kind. The page's script draws both anew in the same way.
 
-import type { Kind } from '../view/activity'
+import { markOf } from '../view/activity'
 import { type Html, html } from './html'
 import type { WorkerView } from './row-values'
 
@@ -12,8 +12,6 @@ export const SMALL_FROM = 500
 const perLine = (length: number) => (length > 2048 ? 256 : 128)
 const CELL = 10
 const SIZE = 8
-
-const MARKS: Partial<Record<Kind, string>> = { dead: 'x', stale: '!', blocked: 'B' }
 
 export function grid(workers: readonly WorkerView[]): Html {
   const bySlot = new Map<number, WorkerView>()
@@ -27,7 +25,7 @@ export function grid(workers: readonly WorkerView[]): Html {
 function cell(view: WorkerView | undefined): Html {
   if (!view) return html`<i class="open">.</i>`
   const { kind, id, word, key, letter } = view
-  return html`<i class="${kind}" title="${id}: ${word}" data-key="${key}">${MARKS[kind] ?? letter}</i>`
+  return html`<i class="${kind}" title="${id}: ${word}" data-key="${key}">${markOf(kind, letter)}</i>`
 }
 
 function smallCells(bySlot: ReadonlyMap<number, WorkerView>, length: number): Html {

@@ -84,11 +84,6 @@ export class KnownWorkers {
     return this.#dead.size > 0
   }
 
-  /** How many workers came to slots that had been another's before. */
-  get restarts(): number {
-    return [...this.#counted.values()].reduce((sum, { epoch }) => sum + epoch - 1, 0)
-  }
-
   /** When the longest-serving worker started that was ever seen; undefined: there was none. */
   get oldestStart(): number | undefined {
     return Number.isFinite(this.#oldestStart) ? this.#oldestStart : undefined

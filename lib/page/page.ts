@@ -87,7 +87,7 @@ export function renderTick(picture: Picture): Tick {
     clock: clockText(picture.at),
     host: cut(escapeControls(hostname()), 64),
     started: oldestStart === undefined ? '-' : clockText(oldestStart),
-    restarts: countText(picture.restarts),
+    ended: endedText(picture),
     cpu: percentText(picture),
     memory: sumText(picture),
     ...requestTexts(picture),
@@ -119,6 +119,11 @@ export function renderTick(picture: Picture): Tick {
     deaths: deathsSection(picture).text,
   }
   return { texts, paths, peaks, pieces, hides: hiddenColumns(picture), vitals: vitalsOf(picture) }
+}
+
+/** `12, 3 of them died`, since the board was made. */
+function endedText({ ended: { ended, died, isExact } }: Picture): string {
+  return `${countText(ended)}, ${isExact ? '' : 'at least '}${countText(died)} of them died`
 }
 
 function vitalsOf({ workers }: Picture): Tick['vitals'] {
@@ -240,7 +245,7 @@ function summarySection(picture: Picture, { texts, paths }: Tick, choice: Choice
   return html`<section class="summary" aria-label="Summary">
 <ul class="counts" aria-label="Workers by state; each shows those alone">${TILES.map(tile)}</ul>
 <dl class="totals facts" aria-label="The machine">
-${fact('host', 'Host')}${fact('clock', 'Clock')}${fact('started', 'Since')}${fact('uptime', 'Up')}${fact('restarts', 'Workers replaced')}${fact('cpu', 'CPU')}${fact('memory', 'Memory')}${texts.latency !== undefined && html`${fact('latency', 'Latency')}${fact('failed', '5xx')}`}
+${fact('host', 'Host')}${fact('clock', 'Clock')}${fact('started', 'Since')}${fact('uptime', 'Up')}${fact('ended', 'Workers ended')}${fact('cpu', 'CPU')}${fact('memory', 'Memory')}${texts.latency !== undefined && html`${fact('latency', 'Latency')}${fact('failed', '5xx')}`}
 </dl>
 <div class="sparks">${SPARKLINES.map((tile) => sparkTile(tile, picture, texts, paths[tile.name]))}</div>
 ${names.length > 0 && html`<dl class="totals" aria-label="Totals of the board's counters">${totals}</dl>`}

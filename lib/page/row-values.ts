@@ -4,6 +4,7 @@
 import { isRequestStatus, type RequestStatus, requestTimes } from '../http/request-status'
 import type { Vitals, WorkerEntry } from '../scoreboard/types'
 import { type Activity, activityOf, type Kind, kindOf, letterOf, wordOf } from '../view/activity'
+import { requestText } from '../view/doing'
 import { ownerKey } from '../view/rates'
 import { cut, escapeControls, statusText } from '../view/text'
 import { factsOf, type StateFacts, type StateLimits, stateOf } from '../view/worker-state'
@@ -105,20 +106,19 @@ export function judgeAgain({ view, facts, activity }: Seen, limits: StateLimits)
 
 // Every field comes from another process, which may publish what it likes.
 function viewRequest(status: RequestStatus, at: number): Partial<WorkerView> {
-  const { inFlight, requests, bytes } = status
+  const { requests, bytes } = status
   const times = requestTimes(status)
   const short = (value: unknown, columns: number) =>
     typeof value === 'string' ? cut(escapeControls(value.slice(0, 2048)), columns) : ''
-  const parts = [short(status.method, 32), short(status.path, DOING_COLUMNS)].filter((part) => part !== '')
-  const more = inFlight > 1 ? ` (${inFlight} in flight)` : ''
+  const doing = requestText(status, DOING_COLUMNS)
   return {
     runsMs: times && Math.max(0, at - times.beganAt),
     oldestMs: times && Math.max(0, at - times.oldestAt),
-    isLast: times === undefined && parts.length > 0 ? true : undefined,
+    isLast: times === undefined && doing !== '' ? true : undefined,
     requests,
     bytes,
     client: short(status.remoteAddress, CLIENT_COLUMNS),
     host: short(status.host, CLIENT_COLUMNS),
-    doing: cut(parts.join(' '), DOING_COLUMNS - more.length) + more,
+    doing,
   }
 }

@@ -87,7 +87,7 @@ export class StatusPage extends PageDoor {
         request,
         response,
         403,
-        "Only whoever has the option 'token' may look into a process.",
+        "Only whoever has the page's token may look into a process: set one by option 'token' (rollcall serve --token).",
       )
     }
     if (request.headers['x-rollcall'] !== 'why') {

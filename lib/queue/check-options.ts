@@ -16,6 +16,7 @@ import type { AddOptions, BackoffOptions, ConnectOptions, CreateQueueOptions, It
 
 const DEFAULT_TIMER_MS = 120_000
 const DEFAULT_MAX_ATTEMPTS = 3
+const MAX_PURPOSE = 4096
 const DAY_MS = 24 * 3_600_000
 const KEEP_MEMBERS_MS = DAY_MS
 
@@ -51,6 +52,7 @@ function checkExpect(expect: unknown): void {
 export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): CreateRequest {
   const known = [
     ...['timerMs', 'queue', 'syncStart', 'expect', 'maxAttempts', 'onExpire', 'ifExists', 'sealed'],
+    ...['purpose', 'changePurpose'],
     ...['backoff', 'priority', 'delayMs', 'results', 'after', 'afterDead', 'keepDone', 'keepMembersMs'],
   ]
   checkOptions(options, known, 'the options of createQueue()')
@@ -82,8 +84,24 @@ export function checkCreateOptions<Item>(options: CreateQueueOptions<Item>): Cre
     syncStart: optionalBoolean(options.syncStart, 'syncStart') ?? false,
     sealed,
     ifExists,
+    ...checkPurpose(options, ifExists),
     traits: itemTraits(options),
   }
+}
+
+function checkPurpose(
+  { purpose, changePurpose }: { purpose?: string; changePurpose?: boolean },
+  ifExists: CreateRequest['ifExists'],
+): Pick<CreateRequest, 'purpose'> {
+  const mayChange = optionalBoolean(changePurpose, 'changePurpose') ?? false
+  if (purpose === undefined) return {}
+  if (typeof purpose !== 'string' || purpose.length > MAX_PURPOSE) {
+    throw new TypeError(
+      `Expected option 'purpose' to be a text of at most ${MAX_PURPOSE} characters, got ${describeValue(purpose)}`,
+    )
+  }
+  if (ifExists !== 'extend') throw new TypeError("Expected option 'purpose' only with 'ifExists': 'extend'")
+  return { purpose: { text: purpose, mayChange } }
 }
 
 /** What is left out is not in the record of the queue, so that older versions know it. */

@@ -1,5 +1,5 @@
-// From a queue's URL to the place that keeps it. The packages behind a place load only here, when
-// a queue of that kind is opened.
+// From the URL of a queue or a fleet to the place that keeps it. The packages behind a place load only here, when
+// one of that kind is opened.
 
 import path from 'node:path'
 import { describeValue } from '../util/check-options'
@@ -115,6 +115,6 @@ export function localDirectory(url: string): string {
 function malformed(url: unknown, meant?: string): TypeError {
   const hint = meant === undefined ? '' : `; did you mean '${redactUrl(meant)}'?`
   return new TypeError(
-    `Expected a queue's URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(typeof url === 'string' ? redactUrl(url) : url)}${hint}`,
+    `Expected a URL like 'local:/run/app/queue' (or just that path), or 'zk://host1:2181,host2:2181/path', got ${describeValue(typeof url === 'string' ? redactUrl(url) : url)}${hint}`,
   )
 }

@@ -102,6 +102,19 @@ export interface CreateQueueOptions<Item = string> {
    */
   ifExists?: 'error' | 'attach' | 'replace' | 'extend'
   /**
+   * With `ifExists: 'extend'`: what is done with the items, in words of your own, up to 4,096 characters. A queue that
+   * was begun for another purpose is refused with ERR_EXISTS, as what was done for that would count as done for this.
+   *
+   * @default none: it is not compared
+   */
+  purpose?: string
+  /**
+   * Whether a queue that was begun for another `purpose` is gone on with for this one.
+   *
+   * @default false
+   */
+  changePurpose?: boolean
+  /**
    * Whether all items are there from the start. `false`: more may come by `add()`, until `seal()`.
    *
    * @default true

@@ -4,6 +4,7 @@ import type { NativeBoard } from '../binding'
 import { monotonicMs } from '../util/clock'
 import { cursorOf, readChanges } from './changes'
 import { CounterReader } from './counters'
+import { type Ended, EndedCounter } from './ended'
 import { Hearts } from './hearts'
 import { SlotReader } from './slot-reader'
 import { StatusReader } from './status-reader'
@@ -18,6 +19,7 @@ export class BoardReader {
   readonly #maxStatusBytes: number
   readonly #slots: SlotReader
   readonly #statuses: StatusReader
+  #ended: EndedCounter | undefined
   #hearts: Hearts | undefined
   #vitals: VitalsReader | undefined
 
@@ -87,6 +89,12 @@ export class BoardReader {
   blocked(afterMs: number | undefined): Map<number, { epoch: number; forMs: number }> {
     this.#hearts ??= new Hearts(this.#board)
     return this.#hearts.blocked(afterMs)
+  }
+
+  /** As `Scoreboard.ended()`. */
+  ended(): Ended {
+    this.#ended ??= new EndedCounter(this.#board)
+    return this.#ended.count(this.#slots)
   }
 
   #newReader(): SlotReader {

@@ -10,6 +10,7 @@ import { takeSlot, tryAgainWhileBusy } from './claiming'
 import { cleanBoard, removeBoard, retireSlots } from './cleaning'
 import { type EncodedStatus, encodeStatus, isBytes, toJson } from './codec'
 import { Counters, SharedCounters } from './counters'
+import type { Ended } from './ended'
 import { type Ending, endingOf } from './ending'
 import { scoreboardError } from './failures'
 import { livingOn } from './geometry'
@@ -398,6 +399,12 @@ export class Scoreboard<S = Status, Names extends string = string> {
   blocked(afterMs?: number): Map<number, { epoch: number; forMs: number }> {
     this.#checkOpen('read')
     return this.#reader.blocked(afterMs)
+  }
+
+  /** How many workers have ended, and how many of them died. Nothing of it falls while the board is the same. @internal */
+  ended(): Ended {
+    this.#checkOpen('read')
+    return this.#reader.ended()
   }
 
   /** What the line of a worker says for whoever is about to look into its process. @internal */

@@ -2,8 +2,9 @@
 
 import type { FleetChange } from '../fleet/types'
 import type { Changes, Status, WorkerChange } from '../scoreboard/types'
+import { doingText } from '../view/doing'
 import { labelsText } from '../view/fleet'
-import { ageText, cut, escapeControls, statusText } from '../view/text'
+import { ageText, cut, escapeControls } from '../view/text'
 import { colorsIf } from './colors'
 import { jsonStatus } from './render'
 
@@ -16,6 +17,8 @@ export interface ChangeObject {
   slot: number
   epoch: number
   pid?: number
+  /** How it died, where somebody knew: `exited 1`, `SIGKILL`. */
+  ending?: string | undefined
   /** How many updates this one stands for. */
   merged?: number
   /** Whether its event loop turns not. */
@@ -56,8 +59,8 @@ export function fleetObjects(change: FleetChange): (MachineObject | (ChangeObjec
 /** The gone first, then the new and the changed, in the order of their slots. */
 export function changeObjects(changes: Moved): ChangeObject[] {
   const at = changes.takenAt
-  const gone = changes.gone.map(({ id, slot, epoch, reason }): ChangeObject => {
-    return { type: reason, at, id, slot, epoch }
+  const gone = changes.gone.map(({ id, slot, epoch, reason, ending }): ChangeObject => {
+    return { type: reason, at, id, slot, epoch, ending }
   })
   const moved = changes.workers.map((worker): ChangeObject => {
     const { id, slot, epoch, pid, merged, error, blocked } = worker
@@ -84,8 +87,9 @@ function isAboutBlocking({ blocked, merged, isNew, error }: WorkerChange): boole
 export function changeLines(changes: Moved, style: { columns: number; colors: boolean }): string[] {
   const { green, red, yellow } = colorsIf(style.colors)
   const time = clockText(changes.takenAt)
-  const gone = changes.gone.map(({ id, reason }) => {
-    const line = cut(`${time} - ${escapeControls(id)} ${reason}`, style.columns)
+  const gone = changes.gone.map(({ id, reason, ending }) => {
+    const how = ending === undefined ? reason : `${reason}: ${ending}`
+    const line = cut(`${time} - ${escapeControls(id)} ${how}`, style.columns)
     return reason === 'died' ? red(line) : yellow(line)
   })
   const moved = changes.workers.map((worker) => {
@@ -127,7 +131,7 @@ export function fleetLines(change: FleetChange, style: { columns: number; colors
 const MAX_STATUS_COLUMNS = 4096
 
 function textOf(status: Status | undefined): string {
-  return statusText(status, MAX_STATUS_COLUMNS)
+  return doingText(status, MAX_STATUS_COLUMNS)
 }
 
 function clockText(at: number): string {

@@ -1,6 +1,6 @@
 // A fleet as text: a table of its workers, a table of its machines, JSON. Pure functions, as render.ts.
 
-import type { MachineEntry } from '../fleet/types'
+import { type KindCounts, livingOf } from '../view/activity'
 import {
   asSnapshot,
   type FleetLook,
@@ -29,7 +29,7 @@ export function fleetTable(look: FleetLook, rows: readonly FleetRow[], options: 
   const { columns, last } = boardColumns(snapshot, { ...options, state: true })
   const machine: TableColumn<FleetRow> = {
     name: 'MACHINE',
-    text: ({ machine }) => cut(escapeControls(machine.name), MACHINE_COLUMNS),
+    text: ({ name }) => cut(escapeControls(name), MACHINE_COLUMNS),
   }
   const others = columns.map(
     (column): TableColumn<FleetRow> => ({
@@ -60,19 +60,20 @@ export function fleetStateText({ worker, kind }: FleetRow, takenAt: number, opti
 const right = 'right' as const
 
 const MACHINE_TABLE: readonly TableColumn<MachineView>[] = [
-  { name: 'MACHINE', text: ({ machine }) => cut(escapeControls(machine.name), MACHINE_COLUMNS) },
+  { name: 'MACHINE', text: ({ name }) => cut(escapeControls(name), MACHINE_COLUMNS) },
   { name: 'STATE', text: ({ machine }) => machineStateText(machine) },
   { name: 'HOST', dropOrder: 2, text: ({ machine }) => cut(escapeControls(machine.host), MACHINE_COLUMNS) },
-  { name: 'LIVE', align: right, text: ({ machine }) => String(sumOf(machine, 'live')) },
-  { name: 'BUSY', align: right, text: ({ machine }) => String(sumOf(machine, 'busy')) },
-  { name: 'BLOCKED', align: right, text: ({ machine }) => String(sumOf(machine, 'blocked')) },
-  { name: 'DEAD', align: right, text: ({ machine }) => String(sumOf(machine, 'dead')) },
+  { name: 'LIVE', align: right, text: countOf(livingOf) },
+  { name: 'BUSY', align: right, text: countOf(({ busy }) => busy) },
+  { name: 'BLOCKED', align: right, text: countOf(({ blocked }) => blocked) },
+  { name: 'DEAD', align: right, text: countOf(({ dead }) => dead) },
   { name: 'SLOTS', align: right, dropOrder: 1, text: ({ slots }) => String(slots) },
   { name: 'WROTE', align: right, dropOrder: 3, text: ({ machine }) => ageText(machine.ageMs) },
 ]
 
-function sumOf({ boards }: MachineEntry, name: 'live' | 'busy' | 'blocked' | 'dead'): number {
-  return boards.reduce((sum, board) => sum + board[name], 0)
+/** Of a machine that nobody hears of, nobody knows. */
+function countOf(count: (counts: KindCounts) => number): (view: MachineView) => string {
+  return ({ machine, counts }) => (machine.state === 'live' ? String(count(counts)) : '-')
 }
 
 /** A header and one line for each machine. */
@@ -103,6 +104,8 @@ export function fleetJson(
 ): string {
   const shown = machines.map((view) => ({
     ...view.machine,
+    // They are among the workers, as lost.
+    ...(view.machine.before && { before: { lostForMs: view.machine.before.lostForMs } }),
     workers: rowsOf({ machines: [view] })
       .filter(isShown)
       .map(({ worker, kind }) => ({ ...worker, status: jsonStatus(worker.status), kind })),

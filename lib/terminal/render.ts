@@ -3,11 +3,12 @@
 
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
 import { countKinds, countsText, kindOfWorker, wordOfWorker } from '../view/activity'
+import { doingText } from '../view/doing'
 import { bytesText } from '../view/numbers'
 import { ageText, cut, escapeControls, indentedJson, statusText } from '../view/text'
 import { type StateLimits, shownState } from '../view/worker-state'
 import { colorsIf } from './colors'
-import { requestColumns, requestPath, servesRequests } from './request-columns'
+import { REQUEST_PATH, requestColumns, servesRequests } from './request-columns'
 import { type LastColumn, type TableColumn, tableLines } from './table'
 
 export interface TableOptions {
@@ -23,7 +24,7 @@ export interface TableOptions {
   blockedMs?: number
   /** Say of each worker what it costs, where the snapshot has it. @default false */
   vitals?: boolean
-  /** How a status reads, on one line of at most `columns` columns. @default statusText */
+  /** How a status reads, on one line of at most `columns` columns. @default doingText */
   statusText?: (status: Status | undefined, columns: number) => string
 }
 
@@ -55,9 +56,8 @@ export function boardColumns(
     return { columns, last: lastOf('STATUS', options) }
   // The time in a state says what the age would; the path is what people want to see.
   const fewer = columns.map((column) => (column.name === 'AGE' ? { ...column, dropOrder: 5 } : column))
-  const path = requestPath(snapshot)
-  const last = lastOf(path.name, { ...options, statusText: path.text })
-  return { columns: [...fewer, ...requestColumns(snapshot)], last }
+  const last = lastOf(REQUEST_PATH.name, { ...options, statusText: REQUEST_PATH.text })
+  return { columns: [...fewer, ...requestColumns(snapshot, options)], last }
 }
 
 /** A header and one line for each worker, in the order of the snapshot. */
@@ -141,8 +141,9 @@ const VITALS: TableColumn<WorkerEntry>[] = [
   },
 ]
 
-/** `live`, `blocked 12s`; why it is blocked, where its process is not even running. */
+/** `live`, `dead SIGKILL`, `blocked 12s`; why it is blocked, where its process is not even running. */
 export function stateText(worker: WorkerEntry, takenAt: number, limits: StateLimits): string {
+  if (worker.state === 'dead') return `dead ${worker.ending ?? ''}`.trimEnd()
   if (shownState(worker, takenAt, limits) !== 'blocked') return wordOfWorker(worker, takenAt, limits)
   const how = PROC_STATES[worker.vitals?.procState ?? '']
   return `${how ?? 'blocked'} ${ageText(worker.heartbeatAgeMs)}`
@@ -151,7 +152,7 @@ export function stateText(worker: WorkerEntry, takenAt: number, limits: StateLim
 /** A status, or why there is none, on one line. */
 export function entryText(worker: WorkerEntry, columns: number, options: TableOptions): string {
   const room = Math.max(1, columns)
-  if (!worker.error) return (options.statusText ?? statusText)(worker.status, room)
+  if (!worker.error) return (options.statusText ?? doingText)(worker.status, room)
   const { code, message, preview } = worker.error
   return statusText(`! ${code}: ${message}${preview === undefined ? '' : ` (${preview})`}`, room)
 }

@@ -8,8 +8,12 @@ import {
   STATE_LETTERS,
 } from '../http/request-status'
 import type { Snapshot, Status, WorkerEntry } from '../scoreboard/types'
+import { kindOfWorker, markOf } from '../view/activity'
 import { ageText, cut, escapeControls, statusText } from '../view/text'
+import type { StateLimits } from '../view/worker-state'
 import type { LastColumn, TableColumn } from './table'
+
+const HOST_COLUMNS = 32
 
 /** Whether most of the workers that say anything at all serve requests. */
 export function servesRequests(snapshot: Snapshot): boolean {
@@ -19,10 +23,13 @@ export function servesRequests(snapshot: Snapshot): boolean {
 }
 
 /**
- * State letter, how long the request at hand has run (or nothing has), requests served and in flight, the oldest of
- * several, method. The path comes last.
+ * State letter as on the page, how long the request at hand has run (or nothing has), requests served and in flight, the oldest of
+ * several, method, host. The path comes last.
  */
-export function requestColumns({ takenAt, workers }: Snapshot): TableColumn<WorkerEntry>[] {
+export function requestColumns(
+  { takenAt, workers }: Snapshot,
+  limits: StateLimits,
+): TableColumn<WorkerEntry>[] {
   const of = (text: (status: RequestStatus) => string) => (worker: WorkerEntry) =>
     isRequestStatus(worker.status) ? text(worker.status) : '-'
   const hasSeveral = workers.some(({ status }) => isRequestStatus(status) && status.oldest !== undefined)
@@ -36,7 +43,11 @@ export function requestColumns({ takenAt, workers }: Snapshot): TableColumn<Work
     }),
   }
   return [
-    { name: 'S', text: of(({ state }) => STATE_LETTERS[state]) },
+    {
+      name: 'S',
+      text: (worker) =>
+        markOf(kindOfWorker(worker, takenAt, limits), of(({ state }) => STATE_LETTERS[state])(worker)),
+    },
     {
       name: 'SECS',
       align: 'right',
@@ -50,18 +61,20 @@ export function requestColumns({ takenAt, workers }: Snapshot): TableColumn<Work
       dropOrder: 4,
       text: of(({ method }) => cut(escapeControls(method ?? '-'), 7)),
     },
+    {
+      name: 'HOST',
+      dropOrder: 1,
+      text: of(({ host }) => cut(escapeControls(host ?? '-'), HOST_COLUMNS)),
+    },
   ]
 }
 
-/** The path, after its host where workers have several; what has ended already as the last; any other status as it is. */
-export function requestPath({ workers }: Snapshot): LastColumn<Status | undefined> {
-  const hosts = new Set(workers.flatMap(({ status }) => (isRequestStatus(status) ? [status.host ?? ''] : [])))
-  return {
-    name: 'PATH',
-    text(status, columns) {
-      if (!isRequestStatus(status)) return statusText(status, columns)
-      const path = `${hosts.size > 1 ? (status.host ?? '') : ''}${status.path ?? '-'}`
-      return statusText(status.path === undefined || isBusy(status.state) ? path : `last ${path}`, columns)
-    },
-  }
+/** The path; what has ended already as the last; any other status as it is. */
+export const REQUEST_PATH: LastColumn<Status | undefined> = {
+  name: 'PATH',
+  text(status, columns) {
+    if (!isRequestStatus(status)) return statusText(status, columns)
+    const path = status.path ?? '-'
+    return statusText(status.path === undefined || isBusy(status.state) ? path : `last ${path}`, columns)
+  },
 }

@@ -15,7 +15,6 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
-  ftruncateSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -260,11 +259,11 @@ export function createFile(file: string, mode: number): number {
 }
 
 /**
- * Opens a file to write it anew: one that is missing, or a regular file of this user or root with no other name; not
- * what another has put under that name to have something else overwritten, or to read along.
+ * Opens a file to write behind what it has: one that is missing, or a regular file of this user or root with no other
+ * name; not what another has put under that name to have something else changed, or to read along.
  */
-export function openToWrite(file: string): number {
-  const descriptor = openSync(file, O_CREAT | O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0o666)
+export function openToAppend(file: string): number {
+  const descriptor = openSync(file, O_CREAT | O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o666)
   try {
     const stats = fstatSync(descriptor)
     if (!stats.isFile()) throw refuse(file, 'it is not a regular file; remove it')
@@ -272,12 +271,16 @@ export function openToWrite(file: string): number {
       throw ownerError(file, stats.uid, 'read along', 'use a directory of your own or of root')
     if (stats.nlink > 1)
       throw refuse(file, `it has ${stats.nlink} names (hard links); remove it, or the others`)
-    ftruncateSync(descriptor)
     return descriptor
   } catch (error) {
     closeSync(descriptor)
     throw error
   }
+}
+
+/** Opens a file that was not there, with the bits that the umask leaves. EEXIST: something has that name. */
+export function openNew(file: string): number {
+  return openSync(file, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o666)
 }
 
 /** Writes a new file whole, or leaves none. */

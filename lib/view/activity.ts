@@ -42,7 +42,14 @@ export function kindOf(state: ShownState, activity: Activity): Kind {
   return activity.isBusy ? 'busy' : 'idle'
 }
 
-/** In the scoreboard of mod_status. An event loop that stands still is at work, whatever its worker said last. */
+/** What stands for those in trouble where people look: on the page's scoreboard (its script has the same), in lists. */
+const MARKS: Partial<Record<Kind, string>> = { dead: 'x', stale: '!', blocked: 'B' }
+
+export function markOf(kind: Kind, letter: string): string {
+  return MARKS[kind] ?? letter
+}
+
+/** In the scoreboard of mod_status, which knows of no trouble. An event loop that stands still is at work, whatever its worker said last. */
 export function letterOf(kind: Kind, activity: Activity): string {
   if (kind === 'dead') return '.'
   return kind === 'blocked' ? 'W' : activity.letter

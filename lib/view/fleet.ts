@@ -17,6 +17,8 @@ export type Labels = Readonly<Record<string, string>>
 
 /** One machine of a look, with what its workers count for. */
 export interface MachineView {
+  /** As it is shown, and no other: its name; where several have that, with the beginning of its id. */
+  name: string
   machine: MachineEntry
   /** Of `machine.workers`, in their order. */
   kinds: readonly FleetKind[]
@@ -40,7 +42,11 @@ export interface FleetLook {
 export function lookAt(whole: FleetSnapshot, limits: StateLimits = {}, labels: Labels = {}): FleetLook {
   const shown = whole.machines.filter((machine) => hasLabels(machine, labels))
   const snapshot = { ...whole, machines: shown }
-  const machines = shown.map((machine) => viewMachine(machine, snapshot.takenAt, limits))
+  const names = shownNames(whole.machines)
+  const machines = shown.map((machine) => ({
+    name: names.get(machine.id)!,
+    ...viewMachine(machine, snapshot.takenAt, limits),
+  }))
   const counts = countKinds([])
   for (const one of machines) for (const kind of KINDS_OF_LIVE) counts[kind] += one.counts[kind]
   const states = { live: 0, lost: 0, left: 0 }
@@ -58,10 +64,31 @@ export function lookAt(whole: FleetSnapshot, limits: StateLimits = {}, labels: L
 
 const KINDS_OF_LIVE = Object.keys(countKinds([])) as Kind[]
 
-function viewMachine(machine: MachineEntry, takenAt: number, limits: StateLimits): MachineView {
+/** `4f3a9c` of `4f3a9c0d12345678`, `4f3a9c-2` of `4f3a9c0d12345678-2`. */
+export const shortId = (id: string) => id.slice(0, 6) + id.slice(16)
+
+function shownNames(machines: readonly MachineEntry[]): Map<string, string> {
+  const perName = new Map<string, number>()
+  for (const { name } of machines) perName.set(name, (perName.get(name) ?? 0) + 1)
+  const names = new Map<string, string>()
+  const taken = new Set(perName.keys())
+  for (const { name, id } of machines) {
+    if (perName.get(name) === 1) {
+      names.set(id, name)
+      continue
+    }
+    const short = `${name} (${shortId(id)})`
+    const shown = taken.has(short) ? `${name} (${id})` : short
+    taken.add(shown)
+    names.set(id, shown)
+  }
+  return names
+}
+
+function viewMachine(machine: MachineEntry, takenAt: number, limits: StateLimits): Omit<MachineView, 'name'> {
   const isHeard = machine.state === 'live'
   const counts = countKinds([])
-  let lost = 0
+  let lost = machine.before?.workers.length ?? 0
   const kinds = machine.workers.map((worker): FleetKind => {
     if (!isHeard && worker.state !== 'dead') {
       lost += 1
@@ -93,10 +120,13 @@ export function workersText({ counts, lost }: Pick<MachineView, 'counts' | 'lost
   return `${countsText(counts)}${lost > 0 ? `, ${lost} lost` : ''}`
 }
 
+/** Those that have left are no more of them. */
+export const machineCount = ({ live, lost }: FleetLook['states']) => live + lost
+
 /** `3 machines, 1 lost`. */
-export function machinesText({ machines, states }: FleetLook): string {
+export function machinesText({ states }: FleetLook): string {
   const others = (['lost', 'left'] as const).filter((state) => states[state] > 0)
-  const count = machines.length
+  const count = machineCount(states)
   return [
     `${count} machine${count === 1 ? '' : 's'}`,
     ...others.map((state) => `${states[state]} ${state}`),
@@ -122,16 +152,21 @@ export function asSnapshot(workers: FleetWorker[], { snapshot, slots }: FleetLoo
 
 /** One worker of a look, and where it is. */
 export interface FleetRow {
+  /** Of its machine, as in `MachineView`. */
+  name: string
   worker: FleetWorker
   machine: MachineEntry
   kind: FleetKind
 }
 
-/** Machine by machine, in the order of their boards and slots. */
+/** Machine by machine, in the order of their boards and slots; behind them those of before it was lost. */
 export function rowsOf({ machines }: Pick<FleetLook, 'machines'>): FleetRow[] {
   const rows: FleetRow[] = []
-  for (const { machine, kinds } of machines) {
-    for (const [at, worker] of machine.workers.entries()) rows.push({ worker, machine, kind: kinds[at]! })
+  for (const { name, machine, kinds } of machines) {
+    for (const [at, worker] of machine.workers.entries()) {
+      rows.push({ name, worker, machine, kind: kinds[at]! })
+    }
+    for (const worker of machine.before?.workers ?? []) rows.push({ name, worker, machine, kind: 'lost' })
   }
   return rows
 }

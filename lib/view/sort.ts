@@ -2,9 +2,10 @@
 
 import type { Snapshot, WorkerEntry } from '../scoreboard/types'
 import { KINDS, kindOfWorker } from './activity'
+import { doingText } from './doing'
 import { ownerKey } from './rates'
 import type { SortKey } from './sort-keys'
-import { byNumberedName, statusText } from './text'
+import { byNumberedName } from './text'
 
 export interface SortOptions {
   sort: SortKey
@@ -55,7 +56,7 @@ function comparison(
     case 'mem':
       return (a, b) => (b.vitals?.rssBytes ?? -1) - (a.vitals?.rssBytes ?? -1)
     case 'status': {
-      const texts = new Map(workers.map((worker) => [worker, statusText(worker.status, MOST_TEXT)]))
+      const texts = new Map(workers.map((worker) => [worker, doingText(worker.status, MOST_TEXT)]))
       return (a, b) => byNumberedName(texts.get(a)!, texts.get(b)!)
     }
   }

@@ -160,7 +160,7 @@ async function inspect(subject: Subject, limits: Limits): Promise<Found> {
     limits.signal?.throwIfAborted()
     refuse(
       'busy',
-      'somebody else looks into a process of this machine; one at a time, since all share a port',
+      'somebody else looks into a process of this machine; one at a time, since all share a port: try again',
     )
   }
   try {

@@ -37,10 +37,12 @@ uint64_t NowMs(void) {
   return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+#if !defined(__linux__)
 static int CloseOnExec(int fd) {
   if (fd >= 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
   return fd;
 }
+#endif
 
 static int MakePipe(int ends[2]) {
 #if defined(__linux__)

@@ -30,7 +30,7 @@ describe('rollcall check', () => {
     assert.match(nobody, /^ROLLCALL CRITICAL - 0 live \| live=0;;1:;0 /)
     assert.match(
       somebody,
-      /^ROLLCALL OK - 1 live, 0 dead, 0 blocked \| live=1;;1:;0 blocked_longest=\d+(\.\d+)?s;;;0 dead=0;;;0 oldest_status=\d+(\.\d+)?s;;;0 blocked=0;;;0$/,
+      /^ROLLCALL OK - 1 live, 0 dead, 0 blocked \| live=1;;1:;0 blocked_longest=\d+(\.\d+)?s;;;0 dead=0;;;0 oldest_status=\d+(\.\d+)?s;;;0 blocked=0;0;;0$/,
     )
   })
 
@@ -72,6 +72,20 @@ describe('rollcall check', () => {
 
     assert.equal(code, 1)
     assert.match(line, new RegExp(`^ROLLCALL WARNING - 1 blocked, for up to \\d.*s \\(${worker.id}\\) \\| `))
+  })
+
+  it('warns of anybody who is blocked, unless it was said for how long that may be', async () => {
+    using board = new Scoreboard({ baseDir })
+    const { worker } = await startHanging(board, 'loop')
+
+    const [code, line] = await check()
+    const [patient] = await check('--max-blocked', '1h')
+
+    assert.deepEqual([code, patient], [1, 0])
+    assert.match(
+      line,
+      new RegExp(`WARNING - 1 blocked, for up to \\S+s \\(${worker.id}\\) .* blocked=1;0;;0$`),
+    )
   })
 
   it('judges a queue, where it is asked about one', async () => {

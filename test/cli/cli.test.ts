@@ -93,8 +93,8 @@ describe('rollcall, about a board', () => {
 
       const [requests, jobs] = await Promise.all([runCli(['ls', baseDir]), runCli(['ls', other])])
 
-      assert.match(requests.stdout, /STATE +S +SECS +SERVED +OPEN +METHOD +PATH\n/)
-      assert.match(requests.stdout, / writing +W +\d+\.\ds +12 +3 +POST +\/orders\n/)
+      assert.match(requests.stdout, /STATE +S +SECS +SERVED +OPEN +METHOD +HOST +PATH\n/)
+      assert.match(requests.stdout, / writing +W +\d+\.\ds +12 +3 +POST +shop +\/orders\n/)
       assert.match(jobs.stdout, / live +{"step":7,"input":"x+/)
     })
 

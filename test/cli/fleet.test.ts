@@ -1,7 +1,7 @@
 // rollcall agent, and the verbs that take a fleet's URL where a board's directory may stand.
 
 import assert from 'node:assert/strict'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join as pathJoin } from 'node:path'
 
@@ -38,6 +38,13 @@ function board(workerId: string, status: string): Scoreboard {
   made.counters.add('jobs', 2)
   return made
 }
+
+/** Waits until standard error matches. */
+const notes = (cli: RunningCli, pattern: RegExp) =>
+  eventually(
+    () => pattern.test(cli.stderr),
+    () => `${pattern} in ${cli.stderr}`,
+  )
 
 const rows = ({ stdout }: Ended) =>
   stdout
@@ -124,11 +131,41 @@ describe('The verbs of a fleet', () => {
     assert.equal(rows(living).length, 1)
     assert.match(all.stdout, /one .*a-1 .*lost +cooks/)
     assert.equal(check.code, 2)
-    assert.match(check.stdout, /^ROLLCALL CRITICAL - 0 live, 1 of 1 machines lost \(one lost [\d.]+s\)/)
+    assert.match(check.stdout, /^ROLLCALL CRITICAL - 0 live, 1 of 1 machine lost \(one lost [\d.]+s\)/)
     const forget = ['agent', '--fleet', url, '--forget', 'one']
     assert.deepEqual((await runCli(forget)).stdout, 'forgot one\n')
     assert.equal((await runCli(forget)).code, 66)
     assert.deepEqual((await fleet.snapshot()).machines, [])
+  })
+
+  it('say what an agent cannot read, what it waits for, and that it leaves', async () => {
+    const root = tempDir()
+    const bad = pathJoin(root, 'bad')
+    mkdirSync(bad)
+    writeFileSync(pathJoin(bad, 'board'), Buffer.alloc(5000, 'x'))
+    const [none, dir] = [pathJoin(root, 'none'), board('a-1', 'cooks').baseDir]
+    const agent = startCli(['agent', '--fleet', url, ...FAST, '--name', 'one', dir, bad, none])
+    await agent.says(/one is in local:\S+, with \S+app\n/)
+    await notes(agent, /cannot read the board in \S+bad: .*no board/)
+    await notes(agent, /waits for a board in \S+none\n/)
+
+    const [machines, check, ls] = await Promise.all([
+      runCli(['ls', '--machines', url]),
+      runCli(['check', url]),
+      runCli(['ls', url]),
+    ])
+    assert.match(machines.stdout, /one .*! Its agent cannot read \S+bad: .*no board/)
+    assert.match(
+      check.stdout,
+      /^ROLLCALL CRITICAL - 1 machine cannot be read \(one: Its agent cannot read .*bad/,
+    )
+    assert.match(ls.stderr, /one cannot be read, or not all of it: Its agent/)
+
+    open({ baseDir: none, slots: 2 })
+    await notes(agent, / reads the board in \S+none\n/)
+    agent.child.kill('SIGTERM')
+    const { stdout } = await agent.ended()
+    assert.match(stdout, /one has left local:/)
   })
 
   it('let an agent take leave by Ctrl-C, with 0', async () => {
@@ -262,7 +299,7 @@ describeZookeeper('The verbs of a fleet on a server', () => {
     agent.child.kill('SIGTERM')
 
     assert.match(ls.stdout, /one .*a-1 .*live +cooks/)
-    assert.match(check.stdout, /^ROLLCALL OK - 1 live, 0 dead, 0 blocked, 1 machines /)
+    assert.match(check.stdout, /^ROLLCALL OK - 1 live, 0 dead, 0 blocked, 1 machine /)
     assert.equal((await agent.ended()).code, 143)
     await machine(fleet, 'one', ({ state }) => state === 'left')
   })

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 
+import { parseDuration } from '../../lib/cli/parse/duration'
 import { createProgram } from '../../lib/cli/program'
 import { EXIT_TABLE } from '../../lib/cli/support/exit-codes'
 import { fitted } from '../../lib/cli/support/help-text'
@@ -45,6 +46,25 @@ describe('The help of rollcall', () => {
       const help = helpOf(verb)
       assert.match(help, /exit codes?/i, name)
       for (const line of help.split('\n')) assert.ok(line.length <= 80, `${name}: ${line}`)
+    }
+  })
+
+  it('says the default of a duration as it has to be given', () => {
+    const options = leaves(createProgram('0.0.0'), 'rollcall').flatMap(([name, verb]) =>
+      verb.options.map((option) => ({ name: `${name} ${option.flags}`, option, help: helpOf(verb) })),
+    )
+    const durations = options.filter(
+      ({ option }) => option.flags.endsWith('<duration>') && typeof option.defaultValue === 'number',
+    )
+    assert.ok(durations.length > 4)
+
+    for (const { name, option, help } of durations) {
+      assert.equal(parseDuration(option.defaultValueDescription!), option.defaultValue, name)
+      assert.match(
+        help.replace(/\s+/g, ' '),
+        new RegExp(`default: ${option.defaultValueDescription}\\)`),
+        name,
+      )
     }
   })
 

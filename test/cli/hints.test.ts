@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { Scoreboard, WatchdogQueue } from '../../lib'
+import { Fleet, Scoreboard, WatchdogQueue } from '../../lib'
 import { placeHint } from '../../lib/cli/support/place-hints'
 import { runCli } from '../support/cli'
 import { tempDir } from '../support/temp-dir'
@@ -44,6 +44,22 @@ describe('rollcall, of a place that has nothing', () => {
     assert.match(hint, /^; did you mean ('[^ ]+it'\\''s \d'( or )?){3}, or 2 more\?$/)
   })
 
+  it('guesses not at all among very many', () => {
+    for (let i = 0; i < 11; i++) makeBoard('app', `web-${i}`)
+
+    assert.match(
+      placeHint(join(root, 'app'), 'board'),
+      /^; 11 directories in it or beside it have one, such as \S+$/,
+    )
+  })
+
+  it('says that a file is no board', async () => {
+    const file = join(root, 'file')
+    writeFileSync(file, 'x')
+
+    assert.match((await runCli(['ls', file])).stderr, /that is a file, and a board is a directory/)
+  })
+
   it('tells a board from what is only called so', () => {
     mkdirSync(join(root, 'app', 'fake'), { recursive: true })
     writeFileSync(join(root, 'app', 'fake', 'board'), 'a board of wood')
@@ -77,14 +93,42 @@ describe('rollcall, of a place that has nothing', () => {
     assert.match(placeHint('zk://host/jobs', 'board'), /rollcall queue status --queue zk:\/\/host\/jobs/)
   })
 
+  it('tells a fleet from both, wherever one of them is wanted', async () => {
+    const directory = join(root, 'fleet')
+    const member = await Fleet.join(`local:${directory}`, { boards: [makeBoard('app')] })
+    const [ls, kill, agent] = await Promise.all([
+      runCli(['ls', directory]),
+      runCli(['kill', `local:${directory}`, 'w']),
+      runCli(['agent', '--fleet', directory, '/run/app']),
+    ])
+    await member.leave()
+
+    const hint = `it is a fleet, not a board: rollcall ls local:${directory}`
+    assert.ok(ls.stderr.includes(hint), ls.stderr)
+    assert.ok(kill.stderr.includes(hint), kill.stderr)
+    assert.equal(agent.code, 64)
+    assert.ok(agent.stderr.includes(`did you mean local:${directory}?`), agent.stderr)
+    assert.match(
+      placeHint('zk://host/x', 'board'),
+      /; that is the URL of a fleet or a queue: rollcall ls zk:/,
+    )
+    assert.match(placeHint('http://host:9670/', 'board'), /; that is a page/)
+  })
+
   const verbs: [args: string[], guess: string | undefined][] = [
     [['tpo'], 'Did you mean top?'],
     [['count'], 'Did you mean rollcall queue count?'],
     [['cuont'], 'Did you mean rollcall queue count?'],
     [['queue', 'cleanup'], 'Did you mean rollcall cleanup?'],
     [['/run/app'], 'Did you mean rollcall ls /run/app?'],
-    [['zk://host/jobs'], 'Did you mean rollcall queue status --queue zk://host/jobs?'],
-    [['zks://host/jobs'], 'Did you mean rollcall queue status --queue zks://host/jobs?'],
+    [
+      ['zk://host/jobs'],
+      'Did you mean rollcall ls zk://host/jobs, of a fleet, or rollcall queue status --queue zk://host/jobs?',
+    ],
+    [
+      ['zks://host/jobs'],
+      'Did you mean rollcall ls zks://host/jobs, of a fleet, or rollcall queue status --queue zks://host/jobs?',
+    ],
     [['frobnicate'], undefined],
   ]
   it('guesses the verb, also of another command, or that it was left out', async () => {

@@ -61,7 +61,7 @@ describe("A queue's URL", () => {
           assert.ok(hosts.length > 0 && hosts.every(({ port }) => port >= 1 && port <= 65535))
           assert.ok(hosts.every((one) => one.host !== '' && !/[/,[\]]/.test(one.host)))
         } catch (error) {
-          assert.ok(error instanceof TypeError && /^Expected a queue's URL/.test(error.message))
+          assert.ok(error instanceof TypeError && /^Expected a URL like/.test(error.message))
         }
       }),
       { numRuns: 2000 },
@@ -75,7 +75,7 @@ describe("A queue's URL", () => {
           const directory = localDirectory(url)
           assert.ok(directory !== '' && !directory.includes('\0') && url.endsWith(directory))
         } catch (error) {
-          assert.ok(error instanceof TypeError && /^Expected a queue's URL/.test(error.message))
+          assert.ok(error instanceof TypeError && /^Expected a URL like/.test(error.message))
         }
       }),
       { numRuns: 1000 },

@@ -203,11 +203,11 @@ describe('rollcall top, on a terminal', function () {
     })
     const terminal = top([], { columns: 120 })
 
-    const text = await terminal.shows(/S +SECS +SERVED +OPEN +METHOD +PATH/)
+    const text = await terminal.shows(/S +SECS +SERVED +OPEN +METHOD +HOST +PATH/)
 
-    assert.match(text, /web-1 .* W +1m\d\ds +17 +2 +GET +a\.example\/orders/)
-    assert.match(text, /web-2 .* K +1m\d\ds +17 +0 +- +-$/m)
-    assert.match(text, /web-3 .* - +- +- +- +- +about to stop/)
+    assert.match(text, /web-1 .* W +1m\d\ds +17 +2 +GET +a\.example +\/orders/)
+    assert.match(text, /web-2 .* K +1m\d\ds +17 +0 +- +- +-$/m)
+    assert.match(text, /web-3 .* - +- +- +- +- +- +about to stop/)
   })
 
   it('uses no colour for NO_COLOR, and says by a mark what is chosen', async () => {

@@ -76,6 +76,7 @@ describe('The samples', function () {
 
           for (const { status } of answers) assert.equal(status, 200)
           if (/instrument\(|Middleware|fastifyPlugin/.test(code)) await isOnItsBoard(project, code)
+          if (code.includes("'SIGUSR2'")) await restartsAndEnds(project, code, server)
           assert.equal(server.output.stderr, '')
         }),
       )
@@ -91,6 +92,33 @@ describe('The samples', function () {
       () => served().includes('/'),
       () => `a request on the board: ${JSON.stringify(served())}`,
     )
+  }
+
+  /** Workers are replaced one by one and then all end, well. */
+  async function restartsAndEnds(project: SampleProject, code: string, server: Sample): Promise<void> {
+    const [, name] = /\/tmp\/([\w-]+)/.exec(code)!
+    using board = new Scoreboard({ baseDir: `${project.folder}/${name}`, readOnly: true })
+    const seen = () => {
+      const { ended, died } = board.ended()
+      return { ended, died, living: board.snapshot().workers.length }
+    }
+    // A worker comes to the board with its first request.
+    const asked = async (expected: ReturnType<typeof seen>) => {
+      await eventually(
+        async () => {
+          await request(server.ports().at(-1)!, '/')
+          return JSON.stringify(seen()) === JSON.stringify(expected)
+        },
+        () => `${JSON.stringify(expected)}: ${JSON.stringify(seen())} ${server.output.stderr}`,
+      )
+    }
+    await asked({ ended: 0, died: 0, living: 2 })
+    server.child.kill('SIGUSR2')
+    await asked({ ended: 2, died: 0, living: 2 })
+    server.child.kill('SIGTERM')
+
+    assert.equal(await server.ended, 0)
+    assert.deepEqual(seen(), { ended: 4, died: 0, living: 0 })
   }
 
   it('do their work together where they are a master and a worker', async () => {

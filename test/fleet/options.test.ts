@@ -48,7 +48,7 @@ describe('Options of a fleet', () => {
       Fleet.connect(url, { minIntervalMs: 99 }),
       /'minIntervalMs' to be an integer from 100 to 60000/,
     )
-    await assert.rejects(Fleet.connect('redis://x'), /Expected a queue's URL|fleet/)
+    await assert.rejects(Fleet.connect('redis://x'), /Expected a URL like/)
   })
 })
 

@@ -111,6 +111,18 @@ describe('The adapters of web frameworks', () => {
     assert.equal(shown(board).inFlight, 0)
   })
 
+  it('name themselves, and what was meant, where they are given a board alone', () => {
+    const board = open({ baseDir: tempDir() }) as never
+
+    assert.throws(() => expressMiddleware(board), /did you mean expressMiddleware\(\{ board \}\)\?$/)
+    assert.throws(() => koaMiddleware(board), /did you mean koaMiddleware\(\{ board \}\)\?$/)
+    assert.throws(
+      () => instrument(http.createServer(), board),
+      /did you mean instrument\(server, \{ board \}\)\?$/,
+    )
+    assert.throws(() => expressMiddleware({ bord: board } as never), /options of expressMiddleware\(/)
+  })
+
   it('hand wrong options on', async () => {
     const app = fastify()
     app.register(fastifyPlugin, {} as { board: Scoreboard })

@@ -208,6 +208,23 @@ describe('instrument', () => {
     await showing(board, { state: 'waiting', inFlight: 0, requests: 20 * 3 })
   })
 
+  it('shows no value of a query whose name says that it is secret, unless it was told to', async () => {
+    const boards = [open({ baseDir: tempDir() }), open({ baseDir: tempDir() })]
+    const server = http.createServer((_, response) => response.end())
+    instrument(server, { board: boards[0]! })
+    instrument(server, { board: boards[1]!, query: true })
+    const port = await listen(server)
+    const query = '?page=2&token=t0p&author=me&X-Amz-Signature=s3c&api_key=k3y&monkey=1&code=c&flag'
+
+    await request(port, `/a${query}`)
+
+    assert.equal(
+      (await showing(boards[0]!, { requests: 1 })).path,
+      '/a?page=2&token=***&author=me&X-Amz-Signature=***&api_key=***&monkey=1&code=***&flag',
+    )
+    assert.equal((await showing(boards[1]!, { requests: 1 })).path, `/a${query}`)
+  })
+
   it('leaves out queries, or shows what a function says', async () => {
     const boards = [open({ baseDir: tempDir() }), open({ baseDir: tempDir() })]
     const server = http.createServer((_, response) => response.end())

@@ -66,6 +66,8 @@ describe('instrument, of requests that are much alike', () => {
       seen.push(shown(board))
       answer(response)
     })
+    // A client that has had no time for five seconds would find its connection gone.
+    server.keepAliveTimeout = 0
     server.on('connection', (socket) => sockets.push(socket))
     instrument(server, { board, onError() {} })
     port = await listen(server)

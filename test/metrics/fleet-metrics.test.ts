@@ -41,6 +41,13 @@ describe('The metrics of a fleet', () => {
     assert.ok(!text.includes('worker='))
   })
 
+  it('do not say of a machine that has left that it is down', () => {
+    const text = rendered([one, fleetMachine('two', [], { state: 'left' })])
+
+    assert.match(text, /^rollcall_machine_up\{machine="one"\} 1$/m)
+    assert.doesNotMatch(text, /^rollcall_machine_up\{machine="two"/m)
+  })
+
   it('have series for the workers of machines that are heard of, where that is asked for', () => {
     const text = rendered([one, two], true)
 
@@ -48,14 +55,15 @@ describe('The metrics of a fleet', () => {
     assert.ok(!text.includes('machine="two",worker='))
   })
 
-  it('have no series twice, though two machines are called the same', () => {
-    const older = fleetMachine('one', [{}], { id: 'older', state: 'lost' })
+  it('have no series twice, and each of two machines that are called the same', () => {
+    const older = fleetMachine('one', [{}], { id: '0123456789abcdef-2', state: 'lost' })
     const text = rendered([older, one], true)
 
     const series = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
     const names = series.map((line) => line.slice(0, line.lastIndexOf(' ')))
     assert.deepEqual(names.length, new Set(names).size)
-    assert.ok(text.includes('\nrollcall_machine_up{machine="one"} 1\n'))
+    assert.match(text, /^rollcall_machine_up\{machine="one \(.*\)"\} 1$/m)
+    assert.match(text, /^rollcall_machine_up\{machine="one \(012345-2\)"\} 0$/m)
     assert.ok(parse(text).length > 5)
   })
 })

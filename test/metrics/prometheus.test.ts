@@ -8,9 +8,12 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 
 import { instrument, statusHandler } from '../../lib'
+import { renderFleetMetrics } from '../../lib/metrics/fleet-metrics'
+import { lookAt } from '../../lib/view/fleet'
 import { open } from '../support/boards'
 import { startWorker } from '../support/cli'
 import { eventually } from '../support/eventually'
+import { fleetMachine, fleetSnapshot } from '../support/fleet-snapshot'
 import { ROOT } from '../support/paths'
 import { ask, listen, listening } from '../support/raw-http'
 import { tempDir } from '../support/temp-dir'
@@ -62,12 +65,15 @@ describe('Prometheus', () => {
     undo()
     assert.ok(body)
 
-    assert.equal(promtool(['check', 'metrics'], body), '')
+    const look = lookAt(fleetSnapshot(fleetMachine('one', [{}])))
+    const ofFleet = renderFleetMetrics(look, { format: 'text', queues: [], byWorker: false })
+
+    for (const text of [body, ofFleet]) assert.equal(promtool(['check', 'metrics'], text), '')
     for (const file of ['prometheus-rules.yml', 'grafana-dashboard.json']) {
       const text = readFileSync(join(INTEGRATIONS, file), 'utf8')
       for (const name of new Set(text.match(/\brollcall_[a-z_]+/g))) {
         if (name.startsWith('rollcall_queue_')) continue
-        assert.match(body, new RegExp(`^${name}(\\{| )`, 'm'), `${file} asks for ${name}`)
+        assert.match(`${body}${ofFleet}`, new RegExp(`^${name}(\\{| )`, 'm'), `${file} asks for ${name}`)
       }
     }
   })

@@ -68,6 +68,8 @@ describe('renderMetrics', () => {
         'rollcall_worker_resident_memory_bytes{worker="a"}': 0,
         'rollcall_workers{state="live"}': 1,
         'rollcall_workers{state="dead"}': 1,
+        rollcall_workers_ended_total: 1,
+        rollcall_workers_died_total: 1,
         'rollcall_worker_up{worker="a"}': 1,
         'rollcall_worker_up{worker="b"}': 0,
         'rollcall_worker_start_time_seconds{worker="a"}': a!.startedAt / 1000,

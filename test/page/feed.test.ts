@@ -188,5 +188,8 @@ describe('statusHandler, about open pages', () => {
     // Dead is who lies on the board, for all faces alike; who has died while somebody looked is told beside.
     assert.doesNotMatch(body, /<tr class="dead"/)
     assert.match(body, /Last deaths[\s\S]*?victim[\s\S]*?last words/)
+    assert.match(body, /1, 1 of them died/)
+    const { ended, died } = JSON.parse((await ask(port, { path: '/?json' })).body)
+    assert.deepEqual({ ended, died }, { ended: 1, died: 1 })
   })
 })

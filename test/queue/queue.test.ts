@@ -45,7 +45,7 @@ describeZookeeper('A watchdog queue', () => {
       [() => WatchdogQueue.connect('zk://a:99999/x'), /port 99999/],
       [() => WatchdogQueue.connect('zk://host:2181'), /path of the queue is missing/],
       [() => WatchdogQueue.connect('zk://host:2181/a//b'), /empty name/],
-      [() => WatchdogQueue.connect('http://host/x'), /Expected a queue's URL/],
+      [() => WatchdogQueue.connect('http://host/x'), /Expected a URL like/],
       [
         () => WatchdogQueue.connect('zk://h/x', { auth: { scheme: 'digest', secret: 'nocolon' } }),
         /'user:password'/,

@@ -43,7 +43,7 @@ export function crowdPage(count: number): RequestListener {
     sums: { updates: 1, requests: 1, bytes: 1 },
     servesRequests: true,
     oldestStart: Date.now(),
-    restarts: 0,
+    ended: { ended: 0, died: 0, isExact: true },
     deaths: [],
     history: new History(),
     queues: { views: [] },

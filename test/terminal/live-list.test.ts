@@ -119,6 +119,24 @@ describe('The state of a live list', () => {
     assert.equal(pressed(['home', 'pageup', 'down'], typing).chosen, 'b')
   })
 
+  it('asks by w, with nothing chosen, the row that hangs for longest, else the first', () => {
+    const facts = { ...FACTS, canAskWhy: true }
+
+    const asked = (hangsLongest?: string, from = START) => {
+      const { page, chosen } = pressed(['w'], from, { ...facts, hangsLongest })
+      return [page, chosen]
+    }
+
+    assert.deepEqual(
+      [asked(), asked('b')],
+      [
+        ['why', 'a'],
+        ['why', 'b'],
+      ],
+    )
+    assert.deepEqual(asked('b', pressed(['home'])), ['why', 'a'])
+  })
+
   it('opens and leaves pages; q ends the list alone', () => {
     assert.equal(pressed(['enter']).page, 'details')
     assert.equal(pressed(['enter']).chosen, 'a')

@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict'
 
-import type { Cursor, Snapshot, WorkerEntry } from '../../lib/scoreboard/types'
+import type { Cursor, Snapshot, Status, WorkerEntry } from '../../lib/scoreboard/types'
+import { changeLines } from '../../lib/terminal/change-lines'
 import { renderJson, renderLine, renderScreen, renderTable } from '../../lib/terminal/render'
+import { doingText } from '../../lib/view/doing'
 import { sortWorkers } from '../../lib/view/sort'
 import type { SortKey } from '../../lib/view/sort-keys'
 
@@ -68,9 +70,9 @@ describe('A snapshot as text', () => {
     const board = snapshot({ slot: 0, status: busy }, { id: 'web-2', slot: 1, status: idle })
 
     assert.deepEqual(renderTable(board), [
-      'SLOT  ID      PID   AGE  UPDATES  S  SECS  SERVED  OPEN  OLDEST  METHOD  PATH',
-      '   0  web-1  4242  0.5s        7  W   12s       7     2   1m30s  GET     /a',
-      '   1  web-2  4242  0.5s        7  K   40s       7     0       -  GET     last /b',
+      'SLOT  ID      PID   AGE  UPDATES  S  SECS  SERVED  OPEN  OLDEST  METHOD  HOST          PATH',
+      '   0  web-1  4242  0.5s        7  W   12s       7     2   1m30s  GET     shop.example  /a',
+      '   1  web-2  4242  0.5s        7  K   40s       7     0       -  GET     shop.example  last /b',
     ])
     assert.deepEqual(renderTable(board, { columns: 64 }), [
       'SLOT  ID      AGE  S  SECS  OPEN  OLDEST  PATH',
@@ -78,7 +80,63 @@ describe('A snapshot as text', () => {
       '   1  web-2  0.5s  K   40s     0       -  last /b',
     ])
     const other = snapshot({ status: busy }, { slot: 1, status: { ...idle, host: 'b.example' } })
-    assert.match(renderTable(other)[1]!, / {2}shop\.example\/a$/)
+    assert.match(renderTable(other)[1]!, / {2}shop\.example {2}\/a$/)
+  })
+
+  it('has the same marks as the page for those in trouble, and says how the dead ended', () => {
+    const served = {
+      state: 'working',
+      since: 1,
+      method: 'GET',
+      path: '/a',
+      inFlight: 1,
+      requests: 7,
+      bytes: 9,
+    }
+    const board = snapshot(
+      { id: 'live', slot: 0, status: served },
+      { id: 'hung', slot: 1, status: served, heartbeatMs: 1000, heartbeatAgeMs: 12_000 },
+      { id: 'crashed', slot: 2, status: served, state: 'dead', ending: 'exited 1' },
+      { id: 'killed', slot: 3, status: 'no request', state: 'dead', ending: 'SIGKILL' },
+      { id: 'gone', slot: 4, status: served, state: 'dead' },
+    )
+
+    const rows = renderTable(board, { state: true }).slice(1)
+
+    assert.deepEqual(
+      rows.map((row) =>
+        /(working|DEAD( .*?)??|blocked \w+) {2,}(\S) /.exec(row)!.filter((_, at) => at % 2 === 1),
+      ),
+      [
+        ['working', 'W'],
+        ['blocked 12s', 'B'],
+        ['DEAD exited 1', 'x'],
+        ['DEAD SIGKILL', 'x'],
+        ['DEAD', 'x'],
+      ],
+    )
+  })
+
+  it('reads as on the page where few workers serve requests', () => {
+    const served = {
+      state: 'working',
+      since: 1,
+      method: 'GET',
+      path: '/a',
+      inFlight: 2,
+      requests: 7,
+      bytes: 9,
+    }
+    const board = snapshot({ status: served }, { slot: 1 }, { slot: 2 })
+
+    assert.match(renderTable(board)[1]!, / {2}GET \/a \(2 in flight\)$/)
+    const moved = changeLines(
+      { takenAt: TAKEN_AT, gone: [], workers: [{ ...entry({ status: served }), merged: 1, isNew: true }] },
+      { columns: 80, colors: false },
+    )
+    assert.match(moved[0]!, / \+ web-1 GET \/a \(2 in flight\)$/)
+    assert.equal(doingText({ ...served, state: 'waiting', inFlight: 0 } as Status, 80), 'last GET /a')
+    assert.equal(doingText({ state: 'waiting', since: 1, inFlight: 0, requests: 0, bytes: 0 }, 80), 'waiting')
   })
 
   it('does not call a server stale that waits for requests', () => {

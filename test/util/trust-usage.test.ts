@@ -37,7 +37,8 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
   ],
   'cli/support/verb-hints.ts': [['statSync'], 'whether a word is a directory, for a hint'],
   'cli/support/signs-of-life.ts': [['statSync'], 'when a file that the user named was written last'],
-  'cli/verbs/work/output.ts': [
+  'cli/verbs/work/output.ts': [['closeSync'], 'on descriptors that trust has opened'],
+  'cli/verbs/work/log-folder.ts': [
     ['closeSync', 'mkdirSync'],
     'a directory that the user named; on descriptors that trust has opened',
   ],
@@ -46,21 +47,20 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
     ['closeSync', 'fstatSync', 'openSync'],
     'files that the user named to be appended to, which may be pipes',
   ],
-  'cli/verbs/work/run-work.ts': [
-    ['mkdtempSync', 'rmSync'],
-    'a directory of its own that it has just made, 0700',
+  'cli/support/temporary-folder.ts': [
+    ['mkdtempSync', 'readlinkSync', 'rmSync'],
+    'a directory of its own that it has just made, 0700, and such of earlier processes of this user; a link of /proc',
   ],
   'cli/verbs/work/spool.ts': [
     ['closeSync', 'mkdtempSync', 'openSync', 'readSync', 'rmSync', 'writeSync'],
     'a new file in a directory of its own that it has just made, 0700',
   ],
-  'cli/parse/items.ts': [['createReadStream'], 'a file that the user named, which may be a pipe'],
+  'cli/parse/items.ts': [
+    ['createReadStream', 'statSync'],
+    'a file that the user named, which may be a pipe, or a directory by mistake',
+  ],
   'demo/fleet-run.ts': [
     ['existsSync', 'mkdtemp', 'rm'],
-    'a directory of its own that it has just made, 0700',
-  ],
-  'cli/verbs/work/in-fleet.ts': [
-    ['mkdtempSync', 'rmSync'],
     'a directory of its own that it has just made, 0700',
   ],
   'demo/run.ts': [['existsSync', 'mkdtemp', 'rm'], 'a directory of its own that it has just made, 0700'],

@@ -171,7 +171,7 @@ describe('A file that is opened', () => {
   })
 })
 
-describe('A file that is written anew', () => {
+describe('A file that is written behind its end', () => {
   let file: string
   let victim: string
 
@@ -183,11 +183,11 @@ describe('A file that is written anew', () => {
 
   it('is one that is missing, or one of ours', () => {
     for (const text of ['long', 'x']) {
-      const descriptor = trust.openToWrite(file)
+      const descriptor = trust.openToAppend(file)
       fs.writeSync(descriptor, text)
       fs.closeSync(descriptor)
-      assert.equal(fs.readFileSync(file, 'utf8'), text)
     }
+    assert.equal(fs.readFileSync(file, 'utf8'), 'longx')
   })
 
   const planted: [name: string, plant: () => void][] = [
@@ -197,10 +197,10 @@ describe('A file that is written anew', () => {
     ['a directory', () => fs.mkdirSync(file)],
   ]
   for (const [name, plant] of planted) {
-    it(`is not ${name}, and nothing is cut`, () => {
+    it(`is not ${name}, and nothing is changed`, () => {
       plant()
 
-      assert.throws(() => trust.openToWrite(file))
+      assert.throws(() => trust.openToAppend(file))
 
       assert.equal(fs.readFileSync(victim, 'utf8'), 'precious')
     })
@@ -211,7 +211,7 @@ describe('A file that is written anew', () => {
     fs.writeFileSync(file, 'theirs')
     fs.chownSync(file, NOBODY, NOBODY)
 
-    assert.throws(() => trust.openToWrite(file), REFUSED)
+    assert.throws(() => trust.openToAppend(file), REFUSED)
 
     assert.equal(fs.readFileSync(file, 'utf8'), 'theirs')
   })

@@ -1,11 +1,24 @@
 // The flags of the verbs that take the URL of a fleet where the directory of a board may stand.
 
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
+import { redactUrl } from '../../util/redact'
+import { schemeOf } from '../../util/schemes'
 import { keyValue } from './arguments'
-import { type ServerOptions, withServer } from './queue-flags'
+import { type ServerOptions, withWay } from './queue-flags'
 
 export interface FleetFlags extends ServerOptions {
   label?: Record<string, string>
+  connectTimeout?: number
+  sharedDirectory?: boolean
+}
+
+/** A parser of the URL of a fleet. To the verbs that look at it a plain path is the directory of a board. */
+export function fleetUrl(text: string): string {
+  if (schemeOf(text) !== undefined) return text
+  const meant = /^[\w.-]+:\d+[,/]/.test(text) ? `zk://${text}` : `local:${text}`
+  throw new InvalidArgumentError(
+    `Expected the URL of a fleet, zk://host:port/path or local:DIR; did you mean ${redactUrl(meant)}?`,
+  )
 }
 
 /** What their first argument is. */
@@ -23,5 +36,5 @@ export function withLabels(command: Command): Command {
 
 /** Adds what a fleet needs. */
 export function withFleet(command: Command): Command {
-  return withServer(withLabels(command))
+  return withWay(withLabels(command))
 }

@@ -1,7 +1,7 @@
 // Items on standard input or in a file: one a line, or ended by NUL; and items as text.
 
 import { isUtf8 } from 'node:buffer'
-import { createReadStream } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { MAX_ITEM_BYTES } from '../../util/bounds'
 import { WatchdogError } from '../../util/errors'
 
@@ -18,6 +18,10 @@ const CARRIAGE_RETURN = 0x0d
  * @throws {WatchdogError} `ERR_TOO_LARGE`, as soon as an item is longer than a queue takes, whether or not it ends
  */
 export async function* readItems(from: string, nul: boolean): AsyncGenerator<LineItem, void, undefined> {
+  if (from !== '-' && statSync(from, { throwIfNoEntry: false })?.isDirectory()) {
+    const why = `${from} is a directory; give a file with an item on each line, or '-' and pipe them in`
+    throw Object.assign(new Error(why), { code: 'EISDIR' })
+  }
   const stream = from === '-' ? process.stdin : createReadStream(from)
   const end = nul ? 0 : 0x0a
   /** Of the item at hand, as they came: joined once. */

@@ -30,7 +30,7 @@ export function withServer(command: Command): Command {
     .addOption(
       new Option(
         '--auth <user:password>',
-        'ZooKeeper: the secret that the queue was made with, or x509 for the certificate of --tls-cert',
+        'ZooKeeper: the secret that it was made with, or x509 for the certificate of --tls-cert',
       ).env('ROLLCALL_AUTH'),
     )
     .addOption(new Option('--tls', 'ZooKeeper: encrypted, as zks:// is').env('ROLLCALL_TLS'))
@@ -50,12 +50,16 @@ export function withQueue(command: Command): Command {
       'the queue: a directory of this machine, or zk://host1:2181,host2:2181/path (zks:// over TLS)',
     ).env('ROLLCALL_QUEUE'),
   )
-  return withServer(which)
-    .option(
-      '--session-timeout <duration>',
-      'how long a silent process counts as alive (default 15s)',
-      durationFrom('100ms'),
-    )
+  return withWay(which).option(
+    '--session-timeout <duration>',
+    'how long a silent process counts as alive (default 15s)',
+    durationFrom('100ms'),
+  )
+}
+
+/** Adds all that says how to reach what lies on a server, or in a directory of this machine. */
+export function withWay(command: Command): Command {
+  return withServer(command)
     .option(
       '--connect-timeout <duration>',
       'how long to wait for the server (default 10s)',
@@ -63,7 +67,7 @@ export function withQueue(command: Command): Command {
     )
     .option(
       '--shared-directory',
-      'use a queue of this machine although others may write to a directory above it: they could have your files deleted',
+      'local: use it although others may write to a directory above it: they could have your files deleted',
     )
 }
 

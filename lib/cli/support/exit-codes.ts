@@ -131,6 +131,9 @@ const OF_WATCHDOG: Record<WatchdogErrorCode, number> = {
 const OF_ERRNO: Record<string, number> = {
   ENOENT: EXIT.notFound,
   ENOTDIR: EXIT.notFound,
+  EISDIR: EXIT.usage,
+  ELOOP: EXIT.usage,
+  ENAMETOOLONG: EXIT.usage,
   EACCES: EXIT.permission,
   EPERM: EXIT.permission,
   EROFS: EXIT.permission,

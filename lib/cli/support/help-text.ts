@@ -1,6 +1,7 @@
 // What every help has, whoever wrote it: lines that fit, and the exit codes.
 
 import type { Command } from 'commander'
+import { durationText } from '../parse/duration'
 import { EXIT, exitCodesText } from './exit-codes'
 
 const WIDTH = 80
@@ -14,6 +15,18 @@ export function withExitCodes(command: Command): void {
     withExitCodes(verb)
     if (verb.commands.length === 0 && !/exit codes?/i.test(textAfter(verb)))
       verb.addHelpText('after', `\n${COMMON}`)
+  }
+}
+
+/** Says the default of each option that takes a duration as it would be given. */
+export function withDurationDefaults(command: Command): void {
+  for (const verb of command.commands) {
+    withDurationDefaults(verb)
+    for (const option of verb.options) {
+      const { flags, defaultValue } = option
+      if (flags.endsWith('<duration>') && typeof defaultValue === 'number')
+        option.default(defaultValue, durationText(defaultValue))
+    }
   }
 }
 

@@ -80,7 +80,9 @@ export function checkExists(baseDir: string): void {
       throw new CliError(EXIT.permission, `Cannot look into ${baseDir}${hint}`, { cause })
     }
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause
-    const why = unmountedHint(baseDir) || `: no worker has made one there${placeHint(baseDir, 'board')}`
+    const what =
+      code === 'ENOTDIR' ? 'that is a file, and a board is a directory' : 'no worker has made one there'
+    const why = unmountedHint(baseDir) || `: ${what}${placeHint(baseDir, 'board')}`
     const message = `No board in ${redactUrl(baseDir)}${why}`
     throw new CliError(EXIT.notFound, message, { cause })
   }

@@ -87,11 +87,7 @@ export async function useQueue<R, Item = string>(
 /** An error that says there is no queue, with what may have been meant. */
 export function withPlaceHint(error: unknown, url: string, wanted: 'queue' | 'fleet' = 'queue'): unknown {
   if (!(error instanceof WatchdogError)) return error
-  const { code, path, retryable, maybeApplied } = error
-  // The library's advice in the options of the command.
-  const message = error.message.replace("set the option 'allowSharedDirectory'", 'give --shared-directory')
-  if (code === 'ERR_AUTH')
-    return new WatchdogError(code, message, { cause: error, path, retryable, maybeApplied })
+  const { code, message, path, retryable, maybeApplied } = error
   if (code !== 'ERR_NOT_FOUND' && code !== 'ERR_UNSUPPORTED') return error
   const hint = placeHint(url, wanted)
   if (hint === '') return error

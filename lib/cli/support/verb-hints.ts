@@ -56,7 +56,10 @@ export function withVerbsOf(message: string, program: Command, name: string | un
 
 /** Somebody has left out the verb. */
 function placeOf(word: string): string | undefined {
-  if (schemeOf(word) !== undefined) return `rollcall queue status --queue ${redactUrl(word)}`
+  if (schemeOf(word) !== undefined) {
+    const url = redactUrl(word)
+    return `rollcall ls ${url}, of a fleet, or rollcall queue status --queue ${url}`
+  }
   const isPath = word.includes('/') || word === '.' || word === '..'
   if (!isPath && !statSync(word, { throwIfNoEntry: false })?.isDirectory()) return undefined
   return `rollcall ls ${word}`

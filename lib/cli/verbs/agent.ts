@@ -4,7 +4,8 @@
 import { type Command, Option } from 'commander'
 import { directory, integerFrom, keyValue, several } from '../parse/arguments'
 import { durationFrom } from '../parse/duration'
-import { withServer } from '../parse/queue-flags'
+import { fleetUrl } from '../parse/fleet-flags'
+import { withWay } from '../parse/queue-flags'
 import type { AgentOptions } from './fleet/agent'
 
 export function registerAgent(program: Command): void {
@@ -22,9 +23,11 @@ export function registerAgent(program: Command): void {
       new Option(
         '-F, --fleet <url>',
         'the fleet: zk://host1:2181,host2:2181/path (zks:// over TLS), or local:DIR on this machine',
-      ).env('ROLLCALL_FLEET'),
+      )
+        .env('ROLLCALL_FLEET')
+        .argParser(fleetUrl),
     )
-  withServer(agent)
+  withWay(agent)
     .option('--name <name>', "what this machine is called (default: the host's name)")
     .option('-l, --label <key=value>', 'something to find it by; may be given several times', keyValue)
     .option('--page <url>', 'a page that this machine serves itself, such as that of rollcall serve')
@@ -49,8 +52,11 @@ export function registerAgent(program: Command): void {
       'how long a silent agent counts as live (default 15s)',
       durationFrom('100ms'),
     )
-    .option('--shared-directory', 'use a local: fleet although others may write to a directory above it')
-    .option('--forget <name>', 'take a machine that is lost or has left off the list, then end', several)
+    .option(
+      '--forget <name>',
+      'take a machine that is lost or has left off the list, by its name or id, then end',
+      several,
+    )
     .option('--json', 'print {"name":"...","id":"...","pid":N} when it has joined')
     .addHelpText(
       'after',

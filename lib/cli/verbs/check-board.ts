@@ -1,7 +1,7 @@
 // What `check` does. Exit codes and the line are those of monitoring plug-ins (monitoring-plugins.org).
 
 import type { WorkerEntry } from '../../scoreboard/types'
-import { lookAt, machineStateText } from '../../view/fleet'
+import { lookAt, machineCount, machineStateText } from '../../view/fleet'
 import { ageText, escapeControls } from '../../view/text'
 import { blockedForMs } from '../../view/worker-state'
 import type { FleetFlags } from '../parse/fleet-flags'
@@ -15,8 +15,8 @@ import { print } from '../support/output'
 
 /** Beyond it is worse; a minimum is worse below it. */
 export interface Limits {
-  warning?: number
-  critical: number
+  warning?: number | undefined
+  critical?: number | undefined
 }
 
 export interface CheckOptions extends BoardFlags, QueueOptions, FleetFlags {
@@ -72,15 +72,15 @@ async function fleetMeasures(url: string, options: CheckOptions): Promise<Measur
   let measures: Measure[] = []
   await useFleet(url, options, async (fleet) => {
     const { machines, states } = lookAt(await fleet.snapshot(), {}, options.label)
-    const lost = machines.filter(({ machine }) => machine.state === 'lost').map(({ machine }) => machine)
+    const lost = machines.filter(({ machine }) => machine.state === 'lost')
+    const unread = machines.filter(({ machine }) => machine.state !== 'left' && machine.error !== undefined)
+    const all = machineCount(states)
     const heard = machines.filter(({ machine }) => machine.state === 'live')
-    const workers = heard.flatMap(({ machine }) =>
-      machine.workers.map((worker) => ({ ...worker, id: `${worker.id} on ${machine.name}` })),
+    const workers = heard.flatMap(({ name, machine }) =>
+      machine.workers.map((worker) => ({ ...worker, id: `${worker.id} on ${name}` })),
     )
-    const names = lost
-      .slice(0, MOST_NAMED)
-      .map((one) => `${escapeControls(one.name)} ${machineStateText(one)}`)
-    const more = lost.length > MOST_NAMED ? ', ...' : ''
+    const lostOnes = named(lost.map(({ name, machine }) => `${name} ${machineStateText(machine)}`))
+    const unreadOnes = named(unread.map(({ name, machine }) => `${name}: ${machine.error!.message}`))
     measures = [
       ...workerMeasures(workers, options),
       {
@@ -88,13 +88,29 @@ async function fleetMeasures(url: string, options: CheckOptions): Promise<Measur
         value: lost.length,
         unit: '',
         limits: options.maxLost ?? { critical: 0 },
-        text: `${lost.length} of ${machines.length} machines lost (${names.join(', ')}${more})`,
+        text: `${lost.length} of ${machinesWord(all)} lost${lostOnes}`,
       },
-      { label: 'machines', value: states.live, unit: '', limits: undefined, text: `${states.live} machines` },
+      {
+        label: 'unreadable_machines',
+        value: unread.length,
+        unit: '',
+        limits: { critical: 0 },
+        text: `${machinesWord(unread.length)} cannot be read${unreadOnes}`,
+      },
+      { label: 'machines', value: all, unit: '', limits: undefined, text: machinesWord(all) },
     ]
   })
   if (measures.length === 0) throw new Error('Interrupted before there was an answer')
   return measures
+}
+
+const machinesWord = (count: number) => `${count} machine${count === 1 ? '' : 's'}`
+
+/** ` (one, two, ...)`, or nothing of none. */
+function named(all: readonly string[]): string {
+  if (all.length === 0) return ''
+  const first = all.slice(0, MOST_NAMED).map(escapeControls)
+  return ` (${first.join(', ')}${all.length > MOST_NAMED ? ', ...' : ''})`
 }
 
 function workerMeasures(workers: readonly WorkerEntry[], options: CheckOptions): Measure[] {
@@ -102,8 +118,12 @@ function workerMeasures(workers: readonly WorkerEntry[], options: CheckOptions):
   const blocked = living.filter((worker) => blockedForMs(worker, options.maxBlocked?.warning) !== undefined)
   const longest = worst(living, (worker) => blockedForMs(worker, 0) ?? 0)
   const oldest = worst(living, ({ ageMs }) => ageMs ?? 0)
-  const dead = workers.length - living.length
+  const dead = workers.filter(({ state }) => state === 'dead')
   const who = (worst: Worst) => (worst.worker === undefined ? '' : ` (${escapeControls(worst.worker.id)})`)
+  const blockedText =
+    blocked.length === 0
+      ? '0 blocked'
+      : `${blocked.length} blocked, for up to ${ageText(longest.value)}${who(longest)}`
   const minLive = options.minLive ?? { critical: 1 }
   return [
     {
@@ -119,9 +139,15 @@ function workerMeasures(workers: readonly WorkerEntry[], options: CheckOptions):
       value: longest.value / 1000,
       unit: 's',
       limits: inSeconds(options.maxBlocked),
-      text: `${blocked.length} blocked, for up to ${ageText(longest.value)}${who(longest)}`,
+      text: blockedText,
     },
-    { label: 'dead', value: dead, unit: '', limits: options.maxDead, text: `${dead} dead` },
+    {
+      label: 'dead',
+      value: dead.length,
+      unit: '',
+      limits: options.maxDead,
+      text: `${dead.length} dead${named(dead.map(({ id }) => id))}`,
+    },
     {
       label: 'oldest_status',
       value: oldest.value / 1000,
@@ -133,8 +159,9 @@ function workerMeasures(workers: readonly WorkerEntry[], options: CheckOptions):
       label: 'blocked',
       value: blocked.length,
       unit: '',
-      limits: undefined,
-      text: `${blocked.length} blocked`,
+      // Where nobody has said for how long one may be: a warning.
+      limits: options.maxBlocked === undefined ? { warning: 0 } : undefined,
+      text: blockedText,
     },
   ]
 }
@@ -181,8 +208,8 @@ function worst(workers: readonly WorkerEntry[], value: (worker: WorkerEntry) => 
 
 function inSeconds(limits: Limits | undefined): Limits | undefined {
   if (limits === undefined) return undefined
-  const { warning, critical } = limits
-  return { critical: critical / 1000, ...(warning === undefined ? {} : { warning: warning / 1000 }) }
+  const of = (ms: number | undefined) => (ms === undefined ? undefined : ms / 1000)
+  return { warning: of(limits.warning), critical: of(limits.critical) }
 }
 
 function severity({ value, limits, isMinimum }: Measure): number {

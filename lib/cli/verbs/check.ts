@@ -26,7 +26,7 @@ export function registerCheck(program: Command): void {
     .option('--min-live <n>', 'so many workers live (default 1)', limits(count))
     .option(
       '--max-blocked <duration>',
-      "for so long a worker's event loop may not turn",
+      "for so long a worker's event loop may not turn (default: one that is blocked is a warning)",
       limits(parseDuration),
     )
     .option('--max-dead <n>', 'so many are dead and not cleaned up', limits(count))

@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { escapeControls } from '../../view/escape-controls'
 import { directory } from '../parse/arguments'
 import { BOARD_OR_FLEET } from '../parse/fleet-flags'
-import { type ServerOptions, withServer } from '../parse/queue-flags'
+import { type ServerOptions, withWay } from '../parse/queue-flags'
 import { isFleet } from '../support/board-or-fleet'
 import { type BoardFlags, openToRead, withBoard } from '../support/open-board'
 import { print } from '../support/output'
@@ -18,7 +18,7 @@ export function registerTotals(program: Command): void {
       'Print the totals: of counters over everybody who ever worked here, of gauges over the living.',
     )
     .argument('<dir>', BOARD_OR_FLEET, directory)
-  withServer(withBoard(totals))
+  withWay(withBoard(totals))
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ rollcall totals /run/app')
     .action(printTotals)

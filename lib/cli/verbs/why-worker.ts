@@ -6,7 +6,8 @@ import type { Scoreboard } from '../../scoreboard/scoreboard'
 import type { WorkerEntry } from '../../scoreboard/types'
 import { nearestName } from '../../util/check-options'
 import { errnoName } from '../../util/errno'
-import { cut, escapeControls, statusText } from '../../view/text'
+import { doingText } from '../../view/doing'
+import { ageText, cut, escapeControls } from '../../view/text'
 import { blockedForMs } from '../../view/worker-state'
 import { stackOnBoard } from '../../why/on-board'
 import { loopText, stackLines } from '../../why/stack-text'
@@ -62,7 +63,7 @@ async function show(
   } else {
     const head = `${escapeControls(worker.id)}  pid ${worker.pid}  ${loopText(worker, stack, options.blocked)}  `
     const { columns } = outputStyle()
-    print(cut(head + statusText(worker.status, columns), columns).trimEnd())
+    print(cut(head + doingText(worker.status, columns), columns).trimEnd())
     for (const line of stackLines(stack)) print(line)
   }
   return exitCodeFor(stack.refusal)
@@ -101,12 +102,19 @@ export async function kill(dir: string, name: string, options: KillOptions): Pro
     throw new CliError(isForbidden ? EXIT.permission : EXIT.system, `${attempt}: ${why}`)
   }
   const named = signalName(signal)
-  print(
-    options.json
-      ? JSON.stringify({ id, pid, signal: named })
-      : `sent ${named} to ${escapeControls(id)}, pid ${pid}`,
-  )
+  const forMs = blockedForMs(worker)
+  if (options.json) {
+    print(JSON.stringify({ id, pid, signal: named, blockedForMs: forMs }))
+    return
+  }
+  print(`sent ${named} to ${escapeControls(id)}, pid ${pid}`)
+  if (forMs !== undefined && !NEED_NO_HANDLER.has(named)) {
+    print(`it is blocked for ${ageText(forMs)}, so no handler of JavaScript can run; --signal KILL ends it`)
+  }
 }
+
+/** The kernel alone does what they are for. */
+const NEED_NO_HANDLER = new Set(['SIGKILL', 'SIGSTOP', 'SIGCONT'])
 
 function signalNumber(text: string): number {
   const all = constants.signals as Record<string, number>
@@ -114,7 +122,9 @@ function signalNumber(text: string): number {
   const number =
     all[name] ?? (/^\d+$/.test(text) && Object.values(all).includes(Number(text)) ? Number(text) : undefined)
   if (number !== undefined) return number
-  const nearest = nearestName(name, Object.keys(all))
+  // Names this short are near to each other without meaning the same: those that begin alike.
+  const alike = Object.keys(all).filter((one) => one.startsWith(name.slice(0, 'SIG'.length + 2)))
+  const nearest = nearestName(name, alike)
   throw new CliError(
     EXIT.usage,
     `Expected a signal like TERM, KILL or 9, got '${text}'${nearest ? `; did you mean ${nearest}?` : ''}`,

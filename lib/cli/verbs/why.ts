@@ -55,7 +55,10 @@ Examples:
     .argument('<worker>', 'its id, or its pid')
   withBoard(kill)
     .option('-s, --signal <signal>', 'which: TERM, KILL, 9', 'TERM')
-    .option('--json', 'print {"id":"...","pid":N,"signal":"..."}')
+    .option(
+      '--json',
+      'print {"id":"...","pid":N,"signal":"...","blockedForMs":N}, the last of one that is blocked',
+    )
     .addHelpText(
       'after',
       `

@@ -12,7 +12,7 @@ import { ANY_VERSION, type Store } from '../store/store'
 import { destroy } from './destroy'
 import { GATE } from './gate'
 import { HOLD, Incarnation, incarnationOf } from './incarnation'
-import { encodeList, extendList, ListMeter, listPath } from './list'
+import { encodeList, extendList, ListMeter, listPath, type Purpose } from './list'
 import {
   CREATING,
   CREATOR_MS,
@@ -39,6 +39,7 @@ export interface CreateRequest {
   syncStart: boolean
   sealed: boolean
   ifExists: 'error' | 'attach' | 'replace' | 'extend'
+  purpose?: Purpose
   /** Of the items. */
   traits: { readonly priority: number; readonly delayMs: number }
 }
@@ -69,7 +70,7 @@ export async function create(store: Store, request: CreateRequest): Promise<Inca
     else {
       const existing = await makeWay(store, request.ifExists)
       if (existing === undefined) continue
-      if (request.ifExists === 'extend') await extendList(existing, request.items)
+      if (request.ifExists === 'extend') await extendList(existing, request.items, request.purpose)
       return existing
     }
   }
@@ -150,7 +151,7 @@ async function build(store: Store, record: QueueRecord, request: CreateRequest):
       await make(incarnation.at('totals'), encodeTotals({ done: 0, failed: 0, leaving: [] }))
     const items = meter?.measure(request.items) ?? request.items
     await writePages(incarnation, { ...request, items }, make)
-    if (meter !== undefined) await make(listPath(incarnation), encodeList(meter))
+    if (meter !== undefined) await make(listPath(incarnation), encodeList(meter, request.purpose?.text))
     const phase = request.sealed ? 'sealed' : 'open'
     const committed: QueueRecord = {
       ...record,

@@ -1,5 +1,6 @@
-// A queue of a list that may grow, `ifExists: 'extend'`: the node `list` says how many items it was made of, and their
-// digest. The same list, or one that goes on where that ended, is taken up; any other is refused.
+// A queue of a list that may grow, `ifExists: 'extend'`: the node `list` says how many items it was made of, their
+// digest, and what they are for. The same list, or one that goes on where that ended, is taken up for the same purpose;
+// any other is refused.
 //
 // Pages of later items are called by the number of their first item, so that after a crash, and beside others who
 // do the same, each finds what is there already: nothing is added twice.
@@ -7,15 +8,23 @@
 import { createHash, type Hash } from 'node:crypto'
 import { EMPTY } from '../../util/bytes'
 import { WatchdogError } from '../../util/errors'
-import { encodeState } from '../page-state/codec'
+import { decodeState, encodeState } from '../page-state/codec'
 import { type EncodedPage, encodeItem, encodePages, pageIndex } from '../page-state/item-page'
-import { newState } from '../page-state/page-state'
+import { counts, newState } from '../page-state/page-state'
 import type { Incarnation } from './incarnation'
 
 interface ListRecord {
   readonly count: number
   /** SHA-256 of kind, length and bytes of each. */
   readonly digest: string
+  /** What is done with them, in words of whoever does it. */
+  readonly purpose?: string
+}
+
+export interface Purpose {
+  readonly text: string
+  /** It is another from now on, whatever was begun. */
+  readonly mayChange: boolean
 }
 
 type Items = Iterable<unknown> | AsyncIterable<unknown>
@@ -28,7 +37,7 @@ export class ListMeter {
   readonly #hash: Hash = createHash('sha256')
   #count = 0
 
-  get record(): ListRecord {
+  get record(): Omit<ListRecord, 'purpose'> {
     return { count: this.#count, digest: this.#hash.copy().digest('hex') }
   }
 
@@ -51,8 +60,8 @@ export class ListMeter {
 }
 
 /** What a list was made of, for a queue that is being made. */
-export function encodeList(meter: ListMeter): Buffer {
-  return Buffer.from(JSON.stringify(meter.record))
+export function encodeList(meter: ListMeter, purpose: string | undefined): Buffer {
+  return Buffer.from(JSON.stringify({ ...meter.record, purpose }))
 }
 
 export function listPath(incarnation: Incarnation): string {
@@ -60,8 +69,13 @@ export function listPath(incarnation: Incarnation): string {
 }
 
 /** Adds what `items` has beyond what the queue was made of. */
-export async function extendList(incarnation: Incarnation, items: Items): Promise<void> {
+export async function extendList(
+  incarnation: Incarnation,
+  items: Items,
+  purpose: Purpose | undefined,
+): Promise<void> {
   const known = await readList(incarnation)
+  if (purpose !== undefined) await checkPurpose(incarnation, known, purpose)
   const meter = new ListMeter()
   const iterator = iteratorOf(items)
   try {
@@ -78,7 +92,32 @@ export async function extendList(incarnation: Incarnation, items: Items): Promis
   } finally {
     await iterator.return?.(undefined)
   }
-  await keepRecord(incarnation, meter)
+  await keepRecord(incarnation, meter, purpose?.text)
+}
+
+/** What was done for one purpose would count as done for the other. */
+async function checkPurpose(incarnation: Incarnation, known: ListRecord, purpose: Purpose): Promise<void> {
+  const { text, mayChange } = purpose
+  if (mayChange || known.purpose === undefined || known.purpose === text) return
+  if (!(await isBegun(incarnation))) return
+  throw new WatchdogError(
+    'ERR_EXISTS',
+    `The queue at ${incarnation.store.url} was begun for something else: ${known.purpose}`,
+    { retryable: false },
+  )
+}
+
+/** Whether an item was ever tried, or is in somebody's hands. */
+async function isBegun(incarnation: Incarnation): Promise<boolean> {
+  const { store } = incarnation
+  for (const page of (await store.list(incarnation.at('states'))) ?? []) {
+    const node = await store.get(incarnation.at('states', page))
+    const state = node && decodeState(node.data)
+    if (state === undefined) continue
+    const { done, failed, leased } = counts(state)
+    if (done + failed + leased > 0) return true
+  }
+  return false
 }
 
 function iteratorOf(items: Items): AsyncIterator<unknown> {
@@ -92,8 +131,9 @@ async function readList(incarnation: Incarnation): Promise<ListRecord> {
   const node = await store.get(listPath(incarnation))
   if (node !== undefined) {
     try {
-      const { count, digest } = JSON.parse(node.data.toString()) as ListRecord
-      if (Number.isSafeInteger(count) && typeof digest === 'string') return { count, digest }
+      const { count, digest, purpose } = JSON.parse(node.data.toString()) as ListRecord
+      if (Number.isSafeInteger(count) && typeof digest === 'string')
+        return { count, digest, ...(typeof purpose === 'string' ? { purpose } : {}) }
     } catch {
       // Damaged: nothing is known of the list.
     }
@@ -206,12 +246,22 @@ async function commitPage(incarnation: Incarnation, name: string, size: number):
 }
 
 /** Only saves work the next time: what is in the pages counts. */
-async function keepRecord(incarnation: Incarnation, meter: ListMeter): Promise<void> {
+async function keepRecord(
+  incarnation: Incarnation,
+  meter: ListMeter,
+  purpose: string | undefined,
+): Promise<void> {
   const { store } = incarnation
   for (;;) {
     const node = await store.get(listPath(incarnation))
     if (node === undefined) throw incarnation.closed()
-    if ((await readList(incarnation)).count >= meter.count) return
-    if ((await store.set(listPath(incarnation), encodeList(meter), node.version)).kind === 'set') return
+    const known = await readList(incarnation)
+    const isNewer = known.count < meter.count
+    const isOther = purpose !== undefined && purpose !== known.purpose
+    if (!isNewer && !isOther) return
+    const { count, digest } = isNewer ? meter.record : known
+    const record: ListRecord = { count, digest, purpose: purpose ?? known.purpose }
+    const bytes = Buffer.from(JSON.stringify(record))
+    if ((await store.set(listPath(incarnation), bytes, node.version)).kind === 'set') return
   }
 }

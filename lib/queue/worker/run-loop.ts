@@ -73,7 +73,7 @@ export class RunLoop<Item> {
       if (!isDrained) this.#failure ??= { error }
     }
     for (;;) {
-      this.#send()
+      this.send()
       if (active.size + acks.size === 0) break
       await Promise.all([...active, ...acks])
     }
@@ -128,11 +128,15 @@ export class RunLoop<Item> {
     if (lease.settled) return
     this.#unsent.push(() => this.#ack(lease, result))
     const pauseMs = this.#sentAt + ACK_EVERY_MS - performance.now()
-    if (pauseMs <= 0) this.#send()
-    else this.#sending ??= setTimeout(this.#send, pauseMs)
+    if (pauseMs <= 0) this.send()
+    else this.#sending ??= setTimeout(this.send, pauseMs)
   }
 
-  readonly #send = (): void => {
+  /**
+   * Sends the acks that wait for others. To be called before more is claimed, too: what is done must not look as if it
+   * was in hand when the next item kills the process.
+   */
+  readonly send = (): void => {
     clearTimeout(this.#sending)
     this.#sending = undefined
     this.#sentAt = performance.now()

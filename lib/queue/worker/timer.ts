@@ -146,7 +146,14 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
   }
 
   /** Leases items one after the other, fetching more than one at a time where they are short work. */
-  async *leases(options: LeasesOptions = {}): AsyncGenerator<Lease<Item>, void, undefined> {
+  leases(options: LeasesOptions = {}): AsyncGenerator<Lease<Item>, void, undefined> {
+    return this.#stream(options, () => {})
+  }
+
+  async *#stream(
+    options: LeasesOptions,
+    beforeClaim: () => void,
+  ): AsyncGenerator<Lease<Item>, void, undefined> {
     checkOptions(options, ['until', 'timeoutMs', 'signal'], 'the options of leases()')
     const { until = 'done', signal } = options
     const timeoutMs = optionalInteger(options.timeoutMs, 'timeoutMs', 1, MAX_WAIT_MS)
@@ -158,7 +165,9 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     let tickets: LeaseTicket[] = []
     try {
       for (;;) {
-        const next = await this.#source.next(await this.#batch.size(), waitMs, signal)
+        const size = await this.#batch.size()
+        beforeClaim()
+        const next = await this.#source.next(size, waitMs, signal)
         if (next === undefined) return
         tickets = next
         this.#tickets.inStream += tickets.length
@@ -192,7 +201,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     optionalSignal(signal, 'signal')
     const keepsResults = this.#holder.keepsResults
     const loop = new RunLoop<Item>(handler, { concurrency, keepsResults, timeoutMs, drainMs, signal })
-    await loop.over(this.leases({ until, timeoutMs, signal: loop.signal }))
+    await loop.over(this.#stream({ until, timeoutMs, signal: loop.signal }, loop.send))
   }
 
   #hand(ticket: LeaseTicket, timeoutMs?: number): Lease<Item> {

@@ -6,7 +6,7 @@ import { ownerKey, RateWindow, updateRates } from '../../view/rates'
 import { sortWorkers } from '../../view/sort'
 import { SORTS, type SortKey } from '../../view/sort-keys'
 import { ageText, cut, escapeControls, indentedJson, statusText, timeText } from '../../view/text'
-import { shownState } from '../../view/worker-state'
+import { blockedForMs, shownState } from '../../view/worker-state'
 import { boardColumns, entryText, jsonStatus, renderLine, stateText, type TableOptions } from '../render'
 import { type TableColumn, tableLines } from '../table'
 import type { ListSource, Order, Tone } from './list-source'
@@ -22,7 +22,7 @@ export class BoardSource implements ListSource<WorkerEntry> {
     'Red: dead, or blocked: its event loop has not turned for so long; w shows where it is.',
     'Yellow: without a heart and silent for longer than --stale says, or with a status that cannot be read.',
     'Where most workers serve requests, S is the state letter of mod_status (_ waiting, K keep-alive,',
-    'R reading, W working or writing), and SECS the time in that state.',
+    'R reading, W working or writing; x dead, B blocked, ! stale), and SECS the time in that state.',
   ]
   readonly why: ((worker: WorkerEntry) => Promise<string[]>) | undefined
   readonly #title: string
@@ -125,6 +125,10 @@ export class BoardSource implements ListSource<WorkerEntry> {
 
   isEnded(worker: WorkerEntry): boolean {
     return worker.state === 'dead'
+  }
+
+  hangsForMs(worker: WorkerEntry): number | undefined {
+    return blockedForMs(worker, this.#states.blockedMs)
   }
 
   toneOf(worker: WorkerEntry): Tone {

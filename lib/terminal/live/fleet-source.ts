@@ -1,6 +1,7 @@
 // The workers of a fleet as the rows of a live list, wherever they are.
 
 import type { FleetSnapshot } from '../../fleet/types'
+import { doingText } from '../../view/doing'
 import {
   byTrouble,
   type FleetLook,
@@ -14,7 +15,7 @@ import {
   workersText,
 } from '../../view/fleet'
 import { ownerKey } from '../../view/rates'
-import { ageText, byNumberedName, cut, escapeControls, statusText } from '../../view/text'
+import { ageText, byNumberedName, cut, escapeControls } from '../../view/text'
 import type { StateLimits } from '../../view/worker-state'
 import { fleetLine, fleetStateText, fleetTable } from '../fleet-render'
 import { entryText } from '../render'
@@ -93,9 +94,9 @@ export class FleetSource implements ListSource<FleetRow> {
     const lines = [`${escapeControls(this.#title)}  ${fleetLine(this.#now)}${away}`]
     const troubled = machines.filter((view) => troubleOf(view) > 0)
     const worst = troubled.toSorted((a, b) => troubleOf(b) - troubleOf(a) || 0)
-    const named = worst.slice(0, MOST_NAMED).map(({ machine, counts, lost }) => {
+    const named = worst.slice(0, MOST_NAMED).map(({ name, machine, counts, lost }) => {
       const how = machine.state === 'live' ? workersText({ counts, lost }) : machineStateText(machine)
-      return `${escapeControls(machine.name)} (${how})`
+      return `${escapeControls(name)} (${how})`
     })
     const more = worst.length - named.length
     if (named.length > 0) lines.push(`look at  ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`)
@@ -106,12 +107,12 @@ export class FleetSource implements ListSource<FleetRow> {
     return ownerKey(worker)
   }
 
-  nameOf({ worker, machine }: FleetRow): string {
-    return `${worker.id} on ${machine.name}`
+  nameOf({ worker, name }: FleetRow): string {
+    return `${worker.id} on ${name}`
   }
 
-  textOf({ worker, machine, kind }: FleetRow): string {
-    const words = [machine.name, machine.host, labelsText(machine.labels), worker.id, worker.pid, kind]
+  textOf({ name, worker, machine, kind }: FleetRow): string {
+    const words = [name, machine.host, labelsText(machine.labels), worker.id, worker.pid, kind]
     return [...words, entryText(worker, SEARCHED_COLUMNS, {})].join(' ')
   }
 
@@ -128,11 +129,11 @@ export class FleetSource implements ListSource<FleetRow> {
   }
 
   details(row: FleetRow, columns: number): string[] {
-    const { worker, machine } = row
+    const { name, worker, machine } = row
     const { takenAt } = this.#now.snapshot
     const facts = {
       state: fleetStateText(row, takenAt, this.#limits),
-      machine: `${machine.name}, ${machineStateText(machine)}`,
+      machine: `${name}, ${machineStateText(machine)}`,
       host: machine.host,
       labels: Object.keys(machine.labels).length === 0 ? undefined : labelsText(machine.labels),
       board: worker.board,
@@ -160,7 +161,7 @@ function sortRows(rows: FleetRow[], sort: keyof typeof FLEET_SORTS): FleetRow[] 
     case 'pid':
       return rows.toSorted((a, b) => a.worker.pid - b.worker.pid)
     case 'status': {
-      const texts = new Map(rows.map((row) => [row, statusText(row.worker.status, MOST_TEXT)]))
+      const texts = new Map(rows.map((row) => [row, doingText(row.worker.status, MOST_TEXT)]))
       return rows.toSorted((a, b) => byNumberedName(texts.get(a)!, texts.get(b)!))
     }
   }

@@ -33,6 +33,8 @@ export interface ListFacts {
   pageRows: number
   /** Whether the source can say where a row hangs. */
   canAskWhy?: boolean
+  /** The key of the row that has hung for longest, if any does. */
+  hangsLongest?: string | undefined
 }
 
 export const INTERVALS_MS = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as const
@@ -110,7 +112,8 @@ function pressInList(model: ListModel, key: string, facts: ListFacts): ListModel
     }
     case 'w': {
       if (!facts.canAskWhy) return model
-      const chosen = model.chosen === undefined ? choose(model, 0, facts.rows) : model
+      const first = Math.max(0, facts.rows.indexOf(facts.hangsLongest ?? ''))
+      const chosen = model.chosen === undefined ? choose(model, first, facts.rows) : model
       return chosen.chosen === undefined ? model : { ...chosen, page: 'why', scroll: 0 }
     }
     case '/':

@@ -32,6 +32,8 @@ export interface ListSource<Row> {
   table(rows: Row[], columns: number): string[]
   /** Where a row hangs: lines, as they come. Left out where nobody can say. */
   readonly why?: ((row: Row) => Promise<string[]>) | undefined
+  /** For how long a row has hung, in milliseconds; undefined where it does not. Belongs to `why`. */
+  hangsForMs?(row: Row): number | undefined
   /** Everything about one row. */
   details(row: Row, columns: number): string[]
 }

@@ -93,7 +93,17 @@ export class ListView<Row> implements LiveView {
       rows: this.#keys,
       pageRows: this.#pageRows,
       canAskWhy: this.#source.why !== undefined,
+      hangsLongest: this.#hangsLongest(),
     }
+  }
+
+  #hangsLongest(): string | undefined {
+    const forMs = (row: Row) => this.#source.hangsForMs?.(row) ?? 0
+    const worst = this.#rows.reduce<Row | undefined>(
+      (most, row) => (forMs(row) > (most === undefined ? 0 : forMs(most)) ? row : most),
+      undefined,
+    )
+    return worst === undefined ? undefined : this.#source.keyOf(worst)
   }
 
   get #keys(): string[] {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 
 import { integerFrom, octal } from '../../../lib/cli/parse/arguments'
-import { durationFrom, parseDuration } from '../../../lib/cli/parse/duration'
+import { durationFrom, durationText, parseDuration } from '../../../lib/cli/parse/duration'
 
 describe('Numbers on the command line', () => {
   it('are durations with a unit', () => {
@@ -14,6 +14,17 @@ describe('Numbers on the command line', () => {
     }
     assert.throws(() => durationFrom('50ms')('49ms'), /at least 50ms/)
     assert.equal(durationFrom('50ms')('50ms'), 50)
+  })
+
+  it('are guessed, where the unit is missing, and said as they would be given', () => {
+    assert.throws(() => parseDuration('10000'), /Did you mean 10000ms\?/)
+    assert.throws(() => parseDuration('2'), /Did you mean 2s\?/)
+    assert.throws(() => parseDuration('2 seconds'), /or 2h\.$/)
+    const said = ['0ms', '50ms', '1500ms', '10s', '90s', '2m', '1h', '1d']
+    assert.deepEqual(
+      said.map((text) => durationText(parseDuration(text))),
+      said,
+    )
   })
 
   it('are permission bits in octal', () => {

@@ -308,7 +308,8 @@ describeZookeeper('rollcall work', () => {
     assert.equal(code, 1)
     const lines = stdout.trim().split('\n')
     assert.deepEqual(JSON.parse(lines.pop()!), { done: 1, failed: 2 })
-    assert.deepEqual(lines.sort(), ['bad bad 1', 'bad bad 2', 'good good 1'])
+    // Of an item that is tried again, the last attempt alone is shown.
+    assert.deepEqual(lines.sort(), ['bad bad 2', 'good good 1'])
   })
 
   it('gives back what it holds when it is interrupted', async () => {

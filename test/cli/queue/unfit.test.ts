@@ -120,7 +120,7 @@ describe('A worker whose commands all fail, while others succeed', () => {
   const failing = async (halt: string) => {
     const cwd = tempDir()
     await shell('seq 23 > l; rollcall work -a l --attempts 1 --halt soon,done=1 -- true', { cwd })
-    return { cwd, ...(await shell(`rollcall work -a l ${halt} --json -- false`, { cwd })) }
+    return { cwd, ...(await shell(`rollcall work -a l --change-command ${halt} --json -- false`, { cwd })) }
   }
   const DOUBT = /all of the first 20 commands failed here, while others have done 1 items: something is wrong/
 

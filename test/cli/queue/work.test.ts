@@ -127,6 +127,10 @@ describe('rollcall work, on a file of items', function () {
     assert.equal(code, 130, stderr)
     assert.deepEqual(JSON.parse(stdout), { done: 0, failed: 0 })
     assert.match(stderr, /asked what still runs \(1\) to end/)
+    assert.match(
+      stderr,
+      /asked again \(SIGTERM\) what still runs \(1\); once more kills\n.*killed what still runs \(1\)\n/,
+    )
   })
 
   it('goes on where it was after it was killed', async () => {

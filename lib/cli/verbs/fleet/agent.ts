@@ -2,11 +2,12 @@
 
 import { once } from 'node:events'
 import type { FleetMember } from '../../../fleet/member'
-import type { JoinOptions } from '../../../fleet/types'
+import type { JoinOptions, MemberBoard } from '../../../fleet/types'
 import { CliError, EXIT } from '../../support/exit-codes'
 import { type FleetPlace, fleetOptions } from '../../support/open-fleet'
 import { withPlaceHint } from '../../support/open-queue'
 import { note, print } from '../../support/output'
+import { placeHint } from '../../support/place-hints'
 import { StopSignal } from '../../support/stop-signal'
 
 export interface AgentOptions extends FleetPlace {
@@ -57,27 +58,57 @@ async function join(url: string, boards: string[], options: AgentOptions): Promi
     })
     const { name, id } = member
     if (options.json) print(JSON.stringify({ name, id, pid: process.pid }))
-    else print(`${name} is in ${url}, with ${boards.join(', ')}`)
-    const telling = tellTrouble(member)
+    else print(joinedText(member, url, boards))
+    const telling = setInterval(tellingOf(member, boards), TELL_EVERY_MS)
     if (!stop.signal.aborted) await once(stop.signal, 'abort')
     clearInterval(telling)
+    if (!options.json) print(await goodbyeText(member, url))
   } catch (error) {
     if (!stop.signal.aborted) throw error
   }
   process.exitCode = stop.exitCode
 }
 
-const TELL_EVERY_MS = 2000
+const TELL_EVERY_MS = 500
 
-/** Others see the machine as lost then, and only its own log can say why. */
-function tellTrouble(member: FleetMember): NodeJS.Timeout {
-  let told: string | undefined
-  return setInterval(() => {
+function joinedText({ name, boards }: FleetMember, url: string, dirs: readonly string[]): string {
+  const read = dirs.filter((_, at) => boards[at]!.state === 'read')
+  return `${name} is in ${url}, with ${read.join(', ') || 'no board yet'}`
+}
+
+async function goodbyeText(member: FleetMember, url: string): Promise<string> {
+  const isHeard = member.trouble === undefined
+  await member.leave()
+  const { name } = member
+  return isHeard ? `${name} has left ${url}` : `${name} ends, and cannot tell ${url}: it is lost there`
+}
+
+/** Tells what others cannot see, or not why: of the fleet, and of each board, what is not as it was when it was told last. */
+function tellingOf(member: FleetMember, dirs: readonly string[]): () => void {
+  let trouble: string | undefined
+  const told = member.boards.map(({ state }, at) => (state === 'read' ? readText(dirs[at]!) : ''))
+  const tell = () => {
     const why = member.trouble?.message
-    if (why === told) return
-    note(why === undefined ? 'writes to the fleet again' : `cannot write to the fleet: ${why}`)
-    told = why
-  }, TELL_EVERY_MS)
+    if (why !== trouble)
+      note(why === undefined ? 'writes to the fleet again' : `cannot write to the fleet: ${why}`)
+    trouble = why
+    for (const [at, board] of member.boards.entries()) {
+      const dir = dirs[at]!
+      const text = boardText(board, dir)
+      if (text !== told[at]) note(text)
+      told[at] = text
+    }
+  }
+  tell()
+  return tell
+}
+
+const readText = (dir: string) => `reads the board in ${dir}`
+
+function boardText({ state, error }: MemberBoard, dir: string): string {
+  if (state === 'read') return readText(dir)
+  if (state === 'missing') return `waits for a board in ${dir}${placeHint(dir, 'board')}`
+  return `cannot read the board in ${dir}: ${error}`
 }
 
 async function forget(url: string, names: string[], dirs: string[], options: AgentOptions): Promise<void> {
@@ -89,7 +120,6 @@ async function forget(url: string, names: string[], dirs: string[], options: Age
   const { Fleet } = await import('../../../fleet/fleet.js')
   for (const name of names) {
     const count = await Fleet.forget(url, name, fleetOptions(options))
-    if (options.json) print(JSON.stringify({ name, forgotten: count }))
-    else print(`forgot ${name}${count > 1 ? `, ${count} machines` : ''}`)
+    print(options.json ? JSON.stringify({ name, forgotten: count }) : `forgot ${name}`)
   }
 }

@@ -3,7 +3,7 @@
 import { fleetLines, fleetObjects } from '../../../terminal/change-lines'
 import { fleetJson, fleetTable, machineTable } from '../../../terminal/fleet-render'
 import { type FleetRow, hasLabels, lookAt, machineStateText, rowsOf } from '../../../view/fleet'
-import { escapeControls } from '../../../view/text'
+import { ageText, escapeControls } from '../../../view/text'
 import type { FleetFlags } from '../../parse/fleet-flags'
 import { useFleet } from '../../support/open-fleet'
 import { note, outputStyle, print } from '../../support/output'
@@ -43,13 +43,14 @@ function tellOfMachines(
   url: string,
   { dead }: FleetLsOptions,
 ): void {
-  for (const { machine, lost } of machines) {
-    if (machine.error) note(`${machine.name} has written what cannot be read: ${machine.error.message}`)
-    if (machine.state !== 'lost') continue
+  for (const { name, machine, lost } of machines) {
+    if (machine.error) note(`${name} cannot be read, or not all of it: ${machine.error.message}`)
+    if (machine.state === 'left' || (machine.state === 'live' && machine.before === undefined)) continue
+    const ago = ageText(Math.max(0, Date.now() - machine.joinedAt))
+    const how =
+      machine.state === 'live' ? `was lost, and came back ${ago} ago` : `is ${machineStateText(machine)}`
     const hint = dead || lost === 0 ? '' : `; rollcall ls --dead ${url} shows what they were doing`
-    note(
-      `${machine.name} is ${machineStateText(machine)}, with ${lost} worker${lost === 1 ? '' : 's'}${hint}`,
-    )
+    note(`${name} ${how}, with ${lost} worker${lost === 1 ? '' : 's'}${hint}`)
   }
 }
 

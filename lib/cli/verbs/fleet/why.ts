@@ -2,7 +2,7 @@
 // where to ask.
 
 import { hostname } from 'node:os'
-import { type FleetRow, lookAt, rowsOf } from '../../../view/fleet'
+import { type FleetRow, lookAt, machineStateText, rowsOf } from '../../../view/fleet'
 import { blockedForMs } from '../../../view/worker-state'
 import type { FleetFlags } from '../../parse/fleet-flags'
 import { CliError, EXIT } from '../../support/exit-codes'
@@ -29,14 +29,19 @@ export async function whyFleet(
   if (asked.length === 0) note(`nobody in ${url} is blocked`)
   let code: number = EXIT.fine
   for (const row of asked) {
-    const { worker, machine } = row
-    if (await isHere(row, boards.get(row)!, options)) {
+    const { name: where, worker, machine, kind } = row
+    const isPast = kind === 'lost' && machine.state !== 'lost'
+    const lost = isPast ? 'was lost and has come back' : `is ${machineStateText(machine)}`
+    if (kind === 'lost') note(`${worker.id} was on machine ${where}, which ${lost}`)
+    if (!isPast && (await isHere(row, boards.get(row)!, options))) {
       await why(worker.board, worker.id, { ...options, allBlocked: false })
       code = Number(process.exitCode ?? 0) || code
       continue
     }
     note(
-      `${worker.id} is on machine ${machine.name}, and only there can it be asked: on ${machine.host}, rollcall why ${worker.board} ${worker.id}`,
+      kind === 'lost'
+        ? `nobody knows whether it lives; rollcall ls --dead ${url} shows what it was doing`
+        : `${worker.id} is on machine ${where}, and only there can it be asked: on ${machine.host}, rollcall why ${worker.board} ${worker.id}`,
     )
     code = EXIT.unreachable
   }
@@ -50,7 +55,8 @@ function isBlocked({ blocked }: WhyOptions): (row: FleetRow) => boolean {
 /** By its id, or `machine/id` where several machines have a worker of that id. */
 function findRow(rows: readonly FleetRow[], name: string, url: string): FleetRow {
   const named = rows.filter(
-    ({ worker, machine }) => worker.id === name || `${machine.name}/${worker.id}` === name,
+    ({ name: where, worker, machine }) =>
+      worker.id === name || [where, machine.name].some((one) => `${one}/${worker.id}` === name),
   )
   const living = named.filter(({ kind }) => kind !== 'dead' && kind !== 'lost')
   const found = living.length > 0 ? living : named
@@ -58,7 +64,7 @@ function findRow(rows: readonly FleetRow[], name: string, url: string): FleetRow
   if (found.length === 0) {
     throw new CliError(EXIT.notFound, `No worker ${name} in ${url}: rollcall ls ${url} lists all`)
   }
-  const places = found.slice(0, 5).map(({ machine }) => `${machine.name}/${name}`)
+  const places = found.slice(0, 5).map(({ name: where, worker }) => `${where}/${worker.id}`)
   throw new CliError(
     EXIT.usage,
     `${found.length} workers are called ${name}: give one of ${places.join(', ')}`,

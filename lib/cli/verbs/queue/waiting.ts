@@ -116,6 +116,8 @@ async function wait(options: WaitFlags): Promise<void> {
       endProgress()
       showReport(report, options)
       process.exitCode = codeOf(report, workers)
+      if (process.exitCode !== EXIT.fine && codeOf(report, false) === EXIT.fine && report.done > 0)
+        note('all items are done; --items asks for them alone, whatever became of the workers')
     } catch (error) {
       endProgress()
       if (watch.signal.aborted) throw new CliError(EXIT.hung, (watch.signal.reason as Error).message)

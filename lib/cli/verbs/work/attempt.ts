@@ -11,6 +11,7 @@ import { EXIT } from '../../support/exit-codes'
 import { SignsOfLife } from '../../support/signs-of-life'
 import { type Ending, StartError } from '../../support/supervisor'
 import { TimeLimit } from '../../support/time-limit'
+import { lineHint } from './check-command'
 import { type CommandLine, commandLine } from './command-line'
 import type { AttemptOutput } from './output'
 import { OutputClosedError } from './printer'
@@ -227,8 +228,10 @@ export class Attempt {
     if (!(error instanceof StartError)) return this.#unfit(EXIT.system, (error as Error).message)
     if (error.code === 'E2BIG') return this.#tooLong()
     if (!error.isOfProgram) return this.#unfit(EXIT.system, error.message)
-    if (!line.isProgramOfItem) {
-      return this.#unfit(error.code === 'ENOENT' ? NOT_FOUND : CANNOT_EXECUTE, error.message)
+    const hint = error.code === 'ENOENT' ? lineHint(this.#session.words) : undefined
+    if (!line.isProgramOfItem || hint !== undefined) {
+      const why = hint === undefined ? error.message : `${error.message}; ${hint}`
+      return this.#unfit(error.code === 'ENOENT' ? NOT_FOUND : CANNOT_EXECUTE, why)
     }
     await this.#fail(error.message, this.#lease.isLastAttempt, false)
   }

@@ -54,7 +54,7 @@ export function shellQuoted(words: readonly (string | Uint8Array)[]): string {
     .map((word) => {
       const text = typeof word === 'string' ? word : Buffer.from(word).toString('latin1')
       const plain = typeof word === 'string' ? word : Buffer.from(word).toString()
-      if (/^[\w./@%+=:,-]+$/.test(plain)) return plain
+      if (/^(?:[\w./@%+=:,-]|\{\})+$/.test(plain)) return plain
       return `'${(plain.includes('\ufffd') ? text : plain).replaceAll("'", "'\\''")}'`
     })
     .join(' ')

@@ -1,11 +1,11 @@
 // `--fleet URL`: the commands of this worker are seen in a fleet, without an agent: it joins with its own board, or with
 // one that lives no longer than it does.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { hostname } from 'node:os'
+import { basename } from 'node:path'
 import { fleetOptions } from '../../support/open-fleet'
 import { withPlaceHint } from '../../support/open-queue'
+import { temporaryFolder } from '../../support/temporary-folder'
 import type { WorkFlags } from './options'
 
 const MOST_COMMAND = 60
@@ -17,12 +17,9 @@ export async function joinFleet(
 ): Promise<AsyncDisposable & { board: string | undefined }> {
   const { fleet: url, board } = flags
   if (url === undefined) return { board, async [Symbol.asyncDispose]() {} }
-  const temporary = board === undefined ? mkdtempSync(join(tmpdir(), 'rollcall-board-')) : undefined
-  const discard = () => {
-    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true })
-  }
+  const temporary = board === undefined ? temporaryFolder('board') : undefined
   const { Fleet } = await import('../../../fleet/fleet.js')
-  const shown = board ?? temporary!
+  const shown = board ?? temporary!.path
   try {
     const member = await Fleet.join(url, {
       ...fleetOptions(flags),
@@ -34,11 +31,11 @@ export async function joinFleet(
     return {
       board: shown,
       async [Symbol.asyncDispose]() {
-        await member.leave().finally(discard)
+        await member.leave().finally(() => temporary?.remove())
       },
     }
   } catch (error) {
-    discard()
+    temporary?.remove()
     throw withPlaceHint(error, url, 'fleet')
   }
 }

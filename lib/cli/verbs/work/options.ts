@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { integerFrom } from '../../parse/arguments'
 import { durationFrom } from '../../parse/duration'
+import { fleetUrl } from '../../parse/fleet-flags'
 import { type QueueOptions, withWaitQueue } from '../../parse/queue-flags'
 import { type KickFlags, withKicks } from '../../support/signs-of-life'
 import { type HaltRule, parseHalt } from './halt'
@@ -15,6 +16,8 @@ export interface WorkFlags extends QueueOptions, KickFlags, OutputFlags {
   null?: boolean
   new?: boolean
   retryFailed?: boolean
+  changeCommand?: boolean
+  literalBraces?: boolean
   attempts?: number
   /** Milliseconds. */
   backoff?: number
@@ -62,6 +65,7 @@ export function withWorkOptions(work: Command): Command {
     .option('-0, --null', 'the items of --arg-file end with NUL, not with the line')
     .option('--new', 'with --arg-file: start over, whatever was done before')
     .option('--retry-failed', 'with --arg-file: try the failed items again')
+    .option('--change-command', 'with --arg-file: go on with a list that another command began')
     .option('--attempts <n>', 'with --arg-file: how often an item is tried (default 3)', integerFrom(1, 1000))
     .option(
       '--backoff <duration>',
@@ -70,6 +74,7 @@ export function withWorkOptions(work: Command): Command {
     )
     .optionsGroup('Running:')
     .option('-j, --jobs <n>', 'how many at a time; 50%: of the cores', parseJobs, 1)
+    .option('--literal-braces', "{1}, {.}, {/} and the like, GNU parallel's, are text here")
     .option('--stdin', 'the item is the standard input of the command')
     .option('--delay <duration>', 'pause between two starts', durationFrom('1ms'))
     .option('--timeout <duration>', 'end a command that runs longer: a failed attempt', durationFrom('1ms'))
@@ -92,7 +97,7 @@ export function withWorkOptions(work: Command): Command {
     .option('--no-bar', 'do not')
     .option('--progress', 'say how far it is every 10 s, in a log')
     .option('--board <dir>', 'show each command on this board: rollcall top <dir>')
-    .option('--fleet <url>', 'show each command in this fleet: rollcall top <url>')
+    .option('--fleet <url>', 'show each command in this fleet: rollcall top <url>', fleetUrl)
     .option('--json', 'print {"done":N,"failed":N} at the end; --joblog as JSON')
     .optionsGroup('Watchdog:')
     .option('--id <id>', "the timers' id (default: task of the array job, or host and pid)")

@@ -1,11 +1,10 @@
 // What becomes of the output of commands: written whole when a command ends, line by line as it comes, in the order
 // of the list, or kept in files.
 
-import { closeSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { openToWrite } from '../../../util/trust'
+import { closeSync } from 'node:fs'
 import { escapeControls } from '../../../view/escape-controls'
 import { showItem } from '../../parse/items'
+import { LogFolder } from './log-folder'
 import type { Printer } from './printer'
 import { Spool, type Stream, writeAll } from './spool'
 
@@ -42,12 +41,13 @@ export class Outputs {
   readonly #flags: OutputFlags
   readonly #printer: Printer
   readonly #ordered: OrderedOutputs | undefined
+  readonly #folder: LogFolder | undefined
 
   constructor(flags: OutputFlags, printer: Printer) {
     this.#flags = flags
     this.#printer = printer
     if (flags.keepOrder) this.#ordered = new OrderedOutputs(printer)
-    if (flags.logDir !== undefined) mkdirSync(flags.logDir, { recursive: true })
+    if (flags.logDir !== undefined) this.#folder = new LogFolder(flags.logDir)
   }
 
   /** Whether commands write where we do, so that nobody has to pass anything on. */
@@ -61,7 +61,7 @@ export class Outputs {
     const { tag, logDir, lineBuffer, ungroup, group, keepOrder } = this.#flags
     const prefix = tag ? Buffer.from(`${escapeControls(showItem(task.item))}\t`) : undefined
     const parts: AttemptOutput[] = []
-    if (logDir !== undefined) parts.push(new FileOutput(logDir, task))
+    if (this.#folder !== undefined) parts.push(new FileOutput(this.#folder, task))
     const isShown = logDir === undefined || group || lineBuffer || keepOrder || tag
     if (isShown) {
       if (this.#ordered !== undefined) parts.push(this.#ordered.begin(task.id, prefix))
@@ -76,6 +76,10 @@ export class Outputs {
   async flush(): Promise<void> {
     await this.#ordered?.flush()
     await this.#printer.flushed()
+  }
+
+  close(): void {
+    this.#folder?.close()
   }
 }
 
@@ -165,10 +169,11 @@ class LineOutput implements AttemptOutput {
   }
 }
 
-/** Held, and written whole. */
+/** Held, and written whole. Of an attempt that is not the last of its item, only what it said beside its output. */
 class GroupedOutput implements AttemptOutput {
   readonly spool = new Spool()
   readonly #trouble = new Trouble()
+  #isFinal = true
 
   constructor(
     private readonly printer: Printer,
@@ -179,9 +184,9 @@ class GroupedOutput implements AttemptOutput {
     this.#trouble.try(() => this.spool.add(stream, bytes))
   }
 
-  async finish(): Promise<void> {
+  async finish(isFinal: boolean): Promise<void> {
     try {
-      await this.#trouble.settled()
+      await this.settled(isFinal)
       await this.print()
     } finally {
       this.spool.close()
@@ -193,11 +198,14 @@ class GroupedOutput implements AttemptOutput {
     if (this.spool.isEmpty) return
     await this.printer.exclusively(async (write) => {
       const tagger = new Tagger(this.prefix)
-      for (const { stream, bytes } of this.spool.pieces()) await write(stream, tagger.tag(stream, bytes))
+      for (const { stream, bytes } of this.spool.pieces()) {
+        if (this.#isFinal || stream === 2) await write(stream, tagger.tag(stream, bytes))
+      }
     })
   }
 
-  settled(): Promise<void> {
+  settled(isFinal: boolean): Promise<void> {
+    this.#isFinal = isFinal
     return this.#trouble.settled()
   }
 
@@ -235,16 +243,12 @@ class Tagger {
 /** Two files for each attempt. */
 class FileOutput implements AttemptOutput {
   readonly #trouble = new Trouble()
-  readonly #files: Partial<Record<Stream, number>> = {}
-  readonly #stem: string
+  #files: Partial<Record<Stream, number>> = {}
 
-  constructor(folder: string, { id, attempt }: OutputTask) {
-    this.#stem = join(folder, attempt === 1 ? id : `${id}.${attempt}`)
-    for (const stream of [1, 2] as const) this.#trouble.try(() => this.#open(stream))
-  }
-
-  #open(stream: Stream): void {
-    this.#files[stream] = openToWrite(`${this.#stem}.${stream === 1 ? 'out' : 'err'}`)
+  constructor(folder: LogFolder, task: OutputTask) {
+    this.#trouble.try(() => {
+      this.#files = folder.open(task)
+    })
   }
 
   add(stream: Stream, bytes: Buffer): void {
@@ -307,7 +311,7 @@ class OrderedOutputs {
     return {
       add: (stream, bytes) => output.add(stream, bytes),
       finish: async (isFinal) => {
-        await output.settled()
+        await output.settled(isFinal)
         place.isFinished ||= isFinal
         await this.#advance()
       },
@@ -346,14 +350,9 @@ class OrderedOutputs {
   }
 }
 
+/** All of them are given to the printer at once: the next place comes behind the last. */
 async function print({ attempts }: Place): Promise<void> {
-  for (const output of attempts) {
-    try {
-      await output.print()
-    } finally {
-      output.discard()
-    }
-  }
+  await Promise.all(attempts.map((output) => output.print().finally(() => output.discard())))
 }
 
 /** Pages, and items in them, in the order in which the queue was made. */

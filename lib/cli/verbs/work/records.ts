@@ -4,6 +4,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { jsonItem } from '../../parse/items'
 import { CliError, EXIT } from '../../support/exit-codes'
+import { useFile } from '../../support/file-errors'
 import { shellQuoted } from './command-line'
 import { writeAll } from './spool'
 
@@ -36,7 +37,7 @@ export class JobLog {
 
   constructor(path: string, isJson: boolean) {
     this.#path = path
-    this.#file = openSync(path, 'a')
+    this.#file = useFile('--joblog', path, () => openSync(path, 'a'))
     this.#isJson = isJson
     if (!isJson && fstatSync(this.#file).size === 0) this.#write(HEADER)
   }
@@ -60,10 +61,10 @@ export class JobLog {
 }
 
 function tableLine(seq: number, record: AttemptRecord): string {
-  const { startedAt, runtimeMs, sentBytes, receivedBytes, code, signal, words } = record
-  const times = [(startedAt / 1000).toFixed(3), (runtimeMs / 1000).toFixed(3).padStart(10)]
-  // As there: what ended by a signal has no exit value.
-  const end = [signal > 0 ? 0 : code, signal]
+  const { startedAt, runtimeMs, sentBytes, receivedBytes, code, signal, words, reason } = record
+  const times = [(startedAt / 1000).toFixed(3), (Math.ceil(runtimeMs) / 1000).toFixed(3).padStart(10)]
+  // As there: what ended by a signal has no exit value, and what ran out of time has none that counts.
+  const end = [reason === 'timeout' ? -1 : signal > 0 ? 0 : code, signal]
   const command = shellQuoted(words).replace(/[\t\n]/g, ' ')
   return [seq, hostname(), ...times, sentBytes, receivedBytes, ...end, command].join('\t')
 }
@@ -106,7 +107,8 @@ export class ResultsFile {
   readonly #file: number
 
   constructor(path: string) {
-    this.#file = openSync(path, 'a')
+    const isFolder = '; --log-dir keeps the output of each item in files of a directory'
+    this.#file = useFile('--results', path, () => openSync(path, 'a'), isFolder)
   }
 
   add({ id, item, attempt, code, signal }: AttemptRecord, answer: Answer): void {

@@ -1,7 +1,5 @@
 // What `rollcall work` does, from the queue to the exit code.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { WatchdogQueue } from '../../../queue/watchdog-queue'
 import type { LineItem } from '../../parse/items'
@@ -11,6 +9,9 @@ import { CliError, EXIT } from '../../support/exit-codes'
 import { useQueue } from '../../support/open-queue'
 import { note, print } from '../../support/output'
 import { findSupervisor } from '../../support/supervisor-program'
+import { temporaryFolder } from '../../support/temporary-folder'
+import { checkCommand } from './check-command'
+import { shellQuoted } from './command-line'
 import { fill } from './fill'
 import { joinFleet } from './in-fleet'
 import type { WorkFlags } from './options'
@@ -20,21 +21,25 @@ import { Worker } from './worker'
 
 export async function runWork(words: string[], flags: WorkFlags): Promise<void> {
   checkTogether(flags)
+  checkCommand(words, flags)
+  checkPlaces(words, flags)
   // Before a list is read, which may take long.
   findSupervisor()
   const temporary = chooseQueue(flags)
   try {
     await useQueue<void, LineItem>(flags, async (queue) => {
-      if (flags.argFile !== undefined) await fill(queue, flags)
+      if (flags.argFile !== undefined) await fill(queue, words, flags)
       await workOn(queue, words, flags)
     })
   } finally {
-    if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true })
+    temporary?.remove()
   }
 }
 
+const OF_LIST = ['attempts', 'backoff', 'timer', 'onExpire'] as const
+
 function checkTogether(flags: WorkFlags): void {
-  const onlyWithList = ['null', 'new', 'retryFailed', 'attempts', 'backoff', 'timer', 'onExpire'] as const
+  const onlyWithList = ['null', 'new', 'retryFailed', 'changeCommand', ...OF_LIST] as const
   const misplaced =
     flags.argFile === undefined ? onlyWithList.find((name) => flags[name] !== undefined) : undefined
   if (misplaced !== undefined) {
@@ -48,15 +53,23 @@ function checkTogether(flags: WorkFlags): void {
     throw new CliError(EXIT.usage, '--new does everything again, --retry-failed only what failed: choose one')
 }
 
+function checkPlaces(words: readonly string[], flags: WorkFlags): void {
+  if (flags.argFile !== undefined || flags.queue !== undefined) return
+  throw new CliError(
+    EXIT.usage,
+    `Which items? -a FILE takes the lines of a file, -a - those of standard input (... | rollcall work -a - -- ${shellQuoted(words)}), --queue <url> those of a queue, also ROLLCALL_QUEUE`,
+  )
+}
+
 /** Where the queue of a list is. The directory of one that lives no longer than this command. */
-function chooseQueue(flags: WorkFlags): string | undefined {
+function chooseQueue(flags: WorkFlags): ReturnType<typeof temporaryFolder> | undefined {
   if (flags.argFile === undefined || flags.queue !== undefined) return undefined
   if (flags.argFile !== '-') {
     flags.queue = `${flags.argFile}.queue`
     return undefined
   }
-  const folder = mkdtempSync(join(tmpdir(), 'rollcall-work-'))
-  flags.queue = join(folder, 'queue')
+  const folder = temporaryFolder('work')
+  flags.queue = join(folder.path, 'queue')
   return folder
 }
 
@@ -67,7 +80,8 @@ async function workOn(queue: WatchdogQueue<LineItem>, words: string[], flags: Wo
   const hideProgress = showProgress(session)
   try {
     const id = flags.id ?? defaultId()
-    const ids = Array.from({ length: flags.jobs }, (_, i) => (flags.jobs === 1 ? id : `${id}.${i + 1}`))
+    // The first is the task of an array job by its own name, as `--expect` has it.
+    const ids = Array.from({ length: flags.jobs }, (_, i) => (i === 0 ? id : `${id}.${i + 1}`))
     await settleAll(
       ids.map((one) => new Worker(session, one).run()),
       session,
@@ -80,6 +94,8 @@ async function workOn(queue: WatchdogQueue<LineItem>, words: string[], flags: Wo
   }
   if (flags.json) print(JSON.stringify(session.tally))
   else note(`${session.tally.done} done, ${session.tally.failed} failed attempts`)
+  // Halted: what failed is listed as it is without.
+  if (session.exitCode === EXIT.failed) await summarizeFailures(queue, flags)
   process.exitCode = session.exitCode ?? (await verdict(queue, flags))
 }
 

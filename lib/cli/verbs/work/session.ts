@@ -81,7 +81,12 @@ export class WorkSession {
     this.#interrupted.abort()
     const count = this.running.size
     if (this.#heard > 1) {
-      this.#end(this.#heard === 2 ? 'SIGTERM' : 'SIGKILL')
+      const isLast = this.#heard > 2
+      if (count > 0) {
+        const how = isLast ? 'killed' : 'asked again (SIGTERM)'
+        this.printer.note(`${how} what still runs (${count})${isLast ? '' : '; once more kills'}`)
+      }
+      this.#end(isLast ? 'SIGKILL' : 'SIGTERM')
       return
     }
     this.#leasing.abort()
@@ -168,6 +173,7 @@ export class WorkSession {
     await this.printer.flushed()
     this.jobLog?.close()
     this.results?.close()
+    this.outputs.close()
   }
 }
 

@@ -23,7 +23,8 @@ its environment. A sign of life is that it lives: a hung one needs --timeout, or
 
 --arg-file keeps its queue beside the list (<file>.queue, or --queue). Stopped
 by Ctrl-C, a crash or a power cut, the same command goes on where it was. Lines
-appended meanwhile are added; a list that was changed otherwise is refused.
+that were appended are done at the next start; a list that was changed otherwise
+is refused. So is another command: a second step has a queue of its own, -q.
 
 Each command runs in a session of its own and is ended with all it has started:
 by the first Ctrl-C (a second insists, a third kills), or when rollcall dies.

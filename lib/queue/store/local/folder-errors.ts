@@ -1,4 +1,4 @@
-// What errors of the board and of the file system mean to a user of the queue.
+// What errors of the board and of the file system mean to a user of what is kept there.
 
 import { errnoName } from '../../../util/errno'
 import {
@@ -41,18 +41,18 @@ export function folderError(cause: unknown, url: string): unknown {
   if (cause instanceof ScoreboardError && cause.code === 'ERR_UNSUPPORTED_FS') {
     const why =
       'it lies on a network file system, where shared memory and locks do not work; use a local directory, such as one below /run or /var/tmp, or ZooKeeper'
-    return new WatchdogError('ERR_UNSUPPORTED', `The queue at ${url} cannot be used: ${why}`, { cause })
+    return new WatchdogError('ERR_UNSUPPORTED', `${url} cannot be used: ${why}`, { cause })
   }
   if (cause instanceof ScoreboardError) {
     // A directory that cannot be made or written to.
     const byErrno = cause.errno === undefined ? undefined : errnoCode(cause.errno)
     const code = OF_BOARD[cause.code] ?? byErrno ?? 'ERR_SYSTEM'
-    return new WatchdogError(code, `The queue at ${url} cannot be used: ${cause.message}`, { cause })
+    return new WatchdogError(code, `${url} cannot be used: ${cause.message}`, { cause })
   }
   const { code, path, syscall, message } = cause as NodeJS.ErrnoException
   if (syscall === undefined || code === undefined) return cause
   const hint = path === undefined ? '' : pathHint(code, path)
-  const why = `The queue at ${url} cannot be used: ${message}${hint}`
+  const why = `${url} cannot be used: ${message}${hint}`
   return new WatchdogError(OF_ERRNO[code] ?? 'ERR_SYSTEM', why, { cause })
 }
 

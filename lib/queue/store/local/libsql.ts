@@ -1,4 +1,4 @@
-// The package libsql, which only a queue on the machine's own files needs. The only file that imports it.
+// The package libsql, which only a queue or a fleet on the machine's own files needs. The only file that imports it.
 
 import type { Database } from 'libsql'
 import { WatchdogError } from '../../../util/errors'
@@ -7,7 +7,7 @@ type Libsql = new (path: string, options?: object) => Database
 
 let libsql: Libsql | undefined
 
-/** Loads npm `libsql`, which only a queue on the machine's own files needs. */
+/** Loads npm `libsql`, which nothing else needs. */
 export function loadLibsql(): Libsql {
   if (libsql !== undefined) return libsql
   try {
@@ -17,7 +17,7 @@ export function loadLibsql(): Libsql {
     const why = missing ? 'is not installed' : `does not load (${(cause as Error).message})`
     throw new WatchdogError(
       'ERR_UNSUPPORTED',
-      `A queue on this machine's own files needs the package libsql, which ${why}. Install it with: npm install libsql`,
+      `What is kept in a directory of this machine needs the package libsql, which ${why}. Install it with: npm install libsql`,
       { cause },
     )
   }

@@ -1,4 +1,4 @@
-// `zk://host1:7000,host2:7000/path`: which servers, and which node is the root of the queue. `zks://`: over TLS.
+// `zk://host1:7000,host2:7000/path`: which servers, and which node is the root of the queue or fleet. `zks://`: over TLS.
 
 import { isIPv6 } from 'node:net'
 import { describeValue } from '../../../util/check-options'
@@ -20,7 +20,7 @@ const DEFAULT_PORT = 2181
 
 function malformed(url: string, why: string): TypeError {
   return new TypeError(
-    `Expected a queue's URL like 'zk://host1:2181,host2:2181/path', got ${describeValue(redactUrl(url))}: ${why}`,
+    `Expected a URL like 'zk://host1:2181,host2:2181/path', got ${describeValue(redactUrl(url))}: ${why}`,
   )
 }
 
@@ -84,7 +84,7 @@ export function parseZookeeperUrl(url: string): ZookeeperAddress {
   const meant = probablyMeant(rest)
   if (meant !== undefined) throw malformed(url, `did you mean 'zk://${meant}'?`)
   if (hosts === '') throw malformed(url, 'no host is named')
-  if (root === '') throw malformed(url, 'the path of the queue is missing')
+  if (root === '') throw malformed(url, 'the path is missing')
   if (/,[^/,]+:\d+(\/|$)/.test(root)) throw malformed(url, 'the path comes once, after the last host')
   const why = badPath(root)
   if (why !== undefined) throw malformed(url, `of the path, ${why}`)
