@@ -168,6 +168,7 @@ async function inspect(subject: Subject, limits: Limits): Promise<Found> {
   } catch (error) {
     limits.signal?.throwIfAborted()
     if (error instanceof Refused) throw error
+    refuseIf(whyNotIts(subject.worker))
     const why = signal.aborted
       ? `its process has not answered within ${Math.round(performance.now() - startedAt)} ms: ${whySilent(subject.worker.pid)}`
       : `its inspector cannot be talked to: ${(error as Error).message}`
