@@ -208,7 +208,7 @@ describe('The command line, on what others wrote', () => {
       file,
     ])
     assert.equal(code, 64)
-    assert.match(stderr, /'auth.secret' to be 'user:password'/)
+    assert.match(stderr, /--auth to be 'user:password'/)
   })
 
   it('shows the queue that is called like what every object has', async () => {

@@ -34,7 +34,7 @@ describe('A secret in a URL', () => {
       )
       assert.match(
         answers[4]!.stderr,
-        new RegExp(`Did you mean rollcall queue status --queue ${scheme}://\\*\\*\\*@`),
+        new RegExp(`Did you mean .*rollcall queue status --queue ${scheme}://\\*\\*\\*@`),
       )
     })
   }

@@ -185,7 +185,7 @@ describe('rollcall serve', () => {
       ],
       [['--port', '0', '--host', '192.0.2.1'], 64, /no address of this machine/],
       [['--port', '70000'], 64, /whole number from 0 to 65535/],
-      [['--port', '0', '--allow', 'everybody'], 64, /Expected option 'allow' to hold addresses/],
+      [['--port', '0', '--allow', 'everybody'], 64, /Expected --allow to hold addresses/],
       [['--port', '0', '--queue', 'zk://'], 64, /zk:/],
     ]
 
