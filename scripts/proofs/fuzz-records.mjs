@@ -177,6 +177,9 @@ function createHarness() {
       const node = this.nodes.get(this.#check(path))
       return node && { ...node }
     }
+    async recall(path) {
+      return this.get(path)
+    }
     async info(path) {
       return this.get(path)
     }
