@@ -43,7 +43,7 @@ describeZookeeper('A watchdog queue', () => {
       [() => queue.waitStarted({} as never), /'count'/],
       [() => WatchdogQueue.connect('zk://'), /no host is named/],
       [() => WatchdogQueue.connect('zk://a:99999/x'), /port 99999/],
-      [() => WatchdogQueue.connect('zk://host:2181'), /path of the queue is missing/],
+      [() => WatchdogQueue.connect('zk://host:2181'), /path is missing/],
       [() => WatchdogQueue.connect('zk://host:2181/a//b'), /empty name/],
       [() => WatchdogQueue.connect('http://host/x'), /Expected a URL like/],
       [

@@ -29,7 +29,7 @@ describe('The URL of a queue on ZooKeeper', () => {
     'zk://a b/x': /'a b' is not host/,
     'zk://a,/x': /'' is not host/,
     'zk://a:1/x,b:1/x': /did you mean 'zk:\/\/a:1,b:1\/x'\?/,
-    'zk://a:1': /the path of the queue is missing/,
+    'zk://a:1': /the path is missing/,
     'zk:///x': /no host is named/,
   }
   for (const [url, says] of Object.entries(wrong)) {
