@@ -24,7 +24,7 @@ async function startWorker(baseDir: string, workerId: string): Promise<Child> {
 }
 
 /** Sanitizers make every process slow to start, and so ask for fewer. */
-const ROUNDS = Number(process.env.ROLLCALL_TEST_KILLS ?? 100)
+const ROUNDS = Number(process.env.ROLLCALL_TEST_KILLS ?? 60)
 
 describe('Scoreboard, when workers write without pause', () => {
   it('never shows a mix of two statuses, in 100,000 reads', async () => {
