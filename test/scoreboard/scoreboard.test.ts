@@ -22,13 +22,14 @@ describe('Scoreboard', () => {
   })
 
   it('gives files and directory the permission bits it was told, whatever the umask', () => {
+    const parent = tempDir()
     const before = process.umask(0o777)
     try {
       for (const [mode, directoryMode] of [
         [0o660, 0o770],
         [0o600, 0o700],
-      ]) {
-        const baseDir = path.join(tempDir(), 'shared')
+      ] as const) {
+        const baseDir = path.join(parent, String(mode))
         open({ baseDir, mode }).update('x'.repeat(2000))
 
         assert.equal(fs.statSync(baseDir).mode & 0o777, directoryMode)

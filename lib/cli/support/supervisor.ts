@@ -2,8 +2,10 @@
 // this process is gone. Frames go both ways over a socket; native/supervisor/supervisor.h has them all.
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
+import { join } from 'node:path'
 import { errnoName } from '../../util/errno'
 import { cut } from '../../view/text'
 import { CliError, EXIT } from './exit-codes'
@@ -296,13 +298,19 @@ const WHY: Readonly<Record<string, string>> = {
   ENOMEM: 'no memory left',
 }
 
-function startError({ words }: CommandRequest, errno: number, isOfProgram: boolean): StartError {
-  const code = errnoName(errno)
-  // It may be an item.
-  const name = cut(Buffer.from(words[0]!).toString(), NAME_COLUMNS)
+function startError({ words, env }: CommandRequest, errno: number, isOfProgram: boolean): StartError {
+  const program = Buffer.from(words[0]!).toString()
+  const met = errnoName(errno)
+  const code = met === 'EACCES' && isNowhere(program, String(env?.PATH ?? process.env.PATH)) ? 'ENOENT' : met
   return new StartError(
-    `cannot run ${name}: ${WHY[code] ?? 'the system refused'} [${code}]`,
+    // It may be an item.
+    `cannot run ${cut(program, NAME_COLUMNS)}: ${WHY[code] ?? 'the system refused'} [${code}]`,
     code,
     isOfProgram,
   )
+}
+
+/** Where a folder of PATH may not be entered, a program that is in none of them is refused like one that may not be run. */
+function isNowhere(program: string, path: string): boolean {
+  return !program.includes('/') && path.split(':').every((folder) => !existsSync(join(folder, program)))
 }
