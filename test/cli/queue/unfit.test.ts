@@ -63,13 +63,17 @@ describe('A worker on a machine without room', () => {
 
 describe('A worker on a full disk', () => {
   let cwd: string
+  let isMounted = false
 
   beforeEach(function () {
     cwd = tempDir()
     mkdirSync(join(cwd, 'full'))
-    if (!mountSmallDisk(join(cwd, 'full'), 'size=64k,mode=700')) this.skip()
+    isMounted = mountSmallDisk(join(cwd, 'full'), 'size=64k,mode=700')
+    if (!isMounted) this.skip()
   })
-  afterEach(() => execFileSync('umount', ['-l', join(cwd, 'full')]))
+  afterEach(() => {
+    if (isMounted) execFileSync('umount', ['-l', join(cwd, 'full')])
+  })
 
   /** The second command makes it full; its words are longer than what a page of the log has left. */
   const work = (options: string) =>

@@ -26,7 +26,8 @@ function prepare(job: string): { cwd: string; got: () => string[]; work: (...arg
   // Its standard error is the terminal too, where the bar is.
   const work = (...args: string[]) => {
     const words = ['work', '-a', join(cwd, 'list'), ...args, '--', 'sh', join(cwd, 'job')]
-    return new Terminal(`sh -c 'exec "$@" 2>&1' sh ${[process.execPath, MAIN, ...words].join(' ')}`, {
+    const quoted = [process.execPath, MAIN, ...words].map((word) => `'${word}'`).join(' ')
+    return new Terminal(`sh -c 'exec "$@" 2>&1' sh ${quoted}`, {
       columns: 100,
     })
   }
