@@ -18,6 +18,15 @@ const require = createRequire(import.meta.url)
 /** What index.js, the main file, hands out. */
 const FACE = 'rollcall.js'
 
+const OF_VERBS = [
+  'cli/parse/fleet-flags',
+  'cli/parse/queue-flags',
+  'cli/support/board-or-fleet',
+  'cli/support/open-board',
+  'cli/support/open-fleet',
+  'cli/support/open-queue',
+]
+
 /**
  * In this order. `main` is a module whose exports are the bundle's own; `packages` become a part of it, each with its
  * licence, and so do not have to be installed.
@@ -38,7 +47,13 @@ const BUNDLES = [
   { file: 'metrics/prom.js', main: 'metrics/prom', entries: ['metrics/prom'] },
   { file: 'page/status-page.js', main: 'page/status-page', entries: ['page/status-page'] },
   { file: 'http/tracker.js', main: 'http/tracker', entries: ['http/tracker', 'http/request-hook'] },
-  { file: 'cli/main.js', main: 'cli/main', entries: ['cli/main'], isShared: true },
+  {
+    file: 'cli/main.js',
+    main: 'cli/main',
+    // And what nearly every verb takes; it loads neither boards nor queues before they are asked for.
+    entries: ['cli/main', ...OF_VERBS],
+    isShared: true,
+  },
   { file: 'cli/verbs/ls.js', main: 'cli/verbs/ls', entries: ['cli/verbs/ls'] },
   {
     file: 'cli/verbs/work/work.js',
