@@ -82,8 +82,6 @@ const COMMON = {
   // `import()` would start Node's second module loader, for files that the first one knows.
   supported: { 'dynamic-import': false },
   tsconfigRaw: { compilerOptions: { target: 'es2023', useDefineForClassFields: true } },
-  // A bundler renames classes that speak of themselves, and users see the names.
-  keepNames: true,
   logLevel: 'warning',
 }
 

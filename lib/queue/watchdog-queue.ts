@@ -356,6 +356,9 @@ export class WatchdogQueue<Item = string> {
   }
 }
 
+// A bundler calls a class that speaks of itself otherwise, and users see the name.
+Object.defineProperty(WatchdogQueue, 'name', { value: 'WatchdogQueue' })
+
 /** A place that does not answer must not hold up whoever closes: its timers are then died, as after a kill. */
 async function withinGoodbye(goodbyes: Promise<unknown>): Promise<void> {
   let clock: NodeJS.Timeout | undefined
