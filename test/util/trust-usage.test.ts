@@ -31,6 +31,10 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
     ['closeSync', 'existsSync', 'readdirSync'],
     'names for a hint; of a descriptor that trust has opened',
   ],
+  'cli/support/supervisor.ts': [
+    ['existsSync'],
+    'whether a program is anywhere in PATH, for the error that says so',
+  ],
   'cli/support/supervisor-program.ts': [
     ['accessSync', 'constants', 'existsSync'],
     'a program of the package, which is not opened',

@@ -2,11 +2,11 @@
 // this process is gone. Frames go both ways over a socket; native/supervisor/supervisor.h has them all.
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { errnoName } from '../../util/errno'
-import { statsOf } from '../../util/trust'
 import { cut } from '../../view/text'
 import { CliError, EXIT } from './exit-codes'
 import { findSupervisor } from './supervisor-program'
@@ -312,7 +312,5 @@ function startError({ words, env }: CommandRequest, errno: number, isOfProgram: 
 
 /** Where a folder of PATH may not be entered, a program that is in none of them is refused like one that may not be run. */
 function isNowhere(program: string, path: string): boolean {
-  return (
-    !program.includes('/') && path.split(':').every((folder) => statsOf(join(folder, program)) === undefined)
-  )
+  return !program.includes('/') && path.split(':').every((folder) => !existsSync(join(folder, program)))
 }
