@@ -381,6 +381,13 @@ export interface LeasesOptions {
   until?: 'done' | 'empty'
   /** How long one item may take, in milliseconds: then `lease.signal` aborts with a TimeoutError. @default no limit */
   timeoutMs?: number
+  /**
+   * How many items may be leased together where they are short work, 1 to 500. With 1, items begin in the order of the
+   * queue also where several workers take from it.
+   *
+   * @default 500
+   */
+  maxBatch?: number
   signal?: AbortSignal
 }
 

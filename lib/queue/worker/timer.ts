@@ -154,9 +154,10 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     options: LeasesOptions,
     beforeClaim: () => void,
   ): AsyncGenerator<Lease<Item>, void, undefined> {
-    checkOptions(options, ['until', 'timeoutMs', 'signal'], 'the options of leases()')
+    checkOptions(options, ['until', 'timeoutMs', 'maxBatch', 'signal'], 'the options of leases()')
     const { until = 'done', signal } = options
     const timeoutMs = optionalInteger(options.timeoutMs, 'timeoutMs', 1, MAX_WAIT_MS)
+    const maxBatch = optionalInteger(options.maxBatch, 'maxBatch', 1, BATCH.max) ?? BATCH.max
     if (until !== 'done' && until !== 'empty') {
       throw new TypeError(`Expected option 'until' to be 'done' or 'empty', got ${describeValue(until)}`)
     }
@@ -165,7 +166,7 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
     let tickets: LeaseTicket[] = []
     try {
       for (;;) {
-        const size = await this.#batch.size()
+        const size = Math.min(await this.#batch.size(), maxBatch)
         beforeClaim()
         const next = await this.#source.next(size, waitMs, signal)
         if (next === undefined) return
@@ -192,16 +193,16 @@ export class WatchdogTimer<Item = string> implements OwnTimer {
    * its handler does then is no longer waited for.
    */
   async run(handler: (lease: Lease<Item>) => Promise<unknown>, options: RunOptions = {}): Promise<void> {
-    const known = ['concurrency', 'until', 'timeoutMs', 'drainMs', 'signal']
+    const known = ['concurrency', 'until', 'timeoutMs', 'maxBatch', 'drainMs', 'signal']
     checkOptions(options, known, 'the options of run()')
     if (typeof handler !== 'function') throw new TypeError('Expected the handler to be a function')
     const concurrency = optionalInteger(options.concurrency, 'concurrency', 1, 10_000) ?? 1
     const drainMs = optionalInteger(options.drainMs, 'drainMs', 0, MAX_WAIT_MS)
-    const { signal, until, timeoutMs } = options
+    const { signal, until, timeoutMs, maxBatch } = options
     optionalSignal(signal, 'signal')
     const keepsResults = this.#holder.keepsResults
     const loop = new RunLoop<Item>(handler, { concurrency, keepsResults, timeoutMs, drainMs, signal })
-    await loop.over(this.#stream({ until, timeoutMs, signal: loop.signal }, loop.send))
+    await loop.over(this.#stream({ until, timeoutMs, maxBatch, signal: loop.signal }, loop.send))
   }
 
   #hand(ticket: LeaseTicket, timeoutMs?: number): Lease<Item> {

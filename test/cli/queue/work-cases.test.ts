@@ -250,6 +250,17 @@ describe('Commands over a list', () => {
     assert.equal(tagged.stdout, ordered.stdout)
   })
 
+  it('show it in that order where they are short, too, and several would be leased together', async () => {
+    const { stdout } = await shell(
+      'seq 60 > l; rollcall work -a l -j 3 -k -- sh -c "sleep 0.01; echo \\$0" {}',
+      {
+        cwd: tempDir(),
+      },
+    )
+
+    assert.equal(stdout, Array.from({ length: 60 }, (_, i) => `${i + 1}\n`).join(''))
+  })
+
   it('hold more than memory should', async () => {
     const command = (n: string) => `yes "line ${n}" | head -c 3000000`
     const { stdout } = await shell(

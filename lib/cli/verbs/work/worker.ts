@@ -42,6 +42,8 @@ export class Worker {
     try {
       await timer.run((lease) => new Attempt(this.#session, lease, timer, this.#place).run(), {
         until: flags.until,
+        // What one worker has leased and not begun would come behind what others begin.
+        maxBatch: flags.keepOrder ? 1 : undefined,
         signal: leasing,
       })
       await timer.end()
