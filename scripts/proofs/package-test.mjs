@@ -244,7 +244,8 @@ function buildFromPackedSources(original) {
   rmSync(join(project, 'node_modules', 'rollcall', 'prebuilds'), { recursive: true })
   const options = { cwd: project, env: bareEnvironment(process.execPath) }
   const { status, stderr } = spawnSync('node', ['by-require.cjs'], { ...options, encoding: 'utf8' })
-  const said = /^Error: rollcall has no native addon for .*: (npm .*) \(needs .* C\+\+ compiler\)$/m
+  const said =
+    /^(?:CannotLoad \[)?Error\]?: rollcall has no native addon for .*: (npm .*) \(needs .* C\+\+ compiler\)$/m
   const [, remedy] = said.exec(stderr) ?? []
   if (status === 0 || remedy === undefined) fail(`without a prebuild a user is told: ${stderr}`)
   passed('without a prebuild the error says what to do')
