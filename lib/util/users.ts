@@ -1,7 +1,7 @@
 // Users by number, as this process sees them. In a user namespace all those of the machine that it has no number for show as
 // one, the overflow user, whoever they are; and a process that they do not include can have that very number.
 
-import { readFileSync } from 'node:fs'
+import { kernelText } from './kernel-text'
 
 const USUAL_OVERFLOW_USER = 65534
 let overflowUser: number | undefined
@@ -9,23 +9,15 @@ const startedAs = process.geteuid?.()
 /** `0 0 4294967295`: every number is itself, as outside of all user namespaces. */
 const WHOLE = /^\s*0\s+0\s+4294967295\s*$/
 
-function systemText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'latin1')
-  } catch {
-    return undefined
-  }
-}
-
 /** Whether there are users of the machine that have no number here. */
 export function isInUserNamespace(): boolean {
-  const map = systemText('/proc/self/uid_map')
+  const map = kernelText('/proc/self/uid_map')
   return map !== undefined && !WHOLE.test(map)
 }
 
 /** Whether that number may be any of several users. */
 export function isNobodyKnown(uid: number): boolean {
-  overflowUser ??= Number(systemText('/proc/sys/kernel/overflowuid') ?? USUAL_OVERFLOW_USER)
+  overflowUser ??= Number(kernelText('/proc/sys/kernel/overflowuid') ?? USUAL_OVERFLOW_USER)
   return uid === overflowUser && isInUserNamespace()
 }
 

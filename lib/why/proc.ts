@@ -1,10 +1,11 @@
 // What Linux tells of a process in /proc. All of it may be gone, or closed to us, at any moment: then it is undefined.
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename } from 'node:path'
 import { native, STAT_NUMBERS } from '../binding'
 import { isFrozen } from '../scoreboard/frozen'
+import { kernelText } from '../util/kernel-text'
 import type { KernelView } from './types'
 
 /** Numbers of the system calls in which programs wait: x86-64, and 64-bit Arm. */
@@ -60,14 +61,6 @@ export function statOf(pid: number): Float64Array {
   return stat
 }
 
-export function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
-}
-
 export function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path)
@@ -86,7 +79,7 @@ export function ownerOf(pid: number): number | undefined {
 
 /** One field of /proc/<pid>/status. */
 export function statusField(pid: number, name: string): string | undefined {
-  return new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readText(`/proc/${pid}/status`) ?? '')?.[1]
+  return new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(kernelText(`/proc/${pid}/status`) ?? '')?.[1]
 }
 
 /** Whether a signal of that number would be caught, and not end the process. */
@@ -107,11 +100,11 @@ export function isNode(pid: number): boolean {
 /** @param thread the kernel's number of it */
 export function kernelView(pid: number, thread: number): KernelView | undefined {
   const folder = `/proc/${pid}/task/${thread}`
-  const stat = readText(`${folder}/stat`)
+  const stat = kernelText(`${folder}/stat`)
   if (stat === undefined) return undefined
   const state = stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)
   const view: KernelView = { state: /[SD]/.test(state) && isFrozen(pid) ? 'F' : state }
-  const [number, first] = (readText(`${folder}/syscall`) ?? '').split(' ')
+  const [number, first] = (kernelText(`${folder}/syscall`) ?? '').split(' ')
   const name = number === undefined ? undefined : syscallName(Number.parseInt(number, 10))
   if (name !== undefined) view.syscall = name
   if (name !== undefined && OF_DESCRIPTOR.test(name)) {
@@ -119,9 +112,9 @@ export function kernelView(pid: number, thread: number): KernelView | undefined 
     view.target =
       target === undefined ? `descriptor ${Number(first)}` : `${target} (descriptor ${Number(first)})`
   }
-  const waitsIn = readText(`${folder}/wchan`)
+  const waitsIn = kernelText(`${folder}/wchan`)
   if (waitsIn && waitsIn !== '0') view.waitsIn = waitsIn
-  const stack = readText(`${folder}/stack`)?.trim()
+  const stack = kernelText(`${folder}/stack`)?.trim()
   if (stack) view.stack = stack.split('\n').map((line) => line.replace(/^\[<\w+>\] /, ''))
   const children = childrenOf(pid, thread)
   if (children.length > 0) view.children = children
@@ -141,14 +134,14 @@ const MOST_CHILDREN = 8
 
 /** The processes that one of its threads has started. */
 export function childPids(pid: number, thread: number): number[] {
-  return (readText(`/proc/${pid}/task/${thread}/children`) ?? '').split(' ').filter(Boolean).map(Number)
+  return (kernelText(`/proc/${pid}/task/${thread}/children`) ?? '').split(' ').filter(Boolean).map(Number)
 }
 
 function childrenOf(pid: number, thread: number): string[] {
   return childPids(pid, thread)
     .slice(0, MOST_CHILDREN)
     .map((child) => {
-      const command = (readText(`/proc/${child}/cmdline`) ?? '').replaceAll('\0', ' ').trim()
+      const command = (kernelText(`/proc/${child}/cmdline`) ?? '').replaceAll('\0', ' ').trim()
       return `${child} ${command}`.slice(0, 200)
     })
 }
@@ -182,7 +175,7 @@ const CONNECTED = '01'
 /** All sockets of TCP in the network namespace of a process. */
 export function tcpSockets(pid: number): TcpSocket[] {
   return ['tcp', 'tcp6'].flatMap((name) => {
-    const lines = (readText(`/proc/${pid}/net/${name}`) ?? '').split('\n').slice(1)
+    const lines = (kernelText(`/proc/${pid}/net/${name}`) ?? '').split('\n').slice(1)
     return lines.flatMap((line): TcpSocket[] => {
       const [, local, , state, , , , , , inode] = line.trim().split(/\s+/)
       if (inode === undefined || (state !== LISTENS && state !== CONNECTED)) return []

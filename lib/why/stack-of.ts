@@ -8,6 +8,7 @@ import { isFailure, native } from '../binding'
 import { MISSED_BEATS } from '../scoreboard/hearts'
 import type { AnyScoreboard } from '../scoreboard/scoreboard'
 import { checkOptions, optionalBoolean, optionalInteger, optionalSignal } from '../util/check-options'
+import { kernelText } from '../util/kernel-text'
 import { abortable } from '../util/wait'
 import { debuggerUrl, Inspector, stackNow } from './inspector'
 import { takeTurn } from './one-at-a-time'
@@ -17,7 +18,6 @@ import {
   isNode,
   kernelView,
   linkOf,
-  readText,
   SIGUSR1,
   socketsOf,
   statusField,
@@ -265,7 +265,7 @@ const PORT_OPTION = /--(?:inspect|debug)(?:-port|-brk|-wait)?[= ](?:[^\s:]*:|\[[
 
 function toldPorts(pid: number): number[] {
   const told = ['cmdline', 'environ']
-    .map((name) => readText(`/proc/${pid}/${name}`) ?? '')
+    .map((name) => kernelText(`/proc/${pid}/${name}`) ?? '')
     .join('\0')
     .replaceAll('\0', ' ')
   return [...told.matchAll(PORT_OPTION)].map(([, port]) => Number(port))

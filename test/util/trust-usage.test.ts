@@ -8,12 +8,11 @@ import { ROOT } from '../support/paths'
 /** Calls of node:fs by file, with the reason why they are no matter of trust. */
 const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'util/trust.ts': [['*'], 'the one place'],
-  'util/users.ts': [['readFileSync'], 'what the kernel says in /proc'],
+  'util/kernel-text.ts': [['readFileSync'], 'what the kernel says in /proc and /sys'],
   'util/path-trouble.ts': [
     ['Stats', 'accessSync', 'constants', 'lstatSync'],
     'whose a path is that could not be used, for the error that says so',
   ],
-  'scoreboard/frozen.ts': [['readFileSync'], 'what the kernel says in /proc'],
   'queue/store/local/ack-logs.ts': [
     ['closeSync', 'ftruncateSync', 'writeSync'],
     'on a descriptor of a file that trust has made',
@@ -72,10 +71,7 @@ const ALLOWED: Record<string, [calls: string[], why: string]> = {
   'metrics/release.ts': [['readFileSync'], 'a file of the package'],
   'binding.ts': [['existsSync'], 'whether a file of the package is there, for the error that says so'],
   'fleet/names.ts': [['readFileSync'], 'a file of the system'],
-  'why/proc.ts': [
-    ['readFileSync', 'readdirSync', 'readlinkSync', 'statSync'],
-    'what the kernel says in /proc',
-  ],
+  'why/proc.ts': [['readdirSync', 'readlinkSync', 'statSync'], 'what the kernel says in /proc'],
   'why/source-maps.ts': [
     ['readFileSync'],
     'files of the program that is asked, whose owner is trusted (on-board.ts)',
