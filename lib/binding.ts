@@ -169,7 +169,7 @@ export interface NativeBoard {
   counters(entries: Float64Array, count: number, out: Float64Array): void
   endedByDeath(slot: number, epoch: number): boolean
   highWater(): number
-  /** Negative while the slot is owned. */
+  /** Positive once its owner was retired; negative while the slot is owned or being claimed. */
   slotEpoch(slot: number): number
   /** Undefined where the runtime refuses memory that is not its own. */
   counterBuffer(): ArrayBuffer | undefined

@@ -48,7 +48,7 @@ export class EndedCounter {
       const epoch = Math.abs(signed)
       if (epoch === 0) continue
       this.#countBefore(slot, epoch)
-      // Its newest owner is judged anew at each look: a slot that is being claimed looks free for a moment.
+      // Its newest owner is judged anew at each look.
       const hasEnded = signed > 0 || endedNow.get(slot) === epoch
       ended += epoch - Number(!hasEnded)
       newest += Number(hasEnded && board.endedByDeath(slot, epoch))

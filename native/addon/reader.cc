@@ -110,16 +110,17 @@ Napi::Value HighWater(Handle& handle, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), handle.closed ? 0 : handle.board.file().high_water());
 }
 
-// slotEpoch(slot) -> its epoch, negative while it is owned. The two words are not of one instant: a slot
-// just claimed may look free under its new epoch. The caller listed its files before, so none is that
-// owner's.
+// slotEpoch(slot) -> its epoch, positive once the owner of that epoch was retired. The words are not of one instant, and a
+// slot that is being claimed is free under its new epoch for a moment: only whoever was retired is in the retired totals.
 Napi::Value SlotEpoch(Handle& handle, const Napi::CallbackInfo& info) {
   const uint32_t slot = Uint32At(info, 0);
   if (handle.closed || slot >= handle.board.file().high_water()) return Napi::Number::New(info.Env(), 0);
   const SlotControl* control = handle.board.file().control(slot);
   const bool owned = control->state.load(std::memory_order_acquire) == static_cast<uint32_t>(SlotState::kOwned);
-  const double epoch = static_cast<double>(control->epoch.load(std::memory_order_acquire));
-  return Napi::Number::New(info.Env(), owned ? -epoch : epoch);
+  const uint64_t epoch = control->epoch.load(std::memory_order_acquire);
+  // Acquire, and after the epoch: a mark that is the epoch's own is not of an owner before.
+  const bool retired = !owned && control->folded_epoch.load(std::memory_order_acquire) == epoch;
+  return Napi::Number::New(info.Env(), static_cast<double>(epoch) * (retired ? 1 : -1));
 }
 
 }  // namespace

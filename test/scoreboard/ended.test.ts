@@ -1,7 +1,9 @@
 // How many workers have ended on a board, and how many of them died, whoever asks and whenever.
 
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { Scoreboard } from '../../lib'
+import { BoardBytes, SLOT } from '../support/board-file'
 import { open } from '../support/boards'
 import { startWorker } from '../support/cli'
 import { tempDir } from '../support/temp-dir'
@@ -34,6 +36,18 @@ describe('How many have ended on a board', () => {
       assert.deepEqual(one, { ended: 4, died: 1, isExact: true, diedTold: 1 })
     }
     assert.deepEqual(reader.ended(), { ended: 6, died: 1, isExact: true, diedTold: 1 })
+  })
+
+  it('counts nobody whose slot is being claimed, which looks free under its new epoch for a moment', async () => {
+    const baseDir = tempDir()
+    const reader = open({ baseDir, slots: 1 })
+    await (await startWorker(baseDir, 'a', 'x')).killed()
+    reader.cleanup()
+    const bytes = new BoardBytes(join(baseDir, 'board'))
+    bytes.write(bytes.slotOffset(0) + SLOT.epoch, 8, 2)
+    bytes.save()
+
+    assert.deepEqual(reader.ended(), { ended: 1, died: 1, isExact: true, diedTold: 1 })
   })
 
   it('stays exact for a reader that looks, and says of one that comes late what the board has forgotten', async () => {
